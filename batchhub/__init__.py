@@ -1,0 +1,1 @@
+"""Batches at every vendor: hand over items, get back exactly one result for every item."""

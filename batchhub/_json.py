@@ -1,0 +1,49 @@
+"""JSON in and out, at one place: compact UTF-8 bytes, strict decoding, no NaN."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder()
+
+
+def dumps(value: Any) -> bytes:
+    """
+    Encode as compact UTF-8 JSON.
+
+    Raises:
+        TypeError: If the value holds something JSON has no form for, such as bytes.
+    """
+    _refuse_binary(value)
+    return _encoder.encode(value)
+
+
+def loads(data: bytes | str) -> Any:
+    """
+    Decode one JSON document.
+
+    Raises:
+        ValueError: If it is no valid JSON, with the place in the message.
+    """
+    try:
+        return _decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(str(error) or "nested too deeply") from None
+
+
+def _refuse_binary(value: Any) -> None:
+    # msgspec would write bytes as base64 text: a silent change of what the user handed over.
+    stack = [value]
+    while stack:
+        top = stack.pop()
+        if isinstance(top, bytes | bytearray | memoryview):
+            raise TypeError("binary data has no form in JSON")
+        if isinstance(top, float) and (top != top or top in (float("inf"), float("-inf"))):
+            raise TypeError(f"{top} has no form in JSON")
+        if isinstance(top, dict):
+            stack.extend(top.values())
+        elif isinstance(top, list | tuple | set | frozenset):
+            stack.extend(top)

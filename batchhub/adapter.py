@@ -1,0 +1,375 @@
+"""
+The seam: what an adapter is asked, and what it answers.
+
+An adapter translates one vendor's API and nothing else. The core owns time,
+retries, budgets, persistence and the state machine. An adapter is one class,
+found through the entry-point group ``batchhub.adapters``; one instance serves
+one account. Its class attributes say what the vendor can do; its verbs are
+`submit`, `poll`, `fetch_results`, `cancel` and `aclose`.
+
+Errors: let what `Transport.request` raises pass. Raise `InputError` from
+`encode` and `check_options`, `ReplyError` for an answer that makes no sense.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from attrs import field, fields, frozen
+
+from . import _json
+from .errors import InputError, UnsupportedError
+from .models import BatchItem, BatchState, Finding, ItemState
+
+if TYPE_CHECKING:
+    from .transport import Transport
+
+__all__ = [
+    "Accepted",
+    "Account",
+    "Adapter",
+    "Budget",
+    "Capabilities",
+    "ItemReport",
+    "Observation",
+    "Report",
+    "Submission",
+    "TicketRef",
+    "WireItem",
+    "secret",
+]
+
+JSONMapping = Mapping[str, Any]
+
+
+def _deadline_default(items: int, options: JSONMapping) -> float:
+    del options
+    return 600.0 + 10.0 * items
+
+
+@frozen(kw_only=True)
+class Budget:
+    """
+    How many requests an account may make.
+
+    Attributes:
+        requests: At most this many requests …
+        per_s: … in any window of this many seconds.
+        burst: How many of them may go at once; the rest is spread evenly.
+    """
+
+    requests: int
+    per_s: float
+    burst: int = 5
+
+
+@frozen(kw_only=True)
+class Capabilities:
+    """
+    What a vendor can do for one operation.
+
+    Attributes:
+        max_items: The most items in one ticket.
+        max_bytes: The most bytes in one request's body; `None` where no bound is known.
+        parallel_tickets: How many tickets may be on their way at once in keep-going mode.
+        poll_s: The usual seconds between two polls of a ticket.
+        min_poll_s: The fewest seconds between two polls of a ticket.
+        max_polled_at_once: How many tickets one `poll` may be asked about.
+        can_cancel: Whether `cancel` works on a ticket the vendor has.
+        stops_on_first_failure: Whether the vendor can stop a ticket at its first failed item.
+        dedup_window_s: Seconds for which the vendor answers a second submit with the same
+            idempotency key with the first one's ticket; `None` where it does not.
+        visibility_grace_s: Seconds for which a fresh ticket may answer 404.
+        results_grace_s: Seconds for which the results of a finished ticket are asked for again
+            while the vendor answers without them; after that its items are UNKNOWN.
+        deadline_s: Seconds a job of so many items, with these options, may usually take.
+    """
+
+    max_items: int
+    max_bytes: int | None = None
+    parallel_tickets: int = 1
+    poll_s: float = 5.0
+    min_poll_s: float = 1.0
+    max_polled_at_once: int = 1
+    can_cancel: bool = False
+    stops_on_first_failure: bool = False
+    dedup_window_s: float | None = None
+    visibility_grace_s: float = 60.0
+    results_grace_s: float = 900.0
+    deadline_s: Callable[[int, JSONMapping], float] = field(default=_deadline_default, repr=False)
+
+
+def secret(**kwargs: Any) -> Any:
+    """Declare an attrs field of an `Account` that no log, store, error or `repr` may show."""
+    return field(repr=False, metadata={"secret": True}, **kwargs)
+
+
+@frozen(kw_only=True)
+class Account(ABC):
+    """
+    One set of credentials at one vendor. Adapters derive their own.
+
+    The fields are the settings: `batchhub.toml` has a key for each. A field made
+    by `secret` is blanked everywhere.
+    """
+
+    adapter: ClassVar[str]
+    """The name of the adapter that speaks for this account."""
+
+    base_url: str
+    """Where the vendor answers: scheme and host, without a trailing slash."""
+
+    @property
+    @abstractmethod
+    def identity(self) -> str:
+        """Who this is at the vendor: names the lane, together with the adapter. No secret."""
+
+    @property
+    def lane(self) -> str:
+        """The name of the lane all traffic of this account goes through."""
+        return f"{self.adapter}:{self.identity}"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values that must show nowhere."""
+        values = (
+            getattr(self, f.name) for f in fields(type(self)) if f.metadata.get("secret", False)
+        )
+        return tuple(value for value in values if isinstance(value, str) and value)
+
+
+@frozen(kw_only=True)
+class WireItem:
+    """
+    An item as it is stored and sent.
+
+    Attributes:
+        id: The item's id.
+        wire: The item in the form `Adapter.encode` gave it.
+    """
+
+    id: str
+    wire: bytes
+
+
+@frozen(kw_only=True)
+class Submission:
+    """
+    One request to be made.
+
+    Attributes:
+        operation: The kind of batch.
+        items: Its items, in order, at most `Capabilities.max_items`.
+        options: What `Adapter.check_options` gave.
+        stop_on_first_failure: Whether the vendor shall stop at the first failed item.
+        group: The same for all requests of a job, and only for them.
+        idempotency_key: A UUID; the same when the same attempt is sent again.
+    """
+
+    operation: str
+    items: Sequence[WireItem]
+    options: JSONMapping
+    stop_on_first_failure: bool
+    group: str
+    idempotency_key: str
+
+
+@frozen(kw_only=True)
+class Accepted:
+    """
+    The vendor took a batch.
+
+    Attributes:
+        vendor_refs: The ids it gave; at least one.
+        vendor: The other fields of the answer, as they came.
+    """
+
+    vendor_refs: tuple[str, ...]
+    vendor: JSONMapping = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class TicketRef:
+    """
+    A ticket the vendor has, as the verbs are told of it.
+
+    Attributes:
+        vendor_refs: The vendor's ids for it.
+        operation: The kind of batch.
+        total: How many items were sent.
+        group: The `Submission.group` it was sent with.
+        options: The `Submission.options` it was sent with.
+        state: Its state as last seen.
+        submitted_at: When it was sent.
+    """
+
+    vendor_refs: tuple[str, ...]
+    operation: str
+    total: int
+    group: str
+    options: JSONMapping
+    state: BatchState
+    submitted_at: datetime
+
+
+@frozen(kw_only=True)
+class Observation:
+    """
+    What a poll brought. The core decides what it means.
+
+    Attributes:
+        word: The vendor's word for the state, as it came; looked up in `Adapter.states`.
+        done: How many items are done, if the vendor counts them.
+        vendor: The other fields of the answer, as they came.
+    """
+
+    word: str | None = None
+    done: int | None = None
+    vendor: JSONMapping = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class ItemReport:
+    """
+    What the vendor says of one item.
+
+    Attributes:
+        id: The item's id as the vendor gave it back; `None` if it gave none.
+        state: What came of it.
+        code: The item's own HTTP status.
+        message: The vendor's words on a failure.
+        raw: The vendor's answer for the item, as it came.
+        vendor_ref: The vendor's id for it, where that is not the ticket's.
+    """
+
+    id: str | None
+    state: ItemState
+    code: int | None = None
+    message: str | None = None
+    raw: bytes | None = field(default=None, repr=False)
+    vendor_ref: str | None = None
+
+
+@frozen(kw_only=True)
+class Report:
+    """
+    What the vendor says of the items of a ticket. The core joins it with what was sent.
+
+    Attributes:
+        items: One entry per item the vendor speaks of.
+        rest: What came of the items it does not speak of.
+        findings: What the adapter noticed while reading.
+    """
+
+    items: Sequence[ItemReport]
+    rest: ItemState = ItemState.UNKNOWN
+    findings: tuple[Finding, ...] = ()
+
+
+AccountT = TypeVar("AccountT", bound=Account)
+
+
+class Adapter(ABC, Generic[AccountT]):
+    """
+    The code that speaks one vendor's API, for one account.
+
+    Attributes:
+        name: The adapter's name, as in the entry point.
+        account_type: The class of its accounts.
+        operations: What the vendor can do, per operation; the first is the default.
+        states: The vendor's words (compared without regard to case) and what they mean.
+            A word that is missing here ends no ticket: it is kept, shown and polled on.
+        claims_id: Whether an item's `id` is part of the vendor's own form.
+        not_executed_statuses: HTTP statuses by which the vendor says that it did not run a request;
+            such a request is repeated fast and few times.
+        sandbox: Where its stand-in server is, as ``module:Class``; `None` if it has none.
+    """
+
+    name: ClassVar[str]
+    account_type: ClassVar[type[Account]]
+    operations: ClassVar[Mapping[str, Capabilities]]
+    states: Mapping[str, BatchState]
+    claims_id: ClassVar[bool] = False
+    not_executed_statuses: ClassVar[frozenset[int]] = frozenset()
+    sandbox: ClassVar[str | None] = None
+
+    def __init__(self, account: AccountT, transport: Transport) -> None:
+        self.account = account
+        self.transport = transport
+
+    @classmethod
+    @abstractmethod
+    def budget(cls, account: AccountT) -> Budget:
+        """Return what the account may send."""
+
+    @classmethod
+    def check_options(cls, operation: str, options: JSONMapping) -> JSONMapping:
+        """
+        Check a job's options (values may be text, from a command line) and complete them.
+
+        Returns:
+            The options as JSON values; what is sent and fingerprinted.
+
+        Raises:
+            InputError: An option is not known or its value is wrong.
+        """
+        for option in options:
+            raise InputError(f"{cls.name} {operation} takes no option {option!r}")
+        return {}
+
+    @classmethod
+    @abstractmethod
+    def encode(cls, operation: str, item: BatchItem, options: JSONMapping) -> bytes:
+        """
+        Check one item and give it the form it is sent in. `item.id` is set.
+
+        Raises:
+            InputError: The vendor would refuse the item, or it could do harm.
+        """
+
+    @classmethod
+    def explain(cls, status: int, body: bytes) -> tuple[str | None, str | None]:
+        """Read the vendor's error code and message from the body of an answer of 400 and above."""
+        del status
+        try:
+            error = _json.loads(body)
+        except ValueError:
+            return None, None
+        if not isinstance(error, dict):
+            return None, None
+        code, message = error.get("code"), error.get("message")
+        return (None if code is None else str(code)), (None if message is None else str(message))
+
+    @classmethod
+    def envelope_bytes(cls, operation: str, items: int) -> int:
+        """Return the bytes a request's body has besides its items (brackets, commas)."""
+        del operation
+        return items + 1
+
+    @abstractmethod
+    async def submit(self, submission: Submission) -> Accepted:
+        """Send one batch. Called once per attempt, or again with the same key inside the window."""
+
+    @abstractmethod
+    async def poll(self, tickets: Sequence[TicketRef]) -> Sequence[Observation]:
+        """Ask about tickets, at most `Capabilities.max_polled_at_once`; answers in their order."""
+
+    @abstractmethod
+    async def fetch_results(self, ticket: TicketRef, items: Sequence[WireItem]) -> Report:
+        """
+        Fetch what came of the items of a finished ticket.
+
+        Raises:
+            ResultsMissingError: The vendor says finished and does not say with which results.
+        """
+
+    async def cancel(self, ticket: TicketRef) -> None:
+        """Ask the vendor to stop a ticket; polls tell what came of it."""
+        del ticket
+        raise UnsupportedError(f"{self.name} can't cancel a batch it has accepted")
+
+    async def aclose(self) -> None:  # noqa: B027  # nothing to close is the usual case
+        """Let go of what the adapter itself opened; the transport is the core's."""
