@@ -1,1 +1,52 @@
-"""Batches at every vendor: hand over items, get back exactly one result for every item."""
+"""
+Batches at every vendor: hand over items, get back exactly one result for every item.
+
+    async with BatchHub(store="jobs.db", accounts={"shop": EcwidAccount(...)}) as hub:
+        job = await hub.submit("shop", items)
+        status = await job.wait()
+        async for result in job.results():
+            ...
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .hub import BatchHub, BatchJob
+    from .models import (
+        BatchItem,
+        BatchState,
+        BatchStatus,
+        Contact,
+        Counts,
+        Finding,
+        ItemResult,
+        ItemState,
+        Outcome,
+        Ticket,
+    )
+
+__all__ = [
+    "BatchHub",
+    "BatchItem",
+    "BatchJob",
+    "BatchState",
+    "BatchStatus",
+    "Contact",
+    "Counts",
+    "Finding",
+    "ItemResult",
+    "ItemState",
+    "Outcome",
+    "Ticket",
+]
+
+_HUB = ("BatchHub", "BatchJob")
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded when asked for: an adapter, or `batchhub --help`, needs no database and no HTTP.
+    if name not in __all__:
+        raise AttributeError(f"module 'batchhub' has no attribute {name!r}")
+    module = import_module(".hub" if name in _HUB else ".models", __name__)
+    return getattr(module, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
@@ -41,7 +42,7 @@ def _refuse_binary(value: Any) -> None:
         top = stack.pop()
         if isinstance(top, bytes | bytearray | memoryview):
             raise TypeError("binary data has no form in JSON")
-        if isinstance(top, float) and (top != top or top in (float("inf"), float("-inf"))):
+        if isinstance(top, float) and not math.isfinite(top):
             raise TypeError(f"{top} has no form in JSON")
         if isinstance(top, dict):
             stack.extend(top.values())

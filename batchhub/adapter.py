@@ -128,6 +128,11 @@ class Account(ABC):
         """Who this is at the vendor: names the lane, together with the adapter. No secret."""
 
     @property
+    @abstractmethod
+    def budget(self) -> Budget:
+        """How many requests this account may make."""
+
+    @property
     def lane(self) -> str:
         """The name of the lane all traffic of this account goes through."""
         return f"{self.adapter}:{self.identity}"
@@ -291,7 +296,7 @@ class Adapter(ABC, Generic[AccountT]):
     name: ClassVar[str]
     account_type: ClassVar[type[Account]]
     operations: ClassVar[Mapping[str, Capabilities]]
-    states: Mapping[str, BatchState]
+    states: Mapping[str, BatchState]  # of the class; an instance may extend it by settings
     claims_id: ClassVar[bool] = False
     not_executed_statuses: ClassVar[frozenset[int]] = frozenset()
     sandbox: ClassVar[str | None] = None
@@ -300,13 +305,11 @@ class Adapter(ABC, Generic[AccountT]):
         self.account = account
         self.transport = transport
 
-    @classmethod
-    @abstractmethod
-    def budget(cls, account: AccountT) -> Budget:
-        """Return what the account may send."""
+    def capabilities(self, operation: str) -> Capabilities:
+        """Return what the vendor can do, as far as the account's settings change it."""
+        return self.operations[operation]
 
-    @classmethod
-    def check_options(cls, operation: str, options: JSONMapping) -> JSONMapping:
+    def check_options(self, operation: str, options: JSONMapping) -> JSONMapping:
         """
         Check a job's options (values may be text, from a command line) and complete them.
 
@@ -317,12 +320,11 @@ class Adapter(ABC, Generic[AccountT]):
             InputError: An option is not known or its value is wrong.
         """
         for option in options:
-            raise InputError(f"{cls.name} {operation} takes no option {option!r}")
+            raise InputError(f"{self.name} {operation} takes no option {option!r}")
         return {}
 
-    @classmethod
     @abstractmethod
-    def encode(cls, operation: str, item: BatchItem, options: JSONMapping) -> bytes:
+    def encode(self, operation: str, item: BatchItem, options: JSONMapping) -> bytes:
         """
         Check one item and give it the form it is sent in. `item.id` is set.
 
@@ -343,8 +345,7 @@ class Adapter(ABC, Generic[AccountT]):
         code, message = error.get("code"), error.get("message")
         return (None if code is None else str(code)), (None if message is None else str(message))
 
-    @classmethod
-    def envelope_bytes(cls, operation: str, items: int) -> int:
+    def envelope_bytes(self, operation: str, items: int) -> int:
         """Return the bytes a request's body has besides its items (brackets, commas)."""
         del operation
         return items + 1
@@ -371,5 +372,5 @@ class Adapter(ABC, Generic[AccountT]):
         del ticket
         raise UnsupportedError(f"{self.name} can't cancel a batch it has accepted")
 
-    async def aclose(self) -> None:  # noqa: B027  # nothing to close is the usual case
+    async def aclose(self) -> None:
         """Let go of what the adapter itself opened; the transport is the core's."""

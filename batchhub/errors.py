@@ -11,7 +11,7 @@ Every error batchhub raises, grouped by what the caller can do about it.
     ├── WaitTimeoutError (TimeoutError)   waited long enough; the job goes on
     ├── VendorError                       the vendor answered, and the answer is no use
     │   ├── CredentialsError              401, 403: mend the credentials, then resume
-    │   ├── RefusedError                  other 4xx, redirects: the same request will be refused again
+    │   ├── RefusedError                  other 4xx, redirects: would be refused again
     │   │   └── NotFoundError             404, 410
     │   ├── RateLimitedError              429: too many requests; try later
     │   ├── BusyError                     the vendor says that it did not run the request; try again
@@ -88,6 +88,7 @@ class InputError(UsageError):
     An item can't be sent as it is.
 
     Attributes:
+        reason: What is wrong with it, without the place.
         position: The item's place in the input, from 1.
         item_id: The item's id, if it has one.
         line: The line of the input file, from 1, if it came from one.
@@ -95,13 +96,17 @@ class InputError(UsageError):
 
     def __init__(
         self,
-        message: str,
+        reason: str,
         *,
         position: int | None = None,
         item_id: str | None = None,
         line: int | None = None,
     ) -> None:
-        super().__init__(message)
+        where = f"line {line}" if line else f"item {position}" if position else ""
+        if where and item_id is not None and item_id != str(position):
+            where += f" (id {item_id!r})"
+        super().__init__(f"{where}: {reason}" if where else reason)
+        self.reason = reason
         self.position = position
         self.item_id = item_id
         self.line = line

@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from attrs import Attribute, evolve, field, frozen
+from attrs import evolve, field, frozen
+from attrs.converters import optional
 
 from . import _json
 
@@ -193,6 +194,10 @@ class Counts:
         return cls(**{state.value: n for state, n in Counter(states).items()})
 
 
+def _few(examples: Iterable[str]) -> tuple[str, ...]:
+    return tuple(examples)[:MAX_EXAMPLES]
+
+
 @frozen(kw_only=True)
 class Finding:
     """
@@ -208,7 +213,7 @@ class Finding:
     code: str
     message: str
     count: int = 1
-    examples: tuple[str, ...] = field(default=(), converter=lambda e: tuple(e)[:MAX_EXAMPLES])
+    examples: tuple[str, ...] = field(default=(), converter=_few)
 
 
 def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -319,17 +324,10 @@ def _ticket_progress(ticket: Ticket) -> float | None:
     return 1.0 if ticket.state is BatchState.COMPLETED else ticket.progress
 
 
-def _aware(_: object, attribute: Attribute[datetime], value: datetime) -> None:
-    if value.tzinfo is None:
-        raise ValueError(f"{attribute.name} must be an aware datetime")
-
-
 def _to_utc(value: datetime) -> datetime:
-    return value.astimezone(UTC) if value.tzinfo is not None else value
-
-
-def _time() -> Any:
-    return field(converter=_to_utc, validator=_aware)
+    if value.tzinfo is None:
+        raise ValueError(f"times are aware datetimes, not {value!r}")
+    return value.astimezone(UTC)
 
 
 @frozen(kw_only=True)
@@ -367,11 +365,11 @@ class BatchStatus:
     contact_note: str | None = None
     progress: float | None = field(init=False)
     counts: Counts = field(init=False)
-    tickets: tuple[Ticket, ...] = field(converter=tuple)
+    tickets: tuple[Ticket, ...]
     findings: tuple[Finding, ...] = field(default=(), converter=merge_findings)
-    created_at: datetime = _time()
-    updated_at: datetime = _time()
-    observed_at: datetime | None = field(default=None)
+    created_at: datetime = field(converter=_to_utc)
+    updated_at: datetime = field(converter=_to_utc)
+    observed_at: datetime | None = field(default=None, converter=optional(_to_utc))
 
     def __attrs_post_init__(self) -> None:
         """Fold what follows from the tickets."""

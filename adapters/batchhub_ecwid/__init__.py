@@ -1,0 +1,16 @@
+"""
+Ecwid for batchhub: the account of a store, the adapter, and four ways to write an item.
+
+    from batchhub_ecwid import EcwidAccount, get, put
+
+    shop = EcwidAccount(store_id=1003, token="secret_...")
+    items = [get("/orders/XJ12H"), put("/products/12", {"price": 9.9}, id="price-12")]
+"""
+
+from __future__ import annotations
+
+from .account import EcwidAccount
+from .adapter import EcwidAdapter
+from .items import delete, get, post, put
+
+__all__ = ["EcwidAccount", "EcwidAdapter", "delete", "get", "post", "put"]

@@ -1,0 +1,112 @@
+"""One Ecwid store and the token that opens it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Final
+from urllib.parse import urlsplit
+
+from attrs import Attribute, field, frozen
+
+from batchhub.adapter import Account, Budget, secret
+from batchhub.errors import SettingsError
+
+BASE_URL: Final = "https://app.ecwid.com"
+"""Where Ecwid answers. Source: ecwid.md, "Create"."""
+
+MAX_REQUEST_BYTES: Final = 5 * 1024 * 1024
+"""Bytes in one request. Assumed: no page gives a bound; 500 long product texts stay below it."""
+
+REQUESTS_PER_MINUTE: Final = 600
+"""Requests a token may make. Source: ecwid.md, "Limits and errors"."""
+
+_MAX_DIGITS: Final = 18
+
+
+def _check_token(_: object, attribute: Attribute[str], value: object) -> None:
+    """Refuse what no token can be, and say so without showing it."""
+    key = attribute.name
+    if not isinstance(value, str) or not value:
+        raise SettingsError(f"{key} must be text that is not empty", key=key)
+    if not _is_visible_ascii(value):
+        raise SettingsError(
+            f"{key} holds a space or a character no header can carry; "
+            "write the bare token, without 'Bearer'",
+            key=key,
+        )
+
+
+def _to_base_url(value: Any) -> str:
+    """Check the scheme and the host, and drop the trailing slash. The value may hold a password."""
+
+    def wrong(why: str) -> SettingsError:
+        return SettingsError(f"base_url {why}, as in {BASE_URL}", key="base_url")
+
+    if not isinstance(value, str) or not value or not _is_visible_ascii(value):
+        raise wrong("must be a URL without spaces")
+    try:
+        url = urlsplit(value)
+        port = "" if url.port is None else f":{url.port}"
+    except ValueError:
+        raise wrong("is no valid URL") from None
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        raise wrong("must begin with https:// and a host")
+    if "@" in url.netloc:
+        raise wrong("must not hold a user name or password")
+    if url.path not in {"", "/"} or "?" in value or "#" in value:
+        raise wrong("must end with the host: no path, no query")
+    host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
+    return f"{url.scheme}://{host}{port}"
+
+
+def _is_visible_ascii(value: str) -> bool:
+    return value.isascii() and value.isprintable() and " " not in value
+
+
+def _to_number(value: Any) -> Any:
+    """Read a number from its digits, as an environment variable gives them."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value) if len(value) <= _MAX_DIGITS else value
+    return value
+
+
+def _check_positive(_: object, attribute: Attribute[int], value: object) -> None:
+    key = attribute.name
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise SettingsError(f"{key} must be a whole number above zero", key=key)
+
+
+@frozen(kw_only=True)
+class EcwidAccount(Account):
+    """
+    One Ecwid store.
+
+    Attributes:
+        store_id: The store's number; its digits as text are taken, too.
+        token: The store's access token for the REST API, without ``Bearer``.
+        base_url: Where the vendor answers: scheme and host.
+        max_request_bytes: The most bytes in the body of one request.
+        requests_per_minute: How many requests a minute the token may make. More than the
+            vendor allows gets the token blocked.
+    """
+
+    adapter: ClassVar[str] = "ecwid"
+
+    store_id: int = field(converter=_to_number, validator=_check_positive)
+    token: str = secret(validator=_check_token)
+    base_url: str = field(default=BASE_URL, converter=_to_base_url)
+    max_request_bytes: int = field(
+        default=MAX_REQUEST_BYTES, converter=_to_number, validator=_check_positive
+    )
+    requests_per_minute: int = field(
+        default=REQUESTS_PER_MINUTE, converter=_to_number, validator=_check_positive
+    )
+
+    @property
+    def identity(self) -> str:
+        """The store's number: the limits are the store's token's, whatever its name here."""
+        return str(self.store_id)
+
+    @property
+    def budget(self) -> Budget:
+        """The requests a minute the token may make, spread evenly but for five at once."""
+        return Budget(requests=self.requests_per_minute, per_s=60.0, burst=5)

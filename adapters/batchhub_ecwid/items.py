@@ -1,0 +1,201 @@
+"""The items of an Ecwid batch: how to write them, what is refused, what is sent."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from batchhub.errors import InputError
+from batchhub.models import BatchItem
+
+from .paths import Params, add_params, has_param, make_path
+
+Body: TypeAlias = Mapping[str, Any] | Sequence[Any]
+"""What an item sends: a JSON object or array. A `Decimal` goes out as a number, digit by digit."""
+
+_KEYS: Final = ("id", "method", "path", "body")
+_FOREIGN_KEYS: Final = {
+    "url": "path",
+    "uri": "path",
+    "endpoint": "path",
+    "verb": "method",
+    "httpmethod": "method",
+    "data": "body",
+    "json": "body",
+    "payload": "body",
+    "httpbody": "body",
+}
+_METHODS: Final = ("GET", "POST", "PUT", "DELETE")
+_WRITES_BODY: Final = frozenset({"POST", "PUT"})
+_FILE_PARAM: Final = "externalUrl"
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def get(path: str, *, params: Params | None = None, id: str | None = None) -> BatchItem:  # noqa: A002  # the item's own word
+    """
+    Make an item that reads something.
+
+    Args:
+        path: The endpoint, such as ``/orders/XJ12H``. A literal ``+`` stands for a plus sign.
+        params: The query, encoded safely; a list is joined by commas, `None` left out.
+        id: The item's id; its position in the job if left out.
+    """
+    return BatchItem(id=id, payload={"method": "GET", "path": add_params(path, params)})
+
+
+def post(
+    path: str,
+    body: Body | None,
+    *,
+    params: Params | None = None,
+    id: str | None = None,  # noqa: A002  # the item's own word
+) -> BatchItem:
+    """Make an item that creates something. `body` is `None` only for a file by `externalUrl`."""
+    return _make_write("POST", path, body, params, id)
+
+
+def put(
+    path: str,
+    body: Body | None,
+    *,
+    params: Params | None = None,
+    id: str | None = None,  # noqa: A002  # the item's own word
+) -> BatchItem:
+    """Make an item that changes something. `body` is `None` only for a file by `externalUrl`."""
+    return _make_write("PUT", path, body, params, id)
+
+
+def delete(path: str, *, params: Params | None = None, id: str | None = None) -> BatchItem:  # noqa: A002  # the item's own word
+    """Make an item that deletes something."""
+    return BatchItem(id=id, payload={"method": "DELETE", "path": add_params(path, params)})
+
+
+def _make_write(
+    method: str, path: str, body: Body | None, params: Params | None, item_id: str | None
+) -> BatchItem:
+    payload = {"method": method, "path": add_params(path, params), "body": body}
+    return BatchItem(id=item_id, payload=payload)
+
+
+def encode_item(item: BatchItem) -> bytes:
+    """
+    Check an item and write it as one element of the array that is sent.
+
+    Returns:
+        ``{"id","method","path","body"}`` as compact JSON; without ``body`` where there is none.
+
+    Raises:
+        InputError: The vendor would refuse the item, or it could do harm.
+    """
+    payload = item.payload
+    if not isinstance(payload, Mapping):
+        raise InputError("an item is an object with id, method, path and body")
+    for key in payload:
+        if key not in _KEYS:
+            raise _unknown_key(key)
+    item_id = _item_id(item)
+    method = _method(payload.get("method"))
+    path = make_path(payload.get("path"))
+    wire: dict[str, Any] = {"id": item_id, "method": method, "path": path}
+    body = _body(method, path, payload.get("body"))
+    if body is not None:
+        wire["body"] = body
+    try:
+        return _encoder.encode(wire)
+    except (UnicodeEncodeError, OverflowError) as error:
+        raise InputError(f"the item has no form in JSON: {error}") from None
+
+
+def _unknown_key(key: object) -> InputError:
+    word = str(key).replace("_", "").lower()
+    near = difflib.get_close_matches(word, _KEYS, n=1)
+    right = _FOREIGN_KEYS.get(word) or (near[0] if near else None)
+    hint = f"did you mean {right!r}?" if right else f"an item has {', '.join(_KEYS)}"
+    return InputError(f"unknown key {str(key)[:40]!r}: {hint}")
+
+
+def _item_id(item: BatchItem) -> str:
+    """
+    Return the id the results are matched by.
+
+    Source: ecwid.md, "Create": an id that is no text gets the whole batch refused.
+    """
+    own = item.payload.get("id")
+    item_id = item.id if own is None else own
+    if not isinstance(item_id, str) or not item_id:
+        raise InputError("id must be text that is not empty")
+    if item.id not in (None, item_id):
+        raise InputError(f"the item has two ids, {str(item.id)[:40]!r} and {item_id[:40]!r}")
+    return item_id
+
+
+def _method(value: object) -> str:
+    method = value.upper() if isinstance(value, str) else value
+    if method is None or method == "":
+        raise InputError(f"method is missing: one of {', '.join(_METHODS)}")
+    if method not in _METHODS:
+        raise InputError(f"method must be one of {', '.join(_METHODS)}, not {str(value)[:40]!r}")
+    return str(method)
+
+
+def _body(method: str, path: str, body: object) -> Any:
+    """
+    Check a body and make it plain; `None` where none is sent.
+
+    Text is refused. A page calls the body a string, while the same vendor's examples and
+    every known client send an object; text would be taken for a JSON string, and nobody
+    knows what the server makes of that.
+
+    Source: page 001, "BatchRequest" (optional in general, required to create or update; files
+    come by `externalUrl`, which needs none). Assumed: objects and arrays only (seen in clients).
+    """
+    if method not in _WRITES_BODY:
+        if body is None or body == "":
+            return None
+        raise InputError(f"{method} takes no body")
+    if body is None or body == "":
+        if has_param(path, _FILE_PARAM):
+            return None
+        raise InputError(f"{method} needs a body: a JSON object or array")
+    if isinstance(body, str):
+        raise InputError("body is text; hand over the object or array itself, not its JSON text")
+    if isinstance(body, bytes | bytearray | memoryview):
+        raise InputError("body is binary; files go by URL, in the externalUrl parameter")
+    if not isinstance(body, Mapping | list | tuple):
+        raise InputError(f"body must be a JSON object or array, not {type(body).__name__}")
+    try:
+        return _plain(body, ("body",))
+    except RecursionError:
+        raise InputError("body is nested too deeply, or holds itself") from None
+
+
+def _plain(value: Any, where: tuple[str | int, ...]) -> Any:
+    """Copy a value with JSON's own types only, so that nothing changes silently on its way."""
+    if value is None or isinstance(value, bool | str | int):
+        return value
+    if isinstance(value, float | Decimal):
+        finite = math.isfinite(value) if isinstance(value, float) else value.is_finite()
+        if not finite:
+            raise InputError(f"{_place(where)} is {value}, which has no form in JSON")
+        return value
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise InputError(f"{_place(where)} has the key {key!r}, which is no text")
+        return {key: _plain(part, (*where, key)) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part, (*where, n)) for n, part in enumerate(value)]
+    if isinstance(value, bytes | bytearray | memoryview):
+        raise InputError(f"{_place(where)} is binary; files go by URL (externalUrl)")
+    raise InputError(f"{_place(where)} is of type {type(value).__name__}, which JSON does not have")
+
+
+def _place(where: tuple[str | int, ...]) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)
+    return text.removeprefix(".")

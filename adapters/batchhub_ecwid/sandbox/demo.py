@@ -1,0 +1,39 @@
+"""The items of a demonstration: new prices for products, a few of them wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from batchhub.models import BatchItem
+
+_CYCLE: Final = 25
+_WRONG_AT: Final = 4
+
+
+def make_demo_items(count: int, *, products: int) -> Iterator[BatchItem]:
+    """
+    Make price updates; one in 25 fails, in turn for one of three reasons.
+
+    Args:
+        count: How many.
+        products: How many products there are.
+    """
+    for index in range(count):
+        number = 1 + index % max(1, products)
+        price: Any = round(9.9 + index / 100, 2)
+        if index % _CYCLE == _WRONG_AT:
+            number, price = _spoil(index // _CYCLE, number, price, products)
+        yield BatchItem(
+            id=f"price-{index + 1}",
+            payload={"method": "PUT", "path": f"/products/{number}", "body": {"price": price}},
+        )
+
+
+def _spoil(turn: int, number: int, price: float, products: int) -> tuple[int, Any]:
+    """Make an unknown product, a price that is no number, or a negative one."""
+    return [
+        (products + 1_000_000 + turn, price),
+        (number, "on request"),
+        (number, -price),
+    ][turn % 3]

@@ -1,0 +1,224 @@
+"""A small store in memory: products that can be changed, a few orders, a profile."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from importlib.resources import files
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote_plus
+
+from attrs import field, frozen
+
+from .calls import AnswerError, decode_json, make_error, parse_number
+
+PAGE_SIZE: Final = 100
+"""Assumed: the most entities of one page, and how many it has unless asked."""
+
+_FILTERS: Final = ("sku", "email", "paymentStatus", "fulfillmentStatus")
+
+
+@frozen(kw_only=True)
+class Reply:
+    """
+    What came of one request.
+
+    Attributes:
+        status: Its HTTP status.
+        body: Its body: JSON.
+    """
+
+    status: int
+    body: Any = field(default=None, repr=False)
+
+    @property
+    def failed(self) -> bool:
+        """
+        Whether the vendor counts it as a failure.
+
+        Source: both pages on a batch's status, responses.
+        """
+        return self.status != HTTPStatus.OK
+
+    @property
+    def is_trouble(self) -> bool:
+        """Whether the vendor itself had trouble."""
+        return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+    @property
+    def line(self) -> str:
+        """
+        The reason phrase, or what went wrong in a sentence.
+
+        Source: newer page "Get batch status", responses.
+        """
+        if self.status >= HTTPStatus.BAD_REQUEST and isinstance(self.body, dict):
+            return str(self.body.get("errorMessage", ""))
+        return HTTPStatus(self.status).phrase
+
+
+class Store:
+    """
+    The entities of one store.
+
+    Args:
+        store_id: Its number.
+        products: How many products it begins with; their ids are 1 and up.
+    """
+
+    def __init__(self, *, store_id: int, products: int) -> None:
+        self._store_id = store_id
+        self._products = {number: _make_product(number) for number in range(1, products + 1)}
+        self._last_product_id = products
+        data = files(__package__).joinpath("data/orders.json").read_bytes()
+        self._orders: list[dict[str, Any]] = json.loads(data)
+
+    def execute(self, method: str, path: str, body: Any) -> Reply:
+        """
+        Execute one request.
+
+        Args:
+            method: The HTTP method.
+            path: Path and query below the store's own path, with or without a leading slash,
+                encoded as a form is: ``+`` is a space.
+            body: Any JSON.
+        """
+        bare, _, query_text = path.partition("?")
+        segments = [unquote_plus(segment) for segment in bare.strip("/").split("/")]
+        query = dict(parse_qsl(query_text, keep_blank_values=True))
+        try:
+            return Reply(status=200, body=self._dispatch(method, segments, query, body))
+        except AnswerError as error:
+            return Reply(status=error.status, body=error.body)
+
+    def _dispatch(
+        self, method: str, segments: list[str], query: Mapping[str, str], body: Any
+    ) -> dict[str, Any]:
+        match method, segments:
+            case "GET", ["products"]:
+                return _search(self._products.values(), query)
+            case "POST", ["products"]:
+                return self._create_product(body)
+            case _, ["products", text]:
+                return self._handle_product(method, text, body)
+            case "GET", ["orders"]:
+                return _search(self._orders, query)
+            case "GET", ["orders", text]:
+                return self._get_order(text)
+            case "GET", ["profile"]:
+                return _make_profile(self._store_id)
+            case _, ["products" | "orders" | "profile"] | ["orders", _]:
+                raise _not_allowed(method)
+        raise AnswerError(404, make_error(f"There is nothing at {'/'.join(segments)}"))
+
+    def _handle_product(self, method: str, text: str, body: Any) -> dict[str, Any]:
+        number = int(text) if text.isascii() and text.isdecimal() else 0
+        product = self._products.get(number)
+        if product is None:
+            message = f"Product with id {text} is not found"
+            raise AnswerError(404, make_error(message, "PRODUCT_NOT_FOUND"))
+        if method == "GET":
+            return dict(product)
+        if method == "PUT":
+            product.update(_check_product(body), id=number)
+            return {"updateCount": 1}
+        if method == "DELETE":
+            del self._products[number]
+            return {"deleteCount": 1}
+        raise _not_allowed(method)
+
+    def _create_product(self, body: Any) -> dict[str, Any]:
+        fields = _check_product(body)
+        if not fields.get("name"):
+            raise AnswerError(400, make_error("Product.name is missing", "MISSING_VALUE"))
+        sku = fields.get("sku")
+        if sku is not None and any(sku == other["sku"] for other in self._products.values()):
+            message = f"There is a product with the sku {sku} already"
+            raise AnswerError(409, make_error(message, "SKU_ALREADY_EXISTS"))
+        self._last_product_id = number = self._last_product_id + 1
+        self._products[number] = {**_make_product(number), **fields, "id": number}
+        return {"id": number}
+
+    def _get_order(self, text: str) -> dict[str, Any]:
+        for order in self._orders:
+            # The order of 2019 has no id; it is known by its numbers.
+            names = (order.get(key) for key in ("id", "vendorOrderNumber", "orderNumber"))
+            if text in {str(name) for name in names if name is not None}:
+                return dict(order)
+        raise AnswerError(404, make_error(f"Order {text} is not found", "ORDER_NOT_FOUND"))
+
+
+def _check_product(body: Any) -> dict[str, Any]:
+    """
+    Check the fields of a product that have a type here; others are kept as they come.
+
+    Assumed: a value of a wrong type is answered 400, one that may not be 409.
+    """
+    # The documents call the body of an item a string, and nobody sends one.
+    body = _decode(body) if isinstance(body, str | bytes) else body
+    if not isinstance(body, dict):
+        raise AnswerError(400, make_error("The body must be a JSON object", "WRONG_BODY"))
+    for name in ("price", "compareToPrice"):
+        if name in body:
+            _check_price(name, body[name])
+    return body
+
+
+def _check_price(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value == math.inf:
+        raise AnswerError(400, make_error(f"Product.{name} must be a number", "WRONG_VALUE"))
+    if value < 0:
+        raise AnswerError(409, make_error(f"Product.{name} can't be negative", "WRONG_VALUE"))
+
+
+def _decode(text: str | bytes) -> Any:
+    try:
+        return decode_json(text)
+    except ValueError:
+        return None
+
+
+def _search(entities: Iterable[Mapping[str, Any]], query: Mapping[str, str]) -> dict[str, Any]:
+    limit = min(parse_number(query, "limit", PAGE_SIZE), PAGE_SIZE)
+    offset = parse_number(query, "offset", 0)
+    wanted = {name: query[name].split(",") for name in _FILTERS if name in query}
+    found = [
+        entity
+        for entity in entities
+        if all(str(entity.get(name)) in values for name, values in wanted.items())
+    ]
+    page = found[offset : offset + limit]
+    return {
+        "total": len(found),
+        "count": len(page),
+        "offset": offset,
+        "limit": limit,
+        "items": page,
+    }
+
+
+def _not_allowed(method: str) -> AnswerError:
+    return AnswerError(405, make_error(f"Method {method} is not allowed here"))
+
+
+def _make_product(number: int) -> dict[str, Any]:
+    return {
+        "id": number,
+        "sku": f"SKU-{number}",
+        "name": f"Product {number}",
+        "price": round(4.99 + number / 100, 2),
+        "quantity": 10,
+        "enabled": True,
+    }
+
+
+def _make_profile(store_id: int) -> dict[str, Any]:
+    return {
+        "generalInfo": {"storeId": store_id, "storeUrl": f"https://store{store_id}.example"},
+        "account": {"accountName": "Sandbox", "accountEmail": "owner@example.com"},
+        "settings": {"closed": False, "storeName": "Sandbox"},
+        "formatsAndUnits": {"currency": "EUR", "weightUnit": "KILOGRAM", "timezone": "UTC"},
+        "languages": {"enabledLanguages": ["en"], "defaultLanguage": "en"},
+    }

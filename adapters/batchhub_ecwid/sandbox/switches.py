@@ -1,0 +1,85 @@
+"""How the stand-in behaves, and every way in which it can misbehave."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import define
+
+from batchhub.sandbox import Switches, rate, switch, times
+
+OLDER: Final = 2019
+NEWER: Final = 2025
+
+
+@define(kw_only=True)
+class EcwidSwitches(Switches):
+    """
+    The switches of the Ecwid sandbox.
+
+    A fault of the kind `times` strikes that often and is over, or by its
+    ``_rate``. One that distorts a status document stays on until it is set back.
+    """
+
+    generation: int = switch(
+        NEWER,
+        "which of the vendor's documents status answers follow: 2019 always has responses, "
+        "2025 only with escapedJson=true",
+        choices=(OLDER, NEWER),
+    )
+    item_time_s: float = switch(0.02, "seconds an item takes", at_least=0.0)
+    requests_per_minute: int = switch(600, "requests a token may make in 60 seconds", at_least=0)
+    block_s: float = switch(60.0, "seconds of the block that follows one too many", at_least=1.0)
+    ticket_id_param: bool = switch(
+        False, "a ticket must be named by the parameter ticketId; 400 otherwise"
+    )
+    answer_delay_s: float = switch(0.0, "seconds an answer is held back", at_least=0.0)
+
+    lost_create_answers: int = times("a create is executed, and the connection cut")
+    lost_create_answers_rate: float = rate("the same")
+    cut_before_create: int = times("the connection of a create is cut, and nothing executed")
+    cut_before_create_rate: float = rate("the same")
+    create_5xx: int = times("a create is answered 500")
+    create_5xx_rate: float = rate("the same")
+    create_5xx_executes: bool = switch(False, "a create answered 500 is executed all the same")
+    cut_polls: int = times("the connection of a status call is cut")
+    cut_polls_rate: float = rate("the same")
+    answer_5xx: int = times("a status call is answered 500, 502 and 503 in turn")
+    answer_5xx_rate: float = rate("the same")
+    answer_429: int = times("a call is answered 429, and a block begins")
+    answer_429_rate: float = rate("the same")
+    html_error: int = times("a call is answered with a proxy's HTML page, and nothing executed")
+    html_error_rate: float = rate("the same")
+    html_error_status: int = switch(
+        502, "the HTTP status of that HTML page", at_least=200, at_most=599
+    )
+    cut_json: int = times("the JSON of the answer to a create or a status call breaks off")
+    cut_json_rate: float = rate("the same")
+    revoke_after: int = switch(
+        -1, "calls after which the token is refused (403); -1: never", at_least=-1
+    )
+    forget_tickets: int = times("a status call is answered 404, as for an unknown ticket")
+    forget_tickets_rate: float = rate("the same")
+
+    item_5xx: int = times("an item of a batch fails with 500, without an effect")
+    item_5xx_rate: float = rate("the same")
+    item_5xx_executes: bool = switch(False, "an item that fails with 500 has its effect")
+
+    unknown_word: str = switch("", "a word to say instead of IN_PROGRESS; empty: none")
+    never_ends: bool = switch(False, "no batch gets past its last item")
+    no_responses: int = times("a COMPLETED status that should hold responses has none")
+    missing_responses: int = switch(0, "items left out of each responses; -1: all", at_least=-1)
+    drop_ids: int = switch(0, "items without their id in each responses; -1: all", at_least=-1)
+    double_ids: int = switch(0, "items that come twice in each responses; -1: all", at_least=-1)
+    foreign_ids: int = switch(0, "items nobody sent in each responses", at_least=0)
+    shuffle_responses: bool = switch(False, "responses come in another order than the items")
+    completed_not_run: bool = switch(
+        False, "items that did not run read COMPLETED, with the code 0"
+    )
+    non_json_bodies: bool = switch(False, "bodies of failed items are HTML instead of JSON")
+    http_code_key: bool = switch(False, "an item's code is named httpCode, not httpStatusCode")
+
+    @property
+    def is_older(self) -> bool:
+        """Whether the older generation of documents is followed."""
+        return self.generation == OLDER

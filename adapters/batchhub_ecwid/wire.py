@@ -1,0 +1,218 @@
+"""
+Ecwid's JSON and Ecwid's words: what a status answer holds, and what it means.
+
+Two generations of the API answer differently and both are read: the older one always
+sends `responses`, with bodies as JSON (`httpBody`); the newer one sends them only when
+asked, with bodies as text (`escapedHttpBody`). Bodies are not looked at here, except
+for the vendor's words on a failure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from batchhub.adapter import Observation
+from batchhub.models import BatchState
+
+STATES: Final[Mapping[str, BatchState]] = {
+    "QUEUED": BatchState.QUEUED,
+    "IN_PROGRESS": BatchState.IN_PROGRESS,
+    "COMPLETED": BatchState.COMPLETED,
+}
+"""The words for a batch; it has none for failed. Source: page 002, "Response JSON"."""
+
+_ABSENT: Final = msgspec.Raw()
+_ERRORS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class Entry(msgspec.Struct, frozen=True, rename="camel"):
+    """
+    What an answer says of one item.
+
+    Source: page 000, "RequestDetails" (`httpStatusCode`, `httpBody`, `escapedHttpBody`);
+    `httpCode` only in the older documents' template. Assumed: any of it may be null or
+    absent, and a code may come as text.
+    """
+
+    id: str | None = None
+    status: str | None = None
+    http_body: msgspec.Raw = _ABSENT
+    escaped_http_body: str | None = None
+    http_status_code: int | str | None = None
+    http_code: int | str | None = None
+    http_status_line: str | None = None
+
+    @property
+    def code(self) -> int | None:
+        """The item's HTTP status; `None` where there is none, or a number that is no status."""
+        given = self.http_code if self.http_status_code is None else self.http_status_code
+        if isinstance(given, str):
+            given = int(given) if re.fullmatch(r"[1-5][0-9]{2}", given.strip()) else None
+        return given if given is not None and 100 <= given <= 599 else None  # noqa: PLR2004  # HTTP's range
+
+    @property
+    def body(self) -> bytes | None:
+        """The item's answer as bytes of its own, so that the whole answer can be let go."""
+        if self.escaped_http_body:
+            return self.escaped_http_body.encode()
+        raw = bytes(self.http_body)
+        return None if raw in (b"", b"null", b'""') else raw
+
+
+class BrokenEntry(msgspec.Struct, frozen=True):
+    """An element of `responses` that is no entry; its id where that much can be read."""
+
+    id: str | None = None
+
+
+class Answer(msgspec.Struct, frozen=True, rename="camel"):
+    """A status answer with what came of the items; `None` where it has no usable list of them."""
+
+    status: str
+    total_requests: Any = None
+    responses: Sequence[Entry | BrokenEntry] | None = None
+
+
+class _FastAnswer(msgspec.Struct, frozen=True, rename="camel"):
+    status: str
+    total_requests: Any = None
+    responses: list[Entry] | None = None
+
+
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_elements = msgspec.json.Decoder(list[msgspec.Raw])
+_fast_answer = msgspec.json.Decoder(_FastAnswer)
+_entry = msgspec.json.Decoder(Entry)
+
+
+def read_observation(body: bytes) -> Observation:
+    """
+    Read a status answer without looking into its `responses`.
+
+    Raises:
+        ValueError: It is no JSON object, or has no word for its state.
+    """
+    raw = _read_fields(body)
+    raw.pop("responses", None)
+    try:
+        fields = {name: msgspec.json.decode(value) for name, value in raw.items()}
+    except _ERRORS as error:
+        raise ValueError(f"the answer is no valid JSON: {error}") from None
+    word = _check_word(fields.pop("status", None))
+    return Observation(word=word, done=read_count(fields.get("completedRequests")), vendor=fields)
+
+
+def read_answer(body: bytes) -> Answer:
+    """
+    Read a status answer with what came of its items.
+
+    One element of `responses` that is ill-formed makes a `BrokenEntry` and touches no other.
+
+    Raises:
+        ValueError: It is no JSON object, or has no word for its state.
+    """
+    try:
+        fast = _fast_answer.decode(body)
+    except _ERRORS:
+        return _read_leniently(body)
+    return Answer(_check_word(fast.status), fast.total_requests, fast.responses)
+
+
+def read_object(body: bytes) -> dict[str, Any] | None:
+    """Read a small JSON object; `None` if it is anything else."""
+    try:
+        value = msgspec.json.decode(body)
+    except _ERRORS:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def read_error(body: bytes) -> tuple[str | None, str | None]:
+    """
+    Read the vendor's code and words from an error's body, both optional and at times blank.
+
+    Source: ecwid.md, "Limits and errors" (`errorMessage`, `errorCode`) and "Create"
+    (`error_message`).
+    """
+    error = read_object(body) or {}
+    code = one_line(error.get("errorCode"))
+    return code, one_line(error.get("errorMessage")) or one_line(error.get("error_message"))
+
+
+def read_count(value: object) -> int | None:
+    """Read a number of items, which may come as text; `None` if it is none."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        return None
+    return value
+
+
+def one_line(value: object) -> str | None:
+    """Bring the vendor's words into one line; `None` where there are none."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    return " ".join(str(value).split()) or None
+
+
+def _read_leniently(body: bytes) -> Answer:
+    raw = _read_fields(body)
+    try:
+        word = _check_word(msgspec.json.decode(raw.get("status", b"null")))
+        total = msgspec.json.decode(raw.get("totalRequests", b"null"))
+    except _ERRORS as error:
+        raise ValueError(f"the answer is no valid JSON: {error}") from None
+    try:
+        elements = _elements.decode(raw.get("responses", b"null"))
+    except _ERRORS:
+        return Answer(word, total)
+    return Answer(word, total, [_read_entry(element) for element in elements])
+
+
+def _read_entry(element: msgspec.Raw) -> Entry | BrokenEntry:
+    try:
+        return _entry.decode(element)
+    except _ERRORS:
+        pass
+    try:
+        return BrokenEntry(msgspec.json.decode(_fields.decode(element)["id"], type=str))
+    except (*_ERRORS, KeyError):
+        return BrokenEntry()
+
+
+def _read_fields(body: bytes) -> dict[str, msgspec.Raw]:
+    try:
+        return _fields.decode(body)
+    except _ERRORS:
+        pass
+    try:
+        return _fields.decode(_mend_text(body))
+    except _ERRORS as error:
+        raise ValueError(f"the answer is no JSON object: {error}") from None
+
+
+def _check_word(word: object) -> str:
+    if not isinstance(word, str) or not word.strip():
+        raise ValueError("the answer has no status")
+    return word
+
+
+_ESCAPE: Final = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+
+
+def _mend_text(body: bytes) -> bytes:
+    r"""
+    Replace halves of characters by U+FFFD: one text cut inside an emoji must not hide all results.
+
+    Assumed: long texts are cut by UTF-16 units somewhere, which leaves a lone ``\ud83d``.
+    """
+    text = body.decode("utf-8", "replace").encode()
+    return _ESCAPE.sub(lambda match: rb"\ufffd" if match[1] else match[0], text)

@@ -1,0 +1,1 @@
+"""What `batchhub.transport` is made of."""

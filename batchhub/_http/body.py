@@ -1,0 +1,117 @@
+"""The body of an answer: read within a bound, decompressed within the same bound, and whole."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Final
+
+import aiohttp
+
+ACCEPT_ENCODING: Final = "gzip, deflate"
+_ANY_HEADER: Final = zlib.MAX_WBITS | 32
+_NO_HEADER: Final = -zlib.MAX_WBITS
+_ZLIB_METHOD: Final = 8
+_GZIP_FIRST_BYTE: Final = 0x1F
+
+
+class BodyTooLargeError(Exception):
+    """The body is larger than the bound; it was not read to its end."""
+
+
+class BodyBrokenError(Exception):
+    """The body came whole and can't be decompressed."""
+
+
+async def read_body(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+    """
+    Read and decompress a body of at most `max_bytes`, compressed and decompressed.
+
+    The session must leave decompressing to this function: aiohttp's own takes a
+    gzip stream that breaks off for a whole one.
+
+    Raises:
+        BodyTooLargeError: It is larger; the connection is closed.
+        BodyBrokenError: Its compression is unknown, damaged or breaks off.
+    """
+    try:
+        return await _read(response, max_bytes)
+    except BodyTooLargeError:
+        response.close()
+        raise
+
+
+async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+    declared_bytes = response.content_length
+    if declared_bytes is not None and declared_bytes > max_bytes and response.method != "HEAD":
+        raise BodyTooLargeError
+    inflater = _make_inflater(response.headers.get("Content-Encoding", ""), max_bytes)
+    parts: list[bytes] = []
+    size_bytes = 0
+    async for chunk in response.content.iter_any():
+        part = chunk if inflater is None else inflater.feed(chunk)
+        size_bytes += len(part)
+        if size_bytes > max_bytes:
+            raise BodyTooLargeError
+        parts.append(part)
+    if inflater is not None:
+        inflater.close()
+    return b"".join(parts)
+
+
+def _make_inflater(encoding: str, max_bytes: int) -> _Inflater | None:
+    match encoding.strip().lower():
+        case "" | "identity":
+            return None
+        case "gzip" | "x-gzip" | "deflate":
+            return _Inflater(max_bytes)
+        case _:
+            raise BodyBrokenError("its compression was not asked for")
+
+
+class _Inflater:
+    """Decompresses gzip (of several members too), zlib and bare deflate, within a bound."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._left_bytes = max_bytes
+        self._stream: zlib._Decompress | None = None
+
+    def feed(self, data: bytes) -> bytes:
+        """
+        Decompress the next bytes.
+
+        Raises:
+            BodyTooLargeError: All there was so far is larger than the bound.
+            BodyBrokenError: They are damaged.
+        """
+        parts: list[bytes] = []
+        while data:
+            if self._stream is None:
+                self._stream = zlib.decompressobj(_window_bits(data[0]))
+            try:
+                part = self._stream.decompress(data, self._left_bytes + 1)
+            except zlib.error as error:
+                raise BodyBrokenError("its compression is damaged") from error
+            self._left_bytes -= len(part)
+            if self._left_bytes < 0:
+                raise BodyTooLargeError
+            parts.append(part)
+            data = self._stream.unused_data
+            if self._stream.eof:
+                self._stream = None
+        return b"".join(parts)
+
+    def close(self) -> None:
+        """
+        Say that no more bytes come.
+
+        Raises:
+            BodyBrokenError: The compressed stream has not ended.
+        """
+        if self._stream is not None:
+            raise BodyBrokenError("its compressed stream breaks off")
+
+
+def _window_bits(first_byte: int) -> int:
+    # Some servers send "deflate" without the zlib header the standard asks for.
+    has_header = first_byte == _GZIP_FIRST_BYTE or first_byte & 0x0F == _ZLIB_METHOD
+    return _ANY_HEADER if has_header else _NO_HEADER

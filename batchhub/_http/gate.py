@@ -1,0 +1,133 @@
+"""The gate every request of a lane goes through: in order, at its pace, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import datetime, timedelta
+from typing import Final
+
+from batchhub._backoff import backoff_s
+from batchhub._budget import Pacer
+from batchhub._clock import Clock
+from batchhub._logging import get_logger
+from batchhub.adapter import Budget
+from batchhub.errors import CredentialsError
+
+_FIRST_COOL_DOWN_S: Final = 1.0
+_LONGEST_COOL_DOWN_S: Final = 300.0
+
+
+class Gate:
+    """
+    Lets a lane's requests go, first come, first served.
+
+    It keeps the budget, the cool-downs the vendor asks for, and closes for good
+    when the credentials are refused.
+    """
+
+    def __init__(self, *, lane: str, budget: Budget, clock: Clock, rng: random.Random) -> None:
+        self._clock = clock
+        self._rng = rng
+        self._log = get_logger().bind(lane=lane)
+        self._pacer = Pacer(budget, clock.monotonic())
+        self._turn = asyncio.Lock()
+        self._nap: asyncio.Task[None] | None = None
+        self._cool_until_s = clock.monotonic()
+        self._cooled_until: datetime | None = None
+        self._cool_downs_in_a_row = 0
+        self._closed_by: CredentialsError | None = None
+
+    async def enter(self) -> float:
+        """
+        Wait until the next request may go. It counts as sent from here on.
+
+        Returns:
+            The monotonic time at which it goes, in seconds.
+
+        Raises:
+            CredentialsError: The gate is closed, or was closed during the wait.
+        """
+        async with self._turn:
+            while True:
+                if self._closed_by is not None:
+                    raise _copy(self._closed_by)
+                now_s = self._clock.monotonic()
+                due_s = self._pacer.take(now_s)
+                if due_s <= now_s:
+                    return now_s
+                await self._sleep(due_s - now_s)
+
+    def cool_down(self, *, status: int, retry_after_s: float | None, sent_at_s: float) -> None:
+        """
+        Let nothing go for `retry_after_s` seconds, or for a growing while if that is not given.
+
+        Args:
+            status: The answer's status that asks for it.
+            retry_after_s: The seconds the vendor asked for.
+            sent_at_s: When the request that got the answer went through the gate.
+        """
+        if retry_after_s:
+            delay_s = retry_after_s
+        elif sent_at_s < self._cool_until_s:
+            return  # sent before the cool-down that runs: it is one refusal with the first
+        else:
+            delay_s = backoff_s(
+                self._cool_downs_in_a_row,
+                base_s=_FIRST_COOL_DOWN_S,
+                cap_s=_LONGEST_COOL_DOWN_S,
+                rng=self._rng,
+            )
+            self._cool_downs_in_a_row += 1
+        until_s = self._clock.monotonic() + delay_s
+        if until_s > self._cool_until_s:
+            self._cool_until_s = until_s
+            self._cooled_until = self._clock.now() + timedelta(seconds=delay_s)
+            self._pacer.cool_down(until_s)
+            until = self._cooled_until.isoformat()
+            self._log.warning("lane.cooled", status=status, until=until)
+
+    def note_success(self, *, sent_at_s: float) -> None:
+        """Begin again with short cool-downs, if the request went after the last one."""
+        if sent_at_s >= self._cool_until_s:
+            self._cool_downs_in_a_row = 0
+
+    def close(self, error: CredentialsError) -> None:
+        """Let nothing go any more; who waits is told at once."""
+        if self._closed_by is not None:
+            return
+        # A copy: the error that is raised holds its traceback, and with it the request.
+        self._closed_by = _copy(error)
+        self._log.error("lane.paused", status=error.status, reason=str(error))
+        if self._nap is not None:
+            self._nap.cancel()
+
+    @property
+    def closed_by(self) -> CredentialsError | None:
+        """Why nothing goes any more; `None` while the gate is open."""
+        return self._closed_by
+
+    @property
+    def cooled_until(self) -> datetime | None:
+        """Until when nothing goes; `None` outside a cool-down."""
+        until = self._cooled_until
+        return until if until is not None and until > self._clock.now() else None
+
+    async def _sleep(self, delay_s: float) -> None:
+        self._nap = asyncio.create_task(self._clock.sleep(delay_s))
+        try:
+            await asyncio.wait({self._nap})  # returns when `close` cancels the nap, too
+        finally:
+            self._nap.cancel()
+            self._nap = None
+
+
+def _copy(error: CredentialsError) -> CredentialsError:
+    return CredentialsError(
+        str(error),
+        vendor=error.vendor,
+        account=error.account,
+        status=error.status,
+        code=error.code,
+        retry_after_s=error.retry_after_s,
+    )

@@ -1,0 +1,107 @@
+"""What goes out: the address, the headers, the body."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib import metadata
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from multidict import CIMultiDict
+from yarl import URL
+
+from batchhub.adapter import Account
+from batchhub.errors import AdapterError, SettingsError
+
+from .body import ACCEPT_ENCODING
+
+_STREAMED_BYTES: Final = 512 * 1024
+"""aiohttp writes a larger body in parts, and lets others run meanwhile, only from a file."""
+
+_PATH: Final = re.compile(r"/[!-~]*")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class RequestMaker:
+    """Makes the parts of the requests of one account."""
+
+    def __init__(self, vendor: str, account: Account) -> None:
+        self._whose = f"{vendor} account {account.identity}"
+        self._base_url = _check_base_url(account)
+
+    def url(self, path: str, params: Mapping[str, str] | None) -> URL:
+        """
+        Join the account's address, an encoded path and parameters that are not encoded yet.
+
+        Raises:
+            AdapterError: The path is no path.
+        """
+        if not _PATH.fullmatch(path) or "#" in path:
+            raise AdapterError(
+                f"a request of {self._whose} has a path that does not begin with '/' "
+                "or is not percent-encoded"
+            )
+        if params:
+            query = urlencode(params, quote_via=quote, safe="")
+            path = f"{path}{'&' if '?' in path else '?'}{query}"
+        # What comes after the host can't change the host.
+        return URL(f"{self._base_url}{path}", encoded=True)
+
+    def headers(self, body: bytes | None, headers: Mapping[str, str] | None) -> CIMultiDict[str]:
+        """
+        Complete `headers`; they win over the usual ones.
+
+        Raises:
+            SettingsError: A value holds a control character.
+        """
+        made = CIMultiDict(_usual_headers())
+        if body is not None:
+            made["Content-Type"] = "application/json"
+        for name, value in (headers or {}).items():
+            if _CONTROL.search(value):
+                raise SettingsError(
+                    f"header {name} of {self._whose} holds a line break or another control "
+                    "character; mend the credentials"
+                )
+            made[name] = value
+        return made
+
+
+def make_payload(body: bytes | None) -> bytes | io.BytesIO | None:
+    """Give a body the form in which aiohttp sends it best."""
+    return io.BytesIO(body) if body is not None and len(body) > _STREAMED_BYTES else body
+
+
+def _check_base_url(account: Account) -> str:
+    try:
+        url = URL(account.base_url)
+        valid = url.scheme in {"http", "https"} and bool(url.host) and url.user is None
+    except (ValueError, TypeError):
+        valid = False
+    # Not shown: a wrong address may hold a password.
+    if not valid or url.password is not None or url.query_string or url.fragment:
+        raise SettingsError(
+            f"base_url of {account.lane} must be an address like https://host", key="base_url"
+        )
+    return str(url).rstrip("/")
+
+
+@cache
+def _usual_headers() -> CIMultiDict[str]:
+    return CIMultiDict(
+        {
+            "User-Agent": f"batchhub/{_version()}",
+            "Accept": "application/json",
+            "Accept-Encoding": ACCEPT_ENCODING,
+        }
+    )
+
+
+def _version() -> str:
+    try:
+        return metadata.version("batchhub")
+    except metadata.PackageNotFoundError:  # run from a source tree
+        return "0"

@@ -1,0 +1,57 @@
+"""The one aiohttp session of a hub: no cookies, no resend, no redirect to follow."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import aiohttp
+
+_MAX_CONNECTIONS: Final = 768
+"""Below the 1,024 open files a process usually has, so that the store still gets some."""
+
+_MAX_CONNECTIONS_PER_HOST: Final = 256
+"""One vendor that hangs can't take every connection."""
+
+_KEEP_ALIVE_S: Final = 4.0
+"""Below the 5 s after which common servers close: a request sent into a closing connection is one
+of which nobody can tell whether it ran."""
+
+
+class ConnectionCutError(aiohttp.ClientConnectionError):
+    """The connection was cut after the request may have gone."""
+
+
+async def refuse_resend(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """
+    Keep aiohttp from sending a request again by itself.
+
+    It does so, once, for GET, PUT, DELETE and others when a connection is cut; with
+    an error it does not know it lets be.
+
+    Raises:
+        ConnectionCutError: The connection was cut.
+    """
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise ConnectionCutError("the connection was cut") from error
+
+
+def open_session() -> aiohttp.ClientSession:
+    """Open the session all lanes of a hub share. Close it with ``await session.close()``."""
+    connector = aiohttp.TCPConnector(
+        limit=_MAX_CONNECTIONS,
+        limit_per_host=_MAX_CONNECTIONS_PER_HOST,
+        keepalive_timeout=_KEEP_ALIVE_S,
+    )
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,  # `read_body` does it, within bounds
+        skip_auto_headers=("Content-Type", "User-Agent"),
+        middlewares=(refuse_resend,),
+    )

@@ -1,0 +1,171 @@
+"""
+From what the user hands over to what is stored: items checked, encoded, cut into tickets.
+
+Everything is checked before anything is stored. What has been checked waits in
+a temporary file, so that a job of any size takes little memory and then appears
+in the store in one short transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import tempfile
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from . import _json
+from .adapter import Adapter, WireItem
+from .errors import InputError, StoreError
+from .models import BatchItem
+from .store import TicketPlan
+
+RawItem = BatchItem | Mapping[str, Any]
+"""What users may hand over as an item."""
+
+RawItems = Iterable[RawItem] | AsyncIterable[RawItem]
+"""What users may hand over as items."""
+
+MAX_ID_BYTES: Final = 256
+"""The longest id of an item."""
+
+_IN_MEMORY_BYTES: Final = 4 * 1024 * 1024
+_BREATH: Final = 250
+_frame = msgspec.msgpack.Decoder(list[tuple[str, bytes]])
+
+
+class Intake:
+    """
+    Items on their way into the store. Use it as a context manager.
+
+    Attributes:
+        plans: The tickets the items were cut into, in order.
+        total: How many items there are.
+    """
+
+    def __init__(self, adapter: Adapter[Any], operation: str) -> None:
+        self.plans: list[TicketPlan] = []
+        self.total = 0
+        self._adapter = adapter
+        self._operation = operation
+        self._capabilities = adapter.capabilities(operation)
+        self._digest = hashlib.sha256()
+        self._spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115
+        self._ticket: list[tuple[str, bytes]] = []
+        self._ticket_bytes = 0
+
+    def __enter__(self) -> Intake:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let the temporary file go."""
+        self._spool.close()
+
+    async def take(self, raw_items: RawItems, options: Mapping[str, Any]) -> None:
+        """
+        Check, encode and keep the items a user handed over.
+
+        Raises:
+            InputError: An item can't be sent; it says which. Nothing is kept.
+        """
+        seen: set[str] = set()
+        async for position, raw in _enumerate(raw_items):
+            item_id: str | None = None
+            try:
+                item = _normalise(raw, position, claims_id=self._adapter.claims_id)
+                item_id = item.id or ""
+                _check_unique(item_id, seen)
+                wire = self._adapter.encode(self._operation, item, options)
+                self.add(WireItem(id=item_id, wire=wire))
+            except InputError as error:
+                raise InputError(error.reason, position=position, item_id=item_id) from None
+        self.close()
+
+    def add(self, item: WireItem) -> None:
+        """Keep one item in its stored form."""
+        capabilities, count = self._capabilities, len(self._ticket) + 1
+        size = len(item.wire)
+        limit = capabilities.max_bytes
+        if limit is not None and size + self._envelope(1) > limit:
+            raise InputError(f"it takes {size} bytes; a request may have {limit}")
+        too_large = limit is not None and self._ticket_bytes + size + self._envelope(count) > limit
+        if self._ticket and (count > capabilities.max_items or too_large):
+            self.close()
+        self._digest.update(b"%d %d " % (len(item.id), size) + item.id.encode() + item.wire)
+        self._ticket.append((item.id, item.wire))
+        self._ticket_bytes += size
+
+    def close(self) -> None:
+        """End the ticket that is being filled."""
+        if not self._ticket:
+            return
+        frame = msgspec.msgpack.encode(self._ticket)
+        try:
+            self._spool.write(len(frame).to_bytes(8))
+            self._spool.write(frame)
+        except OSError as error:
+            raise StoreError(f"can't keep the items in a temporary file: {error}") from error
+        self.plans.append(TicketPlan(first_item=self.total + 1, total=len(self._ticket)))
+        self.total += len(self._ticket)
+        self._ticket, self._ticket_bytes = [], 0
+
+    def tickets(self) -> Iterator[list[WireItem]]:
+        """Yield the items, a ticket at a time, in order."""
+        self._spool.seek(0)
+        while header := self._spool.read(8):
+            frame = self._spool.read(int.from_bytes(header))
+            yield [WireItem(id=item_id, wire=wire) for item_id, wire in _frame.decode(frame)]
+
+    def fingerprint(self, **facts: Any) -> str:
+        """Return SHA-256 over the items and some facts about the job, in hex."""
+        digest = self._digest.copy()
+        digest.update(_json.dumps(sorted(facts.items())))
+        fingerprint: str = digest.hexdigest()
+        return fingerprint
+
+    def _envelope(self, items: int) -> int:
+        return self._adapter.envelope_bytes(self._operation, items)
+
+
+async def _enumerate(raw_items: RawItems) -> AsyncIterator[tuple[int, RawItem]]:
+    """Number the items from 1; let other tasks run between them."""
+    position = 0
+    if isinstance(raw_items, AsyncIterable):
+        async for raw in raw_items:
+            position += 1
+            yield position, raw
+        return
+    if isinstance(raw_items, str | bytes | Mapping) or not isinstance(raw_items, Iterable):
+        raise InputError(f"items are an iterable of mappings, not {type(raw_items).__name__}")
+    for raw in raw_items:
+        position += 1
+        yield position, raw
+        if position % _BREATH == 0:
+            await asyncio.sleep(0)
+
+
+def _check_unique(item_id: str, seen: set[str]) -> None:
+    if item_id in seen:
+        raise InputError(f"the id {item_id!r} is there twice; ids are unique in a job")
+    seen.add(item_id)
+
+
+def _normalise(raw: RawItem, position: int, *, claims_id: bool) -> BatchItem:
+    """Give an item its id; take the id out of the payload unless the vendor has one there."""
+    if isinstance(raw, BatchItem):
+        item_id, payload = raw.id, raw.payload
+    elif isinstance(raw, Mapping):
+        item_id, payload = raw.get("id"), raw
+        if not claims_id:
+            payload = {key: value for key, value in raw.items() if key != "id"}
+    else:
+        raise InputError(f"an item is a mapping or a BatchItem, not {type(raw).__name__}")
+    if item_id is None:
+        item_id = str(position)
+    if not isinstance(item_id, str) or not item_id:
+        raise InputError(f"the id {item_id!r} is no text; write it in quotes")
+    if len(item_id.encode("utf-8", "replace")) > MAX_ID_BYTES:
+        raise InputError(f"the id is longer than {MAX_ID_BYTES} bytes")
+    return BatchItem(id=item_id, payload=payload)

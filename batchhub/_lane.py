@@ -1,0 +1,303 @@
+"""A lane: all traffic of one account, driven by one process at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import random
+from collections.abc import Callable
+from typing import Any, Final
+
+from ._clock import Clock
+from ._job_run import JobRun
+from ._logging import get_logger
+from ._ticket import Step, TicketDriver
+from .adapter import Adapter
+from .errors import (
+    BatchHubError,
+    ConnectError,
+    ContactError,
+    CredentialsError,
+    RateLimitedError,
+    StoreError,
+)
+from .models import BatchState, BatchStatus, Contact
+from .store import Store
+
+MAX_STEPS: Final = 8
+"""How many requests of a lane may be under way at once."""
+
+SYNC_S: Final = 1.0
+"""Seconds between two looks at what other processes put into the store."""
+
+_SILENCES_UNTIL_UNREACHABLE: Final = 3
+_CLOSING_S: Final = 5.0
+
+_log = get_logger()
+
+
+class Lane:
+    """
+    Drives every unfinished job of one account, step by step.
+
+    Attributes:
+        name: The lane's name: the adapter's and the account's identity.
+        error: The refused credentials that stopped it; `None` while it may send.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        adapter: Adapter[Any],
+        store: Store,
+        clock: Clock,
+        rng: random.Random,
+        on_change: Callable[[str], None],
+    ) -> None:
+        self.name = name
+        self.adapter = adapter
+        self.error: CredentialsError | None = None
+        self._store = store
+        self._clock = clock
+        self._rng = rng
+        self._on_change = on_change
+        self._driver = TicketDriver(
+            adapter=adapter,
+            store=store,
+            clock=clock,
+            rng=rng,
+            on_store_trouble=self._note_store,
+        )
+        self._runs: dict[int, JobRun] = {}
+        self._last_job_no = 0
+        self._heap: list[tuple[float, int, int, int]] = []
+        self._scheduled: dict[int, set[int]] = {}
+        self._numbers = itertools.count()
+        self._steps: dict[asyncio.Task[None], tuple[int, int]] = {}
+        self._wake = asyncio.Event()
+        self._poked = True
+        self._synced_at_s = float("-inf")
+        self._sync_failed = False
+        self._version = 0
+        self._silences = 0
+        self._notes: dict[int, str] = {}
+        self._silence_note: tuple[Contact, str] | None = None
+        self._store_note: str | None = None
+
+    def poke(self) -> None:
+        """Say that the store has something new for this lane."""
+        self._poked = True
+        self._wake.set()
+
+    def find_status(self, job_id: str) -> BatchStatus | None:
+        """Return what this lane knows of a job it drives; `None` if it does not drive it."""
+        for run in self._runs.values():
+            if run.job.job_id == job_id:
+                return run.status()
+        return None
+
+    async def drive(self) -> None:
+        """
+        Drive until every job of the lane has ended, is held, or can't go on.
+
+        Raises:
+            StoreError: The store could not be read when driving began.
+        """
+        self._runs.clear()
+        self._scheduled.clear()
+        self._heap.clear()
+        self._last_job_no = 0
+        self._poked = True
+        try:
+            while self.error is None:
+                await self._sync()
+                self._schedule()
+                self._start_steps()
+                if not self._steps and not self._heap and not self._poked:
+                    return
+                await self._rest()
+        finally:
+            await self._finish_steps()
+
+    # What is to be done.
+
+    async def _sync(self) -> None:
+        """Take over what is new in the store: jobs, and wishes to cancel."""
+        now_s = self._clock.monotonic()
+        if not self._poked and now_s - self._synced_at_s < SYNC_S:
+            return
+        self._synced_at_s = now_s
+        try:
+            if self._poked or await self._others_wrote():
+                self._poked = False
+                await self._load()
+        except StoreError as error:
+            if not self._runs:
+                raise
+            self._poked = self._sync_failed = True
+            self._note_store(error)
+        else:
+            if self._sync_failed:
+                self._sync_failed = False
+                self._note_store(None)
+
+    async def _others_wrote(self) -> bool:
+        if self._store.path is None:
+            return False
+        before, self._version = self._version, await self._store.foreign_version()
+        return before != self._version
+
+    async def _load(self) -> None:
+        for job, tickets in await self._store.find_open(self.name, after=self._last_job_no):
+            self._runs[job.job_no] = JobRun(job, tickets)
+            self._scheduled[job.job_no] = set()
+            self._last_job_no = job.job_no
+        for job_no, cancelled_at in (await self._store.find_cancelled(self.name)).items():
+            run = self._runs.get(job_no)
+            if run is not None and not run.is_cancelled:
+                run.mark_cancelled(cancelled_at)
+                self._hurry(job_no)
+
+    def _schedule(self) -> None:
+        for job_no, run in self._runs.items():
+            parallel = self.adapter.capabilities(run.job.operation).parallel_tickets
+            scheduled = self._scheduled[job_no]
+            for position in list(run.find_due(parallel, scheduled)):
+                delay_s = 0.0
+                if run.ticket(position).state is not BatchState.PENDING and not run.is_cancelled:
+                    # A fresh start: spread what is at the vendor over one interval.
+                    poll_s = self.adapter.capabilities(run.job.operation).poll_s
+                    delay_s = self._rng.random() * poll_s
+                self._push(job_no, position, delay_s)
+
+    def _push(self, job_no: int, position: int, delay_s: float) -> None:
+        self._scheduled[job_no].add(position)
+        due_s = self._clock.monotonic() + delay_s
+        heapq.heappush(self._heap, (due_s, next(self._numbers), job_no, position))
+
+    def _hurry(self, job_no: int) -> None:
+        """Bring the next steps of a job forward to now."""
+        now_s = self._clock.monotonic()
+        self._heap = [
+            (now_s if entry[2] == job_no else entry[0], *entry[1:]) for entry in self._heap
+        ]
+        heapq.heapify(self._heap)
+
+    # Doing it.
+
+    def _start_steps(self) -> None:
+        now_s = self._clock.monotonic()
+        while self._heap and self._heap[0][0] <= now_s and len(self._steps) < MAX_STEPS:
+            _, _, job_no, position = heapq.heappop(self._heap)
+            run = self._runs.get(job_no)
+            if run is None:
+                continue
+            task = asyncio.create_task(self._step(run, position), name=f"batchhub-{self.name}")
+            self._steps[task] = (job_no, position)
+            task.add_done_callback(self._step_done)
+
+    async def _step(self, run: JobRun, position: int) -> None:
+        step = await self._driver.step(run, position)
+        job_no = run.job.job_no
+        self._scheduled[job_no].discard(position)
+        if step.delay_s is not None:
+            self._push(job_no, position, step.delay_s)
+        await self._note_contact(run, step)
+        self._on_change(run.job.job_id)
+        if run.has_ended:
+            del self._runs[job_no], self._scheduled[job_no]
+
+    def _step_done(self, task: asyncio.Task[None]) -> None:
+        self._steps.pop(task, None)
+        self._wake.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("ticket.postponed", lane=self.name, error=repr(error))
+
+    async def _rest(self) -> None:
+        """Wait for the next step that is due, a step that ends, a poke, or the next look."""
+        self._wake.clear()
+        if self._poked and not self._sync_failed:
+            return
+        delay_s = SYNC_S
+        if self._heap and len(self._steps) < MAX_STEPS:
+            delay_s = min(delay_s, self._heap[0][0] - self._clock.monotonic())
+        waits = {
+            asyncio.ensure_future(self._clock.sleep(delay_s)),
+            asyncio.ensure_future(self._wake.wait()),
+        }
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def _finish_steps(self) -> None:
+        """Let requests with an effect come to their end, so that their tickets are known."""
+        for task, (job_no, position) in list(self._steps.items()):
+            run = self._runs.get(job_no)
+            if run is None or run.ticket(position).state is not BatchState.PENDING:
+                task.cancel()
+        if self._steps:
+            await asyncio.wait(list(self._steps), timeout=_CLOSING_S)
+        for task in list(self._steps):
+            task.cancel()
+        if self._steps:
+            await asyncio.wait(list(self._steps))
+
+    # How well the vendor is heard.
+
+    async def _note_contact(self, run: JobRun, step: Step) -> None:
+        trouble = step.trouble
+        if isinstance(trouble, CredentialsError) and self.error is None:
+            self.error = trouble
+            _log.error("lane.paused", lane=self.name, error=str(trouble))
+        elif isinstance(trouble, StoreError):
+            self._note_store(trouble)
+        elif isinstance(trouble, ContactError):
+            self._silences += 1
+            gone = isinstance(trouble, ConnectError)
+            gone = gone or self._silences >= _SILENCES_UNTIL_UNREACHABLE
+            self._silence_note = (Contact.UNREACHABLE if gone else Contact.STALE, str(trouble))
+        elif trouble is not None and not isinstance(trouble, RateLimitedError):
+            self._notes[run.job.job_no] = str(trouble)
+        if step.answered or (trouble is not None and not _is_silence(trouble)):
+            self._silences, self._silence_note = 0, None
+        if step.answered:
+            self._notes.pop(run.job.job_no, None)
+        await self._save_contact()
+
+    def _note_store(self, error: StoreError | None) -> None:
+        self._store_note = None if error is None else str(error)
+        for run in self._runs.values():
+            if run.set_contact(*self._contact_of(run)):
+                self._on_change(run.job.job_id)
+
+    def _contact_of(self, run: JobRun) -> tuple[Contact, str | None]:
+        if self.error is not None:
+            return Contact.PAUSED, str(self.error)
+        if self._store_note is not None:
+            return Contact.PAUSED, self._store_note
+        if self._silence_note is not None:
+            return self._silence_note
+        note = self._notes.get(run.job.job_no)
+        return (Contact.OK, None) if note is None else (Contact.STALE, note)
+
+    async def _save_contact(self) -> None:
+        changed: dict[tuple[Contact, str | None], list[int]] = {}
+        for job_no, run in self._runs.items():
+            contact = self._contact_of(run)
+            if run.set_contact(*contact):
+                changed.setdefault(contact, []).append(job_no)
+                self._on_change(run.job.job_id)
+        for (kind, note), job_nos in changed.items():
+            _log.info("lane.contact_changed", lane=self.name, contact=kind.value, note=note)
+            try:
+                await self._store.save_contact(job_nos, kind, note)
+            except StoreError as error:
+                self._note_store(error)
+
+
+def _is_silence(trouble: BatchHubError) -> bool:
+    return isinstance(trouble, ContactError | StoreError)

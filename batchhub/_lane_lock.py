@@ -1,0 +1,38 @@
+"""Who drives a lane on this machine: one lock file per lane, beside the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+from filelock import FileLock, Timeout
+
+
+class LaneLock:
+    """
+    The right to drive a lane; free at once when its owner ends, however it ends.
+
+    A store in memory has no file and one process, so its lanes need no lock.
+    """
+
+    def __init__(self, store_path: Path | None, lane: str) -> None:
+        self._lock: FileLock | None = None
+        if store_path is not None:
+            folder = store_path.with_name(store_path.name + ".lanes")
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(folder / f"{quote(lane, safe='')}.lock")
+
+    def claim(self) -> bool:
+        """Take the lane if it is free; return whether it is ours now."""
+        if self._lock is None:
+            return True
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            return False
+        return True
+
+    def release(self) -> None:
+        """Let the lane go."""
+        if self._lock is not None:
+            self._lock.release()

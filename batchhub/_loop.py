@@ -1,0 +1,121 @@
+"""The one loop: which lanes are driven by this process, and who hears of a change."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from typing import Final
+
+from ._clock import Clock
+from ._lane import Lane
+from ._lane_lock import LaneLock
+from ._logging import get_logger
+from .errors import BatchHubError, StoreError
+from .models import BatchStatus
+from .store import Store
+
+RECLAIM_S: Final = 1.0
+"""Seconds between two tries to take a lane that another process drives."""
+
+_log = get_logger()
+
+
+class Loop:
+    """Drives lanes in the background of the running event loop."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._lanes: dict[str, Lane] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._owned: set[str] = set()
+        self._troubles: dict[str, BatchHubError] = {}
+        self._watchers: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+
+    def drive(self, lane: Lane) -> None:
+        """
+        Drive a lane in the background until it has nothing left to do.
+
+        A lane that another process drives is taken over as soon as it is free. One whose
+        credentials were refused sends nothing more from this process.
+        """
+        lane = self._lanes.setdefault(lane.name, lane)
+        if lane.error is not None:
+            return
+        lane.poke()
+        task = self._tasks.get(lane.name)
+        if task is None or task.done():
+            self._tasks[lane.name] = asyncio.create_task(
+                self._run(lane), name=f"batchhub-lane-{lane.name}"
+            )
+
+    def owns(self, lane: str) -> bool:
+        """Whether this process drives a lane at this moment."""
+        return lane in self._owned
+
+    def is_driving(self, lane: str) -> bool:
+        """Whether this process drives a lane, or waits to take it over."""
+        task = self._tasks.get(lane)
+        return task is not None and not task.done()
+
+    def find_trouble(self, lane: str) -> BatchHubError | None:
+        """Return what stopped a lane: refused credentials, or a store that can't be read."""
+        known = self._lanes.get(lane)
+        return (known.error if known else None) or self._troubles.get(lane)
+
+    def find_status(self, lane: str, job_id: str) -> BatchStatus | None:
+        """Return the freshest status of a job this process drives; `None` for any other."""
+        known = self._lanes.get(lane) if lane in self._owned else None
+        return known.find_status(job_id) if known else None
+
+    async def wait_for_change(self, job_id: str, timeout_s: float) -> None:
+        """Wait until a job that this process drives changes, at most `timeout_s` seconds."""
+        event = asyncio.Event()
+        self._watchers[job_id].add(event)
+        waits = {
+            asyncio.ensure_future(event.wait()),
+            asyncio.ensure_future(self._clock.sleep(timeout_s)),
+        }
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            self._watchers[job_id].discard(event)
+            if not self._watchers[job_id]:
+                del self._watchers[job_id]
+
+    def announce(self, job_id: str) -> None:
+        """Wake whoever waits for a change of a job."""
+        for event in self._watchers.get(job_id, ()):
+            event.set()
+
+    async def aclose(self) -> None:
+        """Stop driving. Requests with an effect that are under way come to their end first."""
+        for task in self._tasks.values():
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(list(self._tasks.values()))
+        for lane in self._lanes.values():
+            await lane.adapter.aclose()
+
+    async def _run(self, lane: Lane) -> None:
+        lock = LaneLock(self._store.path, lane.name)
+        self._troubles.pop(lane.name, None)
+        try:
+            while not lock.claim():
+                await self._clock.sleep(RECLAIM_S)
+            self._owned.add(lane.name)
+            _log.info("lane.claimed", lane=lane.name)
+            await lane.drive()
+        except StoreError as error:
+            self._troubles[lane.name] = error
+            _log.error("store.failed", lane=lane.name, error=str(error))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            self._troubles[lane.name] = StoreError(f"can't lock lane {lane.name}: {reason}")
+        finally:
+            self._owned.discard(lane.name)
+            lock.release()
+            for job_id in list(self._watchers):
+                self.announce(job_id)

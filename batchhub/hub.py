@@ -1,0 +1,282 @@
+"""The front door: `BatchHub` takes items and drives them; `BatchJob` is the handle of one job."""
+
+from __future__ import annotations
+
+import os
+import random
+import warnings
+from collections.abc import Collection, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from ._accounts import make_account
+from ._clock import Clock, SystemClock
+from ._core import Core
+from ._intake import Intake, RawItems
+from ._job import BatchJob
+from ._job_id import make_job_id
+from ._logging import get_logger
+from ._registry import AdapterInfo, Registry
+from .adapter import Account, Adapter
+from .errors import InputError, NotKnownError, UnsupportedError
+from .models import BatchState
+from .settings import load_settings
+from .store import JobRecord
+
+__all__ = ["BatchHub", "BatchJob"]
+
+_log = get_logger()
+
+
+class BatchHub:
+    """
+    One place to hand items to any vendor's batch endpoint. Use it as an async context manager.
+
+    Args:
+        store: Where jobs are kept: a path, a ``sqlite:///`` URL, or `None` for memory, where
+            nothing survives the process.
+        accounts: The accounts by the name that `submit` calls them.
+        clock: Where time comes from; for tests.
+        seed: Makes jitter repeatable; for tests.
+    """
+
+    def __init__(
+        self,
+        store: str | os.PathLike[str] | None = None,
+        accounts: Mapping[str, Account] | None = None,
+        *,
+        clock: Clock | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self._store_at = None if store is None else os.fspath(store)
+        self._accounts = dict(accounts or {})
+        self._clock = clock or SystemClock()
+        self._rng = random.Random(seed)  # noqa: S311  # jitter, no secret
+        self._registry = Registry()
+        self._core: Core | None = None
+
+    @classmethod
+    def from_config(
+        cls,
+        path: str | os.PathLike[str] = "batchhub.toml",
+        *,
+        store: str | os.PathLike[str] | None = None,
+        only: Collection[str] | None = None,
+    ) -> BatchHub:
+        """
+        Make a hub of a settings file.
+
+        Args:
+            path: The file.
+            store: Used in place of the file's own `store`.
+            only: The accounts that are needed; those of other names are left out, so that
+                their missing secrets stop nobody. `None` takes all.
+
+        Raises:
+            SettingsError: The file can't be read, or a setting is missing, unknown or wrong.
+            NotKnownError: An account names an adapter that is not installed.
+        """
+        settings = load_settings(path)
+        registry = Registry()
+        accounts = {
+            name: make_account(registry.get(table.adapter).account_type, table)
+            for name, table in settings.accounts.items()
+            if only is None or name in only
+        }
+        if only is not None:
+            for name in set(only) - set(accounts):
+                raise NotKnownError("account", name, settings.accounts, f"add it to {path}")
+        return cls(store if store is not None else settings.store, accounts)
+
+    # Opening and closing.
+
+    async def __aenter__(self) -> Self:
+        """Open the store."""
+        await self._open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close; jobs that are unfinished stay in the store."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop driving and close. Nothing is cancelled at a vendor; a later hub goes on."""
+        core, self._core = self._core, None
+        if core is not None:
+            await core.aclose()
+
+    async def _open(self) -> Core:
+        if self._core is None:
+            if self._store_at is None:
+                warnings.warn(
+                    "BatchHub keeps its jobs in memory: nothing survives this process; "
+                    "give store=PATH to keep them",
+                    stacklevel=3,
+                )
+                _log.warning("store.memory_used")
+            self._core = await Core.open(
+                self._store_at, self._accounts, self._registry, self._clock, self._rng
+            )
+        return self._core
+
+    # What there is.
+
+    @property
+    def accounts(self) -> Mapping[str, Account]:
+        """The accounts this hub knows, by name."""
+        return self._accounts
+
+    @property
+    def store_name(self) -> str:
+        """Where the jobs are, for messages."""
+        return "memory" if self._store_at is None else str(self._store_at)
+
+    def adapters(self) -> list[AdapterInfo]:
+        """Load every installed adapter and tell how it went."""
+        return list(self._registry.describe())
+
+    # Jobs.
+
+    async def submit(
+        self,
+        account: str,
+        items: RawItems,
+        *,
+        operation: str | None = None,
+        stop_on_first_failure: bool | None = None,
+        key: str | None = None,
+        label: str | None = None,
+        deadline_s: float | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> BatchJob:
+        """
+        Take items, keep them, and begin to send them in the background.
+
+        When this returns, the job and all its items are durable. Nothing is sent before that.
+
+        Args:
+            account: The account's name.
+            items: `BatchItem`s, or mappings in the vendor's own form with an optional ``id``;
+                an iterable or async iterable of any length, read once.
+            operation: The kind of batch; by default the adapter's first.
+            stop_on_first_failure: Whether nothing more is sent after an item fails. By
+                default a job keeps going, whatever the vendor's own default is.
+            key: Makes the call idempotent: the same key with the same items, operation and
+                options is the same job.
+            label: Your own words for it.
+            deadline_s: Seconds after which the job is said to be overdue; nothing is aborted.
+                By default what the adapter works out from the items.
+            options: The operation's options, by name.
+
+        Raises:
+            NotKnownError: No such account, adapter or operation.
+            InputError: An item or an option is wrong, or there are no items.
+            UnsupportedError: The vendor has no such ability.
+            KeyConflictError: The key belongs to a job with other items or options.
+            StoreError: The job could not be kept.
+        """
+        core = await self._open()
+        lane = core.get_lane(account)
+        adapter = lane.adapter
+        operation = _check_operation(adapter, operation)
+        capabilities = adapter.capabilities(operation)
+        if stop_on_first_failure and not capabilities.stops_on_first_failure:
+            raise UnsupportedError(f"{adapter.name} {operation} can't stop on the first failure")
+        checked = adapter.check_options(operation, options or {})
+        with Intake(adapter, operation) as intake:
+            await intake.take(items, checked)
+            if not intake.total:
+                raise InputError("there are no items; nothing was sent")
+            if deadline_s is None:
+                deadline_s = capabilities.deadline_s(intake.total, checked)
+            record = self._make_record(
+                account,
+                adapter,
+                operation=operation,
+                key=key,
+                fingerprint=intake.fingerprint(
+                    operation=operation, options=dict(checked), stop=bool(stop_on_first_failure)
+                ),
+                label=label,
+                options=dict(checked),
+                stop_on_first_failure=bool(stop_on_first_failure),
+                deadline_s=deadline_s,
+            )
+            job, is_new = await core.store.add_job(record, intake.plans, intake.tickets())
+        _log.info(
+            "job.submitted" if is_new else "job.joined",
+            job_id=job.job_id,
+            lane=job.lane,
+            items=intake.total,
+        )
+        core.loop.drive(lane)
+        return await self.job(job.job_id)
+
+    async def job(self, job_id: str) -> BatchJob:
+        """
+        Return the handle of a job in the store.
+
+        Raises:
+            NotKnownError: The store has no such job.
+        """
+        core = await self._open()
+        return BatchJob(core, *await core.store.get_job(job_id))
+
+    async def jobs(
+        self, *, state: BatchState | str | None = None, account: str | None = None
+    ) -> list[BatchJob]:
+        """Return the jobs in the store, oldest first; those in a state, those of an account."""
+        core = await self._open()
+        wanted = None if state is None else BatchState(state)
+        found = await core.store.find_jobs(account=account, state=wanted)
+        return [BatchJob(core, record, status) for record, status in found]
+
+    async def run(self) -> list[BatchJob]:
+        """
+        Drive every unfinished job of the accounts this hub knows.
+
+        Returns the jobs that were unfinished, oldest first, when each of them has ended, is held
+        or can't go on (see its `contact`). Jobs of other accounts are left as they are. One
+        account's trouble keeps no other waiting.
+        """
+        core = await self._open()
+        jobs = []
+        for record, status in await core.store.find_jobs():
+            if status.state.is_terminal:
+                continue
+            jobs.append(BatchJob(core, record, status))
+            lane = core.find_lane(record.lane)
+            if lane is not None:
+                core.loop.drive(lane)
+        for job in jobs:
+            if job.is_ours:
+                async for _ in job.watch():
+                    pass
+        return jobs
+
+    def _make_record(self, account: str, adapter: Adapter[Any], **facts: Any) -> JobRecord:
+        now = self._clock.now()
+        return JobRecord(
+            job_no=0,
+            job_id=make_job_id(now),
+            account=account,
+            lane=adapter.account.lane,
+            adapter=adapter.name,
+            retry_of=None,
+            created_at=now,
+            updated_at=now,
+            **facts,
+        )
+
+
+def _check_operation(adapter: Adapter[Any], operation: str | None) -> str:
+    if operation is None:
+        return next(iter(adapter.operations))
+    if operation not in adapter.operations:
+        raise NotKnownError("operation", operation, adapter.operations)
+    return operation

@@ -1,0 +1,30 @@
+"""
+Stand-in vendor servers on loopback: test your own code without an account.
+
+A sandbox keeps its state in memory and takes the time from a `Clock`, so with
+`batchhub.testing.FakeClock` hours pass in milliseconds. Whatever goes wrong at
+a vendor is a switch, and whatever was asked and executed is in a journal.
+Derive from `Sandbox` to make one for your own adapter.
+"""
+
+from batchhub._clock import Clock
+
+from .journal import KNOCK, Execution, JournalEntry
+from .limits import RequestLimiter
+from .server import ConnectionCutError, Sandbox
+from .switches import Switches, SwitchInfo, rate, switch, times
+
+__all__ = [
+    "KNOCK",
+    "Clock",
+    "ConnectionCutError",
+    "Execution",
+    "JournalEntry",
+    "RequestLimiter",
+    "Sandbox",
+    "SwitchInfo",
+    "Switches",
+    "rate",
+    "switch",
+    "times",
+]

@@ -1,0 +1,88 @@
+"""Rows and records: how what the loop keeps is written in SQL, and read back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from attrs import asdict
+from sqlalchemy import RowMapping
+
+from batchhub.models import BatchState, Contact, Finding, ItemState
+
+from .records import JobRecord, ResultRow, TicketRecord
+
+
+def to_text(value: datetime | None) -> str | None:
+    """Write a time as ISO 8601 text in UTC; sorts as the times do."""
+    return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def from_text(value: str | None) -> datetime | None:
+    """Read a time back."""
+    return None if value is None else datetime.fromisoformat(value)
+
+
+def job_row(job: JobRecord) -> dict[str, Any]:
+    """Return the columns of a job."""
+    row = asdict(job, recurse=False)
+    row["contact"] = job.contact.value
+    row["options"] = dict(job.options)
+    row["findings"] = _findings(job.findings)
+    for name in ("created_at", "updated_at", "observed_at", "cancelled_at", "ended_at"):
+        row[name] = to_text(row[name])
+    return row
+
+
+def read_job(row: RowMapping) -> JobRecord:
+    """Make a job of its columns."""
+    values: dict[str, Any] = {str(name): value for name, value in row.items()}
+    values["contact"] = Contact(values["contact"])
+    values["findings"] = _read_findings(values["findings"])
+    for name in ("created_at", "updated_at", "observed_at", "cancelled_at", "ended_at"):
+        values[name] = from_text(values[name])
+    return JobRecord(**values)
+
+
+def ticket_row(ticket: TicketRecord) -> dict[str, Any]:
+    """Return the columns of a ticket."""
+    row = asdict(ticket, recurse=False)
+    row["state"] = ticket.state.value
+    row["vendor_refs"] = list(ticket.vendor_refs)
+    row["vendor"] = dict(ticket.vendor)
+    row["findings"] = _findings(ticket.findings)
+    for name in ("attempted_at", "accepted_at", "finished_at"):
+        row[name] = to_text(row[name])
+    return row
+
+
+def read_ticket(row: RowMapping) -> TicketRecord:
+    """Make a ticket of its columns."""
+    values: dict[str, Any] = {str(name): value for name, value in row.items()}
+    values["state"] = BatchState(values["state"])
+    values["vendor_refs"] = tuple(values["vendor_refs"])
+    values["findings"] = _read_findings(values["findings"])
+    for name in ("attempted_at", "accepted_at", "finished_at"):
+        values[name] = from_text(values[name])
+    return TicketRecord(**values)
+
+
+def result_row(job_no: int, result: ResultRow) -> dict[str, Any]:
+    """Return the columns of a result."""
+    row = asdict(result, recurse=False)
+    row["state"] = result.state.value
+    row["job_no"] = job_no
+    return row
+
+
+def read_state(text: str) -> ItemState:
+    """Read an item's state."""
+    return ItemState(text)
+
+
+def _findings(findings: tuple[Finding, ...]) -> list[dict[str, Any]]:
+    return [{**asdict(f), "examples": list(f.examples)} for f in findings]
+
+
+def _read_findings(rows: list[dict[str, Any]]) -> tuple[Finding, ...]:
+    return tuple(Finding(**row) for row in rows)

@@ -1,0 +1,451 @@
+"""The verbs of the Ecwid adapter: each call as it goes out, each answer as it is taken."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aioresponses import aioresponses
+from yarl import URL
+
+from batchhub.adapter import Submission, TicketRef, WireItem
+from batchhub.errors import (
+    ConnectError,
+    CredentialsError,
+    InputError,
+    NotFoundError,
+    RefusedError,
+    ReplyError,
+    ResultsMissingError,
+    ServerError,
+)
+from batchhub.models import BatchItem, BatchState, ItemState
+from batchhub.testing import FakeClock
+from batchhub.transport import Transport, open_session
+from batchhub_ecwid import EcwidAccount, EcwidAdapter
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "ecwid"
+TOKEN = "secret_4f6RkQz"
+ACCOUNT = EcwidAccount(store_id=1003, token=TOKEN)
+BATCH = "https://app.ecwid.com/api/v3/1003/batch"
+REF = "11kl140a2-966f/1a9f+b&c"
+STATUS = URL(BATCH).with_query(ticket=REF)
+STATUS_BY_ID = URL(BATCH).with_query(ticketId=REF)
+RESULTS = URL(BATCH).with_query(ticket=REF, escapedJson="true")
+ITEMS = [WireItem(id="a", wire=b'{"id":"a"}'), WireItem(id="b", wire=b'{"id":"b"}')]
+TICKET = TicketRef(
+    vendor_refs=(REF,),
+    operation="batch",
+    total=2,
+    group="group 1",
+    options={},
+    state=BatchState.QUEUED,
+    submitted_at=datetime(2026, 1, 1, tzinfo=UTC),
+)
+QUEUED = {"status": "QUEUED", "totalRequests": 2, "completedRequests": 0}
+
+
+def load(name: str) -> bytes:
+    return (FIXTURES / f"{name}.json").read_bytes()
+
+
+@pytest.fixture
+def vendor() -> Iterator[aioresponses]:
+    with aioresponses() as mocked:
+        yield mocked
+
+
+@pytest.fixture
+async def adapter() -> AsyncIterator[EcwidAdapter]:
+    session = open_session()
+    transport = Transport(
+        session=session,
+        clock=FakeClock(),
+        vendor=EcwidAdapter.name,
+        account=ACCOUNT,
+        budget=ACCOUNT.budget,
+        explain=EcwidAdapter.explain,
+        rng=random.Random(1),
+    )
+    yield EcwidAdapter(ACCOUNT, transport)
+    await session.close()
+
+
+def make_submission(**changes: Any) -> Submission:
+    fields: dict[str, Any] = {
+        "operation": "batch",
+        "items": ITEMS,
+        "options": {"allow_parallel_mode": False},
+        "stop_on_first_failure": False,
+        "group": "group 1",
+        "idempotency_key": "6f1c1bb0-0000-4000-8000-000000000001",
+    }
+    return Submission(**(fields | changes))
+
+
+def only_call(vendor: aioresponses) -> tuple[str, URL, dict[str, Any]]:
+    ((method, url), (call,)) = next(iter(vendor.requests.items()))
+    assert len(vendor.requests) == 1
+    return method, url, call.kwargs
+
+
+@pytest.mark.parametrize(
+    ("changes", "query"),
+    [
+        ({}, {"stopOnFirstFailure": "false"}),
+        ({"stop_on_first_failure": True}, {"stopOnFirstFailure": "true"}),
+        (
+            {"options": {"allow_parallel_mode": True}},
+            {"stopOnFirstFailure": "false", "allowParallelMode": "true"},
+        ),
+        ({"options": {}}, {"stopOnFirstFailure": "false"}),
+    ],
+)
+async def test_a_batch_goes_out_with_its_key_and_group(
+    vendor: aioresponses, adapter: EcwidAdapter, changes: dict[str, Any], query: dict[str, str]
+) -> None:
+    """A create always has the key, the group and an explicit stop flag; its body is a bare array."""
+    key = "6f1c1bb0-0000-4000-8000-000000000001"
+    expected = URL(BATCH).with_query(query | {"groupId": "group 1", "deduplicationKey": key})
+    vendor.post(expected, body=load("batch_create_response"))
+    accepted = await adapter.submit(make_submission(**changes))
+    assert accepted.vendor_refs == ("11kl140a2-966f-1a9f-b4e6-fc451bc78570",)
+    assert accepted.vendor == {}
+    method, url, call = only_call(vendor)
+    assert method == "POST"
+    assert dict(url.query) == dict(expected.query)
+    assert call["data"] == b'[{"id":"a"},{"id":"b"}]'
+    assert call["headers"]["Authorization"] == f"Bearer {TOKEN}"
+    assert call["headers"]["Content-Type"] == "application/json"
+
+
+async def test_other_fields_of_a_create_are_kept(
+    vendor: aioresponses, adapter: EcwidAdapter
+) -> None:
+    """What the answer has besides the ticket is kept as it came."""
+    vendor.add(_create_url(), "POST", payload={"ticket": "t", "new": [1]})
+    accepted = await adapter.submit(make_submission())
+    assert (accepted.vendor_refs, accepted.vendor) == (("t",), {"new": [1]})
+
+
+@pytest.mark.parametrize(
+    "body", ["", "{}", "[]", "<html>", '{"ticket":""}', '{"ticket":null}', '{"ticket":7}', '"t"']
+)
+async def test_a_create_without_a_ticket_may_have_run(
+    vendor: aioresponses, adapter: EcwidAdapter, body: str
+) -> None:
+    """An answer without a ticket is a broken reply: the batch may exist."""
+    vendor.post(_create_url(), body=body)
+    with pytest.raises(ReplyError, match="no ticket") as caught:
+        await adapter.submit(make_submission())
+    assert caught.value.may_have_run
+    assert (caught.value.vendor, caught.value.account, caught.value.status) == (
+        "ecwid",
+        "1003",
+        200,
+    )
+
+
+async def test_a_refused_create_says_the_vendors_words(
+    vendor: aioresponses, adapter: EcwidAdapter
+) -> None:
+    """A 400 is final, and its words are read in the spelling that only creates use."""
+    vendor.post(_create_url(), status=400, body=load("batch_create_error_400"))
+    with pytest.raises(RefusedError, match="contains bad value"):
+        await adapter.submit(make_submission())
+
+
+async def test_a_refused_token_passes(vendor: aioresponses, adapter: EcwidAdapter) -> None:
+    """A 403 is the token's: it is reported as such, without the token."""
+    vendor.post(_create_url(), status=403, payload={"errorMessage": f"bad {TOKEN}"})
+    with pytest.raises(CredentialsError) as caught:
+        await adapter.submit(make_submission())
+    assert TOKEN not in str(caught.value)
+
+
+async def test_a_poll_is_light(vendor: aioresponses, adapter: EcwidAdapter) -> None:
+    """A poll asks by ticket, escaped, and does not ask for results."""
+    vendor.get(STATUS, payload=QUEUED | {"new": 1})
+    (seen,) = await adapter.poll([TICKET])
+    assert (seen.word, seen.done) == ("QUEUED", 0)
+    assert seen.vendor == {"totalRequests": 2, "completedRequests": 0, "new": 1}
+    method, url, call = only_call(vendor)
+    assert method == "GET"
+    assert dict(url.query) == {"ticket": REF}
+    assert call["data"] is None
+    assert call["headers"]["Authorization"] == f"Bearer {TOKEN}"
+
+
+async def test_a_poll_of_the_old_generation_drops_results(
+    vendor: aioresponses, adapter: EcwidAdapter
+) -> None:
+    """Results that come unasked are not taken along."""
+    vendor.get(STATUS, body=load("batch_status_completed_full_2019"))
+    (seen,) = await adapter.poll([TICKET])
+    assert (seen.word, seen.done) == ("COMPLETED", 2)
+    assert "responses" not in seen.vendor
+
+
+@pytest.mark.parametrize("body", ["", "<html>", "{}", '{"status":5}', '{"status":"QUE'])
+async def test_a_poll_that_makes_no_sense_is_a_broken_reply(
+    vendor: aioresponses, adapter: EcwidAdapter, body: str
+) -> None:
+    """Broken JSON, or no word for the state, is a `ReplyError`."""
+    vendor.get(STATUS, body=body)
+    with pytest.raises(ReplyError, match="store 1003"):
+        await adapter.poll([TICKET])
+
+
+async def test_a_ticket_the_vendor_does_not_know_is_not_found(
+    vendor: aioresponses, adapter: EcwidAdapter
+) -> None:
+    """A 404 passes through, and no other spelling is tried."""
+    vendor.get(STATUS, status=404, payload={"errorMessage": "Ticket not found"})
+    with pytest.raises(NotFoundError, match="Ticket not found"):
+        await adapter.poll([TICKET])
+
+
+async def test_the_other_spelling_is_tried_once_and_kept(
+    vendor: aioresponses, adapter: EcwidAdapter
+) -> None:
+    """A 400 to `ticket` is answered by `ticketId`; from then on only that is asked."""
+    vendor.get(STATUS, status=400)
+    vendor.get(STATUS_BY_ID, payload=QUEUED, repeat=True)
+    await adapter.poll([TICKET])
+    await adapter.poll([TICKET])
+    assert [len(calls) for calls in vendor.requests.values()] == [1, 2]
+
+
+async def test_a_spelling_that_worked_is_never_changed(
+    vendor: aioresponses, adapter: EcwidAdapter
+) -> None:
+    """After a success a 400 is what it says, not a question of spelling."""
+    vendor.get(STATUS, payload=QUEUED)
+    vendor.get(STATUS, status=400)
+    await adapter.poll([TICKET])
+    with pytest.raises(RefusedError):
+        await adapter.poll([TICKET])
+
+
+async def test_two_refusals_leave_the_usual_spelling(
+    vendor: aioresponses, adapter: EcwidAdapter
+) -> None:
+    """If both are refused the first refusal counts, and the other is not tried again."""
+    vendor.get(STATUS, status=400, payload={"errorMessage": "first"}, repeat=True)
+    vendor.get(STATUS_BY_ID, status=400, payload={"errorMessage": "second"})
+    for _ in range(2):
+        with pytest.raises(RefusedError, match="first"):
+            await adapter.poll([TICKET])
+    assert [len(calls) for calls in vendor.requests.values()] == [2, 1]
+
+
+async def test_a_404_to_the_other_spelling_is_an_answer(
+    vendor: aioresponses, adapter: EcwidAdapter
+) -> None:
+    """A 404 says that the name was right and the ticket is gone."""
+    vendor.get(STATUS, status=400)
+    vendor.get(STATUS_BY_ID, status=404)
+    with pytest.raises(NotFoundError):
+        await adapter.poll([TICKET])
+    vendor.get(STATUS_BY_ID, payload=QUEUED)
+    await adapter.poll([TICKET])
+
+
+async def test_trouble_settles_no_spelling(vendor: aioresponses, adapter: EcwidAdapter) -> None:
+    """Where the second try gets no real answer the question stays open."""
+    vendor.get(STATUS, status=400, repeat=True)
+    vendor.get(STATUS_BY_ID, status=500)
+    with pytest.raises(ServerError):
+        await adapter.poll([TICKET])
+    vendor.get(STATUS_BY_ID, payload=QUEUED)
+    await adapter.poll([TICKET])
+
+
+async def test_results_are_fetched_escaped(vendor: aioresponses, adapter: EcwidAdapter) -> None:
+    """Results are asked for with escaped bodies and read in either form."""
+    responses = [
+        {"id": "a", "status": "COMPLETED", "httpStatusCode": 200, "escapedHttpBody": '{"id":1}'},
+        {"id": "b", "status": "FAILED", "httpStatusCode": 404, "httpStatusLine": "Not here"},
+    ]
+    vendor.get(RESULTS, payload={"status": "COMPLETED", "responses": responses})
+    report = await adapter.fetch_results(TICKET, ITEMS)
+    assert [(e.id, e.state, e.code, e.message, e.raw) for e in report.items] == [
+        ("a", ItemState.SUCCEEDED, 200, None, b'{"id":1}'),
+        ("b", ItemState.FAILED, 404, "Not here", None),
+    ]
+    assert report.rest is ItemState.UNKNOWN
+    _, url, _ = only_call(vendor)
+    assert dict(url.query) == {"ticket": REF, "escapedJson": "true"}
+
+
+async def test_results_of_the_old_generation_are_read(
+    vendor: aioresponses, adapter: EcwidAdapter
+) -> None:
+    """The recorded answer of 2019 is a report with two successes."""
+    vendor.get(RESULTS, body=load("batch_status_completed_full_2019"))
+    report = await adapter.fetch_results(TICKET, ITEMS)
+    assert [entry.state for entry in report.items] == [ItemState.SUCCEEDED] * 2
+
+
+async def test_results_are_asked_for_in_the_spelling_that_works(
+    vendor: aioresponses, adapter: EcwidAdapter
+) -> None:
+    """The other spelling is tried for results, too."""
+    vendor.get(RESULTS, status=400)
+    by_id = URL(BATCH).with_query(ticketId=REF, escapedJson="true")
+    vendor.get(by_id, body=load("batch_status_completed_full_2019"))
+    assert len((await adapter.fetch_results(TICKET, ITEMS)).items) == 2
+
+
+@pytest.mark.parametrize("responses", ["absent", None, [], {}, "x"])
+async def test_finished_without_results_is_never_a_success(
+    vendor: aioresponses, adapter: EcwidAdapter, responses: object
+) -> None:
+    """COMPLETED without a list of results is told apart, so that it can be asked for again."""
+    status = {"status": "COMPLETED"}
+    vendor.get(
+        RESULTS, payload=status if responses == "absent" else status | {"responses": responses}
+    )
+    with pytest.raises(ResultsMissingError):
+        await adapter.fetch_results(TICKET, ITEMS)
+
+
+@pytest.mark.parametrize("body", ["", "[]", "{}", '{"status":"COMPLETED","responses":[{"id":'])
+async def test_results_that_make_no_sense_are_a_broken_reply(
+    vendor: aioresponses, adapter: EcwidAdapter, body: str
+) -> None:
+    """An answer that breaks off is no report, and not a missing one either."""
+    vendor.get(RESULTS, body=body)
+    with pytest.raises(ReplyError) as caught:
+        await adapter.fetch_results(TICKET, ITEMS)
+    assert not isinstance(caught.value, ResultsMissingError)
+
+
+@pytest.mark.parametrize("word", ["QUEUED", "IN_PROGRESS", "ODD"])
+async def test_a_batch_that_is_not_finished_has_no_results(
+    vendor: aioresponses, adapter: EcwidAdapter, word: str
+) -> None:
+    """If the batch is not finished any more, what came of its items is not read."""
+    vendor.get(RESULTS, payload={"status": word, "responses": []})
+    with pytest.raises(ReplyError, match=word):
+        await adapter.fetch_results(TICKET, ITEMS)
+
+
+async def test_a_word_the_settings_add_ends_a_batch(
+    vendor: aioresponses, adapter: EcwidAdapter
+) -> None:
+    """The table of words decides what finished means, in any case."""
+    adapter.states = {**adapter.states, "Done": BatchState.COMPLETED}
+    recorded = json.loads(load("batch_status_completed_full_2019"))
+    vendor.get(RESULTS, payload=recorded | {"status": "DONE"})
+    assert len((await adapter.fetch_results(TICKET, ITEMS)).items) == 2
+
+
+@pytest.mark.parametrize("body", ['{"updateCount":2}', '{"updateCount":0}', ""])
+async def test_a_cancel_names_the_group_and_the_ticket(
+    vendor: aioresponses, adapter: EcwidAdapter, body: str
+) -> None:
+    """A cancel goes by group, with the ticket besides, and never deletes."""
+    expected = URL(f"{BATCH}/cancel-group").with_query(groupId="group 1", ticketId=REF)
+    vendor.post(expected, body=body)
+    await adapter.cancel(TICKET)
+    method, url, call = only_call(vendor)
+    assert (method, dict(url.query)) == ("POST", {"groupId": "group 1", "ticketId": REF})
+    assert call["headers"]["Authorization"] == f"Bearer {TOKEN}"
+
+
+async def test_a_cancel_that_makes_no_sense_is_a_broken_reply(
+    vendor: aioresponses, adapter: EcwidAdapter
+) -> None:
+    """A page in the place of an answer is not taken for a cancel."""
+    url = URL(f"{BATCH}/cancel-group").with_query(groupId="group 1", ticketId=REF)
+    vendor.post(url, body="<html>")
+    with pytest.raises(ReplyError, match="cancel"):
+        await adapter.cancel(TICKET)
+
+
+async def test_no_connection_passes(vendor: aioresponses, adapter: EcwidAdapter) -> None:
+    """What the transport raises passes unchanged."""
+    vendor.get(STATUS, exception=ConnectError("no route"))
+    with pytest.raises(ConnectError):
+        await adapter.poll([TICKET])
+
+
+async def test_the_vendor_stops_where_it_is_told_to_answer(adapter: EcwidAdapter) -> None:
+    """The limits are the vendor's, and the account's own bound on bytes."""
+    capabilities = adapter.capabilities("batch")
+    assert capabilities.max_items == 500
+    assert capabilities.max_bytes == ACCOUNT.max_request_bytes
+    assert capabilities.can_cancel
+    assert capabilities.stops_on_first_failure
+    assert capabilities.dedup_window_s == 3600.0
+    small = EcwidAdapter(
+        EcwidAccount(store_id=1, token="t", max_request_bytes=9), adapter.transport
+    )
+    assert small.capabilities("batch").max_bytes == 9
+
+
+def test_parallel_items_take_less_time() -> None:
+    """A deadline counts items in turn, or hundreds of them in parallel mode."""
+    deadline_s = EcwidAdapter.operations["batch"].deadline_s
+    assert deadline_s(500, {"allow_parallel_mode": False}) == 5600.0
+    assert deadline_s(500, {"allow_parallel_mode": True}) == 650.0
+    assert deadline_s(1, {}) == 610.0
+
+
+@pytest.mark.parametrize(
+    ("options", "checked"),
+    [
+        ({}, False),
+        ({"allow_parallel_mode": True}, True),
+        ({"allow_parallel_mode": False}, False),
+        ({"allow_parallel_mode": "true"}, True),
+        ({"allow_parallel_mode": "False"}, False),
+    ],
+)
+async def test_the_one_option_is_a_boolean(
+    adapter: EcwidAdapter, options: dict[str, Any], checked: bool
+) -> None:
+    """`allow_parallel_mode` is true or false, also as text, and false if left out."""
+    assert adapter.check_options("batch", options) == {"allow_parallel_mode": checked}
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"allow_parallel_mode": 1}, "must be true or false"),
+        ({"allow_parallel_mode": None}, "must be true or false"),
+        ({"allow_parallel_mode": "yes"}, "must be true or false"),
+        ({"allowParallelMode": True}, "did you mean allow_parallel_mode"),
+        ({"priority": 1}, "there is only allow_parallel_mode"),
+    ],
+)
+async def test_other_options_are_refused(
+    adapter: EcwidAdapter, options: dict[str, Any], says: str
+) -> None:
+    """An option nobody knows, or a value that is none, is refused by name."""
+    with pytest.raises(InputError, match=says):
+        adapter.check_options("batch", options)
+
+
+async def test_an_item_with_the_token_in_it_is_refused(adapter: EcwidAdapter) -> None:
+    """An item is stored, so it may not hold the account's token, wherever it stands."""
+    payload = {"method": "PUT", "path": "/products/1", "body": {"note": f"use {TOKEN}"}}
+    with pytest.raises(InputError, match="token") as caught:
+        adapter.encode("batch", BatchItem(id="1", payload=payload), {})
+    assert TOKEN not in str(caught.value)
+    payload["body"] = {"note": "use it"}
+    assert adapter.encode("batch", BatchItem(id="1", payload=payload), {}).startswith(b'{"id":"1"')
+
+
+def _create_url() -> URL:
+    return URL(BATCH).with_query(
+        stopOnFirstFailure="false",
+        groupId="group 1",
+        deduplicationKey="6f1c1bb0-0000-4000-8000-000000000001",
+    )

@@ -1,0 +1,179 @@
+"""The gate of a lane: in order, at its pace, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import pytest
+from structlog.testing import capture_logs
+
+from batchhub._http.gate import Gate
+from batchhub.adapter import Budget
+from batchhub.errors import CredentialsError
+from batchhub.testing import FakeClock
+
+_STEP_S = 60.0 / 59  # the steady distance of 60 requests a minute, burst 1
+
+
+@pytest.fixture
+async def clock() -> AsyncIterator[FakeClock]:
+    """Time that passes whenever nothing else is going on."""
+    clock = FakeClock()
+    async with clock.running():
+        yield clock
+
+
+@pytest.fixture
+def gate(clock: FakeClock) -> Gate:
+    """A gate for 60 requests a minute, no burst."""
+    budget = Budget(requests=60, per_s=60.0, burst=1)
+    return Gate(lane="shop:1", budget=budget, clock=clock, rng=random.Random(7))
+
+
+def _refusal() -> CredentialsError:
+    return CredentialsError("no entry", vendor="shop", account="1", status=401, code="AUTH")
+
+
+async def test_requests_go_first_come_first_served_at_the_steady_pace(gate: Gate) -> None:
+    """Who asks first goes first, and each a step after the one before."""
+    went: list[tuple[int, float]] = []
+
+    async def go(number: int) -> None:
+        went.append((number, await gate.enter()))
+
+    await asyncio.gather(*(go(number) for number in range(5)))
+
+    assert [number for number, _ in went] == [0, 1, 2, 3, 4]
+    assert [at for _, at in went] == pytest.approx([n * _STEP_S for n in range(5)])
+
+
+async def test_a_cancelled_wait_takes_no_slot(gate: Gate) -> None:
+    """Who leaves the queue delays nobody, and his cancellation is not swallowed."""
+    await gate.enter()
+    leaver = asyncio.create_task(gate.enter())
+    stayer = asyncio.create_task(gate.enter())
+    await asyncio.sleep(0)
+
+    leaver.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaver
+
+    assert await stayer == pytest.approx(_STEP_S)
+
+
+async def test_a_cool_down_holds_back_who_waits_already(gate: Gate, clock: FakeClock) -> None:
+    """A cool-down that begins during a wait makes the wait longer."""
+    sent_at_s = await gate.enter()
+    waiter = asyncio.create_task(gate.enter())
+    await asyncio.sleep(0)
+
+    gate.cool_down(status=429, retry_after_s=40.0, sent_at_s=sent_at_s)
+
+    assert gate.cooled_until == datetime(2026, 1, 1, 0, 0, 40, tzinfo=UTC)
+    assert await waiter == pytest.approx(40.0)
+    assert gate.cooled_until is None
+
+
+async def test_cool_downs_without_a_time_double_until_a_success(gate: Gate) -> None:
+    """Without Retry-After: 1 s, doubling to 5 min, jittered down to half; a success resets."""
+    pauses: list[float] = []
+    for _ in range(11):
+        sent_at_s = await gate.enter()
+        gate.cool_down(status=429, retry_after_s=None, sent_at_s=sent_at_s)
+        pauses.append(await gate.enter() - sent_at_s)
+        await asyncio.sleep(0)
+    sent_at_s = await gate.enter()
+    gate.note_success(sent_at_s=sent_at_s)
+    gate.cool_down(status=429, retry_after_s=None, sent_at_s=sent_at_s)
+    after_success_s = await gate.enter() - sent_at_s
+
+    for number, pause_s in enumerate(pauses):
+        longest_s = min(300.0, 2.0**number)
+        # A cool-down shorter than a step is not felt: the pace holds the request back anyway.
+        assert max(_STEP_S, longest_s / 2) <= pause_s + 1e-9 <= max(_STEP_S, longest_s) + 1e-6
+    assert after_success_s <= _STEP_S + 1e-6
+
+
+async def test_refusals_of_requests_sent_together_count_as_one(gate: Gate) -> None:
+    """Ten requests on the way that all get a 429 cool the lane once, not ten times as long."""
+    sent_at_s = await gate.enter()
+    for _ in range(10):
+        gate.cool_down(status=429, retry_after_s=None, sent_at_s=sent_at_s)
+
+    assert await gate.enter() <= _STEP_S + 1e-6
+
+
+async def test_a_success_from_before_the_cool_down_resets_nothing(gate: Gate) -> None:
+    """A late answer to a request sent before the 429 says nothing about now."""
+    early_s = await gate.enter()
+    for _ in range(6):
+        sent_at_s = await gate.enter()
+        gate.cool_down(status=429, retry_after_s=None, sent_at_s=sent_at_s)
+    gate.note_success(sent_at_s=early_s)
+    sent_at_s = await gate.enter()
+    gate.cool_down(status=429, retry_after_s=None, sent_at_s=sent_at_s)
+
+    assert await gate.enter() - sent_at_s >= 32.0
+
+
+async def test_a_closed_gate_lets_nobody_through_and_tells_who_waits_at_once(
+    gate: Gate, clock: FakeClock
+) -> None:
+    """Refused credentials end all waits now, each with its own error, however long they were."""
+    await gate.enter()
+    gate.cool_down(status=429, retry_after_s=3600.0, sent_at_s=0.0)
+    waiters = [asyncio.create_task(gate.enter()) for _ in range(3)]
+    await asyncio.sleep(0)
+
+    gate.close(_refusal())
+    errors = await asyncio.gather(*waiters, return_exceptions=True)
+    with pytest.raises(CredentialsError, match="no entry") as late:
+        await gate.enter()
+
+    assert clock.monotonic() == 0.0
+    assert len({id(error) for error in (*errors, late.value, gate.closed_by)}) == 5
+    for error in (*errors, late.value):
+        assert isinstance(error, CredentialsError)
+        assert (error.status, error.code, error.account) == (401, "AUTH", "1")
+
+
+async def test_a_gate_stays_closed_by_the_first_refusal(gate: Gate) -> None:
+    """The first refusal is the one that is remembered and logged."""
+    with capture_logs() as logs:
+        gate.close(_refusal())
+        gate.close(CredentialsError("another"))
+
+    assert str(gate.closed_by) == "no entry"
+    assert [(line["event"], line["lane"]) for line in logs] == [("lane.paused", "shop:1")]
+
+
+async def test_a_cool_down_is_logged_once_with_its_end(gate: Gate) -> None:
+    """One log line per cool-down: which lane, since which status, until when."""
+    with capture_logs() as logs:
+        gate.cool_down(status=503, retry_after_s=9.0, sent_at_s=0.0)
+        gate.cool_down(status=503, retry_after_s=5.0, sent_at_s=0.0)
+
+    assert logs == [
+        {
+            "event": "lane.cooled",
+            "lane": "shop:1",
+            "log_level": "warning",
+            "status": 503,
+            "until": "2026-01-01T00:00:09+00:00",
+        }
+    ]
+
+
+async def test_a_closed_gate_keeps_no_traceback(gate: Gate) -> None:
+    """What is remembered holds no frame of the request that was refused."""
+    error = _refusal()
+    with suppress(CredentialsError):
+        raise error
+    gate.close(error)
+
+    assert gate.closed_by is not None
+    assert gate.closed_by.__traceback__ is None
