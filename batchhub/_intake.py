@@ -166,6 +166,10 @@ def _normalise(raw: RawItem, position: int, *, claims_id: bool) -> BatchItem:
         item_id = str(position)
     if not isinstance(item_id, str) or not item_id:
         raise InputError(f"the id {item_id!r} is no text; write it in quotes")
-    if len(item_id.encode("utf-8", "replace")) > MAX_ID_BYTES:
-        raise InputError(f"the id is longer than {MAX_ID_BYTES} bytes")
+    try:
+        size = len(item_id.encode())
+    except UnicodeEncodeError:
+        raise InputError(f"the id {item_id!r} is no valid Unicode text") from None
+    if size > MAX_ID_BYTES:
+        raise InputError(f"the id takes {size} bytes; it may take {MAX_ID_BYTES}")
     return BatchItem(id=item_id, payload=payload)

@@ -269,7 +269,10 @@ class Lane:
         await self._save_contact()
 
     def _note_store(self, error: StoreError | None) -> None:
-        self._store_note = None if error is None else str(error)
+        note = None if error is None else str(error)
+        if note == self._store_note:
+            return
+        self._store_note = note
         for run in self._runs.values():
             if run.set_contact(*self._contact_of(run)):
                 self._on_change(run.job.job_id)

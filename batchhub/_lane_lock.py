@@ -7,6 +7,8 @@ from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 
+from .errors import StoreError
+
 
 class LaneLock:
     """
@@ -19,17 +21,25 @@ class LaneLock:
         self._lock: FileLock | None = None
         if store_path is not None:
             folder = store_path.with_name(store_path.name + ".lanes")
-            folder.mkdir(parents=True, exist_ok=True)
             self._lock = FileLock(folder / f"{quote(lane, safe='')}.lock")
 
     def claim(self) -> bool:
-        """Take the lane if it is free; return whether it is ours now."""
+        """
+        Take the lane if it is free; return whether it is ours now.
+
+        Raises:
+            StoreError: The lock file can't be made.
+        """
         if self._lock is None:
             return True
+        path = Path(self._lock.lock_file)
         try:
+            path.parent.mkdir(exist_ok=True)
             self._lock.acquire(blocking=False)
         except Timeout:
             return False
+        except OSError as error:
+            raise StoreError(f"can't lock {path}: {error.strerror or error}") from error
         return True
 
     def release(self) -> None:

@@ -28,6 +28,7 @@ EVENTS: Final = {
     "lane.cooled": "a lane sends nothing until the time given",
     "lane.paused": "the credentials were refused; a lane sends nothing more",
     "lane.claimed": "this process drives a lane now",
+    "lane.stopped": "a lane can't be driven any more; a fault of a plug-in or of ours",
     "lane.contact_changed": "a lane's contact with its vendor changed",
     "store.failed": "the store could not be read or written; tried again later",
     "store.memory_used": "the store is in memory; nothing survives the process",

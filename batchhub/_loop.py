@@ -10,7 +10,7 @@ from ._clock import Clock
 from ._lane import Lane
 from ._lane_lock import LaneLock
 from ._logging import get_logger
-from .errors import BatchHubError, StoreError
+from .errors import AdapterError, BatchHubError, StoreError
 from .models import BatchStatus
 from .store import Store
 
@@ -100,22 +100,28 @@ class Loop:
             await lane.adapter.aclose()
 
     async def _run(self, lane: Lane) -> None:
-        lock = LaneLock(self._store.path, lane.name)
         self._troubles.pop(lane.name, None)
         try:
-            while not lock.claim():
-                await self._clock.sleep(RECLAIM_S)
-            self._owned.add(lane.name)
-            _log.info("lane.claimed", lane=lane.name)
-            await lane.drive()
+            await self._drive(lane)
         except StoreError as error:
             self._troubles[lane.name] = error
             _log.error("store.failed", lane=lane.name, error=str(error))
-        except OSError as error:
-            reason = error.strerror or str(error)
-            self._troubles[lane.name] = StoreError(f"can't lock lane {lane.name}: {reason}")
+        except Exception as error:  # whoever waits is told; other lanes go on
+            reason = f"{type(error).__name__}: {error}"
+            self._troubles[lane.name] = AdapterError(f"lane {lane.name} stopped: {reason}")
+            _log.exception("lane.stopped", lane=lane.name)
+        finally:
+            for job_id in list(self._watchers):
+                self.announce(job_id)
+
+    async def _drive(self, lane: Lane) -> None:
+        lock = LaneLock(self._store.path, lane.name)
+        while not lock.claim():
+            await self._clock.sleep(RECLAIM_S)
+        self._owned.add(lane.name)
+        _log.info("lane.claimed", lane=lane.name)
+        try:
+            await lane.drive()
         finally:
             self._owned.discard(lane.name)
             lock.release()
-            for job_id in list(self._watchers):
-                self.announce(job_id)

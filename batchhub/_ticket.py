@@ -27,6 +27,7 @@ from .errors import (
     BatchHubError,
     CredentialsError,
     NotFoundError,
+    RefusedError,
     ReplyTooLargeError,
     ResultsMissingError,
     StoreError,
@@ -106,6 +107,7 @@ class TicketDriver:
             return await self._submit(run, ticket)
         if run.is_cancelled and ticket.position not in run.cancel_sent:
             await self._cancel(run, ticket)
+            ticket = run.ticket(ticket.position)
         if ticket.finished_at is not None:
             return await self._fetch(run, ticket)
         return await self._poll(run, ticket)
@@ -204,7 +206,7 @@ class TicketDriver:
             (answer,) = await self._adapter.poll([self._ref(run, ticket)])
         except NotFoundError as error:
             return await self._missed(run, ticket, error)
-        return await self._observed(run, run.ticket(ticket.position), answer)
+        return await self._observed(run, ticket, answer)
 
     async def _observed(self, run: JobRun, ticket: TicketRecord, answer: Observation) -> Step:
         run.failures[ticket.position] = run.misses[ticket.position] = 0
@@ -249,19 +251,21 @@ class TicketDriver:
         return await self._end(run, lost, rest=ItemState.UNKNOWN, rest_message=message)
 
     async def _cancel(self, run: JobRun, ticket: TicketRecord) -> None:
+        refusal: str | None = "this vendor can't cancel"
         if self._capabilities(run).can_cancel:
-            await self._adapter.cancel(self._ref(run, ticket))
-        elif not run.has_finding("not_cancellable"):
-            run.add_findings(
-                [
-                    Finding(
-                        code="not_cancellable",
-                        message="tickets the vendor has and can't cancel; they go on",
-                    )
-                ]
-            )
-            await self._save(run, ticket)
+            try:
+                await self._adapter.cancel(self._ref(run, ticket))
+                refusal = None
+            except RefusedError as error:
+                refusal = str(error)
         run.cancel_sent.add(ticket.position)
+        if refusal is not None:
+            finding = Finding(
+                code="not_cancelled",
+                message="tickets the vendor has and did not cancel; they go on",
+                examples=(refusal,),
+            )
+            await self._save(run, evolve(ticket, findings=new_findings(ticket, [finding])))
 
     # Results, and the end.
 
@@ -269,6 +273,8 @@ class TicketDriver:
         items = await self._store.get_items(ticket)
         try:
             report = await self._adapter.fetch_results(self._ref(run, ticket), items)
+        except NotFoundError as error:
+            return await self._missed(run, ticket, error)
         except (ResultsMissingError, ReplyTooLargeError) as error:
             return await self._results_missing(run, ticket, error)
         results, findings = join_report([item.id for item in items], report, _only_ref(ticket))
@@ -364,8 +370,7 @@ class TicketDriver:
                 await self._clock.sleep(backoff_s(tries, base_s=0.5, cap_s=15.0, rng=self._rng))
                 tries += 1
             else:
-                if tries:
-                    self._on_store_trouble(None)
+                self._on_store_trouble(None)
                 return written
 
     def _postpone(self, run: JobRun, position: int, trouble: BatchHubError) -> Step:

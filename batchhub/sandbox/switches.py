@@ -66,9 +66,9 @@ def times(help: str) -> Any:  # noqa: A002  # as above
     return switch(0, f"{help}, this many times (-1: every time)", at_least=-1)
 
 
-def rate(help: str) -> Any:  # noqa: A002  # as above
-    """Declare a switch that strikes by chance; named like its `times`, with ``_rate`` added."""
-    return switch(0.0, f"{help}, with this probability", at_least=0.0, at_most=1.0)
+def rate(of: str) -> Any:
+    """Declare by which chance the fault of a `times` strikes; named like it, with ``_rate``."""
+    return switch(0.0, f"the probability that {of} strikes", at_least=0.0, at_most=1.0)
 
 
 @define(kw_only=True)

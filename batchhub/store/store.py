@@ -5,26 +5,21 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
 
-from attrs import evolve
-from sqlalchemy import Select, and_, exists, func, insert, literal, select, update
+from sqlalchemy import and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batchhub.adapter import WireItem
-from batchhub.errors import KeyConflictError, NotKnownError
-from batchhub.models import BatchState, BatchStatus, Contact, Counts, ItemResult, ItemState
+from batchhub.models import BatchState, BatchStatus, Contact, ItemResult, ItemState
 
-from .codec import job_row, read_job, read_state, read_ticket, result_row, ticket_row, to_text
+from . import queries
+from .codec import read_job, result_row, to_text
 from .database import Database, open_database
 from .records import JobRecord, ResultRow, TicketPlan, TicketRecord, make_status
-from .tables import items, jobs, results, tickets
+from .tables import items, jobs, results
 
 StoredJob = tuple[JobRecord, BatchStatus]
 """A job as it is kept, and as users see it."""
-
-PAGE: Final = 500
-"""How many rows of items or results are in memory at once."""
 
 
 class Store:
@@ -88,12 +83,15 @@ class Store:
         """
 
         async def work(connection: AsyncConnection) -> tuple[JobRecord, bool]:
-            if job.key is not None and (old := await _find_by_key(connection, job)) is not None:
+            if (
+                job.key is not None
+                and (old := await queries.find_by_key(connection, job)) is not None
+            ):
                 return old, False
-            new = await _insert_job(connection, job, plans)
+            new = await queries.insert_job(connection, job, plans)
             position = 1
             for chunk in wire_items:
-                await _insert_items(connection, new.job_no, position, chunk)
+                await queries.insert_items(connection, new.job_no, position, chunk)
                 position += len(chunk)
             return new, True
 
@@ -108,8 +106,8 @@ class Store:
         """
 
         async def work(connection: AsyncConnection) -> StoredJob:
-            job = await _get_job(connection, job_id)
-            return job, make_status(job, await _tickets_of(connection, job.job_no))
+            job = await queries.get_job(connection, job_id)
+            return job, make_status(job, await queries.tickets_of(connection, job.job_no))
 
         return await self._db.read(work)
 
@@ -126,7 +124,9 @@ class Store:
                 ended = jobs.c.ended_at.is_not(None)
                 query = query.where(ended if state.is_terminal else ~ended)
             found = [read_job(row) for row in (await connection.execute(query)).mappings()]
-            views = [(j, make_status(j, await _tickets_of(connection, j.job_no))) for j in found]
+            views = [
+                (j, make_status(j, await queries.tickets_of(connection, j.job_no))) for j in found
+            ]
             return [view for view in views if state is None or view[1].state is state]
 
         return await self._db.read(work)
@@ -139,9 +139,9 @@ class Store:
         async def work(
             connection: AsyncConnection,
         ) -> list[tuple[JobRecord, list[TicketRecord]]]:
-            query = _open_jobs(lane).where(jobs.c.job_no > after)
+            query = queries.open_jobs(lane).where(jobs.c.job_no > after)
             found = [read_job(row) for row in (await connection.execute(query)).mappings()]
-            return [(job, await _tickets_of(connection, job.job_no)) for job in found]
+            return [(job, await queries.tickets_of(connection, job.job_no)) for job in found]
 
         return await self._db.read(work)
 
@@ -149,7 +149,7 @@ class Store:
         """Return when the unfinished jobs of a lane were asked to stop, by job number."""
 
         async def work(connection: AsyncConnection) -> dict[int, datetime]:
-            query = _open_jobs(lane).where(jobs.c.cancelled_at.is_not(None))
+            query = queries.open_jobs(lane).where(jobs.c.cancelled_at.is_not(None))
             found = [read_job(row) for row in (await connection.execute(query)).mappings()]
             return {job.job_no: job.cancelled_at for job in found if job.cancelled_at is not None}
 
@@ -186,8 +186,8 @@ class Store:
         """Keep a ticket as it is now, and its job."""
 
         async def work(connection: AsyncConnection) -> None:
-            await _save_ticket(connection, ticket)
-            await _save_job(connection, job)
+            await queries.save_ticket(connection, ticket)
+            await queries.save_job(connection, job)
 
         await self._db.write(work)
 
@@ -212,18 +212,18 @@ class Store:
         """
 
         async def work(connection: AsyncConnection) -> tuple[TicketRecord, JobRecord]:
-            old = await _get_ticket(connection, ticket)
+            old = await queries.get_ticket(connection, ticket)
             if old.state.is_terminal:
-                return old, await _get_job(connection, job.job_id)
+                return old, await queries.get_job(connection, job.job_id)
             values = [result_row(ticket.job_no, row) for row in rows]
             if values:
                 await connection.execute(insert(results), values)
-            await connection.execute(_fill_rest(ticket, rest, rest_message))
-            ended = ticket.with_counts(await _count_results(connection, ticket))
-            await _save_ticket(connection, ended)
-            await _save_job(connection, job)
-            await connection.execute(_end_job(ticket.job_no, at))
-            return ended, await _get_job(connection, job.job_id)
+            await connection.execute(queries.fill_rest(ticket, rest, rest_message))
+            ended = ticket.with_counts(await queries.count_results(connection, ticket))
+            await queries.save_ticket(connection, ended)
+            await queries.save_job(connection, job)
+            await connection.execute(queries.end_job(ticket.job_no, at))
+            return ended, await queries.get_job(connection, job.job_id)
 
         return await self._db.write(work)
 
@@ -233,7 +233,7 @@ class Store:
         async def work(connection: AsyncConnection) -> list[WireItem]:
             query = (
                 select(items.c.item_id, items.c.wire)
-                .where(_range(items, ticket))
+                .where(queries.in_ticket(items, ticket))
                 .order_by(items.c.position)
             )
             rows = (await connection.execute(query)).tuples()
@@ -250,11 +250,11 @@ class Store:
         job, _ = await self.get_job(job_id)
         after = 0
         while True:
-            page = await self._db.read(_results_page(job.job_no, after, only))
+            page = await self._db.read(queries.results_page(job.job_no, after, only))
             for position, result in page:
                 yield result
                 after = position
-            if len(page) < PAGE:
+            if len(page) < queries.PAGE:
                 return
 
     async def find_retry(self, job_id: str) -> str | None:
@@ -278,11 +278,11 @@ class Store:
         job, _ = await self.get_job(job_id)
         after = 0
         while True:
-            page = await self._db.read(_retry_page(job.job_no, after, states))
+            page = await self._db.read(queries.retry_page(job.job_no, after, states))
             for position, item in page:
                 yield item
                 after = position
-            if len(page) < PAGE:
+            if len(page) < queries.PAGE:
                 return
 
     async def add_retry(
@@ -295,204 +295,18 @@ class Store:
         """Store a job that repeats the items of `job.retry_of`, and mark them as repeated."""
 
         async def work(connection: AsyncConnection) -> JobRecord:
-            old = await _get_job(connection, job.retry_of or "")
-            wanted = _to_retry(old.job_no, states)
+            old = await queries.get_job(connection, job.retry_of or "")
+            wanted = queries.to_retry(old.job_no, states)
             count = select(func.count()).select_from(results).where(wanted)
             if (await connection.execute(count)).scalar() != sum(plan.total for plan in plans):
                 # Somebody else was faster: what they made is the retry.
-                return await _newest_retry(connection, old.job_id)
+                return await queries.newest_retry(connection, old.job_id)
             await connection.execute(update(results).where(wanted).values(retried_in=job.job_id))
-            new = await _insert_job(connection, job, plans)
+            new = await queries.insert_job(connection, job, plans)
             position = 1
             for chunk in wire_items:
-                await _insert_items(connection, new.job_no, position, chunk)
+                await queries.insert_items(connection, new.job_no, position, chunk)
                 position += len(chunk)
             return new
 
         return await self._db.write(work)
-
-
-async def _find_by_key(connection: AsyncConnection, job: JobRecord) -> JobRecord | None:
-    query = select(jobs).where(jobs.c.lane == job.lane, jobs.c.key == job.key)
-    row = (await connection.execute(query)).mappings().first()
-    if row is None:
-        return None
-    old = read_job(row)
-    if old.fingerprint != job.fingerprint:
-        raise KeyConflictError(
-            f"key {job.key!r} belongs to job {old.job_id}, which has other items, options or "
-            "another operation; use another key, or hand over the same again",
-            job_id=old.job_id,
-        )
-    return old
-
-
-async def _insert_job(
-    connection: AsyncConnection, job: JobRecord, plans: Sequence[TicketPlan]
-) -> JobRecord:
-    row = job_row(job)
-    del row["job_no"]
-    job_no = (await connection.execute(insert(jobs).returning(jobs.c.job_no), row)).scalar_one()
-    rows = [
-        ticket_row(
-            TicketRecord(
-                job_no=job_no,
-                position=position,
-                first_item=plan.first_item,
-                total=plan.total,
-                waits_for_previous=job.stop_on_first_failure and position > 1,
-            )
-        )
-        for position, plan in enumerate(plans, 1)
-    ]
-    await connection.execute(insert(tickets), rows)
-    return evolve(job, job_no=job_no)
-
-
-async def _insert_items(
-    connection: AsyncConnection, job_no: int, position: int, chunk: Sequence[WireItem]
-) -> None:
-    rows = [
-        {"job_no": job_no, "position": position + n, "item_id": item.id, "wire": item.wire}
-        for n, item in enumerate(chunk)
-    ]
-    await connection.execute(insert(items), rows)
-
-
-async def _get_job(connection: AsyncConnection, job_id: str) -> JobRecord:
-    row = (await connection.execute(select(jobs).where(jobs.c.job_id == job_id))).mappings().first()
-    if row is None:
-        raise NotKnownError("job", job_id, hint="`batchhub list` shows the jobs of a store")
-    return read_job(row)
-
-
-async def _newest_retry(connection: AsyncConnection, job_id: str) -> JobRecord:
-    query = select(jobs).where(jobs.c.retry_of == job_id).order_by(jobs.c.job_no.desc())
-    return read_job((await connection.execute(query)).mappings().first())  # type: ignore[arg-type]
-
-
-async def _tickets_of(connection: AsyncConnection, job_no: int) -> list[TicketRecord]:
-    query = select(tickets).where(tickets.c.job_no == job_no).order_by(tickets.c.position)
-    return [read_ticket(row) for row in (await connection.execute(query)).mappings()]
-
-
-async def _get_ticket(connection: AsyncConnection, ticket: TicketRecord) -> TicketRecord:
-    query = select(tickets).where(_same(ticket))
-    return read_ticket((await connection.execute(query)).mappings().one())
-
-
-async def _save_ticket(connection: AsyncConnection, ticket: TicketRecord) -> None:
-    await connection.execute(update(tickets).where(_same(ticket)).values(ticket_row(ticket)))
-
-
-async def _save_job(connection: AsyncConnection, job: JobRecord) -> None:
-    row = job_row(job)
-    del row["cancelled_at"]
-    await connection.execute(update(jobs).where(jobs.c.job_no == job.job_no).values(row))
-
-
-async def _count_results(connection: AsyncConnection, ticket: TicketRecord) -> Counts:
-    query = (
-        select(results.c.state, func.count())
-        .where(_range(results, ticket))
-        .group_by(results.c.state)
-    )
-    counted: dict[str, int] = dict((await connection.execute(query)).tuples().all())
-    return Counts(**{str(state): number for state, number in counted.items()})
-
-
-def _open_jobs(lane: str) -> Select[Any]:
-    return (
-        select(jobs).where(jobs.c.lane == lane, jobs.c.ended_at.is_(None)).order_by(jobs.c.job_no)
-    )
-
-
-def _end_job(job_no: int, at: datetime) -> Any:
-    terminal = [state.value for state in BatchState if state.is_terminal]
-    open_tickets = exists().where(tickets.c.job_no == job_no, tickets.c.state.not_in(terminal))
-    return (
-        update(jobs)
-        .where(jobs.c.job_no == job_no, jobs.c.ended_at.is_(None), ~open_tickets)
-        .values(ended_at=to_text(at))
-    )
-
-
-def _same(ticket: TicketRecord) -> Any:
-    return and_(tickets.c.job_no == ticket.job_no, tickets.c.position == ticket.position)
-
-
-def _range(table: Any, ticket: TicketRecord) -> Any:
-    last = ticket.first_item + ticket.total - 1
-    return and_(table.c.job_no == ticket.job_no, table.c.position.between(ticket.first_item, last))
-
-
-def _fill_rest(ticket: TicketRecord, rest: ItemState, message: str | None) -> Any:
-    done = select(results.c.position).where(_range(results, ticket))
-    ref = ticket.vendor_refs[0] if len(ticket.vendor_refs) == 1 else None
-    missing = select(
-        items.c.job_no, items.c.position, literal(rest.value), literal(message), literal(ref)
-    ).where(_range(items, ticket), items.c.position.not_in(done))
-    columns = ["job_no", "position", "state", "message", "vendor_ref"]
-    return insert(results).from_select(columns, missing)
-
-
-def _results_page(job_no: int, after: int, only: Collection[ItemState] | None) -> Any:
-    query = (
-        select(results, items.c.item_id)
-        .join_from(
-            results,
-            items,
-            and_(items.c.job_no == results.c.job_no, items.c.position == results.c.position),
-        )
-        .where(results.c.job_no == job_no, results.c.position > after)
-        .order_by(results.c.position)
-        .limit(PAGE)
-    )
-    if only is not None:
-        query = query.where(results.c.state.in_([state.value for state in only]))
-
-    async def work(connection: AsyncConnection) -> list[tuple[int, ItemResult]]:
-        return [
-            (
-                row["position"],
-                ItemResult(
-                    id=row["item_id"],
-                    state=read_state(row["state"]),
-                    code=row["code"],
-                    message=row["message"],
-                    vendor_ref=row["vendor_ref"],
-                    raw=row["raw"],
-                ),
-            )
-            for row in (await connection.execute(query)).mappings()
-        ]
-
-    return work
-
-
-def _to_retry(job_no: int, states: Collection[ItemState]) -> Any:
-    return and_(
-        results.c.job_no == job_no,
-        results.c.state.in_([state.value for state in states]),
-        results.c.retried_in.is_(None),
-    )
-
-
-def _retry_page(job_no: int, after: int, states: Collection[ItemState]) -> Any:
-    query = (
-        select(items.c.position, items.c.item_id, items.c.wire)
-        .join_from(
-            results,
-            items,
-            and_(items.c.job_no == results.c.job_no, items.c.position == results.c.position),
-        )
-        .where(_to_retry(job_no, states), results.c.position > after)
-        .order_by(results.c.position)
-        .limit(PAGE)
-    )
-
-    async def work(connection: AsyncConnection) -> list[tuple[int, WireItem]]:
-        rows = (await connection.execute(query)).tuples()
-        return [(position, WireItem(id=item_id, wire=wire)) for position, item_id, wire in rows]
-
-    return work

@@ -33,7 +33,7 @@ class ToySwitches(Switches):
     pause_s: float = switch(0.5, "seconds before it does", at_least=0.0)
     edition: int = switch(2, "which edition it is", choices=(1, 2))
     cuts: int = times("the connection is cut")
-    cuts_rate: float = rate("the same")
+    cuts_rate: float = rate("cuts")
 
 
 @frozen(kw_only=True)

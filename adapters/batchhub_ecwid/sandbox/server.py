@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Final
 
 from aiohttp import web
 
-from batchhub.adapter import Account
 from batchhub.models import BatchItem
 from batchhub.sandbox import Clock, ConnectionCutError, Execution, Sandbox
+from batchhub_ecwid.account import EcwidAccount
 
 from .batches import Batch, BatchQueue
 from .calls import AnswerError, Item, make_error, parse_flag, parse_items, parse_number
@@ -60,11 +60,8 @@ class EcwidSandbox(Sandbox):
         self._tickets = self.make_random("tickets")
         self._trouble_count = 0
 
-    def account(self, base_url: str) -> Account:
+    def account(self, base_url: str) -> EcwidAccount:
         """Return the account of this store."""
-        # The sandbox is of use without the adapter, and loads without it.
-        from batchhub_ecwid import EcwidAccount  # noqa: PLC0415
-
         return EcwidAccount(store_id=self.store_id, token=self.token, base_url=base_url)
 
     def demo_items(self, count: int) -> Iterator[BatchItem]:

@@ -36,33 +36,33 @@ class EcwidSwitches(Switches):
     answer_delay_s: float = switch(0.0, "seconds an answer is held back", at_least=0.0)
 
     lost_create_answers: int = times("a create is executed, and the connection cut")
-    lost_create_answers_rate: float = rate("the same")
+    lost_create_answers_rate: float = rate("lost_create_answers")
     cut_before_create: int = times("the connection of a create is cut, and nothing executed")
-    cut_before_create_rate: float = rate("the same")
+    cut_before_create_rate: float = rate("cut_before_create")
     create_5xx: int = times("a create is answered 500")
-    create_5xx_rate: float = rate("the same")
+    create_5xx_rate: float = rate("create_5xx")
     create_5xx_executes: bool = switch(False, "a create answered 500 is executed all the same")
     cut_polls: int = times("the connection of a status call is cut")
-    cut_polls_rate: float = rate("the same")
+    cut_polls_rate: float = rate("cut_polls")
     answer_5xx: int = times("a status call is answered 500, 502 and 503 in turn")
-    answer_5xx_rate: float = rate("the same")
+    answer_5xx_rate: float = rate("answer_5xx")
     answer_429: int = times("a call is answered 429, and a block begins")
-    answer_429_rate: float = rate("the same")
+    answer_429_rate: float = rate("answer_429")
     html_error: int = times("a call is answered with a proxy's HTML page, and nothing executed")
-    html_error_rate: float = rate("the same")
+    html_error_rate: float = rate("html_error")
     html_error_status: int = switch(
         502, "the HTTP status of that HTML page", at_least=200, at_most=599
     )
     cut_json: int = times("the JSON of the answer to a create or a status call breaks off")
-    cut_json_rate: float = rate("the same")
+    cut_json_rate: float = rate("cut_json")
     revoke_after: int = switch(
         -1, "calls after which the token is refused (403); -1: never", at_least=-1
     )
     forget_tickets: int = times("a status call is answered 404, as for an unknown ticket")
-    forget_tickets_rate: float = rate("the same")
+    forget_tickets_rate: float = rate("forget_tickets")
 
     item_5xx: int = times("an item of a batch fails with 500, without an effect")
-    item_5xx_rate: float = rate("the same")
+    item_5xx_rate: float = rate("item_5xx")
     item_5xx_executes: bool = switch(False, "an item that fails with 500 has its effect")
 
     unknown_word: str = switch("", "a word to say instead of IN_PROGRESS; empty: none")
