@@ -156,6 +156,8 @@ def _normalise(raw: RawItem, position: int, *, claims_id: bool) -> BatchItem:
     """Give an item its id; take the id out of the payload unless the vendor has one there."""
     if isinstance(raw, BatchItem):
         item_id, payload = raw.id, raw.payload
+        if item_id is None and claims_id:
+            item_id = payload.get("id")
     elif isinstance(raw, Mapping):
         item_id, payload = raw.get("id"), raw
         if not claims_id:

@@ -78,7 +78,7 @@ class BatchJob:
             del status
         status = self._status
         trouble = self._core.loop.find_trouble(self._record.lane)
-        if trouble is not None and not _is_settled(status):
+        if trouble is not None and not self._is_settled(status):
             trouble.job_id = self.id
             raise trouble
         return status
@@ -128,7 +128,9 @@ class BatchJob:
                 raise UnsupportedError(
                     f"job {self.id} is with {status.adapter}, which can't cancel; it goes on"
                 )
-        await self._core.store.save_cancel(self.id, self._core.clock.now())
+        now = self._core.clock.now()
+        await self._core.store.save_cancel(self.id, now)
+        self._record = evolve(self._record, cancelled_at=now)
         _log.info("job.cancelled", job_id=self.id)
         if lane is not None:
             self._core.loop.drive(lane)
@@ -176,7 +178,7 @@ class BatchJob:
         loop, lane = self._core.loop, self._record.lane
         end_s = self._core.clock.monotonic() + timeout_s
         status = await self.refresh()
-        while not _is_settled(status) and self._core.clock.monotonic() < end_s:
+        while not self._is_settled(status) and self._core.clock.monotonic() < end_s:
             sent = sum(ticket.state is not BatchState.PENDING for ticket in status.tickets)
             known = self._core.find_lane(lane)
             parallel = known.adapter.capabilities(status.operation).parallel_tickets if known else 0
@@ -204,7 +206,7 @@ class BatchJob:
             trouble = loop.find_trouble(self._record.lane)
             if isinstance(trouble, StoreError):
                 raise trouble
-            if _is_settled(status) or trouble is not None:
+            if self._is_settled(status) or trouble is not None:
                 return
             pause_s = WATCH_S if end_s is None else min(WATCH_S, end_s - clock.monotonic())
             if pause_s <= 0:
@@ -213,6 +215,11 @@ class BatchJob:
                     job_id=self.id,
                 )
             await loop.wait_for_change(self.id, pause_s)
+
+    def _is_settled(self, status: BatchStatus) -> bool:
+        """Whether waiting longer brings nothing: it has ended, or somebody has to decide."""
+        is_decided = self._record.cancelled_at is not None
+        return status.state.is_terminal or (status.is_held and not is_decided)
 
     async def _repeat(self, states: Collection[ItemState]) -> JobRecord | None:
         """Make the new job; `None` if there is nothing to repeat and nothing was repeated."""
@@ -245,7 +252,3 @@ class BatchJob:
                 ended_at=None,
             )
             return await store.add_retry(new, intake.plans, intake.tickets(), states)
-
-
-def _is_settled(status: BatchStatus) -> bool:
-    return status.state.is_terminal or status.is_held

@@ -35,6 +35,7 @@ def join_report(
     if entries and all(entry.id is None for entry in entries):
         if len(entries) == len(ids):
             entries = [evolve(e, id=item_id) for e, item_id in zip(entries, ids, strict=True)]
+            findings.append(_by_position(len(ids)))
         else:
             findings.append(_anonymous(len(entries), len(ids)))
             entries = []
@@ -83,6 +84,14 @@ def _odd_ids(ids: Sequence[str], times: Counter[str], *, rest_is_unknown: bool) 
     if rest_is_unknown and (missing := [item_id for item_id in ids if not times[item_id]]):
         findings.append(_finding("missing_id", "items the vendor did not report", missing))
     return findings
+
+
+def _by_position(items: int) -> Finding:
+    return Finding(
+        code="joined_by_position",
+        message="items reported without ids, taken to be in the order they were sent",
+        count=items,
+    )
 
 
 def _anonymous(entries: int, items: int) -> Finding:

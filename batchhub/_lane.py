@@ -76,6 +76,7 @@ class Lane:
         self._scheduled: dict[int, set[int]] = {}
         self._numbers = itertools.count()
         self._steps: dict[asyncio.Task[None], tuple[int, int]] = {}
+        self._fault: BaseException | None = None
         self._wake = asyncio.Event()
         self._poked = True
         self._synced_at_s = float("-inf")
@@ -108,10 +109,13 @@ class Lane:
         self._runs.clear()
         self._scheduled.clear()
         self._heap.clear()
+        self._fault = None
         self._last_job_no = 0
         self._poked = True
         try:
             while self.error is None:
+                if self._fault is not None:
+                    raise self._fault
                 await self._sync()
                 self._schedule()
                 self._start_steps()
@@ -212,8 +216,8 @@ class Lane:
     def _step_done(self, task: asyncio.Task[None]) -> None:
         self._steps.pop(task, None)
         self._wake.set()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("ticket.postponed", lane=self.name, error=repr(error))
+        if not task.cancelled():
+            self._fault = self._fault or task.exception()
 
     async def _rest(self) -> None:
         """Wait for the next step that is due, a step that ends, a poke, or the next look."""

@@ -1,13 +1,17 @@
 """
 The log: structlog events named `noun.past_participle`, all of them listed here.
 
-Every line carries the ids it is about (`job_id`, `ticket`, `lane`). batchhub
-configures no logging of its own; the command line does, for its own process.
+Every line carries the ids it is about (`job_id`, `ticket`, `lane`). The lines go to the
+standard library's logger ``batchhub``, so a program hears of them as of any library's; the
+facts are on each record as `batchhub`, a dict. batchhub attaches no handler of its own; the
+command line does, for its own process.
 """
 
 from __future__ import annotations
 
-from typing import Final
+import logging
+from collections.abc import MutableMapping
+from typing import Any, Final
 
 import structlog
 
@@ -31,13 +35,35 @@ EVENTS: Final = {
     "lane.stopped": "a lane can't be driven any more; a fault of a plug-in or of ours",
     "lane.contact_changed": "a lane's contact with its vendor changed",
     "store.failed": "the store could not be read or written; tried again later",
-    "store.memory_used": "the store is in memory; nothing survives the process",
     "adapter.failed": "a plug-in did not load",
 }
 """Every event batchhub logs, and what it says."""
 
+LOGGER_NAME: Final = "batchhub"
 
-def get_logger() -> structlog.typing.FilteringBoundLogger:
+
+def get_logger() -> structlog.stdlib.BoundLogger:
     """Return the logger every module uses; bind ids to it."""
-    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger("batchhub")
+    logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
+        logging.getLogger(LOGGER_NAME),
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.add_log_level,
+            _to_stdlib,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
     return logger
+
+
+def _to_stdlib(
+    _: Any, __: str, event: MutableMapping[str, Any]
+) -> tuple[tuple[str], dict[str, Any]]:
+    """Make a line any handler can print, and keep the facts for those that can do more."""
+    facts = {key: value for key, value in event.items() if key not in {"event", "level"}}
+    text = " ".join([str(event["event"]), *(f"{key}={value!r}" for key, value in facts.items())])
+    return (text.replace("%", "%%"),), {"extra": {"batchhub": dict(event)}}
+
+
+logging.getLogger(LOGGER_NAME).addHandler(logging.NullHandler())

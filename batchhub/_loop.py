@@ -10,7 +10,7 @@ from ._clock import Clock
 from ._lane import Lane
 from ._lane_lock import LaneLock
 from ._logging import get_logger
-from .errors import AdapterError, BatchHubError, StoreError
+from .errors import BatchHubError, StoreError
 from .models import BatchStatus
 from .store import Store
 
@@ -106,10 +106,10 @@ class Loop:
         except StoreError as error:
             self._troubles[lane.name] = error
             _log.error("store.failed", lane=lane.name, error=str(error))
-        except Exception as error:  # whoever waits is told; other lanes go on
+        except Exception as error:  # a fault of ours: whoever waits is told, other lanes go on
             reason = f"{type(error).__name__}: {error}"
-            self._troubles[lane.name] = AdapterError(f"lane {lane.name} stopped: {reason}")
-            _log.exception("lane.stopped", lane=lane.name)
+            self._troubles[lane.name] = BatchHubError(f"lane {lane.name} stopped: {reason}")
+            _log.error("lane.stopped", lane=lane.name, error=reason)
         finally:
             for job_id in list(self._watchers):
                 self.announce(job_id)

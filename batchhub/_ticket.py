@@ -84,17 +84,10 @@ class TicketDriver:
 
     async def step(self, run: JobRun, position: int) -> Step:
         """Do what a ticket needs next. Vendor and network trouble is returned, never raised."""
-        ticket = run.ticket(position)
         try:
-            return await self._step(run, ticket)
+            return await self._step(run, run.ticket(position))
         except BatchHubError as error:
-            trouble = error
-        except Exception as error:  # a plug-in's fault must not stop the lane
-            trouble = AdapterError(
-                f"adapter {self._adapter.name!r} failed: {type(error).__name__}: {error}"
-            )
-            _log.exception("ticket.postponed", job_id=run.job.job_id, ticket=position)
-        return self._postpone(run, position, trouble)
+            return self._postpone(run, position, error)
 
     async def _step(self, run: JobRun, ticket: TicketRecord) -> Step:
         if run.is_cancelled and not ticket.vendor_refs:
@@ -132,8 +125,8 @@ class TicketDriver:
             idempotency_key=ticket.attempt_id,
         )
         try:
-            accepted = await self._adapter.submit(submission)
-        except Exception as error:
+            accepted = await self._ask(self._adapter.submit(submission))
+        except BatchHubError as error:
             return await self._not_accepted(run, ticket, error, was_in_doubt=was_in_doubt)
         return await self._accepted(run, ticket, accepted)
 
@@ -161,12 +154,11 @@ class TicketDriver:
         return Step(delay_s=self._delay_s(run, ticket.position))
 
     async def _not_accepted(
-        self, run: JobRun, ticket: TicketRecord, error: Exception, *, was_in_doubt: bool
+        self, run: JobRun, ticket: TicketRecord, error: BatchHubError, *, was_in_doubt: bool
     ) -> Step:
         """Sort a failed submit: certain that nothing ran, refused for good, or nobody knows."""
-        certain = isinstance(error, BatchHubError) and not getattr(error, "may_have_run", True)
+        certain = not getattr(error, "may_have_run", True)
         if certain and not was_in_doubt:
-            assert isinstance(error, BatchHubError)  # noqa: S101  # follows from `certain`
             if error.retryable or isinstance(error, CredentialsError):
                 await self._save(run, evolve(ticket, attempt_id=None, attempted_at=None))
                 raise error
@@ -175,7 +167,7 @@ class TicketDriver:
             self._log("ticket.unanswered", run, ticket, error=str(error))
             raise error
         step = await self._hold(run, ticket, str(error))
-        return evolve(step, trouble=error if isinstance(error, BatchHubError) else None)
+        return evolve(step, trouble=error)
 
     async def _refuse(self, run: JobRun, ticket: TicketRecord, error: BatchHubError) -> Step:
         refused = evolve(ticket, state=BatchState.FAILED, message=str(error))
@@ -203,10 +195,14 @@ class TicketDriver:
 
     async def _poll(self, run: JobRun, ticket: TicketRecord) -> Step:
         try:
-            (answer,) = await self._adapter.poll([self._ref(run, ticket)])
+            answers = await self._ask(self._adapter.poll([self._ref(run, ticket)]))
         except NotFoundError as error:
             return await self._missed(run, ticket, error)
-        return await self._observed(run, ticket, answer)
+        if len(answers) != 1:
+            raise AdapterError(
+                f"adapter {self._adapter.name!r} gave {len(answers)} answers for one"
+            )
+        return await self._observed(run, ticket, answers[0])
 
     async def _observed(self, run: JobRun, ticket: TicketRecord, answer: Observation) -> Step:
         run.failures[ticket.position] = run.misses[ticket.position] = 0
@@ -254,7 +250,7 @@ class TicketDriver:
         refusal: str | None = "this vendor can't cancel"
         if self._capabilities(run).can_cancel:
             try:
-                await self._adapter.cancel(self._ref(run, ticket))
+                await self._ask(self._adapter.cancel(self._ref(run, ticket)))
                 refusal = None
             except RefusedError as error:
                 refusal = str(error)
@@ -272,7 +268,7 @@ class TicketDriver:
     async def _fetch(self, run: JobRun, ticket: TicketRecord) -> Step:
         items = await self._store.get_items(ticket)
         try:
-            report = await self._adapter.fetch_results(self._ref(run, ticket), items)
+            report = await self._ask(self._adapter.fetch_results(self._ref(run, ticket), items))
         except NotFoundError as error:
             return await self._missed(run, ticket, error)
         except (ResultsMissingError, ReplyTooLargeError) as error:
@@ -354,6 +350,18 @@ class TicketDriver:
 
     # What every step needs.
 
+    async def _ask(self, call: Awaitable[T]) -> T:
+        """Call the adapter; a fault of its own becomes an `AdapterError`."""
+        try:
+            return await call
+        except BatchHubError:
+            raise
+        except Exception as error:
+            # Told by type and message alone: a traceback's locals could show a secret.
+            raise AdapterError(
+                f"adapter {self._adapter.name!r} failed: {type(error).__name__}: {error}"
+            ) from None
+
     async def _save(self, run: JobRun, ticket: TicketRecord) -> None:
         await self._persist(lambda: self._store.save_ticket(run.job, ticket))
         run.put(ticket)
@@ -382,11 +390,18 @@ class TicketDriver:
     def _delay_s(self, run: JobRun, position: int, trouble: BatchHubError | None = None) -> float:
         delay_s = next_delay_s(
             self._capabilities(run),
+            age_s=self._age_s(run.ticket(position)),
             failures=run.failures[position],
             is_overdue=run.has_finding("overdue"),
             spread=self._rng.random(),
         )
         return max(delay_s, getattr(trouble, "retry_after_s", None) or 0.0)
+
+    def _age_s(self, ticket: TicketRecord) -> float:
+        """Return the seconds since the vendor took a ticket; 0 while it has not."""
+        if ticket.accepted_at is None:
+            return 0.0
+        return (self._clock.now() - ticket.accepted_at).total_seconds()
 
     def _note_overdue(self, run: JobRun) -> bool:
         """Say once that a job is past its deadline."""

@@ -118,7 +118,6 @@ class BatchHub:
                     "give store=PATH to keep them",
                     stacklevel=3,
                 )
-                _log.warning("store.memory_used")
             self._core = await Core.open(
                 self._store_at, self._accounts, self._registry, self._clock, self._rng
             )

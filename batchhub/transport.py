@@ -23,7 +23,7 @@ from yarl import URL
 from ._backoff import backoff_s
 from ._clock import Clock
 from ._http.body import BodyBrokenError, BodyTooLargeError, read_body
-from ._http.errors import ErrorMaker, Explain, parse_age, parse_retry_after
+from ._http.errors import WIRE_ERRORS, ErrorMaker, Explain, parse_age, parse_retry_after
 from ._http.gate import Gate
 from ._http.redact import Redactor
 from ._http.reply import Reply
@@ -177,6 +177,8 @@ class Transport:
         self, method: str, url: URL, body: bytes | None, headers: CIMultiDict[str]
     ) -> Reply:
         sent_at_s = await self._gate.enter()
+        if self._session.closed:
+            raise self._errors.closed()
         reply = await self._exchange(method, url, body, headers)
         if reply.status not in _SUCCESS:
             self._refuse(reply, sent_at_s)
@@ -197,7 +199,7 @@ class Transport:
                 timeout=self._timeout,
             ) as response:
                 return await self._read(response)
-        except (aiohttp.ClientError, OSError) as error:
+        except WIRE_ERRORS as error:
             failure, cause = self._errors.failed(error)
         # Outside of `except`: else the error would be its context, secrets and all.
         raise failure from cause
@@ -228,7 +230,7 @@ class Transport:
         """Read what comes with a refusal; the status counts, also if its words are no use."""
         try:
             return await read_body(response, min(_MAX_WORDS_BYTES, self._limits.max_answer_bytes))
-        except (BodyTooLargeError, BodyBrokenError, aiohttp.ClientError, OSError):
+        except (BodyTooLargeError, BodyBrokenError, *WIRE_ERRORS):
             return b""
 
     def _refuse(self, reply: Reply, sent_at_s: float) -> NoReturn:

@@ -21,4 +21,4 @@ class _MockedResponse(ClientResponse):
         super().__init__(*args, **kwargs)
 
 
-aioresponses.core.ClientResponse = _MockedResponse
+aioresponses.core.ClientResponse = _MockedResponse  # type: ignore[attr-defined]

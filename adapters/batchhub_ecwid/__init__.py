@@ -5,6 +5,9 @@ Ecwid for batchhub: the account of a store, the adapter, and four ways to write 
 
     shop = EcwidAccount(store_id=1003, token="secret_...")
     items = [get("/orders/XJ12H"), put("/products/12", {"price": 9.9}, id="price-12")]
+
+``Source:`` names what a fact rests on: the older pages are the vendor's documents of
+2019 to 2024, the newer ones those of 2025. ``Assumed:`` marks what no page says.
 """
 
 from __future__ import annotations

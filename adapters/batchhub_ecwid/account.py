@@ -11,13 +11,13 @@ from batchhub.adapter import Account, Budget, secret
 from batchhub.errors import SettingsError
 
 BASE_URL: Final = "https://app.ecwid.com"
-"""Where Ecwid answers. Source: ecwid.md, "Create"."""
+"""Where Ecwid answers. Source: older page "Create batch request", URL."""
 
 MAX_REQUEST_BYTES: Final = 5 * 1024 * 1024
 """Bytes in one request. Assumed: no page gives a bound; 500 long product texts stay below it."""
 
 REQUESTS_PER_MINUTE: Final = 600
-"""Requests a token may make. Source: ecwid.md, "Limits and errors"."""
+"""Requests a token may make. Source: the vendor's pages on rate limits."""
 
 _MAX_DIGITS: Final = 18
 

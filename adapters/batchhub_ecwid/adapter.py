@@ -45,8 +45,8 @@ def _deadline_s(items: int, options: Mapping[str, Any]) -> float:
     """
     Seconds a job may take: ten minutes in the queue, and ten seconds for each item in turn.
 
-    Source: ecwid.md, "Create": items run in sequence, in parallel mode up to 100 at once, and
-    a failing one is tried again 5 times, 3 s apart. Assumed: the figures.
+    Source: the vendor's pages on batch requests, how batches are executed (in sequence, or up
+    to 100 items at once). Assumed: the figures.
     """
     turns = math.ceil(items / 100) if options.get(_OPTION) else items
     return 600.0 + 10.0 * turns
@@ -59,8 +59,9 @@ class EcwidAdapter(Adapter[EcwidAccount]):
     Both generations of the API are understood. The only option is `allow_parallel_mode`: the
     vendor runs up to 100 items at once, in no order.
 
-    Source: ecwid.md for every fact without a mark of its own. Assumed: the pages name no
-    bound on bytes; two tickets on their way keep a first-in-first-out queue from running dry.
+    Source: older page "Create batch request", batch request limit (500); the vendor's pages on
+    batch requests, deduplicationKey (one hour), stopOnFirstFailure. Assumed: the bound on
+    bytes; two tickets on their way keep a first-in-first-out queue from running dry.
     """
 
     name: ClassVar[str] = "ecwid"
@@ -84,6 +85,10 @@ class EcwidAdapter(Adapter[EcwidAccount]):
         super().__init__(account, transport)
         self._ticket_param = "ticket"
         self._is_param_settled = False
+        self._capabilities = {
+            operation: evolve(capabilities, max_bytes=account.max_request_bytes)
+            for operation, capabilities in self.operations.items()
+        }
 
     def check_options(self, operation: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
         """Take `allow_parallel_mode`, true or false (also as text), and nothing else."""
@@ -116,7 +121,7 @@ class EcwidAdapter(Adapter[EcwidAccount]):
 
     def capabilities(self, operation: str) -> Capabilities:
         """Return what the vendor can do for an operation, within the account's own bound."""
-        return evolve(super().capabilities(operation), max_bytes=self.account.max_request_bytes)
+        return self._capabilities[operation]
 
     async def submit(self, submission: Submission) -> Accepted:
         """
@@ -124,7 +129,8 @@ class EcwidAdapter(Adapter[EcwidAccount]):
 
         `stopOnFirstFailure` is always said, since the vendor's own default is true.
 
-        Source: ecwid.md, "Create".
+        Source: the vendor's pages on batch requests, query parameters; newer example of a
+        request and its answer.
 
         Raises:
             ReplyError: The answer has no ticket; the batch may exist.
@@ -148,7 +154,7 @@ class EcwidAdapter(Adapter[EcwidAccount]):
         """
         Ask how far a ticket is, without its results.
 
-        Source: page 002, "Query params" (results come only when asked for).
+        Source: newer page "Get batch status", query params (results come only when asked for).
         """
         observations = []
         for ticket in tickets:
@@ -163,7 +169,8 @@ class EcwidAdapter(Adapter[EcwidAccount]):
         """
         Fetch what came of the items of a finished ticket.
 
-        Source: page 002, "Query params" and "responses"; page 000, "RequestDetails".
+        Source: newer page "Get batch status", query params and responses; older page "Get
+        batch request status", RequestDetails.
 
         Raises:
             ResultsMissingError: The batch is finished and the answer has no `responses`.
@@ -189,18 +196,19 @@ class EcwidAdapter(Adapter[EcwidAccount]):
         """
         Stop the ticket's whole group: nothing more of the job is executed, results stay readable.
 
-        Source: ecwid.md, "Other calls". A DELETE is never sent: it may delete results, too.
+        A DELETE is never sent: it may delete the results, too.
+
+        Source: the vendor's pages on cancelling a group of batches (the newer one wants the
+        ticket besides) and on deleting batch requests.
         """
-        params = {"groupId": ticket.group}
-        if ticket.vendor_refs:
-            params["ticketId"] = ticket.vendor_refs[0]
+        params = {"groupId": ticket.group, "ticketId": ticket.vendor_refs[0]}
         reply = await self._request("POST", "/batch/cancel-group", params)
         if reply.body.strip() and wire.read_object(reply.body) is None:
             raise self._broken("the answer to a cancel is no JSON object", reply)
 
     def _has_ended(self, word: str) -> bool:
-        states = {known.upper(): state for known, state in self.states.items()}
-        state = states.get(word.upper())
+        states = {known.casefold(): state for known, state in self.states.items()}
+        state = states.get(word.casefold())
         return state is not None and state.is_terminal
 
     async def _ask(self, ticket: TicketRef, params: Mapping[str, str]) -> Reply:
@@ -210,13 +218,16 @@ class EcwidAdapter(Adapter[EcwidAccount]):
         The pages disagree on the parameter's name, so a 400 to the usual one is answered by
         trying the other, once in the adapter's life; what worked is kept.
 
-        Source: page 002, "Query params" against its own example. Assumed: a wrong name is a 400.
+        Source: newer page "Get batch status", query params against its own example.
+        Assumed: a wrong name is answered 400.
         """
-        ref = ticket.vendor_refs[0]
+        ref, name = ticket.vendor_refs[0], self._ticket_param
         try:
-            reply = await self._request("GET", "/batch", {self._ticket_param: ref, **params})
+            reply = await self._request("GET", "/batch", {name: ref, **params})
         except RefusedError as error:
-            if error.status != _BAD_REQUEST or self._is_param_settled:
+            # Another ticket's poll may have settled on the other name meanwhile.
+            is_settled = self._is_param_settled and self._ticket_param == name
+            if error.status != _BAD_REQUEST or is_settled:
                 raise
             return await self._ask_by_other_name(ref, params, error)
         self._is_param_settled = True

@@ -124,7 +124,8 @@ def _item_id(item: BatchItem) -> str:
     """
     Return the id the results are matched by.
 
-    Source: ecwid.md, "Create": an id that is no text gets the whole batch refused.
+    Source: older page "Create batch request", BatchRequest (a string) and errors: an id of
+    another type gets the whole batch refused.
     """
     own = item.payload.get("id")
     item_id = item.id if own is None else own
@@ -152,8 +153,9 @@ def _body(method: str, path: str, body: object) -> Any:
     every known client send an object; text would be taken for a JSON string, and nobody
     knows what the server makes of that.
 
-    Source: page 001, "BatchRequest" (optional in general, required to create or update; files
-    come by `externalUrl`, which needs none). Assumed: objects and arrays only (seen in clients).
+    Source: older page "Create batch request", BatchRequest (required to create or update) and
+    uploading files (by `externalUrl`, a parameter). Assumed: an upload by `externalUrl` in the
+    query needs no body; objects and arrays only, as clients send them.
     """
     if method not in _WRITES_BODY:
         if body is None or body == "":

@@ -33,7 +33,10 @@ def make_path(path: object) -> str:
     Check a path and give it the form it is sent in: a leading slash, ASCII only.
 
     Percent escapes stay as they are. A literal ``+`` becomes ``%2B``: it stands for
-    itself here, while the server would read it as a space (Source: ecwid.md, "Create").
+    itself here, while the server would read it as a space. A space is ``%20``.
+
+    Source: older page "Create batch request", BatchRequest (`path`; the part up to the store
+    is added). Assumed: paths are decoded as forms are, as the vendor's own clients expect.
 
     Raises:
         InputError: The path is none, or could do harm. The message never quotes the query.
@@ -51,7 +54,7 @@ def add_params(path: str, params: Params | None) -> str:
     """
     Append a query to a path, percent-encoded: booleans in lower case, lists joined by commas.
 
-    Source: page 001, "BatchRequest": a list in a query is one parameter with commas.
+    Source: older page "Create batch request", BatchRequest, example of `path`.
     """
     pairs = [
         f"{quote(name, safe='')}={_param_text(value)}"
@@ -81,7 +84,7 @@ def _check_characters(path: str) -> None:
     if not path.isprintable() or " " in path:
         raise InputError(
             "path holds a space or a control character; write a space as %20 "
-            "or let the helper's params encode it"
+            "or hand the query over as params"
         )
     if "\\" in path:
         raise InputError("path holds a backslash; write / between its parts")

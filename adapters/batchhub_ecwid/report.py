@@ -17,7 +17,7 @@ _FIRST_ERROR: Final = 400
 _MESSAGES: Final = {
     "broken_item": "results that are ill-formed, so that nobody can tell what came of the item",
     "unknown_item_word": "words for an item's state that Ecwid never documented",
-    "contradictory_item": "items whose word and HTTP status contradict each other",
+    "contradictory_item": "items whose word and HTTP status do not agree, or that lack the status",
 }
 
 
@@ -49,8 +49,8 @@ def item_state(word: str | None, code: int | None) -> tuple[ItemState, str | Non
     FAILED. A 2xx under FAILED or NOT_EXECUTED contradicts the word: UNKNOWN, since sending
     the item again might do it twice. Words are compared exactly as documented.
 
-    Source: page 002, "responses" (the words); ecwid.md, "Status" (COMPLETED and 200).
-    Assumed: how the contradictions are read.
+    Source: newer page "Get batch status", responses (the words); the vendor's pages on batch
+    requests, handling failed requests. Assumed: how the contradictions are read.
     """
     if word not in {"COMPLETED", "FAILED", "NOT_EXECUTED"}:
         return ItemState.UNKNOWN, "unknown_item_word" if word else "broken_item"

@@ -23,7 +23,7 @@ STATES: Final[Mapping[str, BatchState]] = {
     "IN_PROGRESS": BatchState.IN_PROGRESS,
     "COMPLETED": BatchState.COMPLETED,
 }
-"""The words for a batch; it has none for failed. Source: page 002, "Response JSON"."""
+"""The words for a batch; none means failed. Source: newer page "Get batch status", response."""
 
 _ABSENT: Final = msgspec.Raw()
 _ERRORS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -33,9 +33,8 @@ class Entry(msgspec.Struct, frozen=True, rename="camel"):
     """
     What an answer says of one item.
 
-    Source: page 000, "RequestDetails" (`httpStatusCode`, `httpBody`, `escapedHttpBody`);
-    `httpCode` only in the older documents' template. Assumed: any of it may be null or
-    absent, and a code may come as text.
+    Source: older page "Get batch request status", RequestDetails; `httpCode` is only in a
+    template of that time. Assumed: any of it may be null or absent, and a code may be text.
     """
 
     id: str | None = None
@@ -135,8 +134,8 @@ def read_error(body: bytes) -> tuple[str | None, str | None]:
     """
     Read the vendor's code and words from an error's body, both optional and at times blank.
 
-    Source: ecwid.md, "Limits and errors" (`errorMessage`, `errorCode`) and "Create"
-    (`error_message`).
+    Source: older page "Get batch request status", errors (`errorMessage`); the vendor's own
+    sample of a refused create (`error_message`); the vendor's pages on errors (`errorCode`).
     """
     error = read_object(body) or {}
     code = one_line(error.get("errorCode"))
@@ -153,10 +152,11 @@ def read_count(value: object) -> int | None:
 
 
 def one_line(value: object) -> str | None:
-    """Bring the vendor's words into one line; `None` where there are none."""
+    """Bring the vendor's words into one printable line; `None` where there are none."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
-    return " ".join(str(value).split()) or None
+    printable = "".join(char if char.isprintable() else " " for char in str(value))
+    return " ".join(printable.split()) or None
 
 
 def _read_leniently(body: bytes) -> Answer:

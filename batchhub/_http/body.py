@@ -30,14 +30,14 @@ async def read_body(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
     gzip stream that breaks off for a whole one.
 
     Raises:
-        BodyTooLargeError: It is larger; the connection is closed.
+        BodyTooLargeError: It is larger. Leaving the response's context closes the connection.
         BodyBrokenError: Its compression is unknown, damaged or breaks off.
+        aiohttp.ClientError: It did not come whole.
     """
     try:
         return await _read(response, max_bytes)
-    except BodyTooLargeError:
-        response.close()
-        raise
+    except RuntimeError as error:  # aiohttp's word for a connection that is gone already
+        raise aiohttp.ClientPayloadError("the connection is closed") from error
 
 
 async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Final
 
 import aiohttp
+from aiohttp.http import HttpProcessingError
 from yarl import URL
 
 from batchhub.errors import (
@@ -58,6 +59,9 @@ _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (aiohttp.ClientConnectionError, "the connection was cut"),
     (OSError, "the connection was cut"),
 )
+
+WIRE_ERRORS: Final = (aiohttp.ClientError, HttpProcessingError, OSError)
+"""All that aiohttp raises over what goes wrong outside of this process."""
 
 Explain = Callable[[int, bytes], tuple[str | None, str | None]]
 """Reads the vendor's error code and message from an answer's status and body."""
@@ -115,6 +119,11 @@ class ErrorMaker:
             status=status,
         )
 
+    def closed(self) -> ConnectError:
+        """Make the error for a request that came after the session was closed."""
+        message = f"no connection to {self._vendor} (the hub is closed); nothing was sent"
+        return ConnectError(message, vendor=self._vendor, account=self._account)
+
     def failed(self, error: Exception) -> tuple[BatchHubError, Exception | None]:
         """
         Make the error for what aiohttp raised while there was no whole answer.
@@ -127,8 +136,8 @@ class ErrorMaker:
             what = self._line(_reason(error))
             message = f"no connection to {self._vendor} ({what}); nothing was sent"
             return ConnectError(message, vendor=self._vendor, account=self._account), cause
-        if isinstance(error, aiohttp.ClientResponseError):
-            return self.unreadable(None, error.message or "it is not HTTP"), cause
+        if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):
+            return self.unreadable(None, f"it is not HTTP ({_grammar(error.message)})"), cause
         message = f"no answer from {self._vendor} to a request that was sent: {_reason(error)}"
         return NoAnswerError(message, vendor=self._vendor, account=self._account), cause
 
@@ -216,6 +225,11 @@ def _reason(error: Exception) -> str:
         return str(error)
     # Own words, since aiohttp's could quote what went over the wire.
     return next((words for kind, words in _REASONS if isinstance(error, kind)), "no HTTP")
+
+
+def _grammar(message: str) -> str:
+    # What follows is quoted from the wire, and cut anywhere: a part of a secret can't be blanked.
+    return re.split(r"[:'\"\n]", message, maxsplit=1)[0].strip() or "malformed"
 
 
 def _origin(location: str | None) -> str:

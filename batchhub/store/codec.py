@@ -23,10 +23,16 @@ def from_text(value: str | None) -> datetime | None:
     return None if value is None else datetime.fromisoformat(value)
 
 
+def to_words(text: str | None) -> str | None:
+    """Make what others say valid Unicode: a lone surrogate in it is no reason to lose it."""
+    return None if text is None else text.encode("utf-8", "replace").decode()
+
+
 def job_row(job: JobRecord) -> dict[str, Any]:
     """Return the columns of a job."""
     row = asdict(job, recurse=False)
     row["contact"] = job.contact.value
+    row["contact_note"] = to_words(job.contact_note)
     row["options"] = dict(job.options)
     row["findings"] = _findings(job.findings)
     for name in ("created_at", "updated_at", "observed_at", "cancelled_at", "ended_at"):
@@ -49,7 +55,9 @@ def ticket_row(ticket: TicketRecord) -> dict[str, Any]:
     row = asdict(ticket, recurse=False)
     row["state"] = ticket.state.value
     row["vendor_refs"] = list(ticket.vendor_refs)
+    row["vendor_state"] = to_words(ticket.vendor_state)
     row["vendor"] = dict(ticket.vendor)
+    row["message"] = to_words(ticket.message)
     row["findings"] = _findings(ticket.findings)
     for name in ("attempted_at", "accepted_at", "finished_at"):
         row[name] = to_text(row[name])
@@ -71,6 +79,8 @@ def result_row(job_no: int, result: ResultRow) -> dict[str, Any]:
     """Return the columns of a result."""
     row = asdict(result, recurse=False)
     row["state"] = result.state.value
+    row["message"] = to_words(result.message)
+    row["vendor_ref"] = to_words(result.vendor_ref)
     row["job_no"] = job_no
     return row
 

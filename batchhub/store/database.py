@@ -15,11 +15,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from batchhub.errors import BatchHubError, SettingsError, StoreError
+from batchhub.errors import SettingsError, StoreError
 
 from .migrations import migrate
 
@@ -103,9 +104,9 @@ class Database:
                     await self._write_one(work, future, answers)
                 await self._connection.commit()
             except Exception as error:  # handed to whoever asked
-                await self._connection.rollback()
                 for _, future in batch:
                     _fail(future, self._explain(error))
+                await self._connection.rollback()
             for future, result in answers:
                 _answer(future, result)
 
@@ -115,15 +116,23 @@ class Database:
         future: asyncio.Future[Any],
         answers: list[tuple[asyncio.Future[Any], Any]],
     ) -> None:
+        savepoint = await self._connection.begin_nested()
         try:
-            async with self._connection.begin_nested():
-                answers.append((future, await work(self._connection)))
+            result = await work(self._connection)
+            await savepoint.commit()
         except OperationalError:
-            raise  # full or broken: the whole transaction is in danger, so none of it is kept
+            # Full or broken: SQLite may have ended the transaction, savepoints and all, by
+            # itself; so none of it is kept.
+            raise
         except Exception as error:  # handed to whoever asked
+            await savepoint.rollback()
             _fail(future, self._explain(error))
+        else:
+            answers.append((future, result))
 
     def _explain(self, error: Exception) -> BaseException:
+        if isinstance(error, StatementError) and not isinstance(error, DBAPIError) and error.orig:
+            return error.orig  # a value SQL has no form for: the fault of whoever handed it over
         if isinstance(error, SQLAlchemyError | sqlite3.Error | OSError):
             return explain_error(error, self.name)
         return error
@@ -147,16 +156,16 @@ async def open_database(store: str | Path | None) -> Database:
         store: A path, a ``sqlite:///`` URL, or `None` for one in memory.
 
     Raises:
-        SettingsError: The URL is of a kind this version does not know.
+        SettingsError: It is no path, or a URL of a kind this version does not know.
         StoreVersionError: The store was written by a newer batchhub.
         StoreError: It can't be opened or written.
     """
     path = find_path(store)
     try:
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make_room(path)
         engine = create_async_engine(
-            f"sqlite+aiosqlite:///{':memory:' if path is None else path}",
+            URL.create("sqlite+aiosqlite", database=":memory:" if path is None else str(path)),
             connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None},
             poolclass=NullPool,
         )
@@ -166,8 +175,8 @@ async def open_database(store: str | Path | None) -> Database:
         except BaseException:
             await connection.close()
             raise
-    except BatchHubError:
-        raise
+    except StoreError as error:
+        raise type(error)(f"store {_name(path)}: {error}") from None
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise explain_error(error, _name(path)) from error
     return Database(engine, connection, path)
@@ -186,7 +195,18 @@ def find_path(store: str | Path | None) -> Path | None:
             f"a store of the kind {kind!r} is not supported; use a path or sqlite:///PATH",
             key="store",
         )
-    return None if text == ":memory:" else Path(text).expanduser().absolute()
+    if not text or "\0" in text:
+        raise SettingsError(f"a store is a path or sqlite:///PATH, not {str(store)!r}", key="store")
+    try:
+        return None if text == ":memory:" else Path(text).expanduser().absolute()
+    except RuntimeError:
+        raise SettingsError(f"store {text}: there is no such home folder", key="store") from None
+
+
+def _make_room(path: Path) -> None:
+    if path.is_dir():
+        raise StoreError("it is a folder; give the path of a file")
+    path.parent.mkdir(parents=True, exist_ok=True)
 
 
 def _name(path: Path | None) -> str:
@@ -223,6 +243,7 @@ _ADVICE: Final = (
     (r"readonly database", "it is read-only; make it writable or choose another with --store"),
     (r"unable to open", "it can't be opened; check that the folder exists and is writable"),
     (r"not a database", "it is no batchhub store; choose another file with --store"),
+    (r"File exists|Not a directory", "a part of its path is a file, not a folder"),
     (r"is locked", "another process has held it for too long; try again"),
 )
 

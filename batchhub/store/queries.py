@@ -27,13 +27,15 @@ from batchhub.adapter import WireItem
 from batchhub.errors import KeyConflictError, NotKnownError
 from batchhub.models import BatchState, Counts, ItemResult, ItemState
 
-from .codec import job_row, read_job, read_state, read_ticket, ticket_row, to_text
+from .codec import job_row, read_job, read_state, read_ticket, ticket_row, to_text, to_words
 from .database import Work
 from .records import JobRecord, TicketPlan, TicketRecord
 from .tables import items, jobs, results, tickets
 
 PAGE: Final = 500
 """How many rows of items or results are in memory at once."""
+
+_TERMINAL: Final = [state.value for state in BatchState if state.is_terminal]
 
 
 async def find_by_key(connection: AsyncConnection, job: JobRecord) -> JobRecord | None:
@@ -113,14 +115,21 @@ async def get_ticket(connection: AsyncConnection, ticket: TicketRecord) -> Ticke
 
 
 async def save_ticket(connection: AsyncConnection, ticket: TicketRecord) -> None:
-    """Write a ticket."""
-    await connection.execute(update(tickets).where(same(ticket)).values(ticket_row(ticket)))
+    """Write a ticket; one that has ended stays as it is."""
+    is_open = tickets.c.state.not_in(_TERMINAL)
+    await connection.execute(
+        update(tickets).where(same(ticket), is_open).values(ticket_row(ticket))
+    )
 
 
 async def save_job(connection: AsyncConnection, job: JobRecord) -> None:
-    """Write a job, but for `cancelled_at`, which anybody may set at any time."""
+    """
+    Write a job, but for what a driver may not know of.
+
+    Anybody may set `cancelled_at` at any time, and `ended_at` is set by `end_job`.
+    """
     row = job_row(job)
-    del row["cancelled_at"]
+    del row["cancelled_at"], row["ended_at"]
     await connection.execute(update(jobs).where(jobs.c.job_no == job.job_no).values(row))
 
 
@@ -131,7 +140,7 @@ async def count_results(connection: AsyncConnection, ticket: TicketRecord) -> Co
         .where(in_ticket(results, ticket))
         .group_by(results.c.state)
     )
-    counted: dict[str, int] = dict((await connection.execute(query)).tuples().all())
+    counted: dict[str, int] = dict((await connection.execute(query)).all())
     return Counts(**{str(state): number for state, number in counted.items()})
 
 
@@ -144,8 +153,7 @@ def open_jobs(lane: str) -> Select[Any]:
 
 def end_job(job_no: int, at: datetime) -> Update:
     """Mark a job as ended if no ticket of it is open."""
-    terminal = [state.value for state in BatchState if state.is_terminal]
-    open_tickets = exists().where(tickets.c.job_no == job_no, tickets.c.state.not_in(terminal))
+    open_tickets = exists().where(tickets.c.job_no == job_no, tickets.c.state.not_in(_TERMINAL))
     return (
         update(jobs)
         .where(jobs.c.job_no == job_no, jobs.c.ended_at.is_(None), ~open_tickets)
@@ -169,7 +177,11 @@ def fill_rest(ticket: TicketRecord, rest: ItemState, message: str | None) -> Ins
     done = select(results.c.position).where(in_ticket(results, ticket))
     ref = ticket.vendor_refs[0] if len(ticket.vendor_refs) == 1 else None
     missing = select(
-        items.c.job_no, items.c.position, literal(rest.value), literal(message), literal(ref)
+        items.c.job_no,
+        items.c.position,
+        literal(rest.value),
+        literal(to_words(message)),
+        literal(to_words(ref)),
     ).where(in_ticket(items, ticket), items.c.position.not_in(done))
     columns = ["job_no", "position", "state", "message", "vendor_ref"]
     return insert(results).from_select(columns, missing)
@@ -238,7 +250,7 @@ def retry_page(
     )
 
     async def work(connection: AsyncConnection) -> list[tuple[int, WireItem]]:
-        rows = (await connection.execute(query)).tuples()
+        rows = await connection.execute(query)
         return [(position, WireItem(id=item_id, wire=wire)) for position, item_id, wire in rows]
 
     return work

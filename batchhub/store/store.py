@@ -13,7 +13,7 @@ from batchhub.adapter import WireItem
 from batchhub.models import BatchState, BatchStatus, Contact, ItemResult, ItemState
 
 from . import queries
-from .codec import read_job, result_row, to_text
+from .codec import read_job, result_row, to_text, to_words
 from .database import Database, open_database
 from .records import JobRecord, ResultRow, TicketPlan, TicketRecord, make_status
 from .tables import items, jobs, results
@@ -175,7 +175,7 @@ class Store:
             await connection.execute(
                 update(jobs)
                 .where(jobs.c.job_no.in_(job_nos))
-                .values(contact=contact.value, contact_note=note)
+                .values(contact=contact.value, contact_note=to_words(note))
             )
 
         await self._db.write(work)
@@ -236,7 +236,7 @@ class Store:
                 .where(queries.in_ticket(items, ticket))
                 .order_by(items.c.position)
             )
-            rows = (await connection.execute(query)).tuples()
+            rows = await connection.execute(query)
             return [WireItem(id=item_id, wire=wire) for item_id, wire in rows]
 
         return await self._db.read(work)

@@ -14,7 +14,8 @@ TOKEN = "secret_4f6RkQz"
 
 
 def make(**settings: Any) -> EcwidAccount:
-    return EcwidAccount(**({"store_id": 1003, "token": TOKEN} | settings))
+    enough: dict[str, Any] = {"store_id": 1003, "token": TOKEN}
+    return EcwidAccount(**(enough | settings))
 
 
 def test_a_store_and_a_token_are_enough() -> None:

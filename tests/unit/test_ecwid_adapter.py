@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Iterator
@@ -10,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ServerDisconnectedError
 from aioresponses import aioresponses
 from yarl import URL
 
 from batchhub.adapter import Submission, TicketRef, WireItem
 from batchhub.errors import (
-    ConnectError,
     CredentialsError,
     InputError,
+    NoAnswerError,
     NotFoundError,
     RefusedError,
     ReplyError,
@@ -62,16 +64,17 @@ def vendor() -> Iterator[aioresponses]:
 
 @pytest.fixture
 async def adapter() -> AsyncIterator[EcwidAdapter]:
-    session = open_session()
+    session, clock = open_session(), FakeClock()
     transport = Transport(
         session=session,
-        clock=FakeClock(),
+        clock=clock,
         vendor=EcwidAdapter.name,
         account=ACCOUNT,
         budget=ACCOUNT.budget,
         explain=EcwidAdapter.explain,
         rng=random.Random(1),
     )
+    await clock.advance(60.0)  # a fresh lane sends one request; a minute later it has its burst
     yield EcwidAdapter(ACCOUNT, transport)
     await session.close()
 
@@ -109,7 +112,7 @@ def only_call(vendor: aioresponses) -> tuple[str, URL, dict[str, Any]]:
 async def test_a_batch_goes_out_with_its_key_and_group(
     vendor: aioresponses, adapter: EcwidAdapter, changes: dict[str, Any], query: dict[str, str]
 ) -> None:
-    """A create always has the key, the group and an explicit stop flag; its body is a bare array."""
+    """A create has its key, its group and an explicit stop flag; the body is a bare array."""
     key = "6f1c1bb0-0000-4000-8000-000000000001"
     expected = URL(BATCH).with_query(query | {"groupId": "group 1", "deduplicationKey": key})
     vendor.post(expected, body=load("batch_create_response"))
@@ -256,6 +259,22 @@ async def test_a_404_to_the_other_spelling_is_an_answer(
     await adapter.poll([TICKET])
 
 
+async def test_two_polls_at_once_both_find_the_other_spelling(
+    vendor: aioresponses, adapter: EcwidAdapter
+) -> None:
+    """A poll that was on its way while another changed the spelling is asked again, not failed."""
+    barrier = asyncio.Barrier(2)
+
+    async def answer_together(*_: Any, **__: Any) -> None:
+        await barrier.wait()
+
+    vendor.get(STATUS, status=400, callback=answer_together, repeat=True)
+    vendor.get(STATUS_BY_ID, payload=QUEUED, repeat=True)
+    both = await asyncio.gather(adapter.poll([TICKET]), adapter.poll([TICKET]))
+    assert [seen.word for (seen,) in both] == ["QUEUED", "QUEUED"]
+    assert [len(calls) for calls in vendor.requests.values()] == [2, 2]
+
+
 async def test_trouble_settles_no_spelling(vendor: aioresponses, adapter: EcwidAdapter) -> None:
     """Where the second try gets no real answer the question stays open."""
     vendor.get(STATUS, status=400, repeat=True)
@@ -369,10 +388,10 @@ async def test_a_cancel_that_makes_no_sense_is_a_broken_reply(
         await adapter.cancel(TICKET)
 
 
-async def test_no_connection_passes(vendor: aioresponses, adapter: EcwidAdapter) -> None:
+async def test_a_cut_connection_passes(vendor: aioresponses, adapter: EcwidAdapter) -> None:
     """What the transport raises passes unchanged."""
-    vendor.get(STATUS, exception=ConnectError("no route"))
-    with pytest.raises(ConnectError):
+    vendor.get(STATUS, exception=ServerDisconnectedError())
+    with pytest.raises(NoAnswerError):
         await adapter.poll([TICKET])
 
 

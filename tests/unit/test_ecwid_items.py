@@ -37,7 +37,7 @@ def item(**payload: Any) -> dict[str, Any]:
     return {"method": "GET", "path": "/orders/1"} | payload
 
 
-def test_the_package_exports_the_account_the_adapter_and_four_helpers() -> None:
+def test_the_package_exports_the_account_the_adapter_and_four_functions() -> None:
     """The public names are exactly those in `__all__`."""
     assert sorted(batchhub_ecwid.__all__) == [
         "EcwidAccount",
@@ -85,14 +85,16 @@ def test_documented_items_are_taken_as_they_are() -> None:
         ),
     ],
 )
-def test_every_helper_comes_out_as_written(made: BatchItem, wire: Mapping[str, Any]) -> None:
-    """What a helper makes is accepted and says what was asked for."""
+def test_every_way_to_make_an_item_comes_out_as_written(
+    made: BatchItem, wire: Mapping[str, Any]
+) -> None:
+    """What get, post, put and delete make is accepted and says what was asked for."""
     assert made.id is None
     assert encode(made.payload, "7") == {"id": "7"} | dict(wire)
 
 
-def test_a_helper_takes_an_id() -> None:
-    """An id handed to a helper is the item's id."""
+def test_an_id_may_be_handed_over() -> None:
+    """An id handed over is the item's id."""
     items = [get("/a", id="g"), post("/a", {}, id="p"), put("/a", {}, id="u"), delete("/a", id="d")]
     assert [json.loads(encode_item(made))["id"] for made in items] == ["g", "p", "u", "d"]
 

@@ -255,7 +255,7 @@ def test_an_entry_without_an_id_is_kept_without() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"httpBody": {"errorMessage": "Gone  away\n", "errorCode": "X"}}, "Gone away"),
+        ({"httpBody": {"errorMessage": "Gone\x1b away\n", "errorCode": "X"}}, "Gone away"),
         ({"httpBody": {"errorMessage": " ", "error_message": "Bad value"}}, "Bad value"),
         ({"httpBody": {"errorCode": "SKU_EXISTS"}}, "SKU_EXISTS"),
         ({"escapedHttpBody": '{"errorMessage":"No such sku"}'}, "No such sku"),
@@ -268,7 +268,8 @@ def test_an_entry_without_an_id_is_kept_without() -> None:
 )
 def test_a_failure_says_the_vendors_words(fields: Mapping[str, Any], message: str | None) -> None:
     """The body's words come first, then its code, the status line and the reason phrase."""
-    assert item_of(**({"status": "FAILED", "httpStatusCode": 404} | fields)).message == message
+    failed: dict[str, Any] = {"status": "FAILED", "httpStatusCode": 404}
+    assert item_of(**(failed | dict(fields))).message == message
 
 
 def test_an_unknown_item_says_why() -> None:

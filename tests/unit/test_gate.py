@@ -7,9 +7,9 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from batchhub._http.gate import Gate
 from batchhub.adapter import Budget
@@ -141,31 +141,45 @@ async def test_a_closed_gate_lets_nobody_through_and_tells_who_waits_at_once(
         assert (error.status, error.code, error.account) == (401, "AUTH", "1")
 
 
-async def test_a_gate_stays_closed_by_the_first_refusal(gate: Gate) -> None:
+async def test_a_gate_stays_closed_by_the_first_refusal(
+    gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
     """The first refusal is the one that is remembered and logged."""
-    with capture_logs() as logs:
-        gate.close(_refusal())
-        gate.close(CredentialsError("another"))
+    gate.close(_refusal())
+    gate.close(CredentialsError("another"))
 
     assert str(gate.closed_by) == "no entry"
-    assert [(line["event"], line["lane"]) for line in logs] == [("lane.paused", "shop:1")]
+    assert _logged(caplog) == [
+        {
+            "event": "lane.paused",
+            "level": "error",
+            "lane": "shop:1",
+            "status": 401,
+            "reason": "no entry",
+        }
+    ]
 
 
-async def test_a_cool_down_is_logged_once_with_its_end(gate: Gate) -> None:
+async def test_a_cool_down_is_logged_once_with_its_end(
+    gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
     """One log line per cool-down: which lane, since which status, until when."""
-    with capture_logs() as logs:
-        gate.cool_down(status=503, retry_after_s=9.0, sent_at_s=0.0)
-        gate.cool_down(status=503, retry_after_s=5.0, sent_at_s=0.0)
+    gate.cool_down(status=503, retry_after_s=9.0, sent_at_s=0.0)
+    gate.cool_down(status=503, retry_after_s=5.0, sent_at_s=0.0)
 
-    assert logs == [
+    assert _logged(caplog) == [
         {
             "event": "lane.cooled",
+            "level": "warning",
             "lane": "shop:1",
-            "log_level": "warning",
             "status": 503,
             "until": "2026-01-01T00:00:09+00:00",
         }
     ]
+
+
+def _logged(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    return [vars(record)["batchhub"] for record in caplog.records if record.name == "batchhub"]
 
 
 async def test_a_closed_gate_keeps_no_traceback(gate: Gate) -> None:

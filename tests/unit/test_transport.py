@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import traceback
 from collections import deque
@@ -409,6 +410,22 @@ async def test_429_without_a_sensible_time_cools_the_lane_all_the_same(
     assert 0.5 <= clock.monotonic() <= 1.01
 
 
+async def test_a_success_makes_the_next_cool_down_short_again(
+    make_transport: MakeTransport, vendor: Vendor, clock: FakeClock
+) -> None:
+    """Five refusals in a row make the sixth wait long; after a success it is the first again."""
+    vendor.answers(*[Answer(status=429)] * 5, Answer(), Answer(status=429), Answer())
+    transport = make_transport()
+
+    for _ in range(8):
+        with contextlib.suppress(errors.RateLimitedError):
+            await transport.request("GET", "/")
+        if len(vendor.asked) == 6:
+            after_success_s = clock.monotonic()
+
+    assert clock.monotonic() - after_success_s <= 1.01
+
+
 async def test_503_cools_the_lane_only_if_the_vendor_says_for_how_long(
     make_transport: MakeTransport, vendor: Vendor
 ) -> None:
@@ -435,7 +452,7 @@ async def test_refused_credentials_end_all_traffic_of_the_lane(
     assert transport.paused is None
 
     for _ in range(3):
-        with pytest.raises(errors.CredentialsError, match="no such token; mend .* account 7"):
+        with pytest.raises(errors.CredentialsError, match=r"no such token; mend .* account 7"):
             await transport.request("GET", "/")
 
     assert len(vendor.asked) == 1

@@ -13,7 +13,7 @@ from typing import Final
 
 from sqlalchemy import Connection, inspect, text
 
-from batchhub.errors import StoreVersionError
+from batchhub.errors import StoreError, StoreVersionError
 
 HEAD: Final = "0001"
 """The version this batchhub writes; a test compares it with Alembic's own."""
@@ -25,6 +25,7 @@ def migrate(connection: Connection) -> None:
 
     Raises:
         StoreVersionError: The store was written by a newer batchhub.
+        StoreError: The database belongs to another program.
     """
     if _find_version(connection) == HEAD:
         connection.rollback()
@@ -61,7 +62,9 @@ def _upgrade(connection: Connection, version: str | None) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if version is not None and version not in known:
         raise StoreVersionError(
-            f"the store is of version {version}, written by a newer batchhub; "
+            f"it is of version {version}, written by a newer batchhub; "
             f"this one knows versions up to {HEAD}: upgrade batchhub or choose another --store"
         )
+    if version is None and set(inspect(connection).get_table_names()) - {"alembic_version"}:
+        raise StoreError("it is another program's database; choose another file with --store")
     command.upgrade(config, "head")

@@ -1,0 +1,24 @@
+"""
+The command line: every command is one call into `BatchHub`, and showing what comes of it.
+
+Importing this is cheap, so that ``batchhub --help`` is quick; what a command
+needs is imported when it runs.
+"""
+
+from __future__ import annotations
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command that the process's arguments name; ends by `SystemExit`."""
+    # Typer, and all that a command needs, is no business of who merely imports the package.
+    try:
+        from .app import app  # noqa: PLC0415
+
+        app(prog_name="batchhub")
+    except Exception as error:  # such as a broken installation, met before a command runs
+        from ._console import say_error  # noqa: PLC0415
+
+        say_error(f"internal: {type(error).__name__}: {error}")
+        raise SystemExit(4) from None

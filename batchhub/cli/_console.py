@@ -1,0 +1,118 @@
+"""Where the command writes: results to standard output, all else to standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+from ._words import clean
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_ENDLESS: Final = 10_000
+_NARROWEST: Final = 40
+
+
+class OutputClosedError(Exception):
+    """Whoever read our standard output has gone away; there is nobody left to write for."""
+
+
+def say(text: str) -> None:
+    """Write a line to standard error; its reader may have gone away, which stops no job."""
+    try:
+        print(text, file=sys.stderr, flush=True)  # noqa: T201  # a command line talks
+    except OSError:
+        _drop(sys.stderr)
+
+
+def say_error(text: str) -> None:
+    """Write an error as one line."""
+    say(f"error: {clean(text, 1000)}")
+
+
+def say_warning(text: str) -> None:
+    """Write a warning as one line."""
+    say(f"warning: {clean(text, 1000)}")
+
+
+def write(line: str) -> None:
+    """Write a line to standard output."""
+    write_bytes([line.encode("utf-8", "replace") + b"\n"])
+
+
+def write_json(value: Any) -> None:
+    """Write attrs objects or plain JSON values as one line of JSON to standard output."""
+    from batchhub.wire import dumps  # noqa: PLC0415  # cattrs is slow to import
+
+    write_bytes([dumps(value) + b"\n"])
+
+
+def write_bytes(chunks: Iterable[bytes]) -> None:
+    """
+    Write to standard output.
+
+    Raises:
+        OutputClosedError: Its reader has gone away.
+        OSError: It can't be written, such as to a full disk.
+    """
+    try:
+        for chunk in chunks:
+            sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        _drop(sys.stdout)
+        raise OutputClosedError from None
+
+
+def mend_streams() -> None:
+    """Make sure that there is somewhere to write, and that every character can be written."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop(stream: TextIO) -> None:
+    """Send what is still to be written nowhere, so that the interpreter's own flush succeeds."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def make_console(stream: TextIO) -> Console:
+    """Make what tables are drawn on; lines are broken only on a terminal."""
+    from rich.console import Console  # noqa: PLC0415  # slow to import, and not always needed
+
+    class PatientConsole(Console):
+        def on_broken_pipe(self) -> None:
+            _drop(stream)
+
+    is_terminal = stream.isatty()
+    console = PatientConsole(
+        file=stream, width=None if is_terminal else _ENDLESS, highlight=False, markup=False
+    )
+    if is_terminal and console.width < _NARROWEST:
+        console.width = _NARROWEST
+    return console
+
+
+@contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """Show what Python's `warnings` say as one line each, for as long as it is entered."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        say_warning(str(message))
+
+    before = warnings.showwarning
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before

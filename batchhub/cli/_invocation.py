@@ -1,0 +1,122 @@
+"""One run of the command: from its coroutine to its exit code, with errors as one line each."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+import traceback
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Final, NoReturn
+
+from batchhub.errors import BatchHubError, CredentialsError
+
+from ._advice import command_line
+from ._console import OutputClosedError, mend_streams, say, say_error, warnings_as_lines
+from ._exits import ExitCode, exit_code
+from ._log import log_on_stderr
+from ._options import Common
+
+_STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class Invocation:
+    """
+    One run of the command.
+
+    Attributes:
+        common: The options every command takes.
+        job_id: The job in hand that is unfinished, as soon as there is one.
+        resumable: Whether the command drives jobs, so that it can be gone on with.
+    """
+
+    def __init__(self, common: Common) -> None:
+        self.common = common
+        self.job_id: str | None = None
+        self.resumable = False
+
+    def run(self, work: Coroutine[Any, Any, ExitCode]) -> NoReturn:
+        """Run a command to its end and leave the process with its code."""
+        mend_streams()
+        with log_on_stderr(self.common.verbose), warnings_as_lines():
+            code = self._run(work)
+        raise SystemExit(int(code))
+
+    def _run(self, work: Coroutine[Any, Any, ExitCode]) -> ExitCode:
+        try:
+            return asyncio.run(_until_stopped(work))
+        except (asyncio.CancelledError, KeyboardInterrupt) as stop:
+            self._tell_interrupted()
+            return exit_code(stop)
+        except OutputClosedError:
+            return ExitCode.UNFINISHED if self.resumable else ExitCode.OK
+        except Exception as error:
+            self.tell(error)
+            return exit_code(error)
+
+    def tell(self, error: Exception) -> None:
+        """Say what went wrong, and how to go on if a job is left unfinished."""
+        if self.common.verbose and not isinstance(error, BatchHubError):
+            traceback.print_exception(error)
+        say_error(_describe(error, self.common))
+        if exit_code(error) is ExitCode.USAGE:
+            return
+        if self.resumable or self.job_id is not None:
+            mended = "when they are mended" if isinstance(error, CredentialsError) else ""
+            self.tell_resume(mended)
+
+    def tell_resume(self, when: str = "") -> None:
+        """Say how to go on."""
+        say(f"go on{' ' * bool(when)}{when}: {command_line(self.common, 'resume')}")
+
+    def _tell_interrupted(self) -> None:
+        if self.job_id is not None:
+            say(f"interrupted; job {self.job_id} is kept and can go on")
+        elif self.resumable:
+            say("interrupted; unfinished jobs are kept")
+        else:
+            say("interrupted")
+            return
+        self.tell_resume()
+
+
+def _describe(error: Exception, common: Common) -> str:
+    if isinstance(error, BatchHubError):
+        return str(error)
+    hint = "" if common.verbose else "; run again with -v for the traceback"
+    return f"internal: {type(error).__name__}: {error}{hint}"
+
+
+async def _until_stopped(work: Coroutine[Any, Any, ExitCode]) -> ExitCode:
+    with _stopped_by_signals():
+        return await work
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """
+    Let the first signal cancel the running task, and a second one end it at once.
+
+    Not by the event loop's own handlers: those wait while a read or a write blocks.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    is_stopping = False
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        nonlocal is_stopping
+        if is_stopping or task is None:
+            raise KeyboardInterrupt
+        is_stopping = True
+        loop.call_soon_threadsafe(task.cancel)
+
+    before = {number: signal.signal(number, stop) for number in _STOPPING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

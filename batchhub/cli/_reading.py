@@ -1,0 +1,105 @@
+"""`status`, `list` and `results`: reading the store, without any account."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from batchhub.errors import UsageError
+from batchhub.models import BatchStatus, ItemState
+
+from ._advice import advise, write_advice
+from ._console import say, write, write_json
+from ._exits import ExitCode
+from ._invocation import Invocation
+from ._open import find_store, open_reader, store_exists
+from ._output import STDOUT, ResultsWriter
+from ._tables import jobs_table, show_page, status_page
+from ._words import count, counts_text, number, state_text
+
+
+async def show_status(invocation: Invocation, job_id: str) -> ExitCode:
+    """Show all there is to know of a job."""
+    common = invocation.common
+    async with open_reader(common, job_id) as hub:
+        status = (await hub.job(job_id)).status
+    if common.json:
+        write_json(status)
+        return ExitCode.OK
+    if common.quiet:
+        outcome = "" if status.outcome is None else f" {status.outcome.value}"
+        write(f"{status.state.value}{outcome}")
+    else:
+        show_page(status_page(status))
+    for line in write_advice(advise(status, common)):
+        say(line)
+    return ExitCode.OK
+
+
+async def list_jobs(invocation: Invocation) -> ExitCode:
+    """Show a line for each job."""
+    common = invocation.common
+    statuses = await _find_all(invocation)
+    if common.json:
+        write_json(statuses)
+    elif common.quiet:
+        for status in statuses:
+            write(status.job_id)
+    elif statuses:
+        show_page(jobs_table(statuses))
+    else:
+        say(f"no jobs in {find_store(common)}")
+    return ExitCode.OK
+
+
+async def write_results(
+    invocation: Invocation, job_id: str, *, out: str | None, only: Sequence[str]
+) -> ExitCode:
+    """Write the results a job has so far."""
+    common = invocation.common
+    states = parse_states(only)
+    writer = ResultsWriter(STDOUT if out is None else out)
+    async with open_reader(common, job_id) as hub:
+        job = await hub.job(job_id)
+        written = await writer.write(job.results(only=states or None))
+        status = job.status
+    if common.json:
+        write_json(status)
+    if not common.quiet:
+        if out not in (None, STDOUT):
+            say(f"{count(written, 'result')} in {writer.name}")
+        if not status.state.is_terminal:
+            _tell_unfinished(status)
+    return ExitCode.OK
+
+
+def parse_states(texts: Sequence[str]) -> list[ItemState]:
+    """
+    Read item states, one or several with commas in each text.
+
+    Raises:
+        UsageError: There is no such state.
+    """
+    states: list[ItemState] = []
+    for word in (word.strip() for text in texts for word in text.split(",")):
+        try:
+            states.append(ItemState(word.lower().replace("-", "_")))
+        except ValueError:
+            known = ", ".join(state.value for state in ItemState)
+            raise UsageError(f"--only takes {known}, not {word!r}") from None
+    return states
+
+
+async def _find_all(invocation: Invocation) -> list[BatchStatus]:
+    if not store_exists(find_store(invocation.common)):
+        return []
+    async with open_reader(invocation.common) as hub:
+        return [job.status for job in await hub.jobs()]
+
+
+def _tell_unfinished(status: BatchStatus) -> None:
+    settled = status.counts.total - status.counts.pending
+    say(
+        f"job {status.job_id} is {state_text(status.state)}: "
+        f"{number(settled)} of {count(status.counts.total, 'item')} have a result so far"
+        + (f" ({counts_text(status.counts)})" if settled else "")
+    )

@@ -1,0 +1,6 @@
+"""Run every benchmark."""
+
+from . import intake, status
+
+for module in (status, intake):
+    module.main()

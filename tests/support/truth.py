@@ -1,0 +1,51 @@
+"""What the vendor's journal says happened, held against what batchhub says of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+
+def check_truth(
+    ids: Sequence[str],
+    results: Sequence[Mapping[str, Any]],
+    executions: Iterable[Mapping[str, Any]],
+) -> None:
+    """
+    Hold the results against the executions, item by item.
+
+    Each item has one result, in order; no item ran twice, but for those that the vendor itself
+    tries again after a 5xx; what is called a success ran and answered 200; what is called not
+    executed never ran.
+    """
+    assert [r["id"] for r in results] == list(ids)
+    ran: defaultdict[str, list[int]] = defaultdict(list)
+    for execution in executions:
+        if execution["ticket"] is not None and execution["status"] < 500:
+            ran[execution["item_id"]].append(execution["status"])
+    for result in results:
+        statuses = ran[result["id"]]
+        assert len(statuses) <= 1, f"{result['id']} ran {len(statuses)} times"
+        match result["state"]:
+            case "succeeded":
+                assert statuses == [200], result
+            case "failed":
+                assert statuses != [200], result
+            case "not_executed":
+                assert statuses == [], result
+            case state:
+                assert state == "unknown", result
+
+
+def demo_requests(count: int) -> list[dict[str, Any]]:
+    """Make items that succeed, but for each tenth, whose product is not there."""
+    return [
+        {
+            "id": f"p{n}",
+            "method": "PUT",
+            "path": f"/products/{n if n % 10 else 900_000 + n}",
+            "body": {"price": n / 4},
+        }
+        for n in range(1, count + 1)
+    ]

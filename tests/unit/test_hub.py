@@ -1,0 +1,428 @@
+"""What the hub promises, at a vendor whose every answer is written down."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from batchhub import BatchHub, BatchItem, BatchState, Contact, ItemState, Outcome
+from batchhub.adapter import Observation, Report
+from batchhub.errors import (
+    ConnectError,
+    CredentialsError,
+    InputError,
+    KeyConflictError,
+    NoAnswerError,
+    NotFoundError,
+    NotKnownError,
+    RefusedError,
+    ResultsMissingError,
+    UnsupportedError,
+    UsageError,
+    WaitTimeoutError,
+)
+from batchhub.testing import FakeClock
+from support.hubs import numbered, results_of, scripted_world
+from support.vendor import ScriptedAccount, Vendor, capable, report_states
+
+FAILED, SUCCEEDED = ItemState.FAILED, ItemState.SUCCEEDED
+NOT_EXECUTED, UNKNOWN = ItemState.NOT_EXECUTED, ItemState.UNKNOWN
+
+
+async def test_a_job_is_cut_into_tickets_and_joined_again() -> None:
+    """Seven items at three a ticket go out as three requests and come back in order."""
+    vendor = Vendor(default_report=report_states(i4=FAILED))
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(7), label="prices")
+        status = await job.wait()
+        results = await results_of(job)
+    assert [len(s.items) for s in vendor.submissions] == [3, 3, 1]
+    assert [r.id for r in results] == [f"i{n}" for n in range(1, 8)]
+    assert (status.outcome, status.counts.failed) == (Outcome.PARTIAL, 1)
+    assert (status.label, status.progress, status.findings) == ("prices", 1.0, ())
+
+
+async def test_ids_are_positions_when_missing() -> None:
+    """An item without an id is named by its position; ours is taken out of the payload."""
+    async with scripted_world() as world:
+        items = [{"n": 1}, BatchItem(payload={"n": 2}), {"id": "x", "n": 3}]
+        job = await world.hub.submit("shop", items)
+        await job.wait()
+        assert [r.id for r in await results_of(job)] == ["1", "2", "x"]
+        assert b"id" not in world.vendor.submissions[0].items[2].wire
+
+
+async def test_keep_going_has_as_many_tickets_on_their_way_as_the_vendor_likes() -> None:
+    """A third ticket is sent only when one of the first two has ended."""
+    vendor = capable(Vendor(), parallel_tickets=2, max_items=1)
+    vendor.polls = deque([Observation(word="Running")] * 4)
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(5))
+        most = 0
+        async for status in job.watch():
+            at_vendor = [t for t in status.tickets if t.vendor_refs and not t.state.is_terminal]
+            most = max(most, len(at_vendor))
+    assert most == 2
+    assert status.outcome is Outcome.SUCCEEDED
+
+
+async def test_stop_on_first_failure_sends_nothing_after_a_failure() -> None:
+    """The next ticket goes out only after a clean one; the rest is not executed."""
+    vendor = capable(Vendor(), stops_on_first_failure=True)
+    vendor.default_report = report_states(i5=FAILED)
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(9), stop_on_first_failure=True)
+        status = await job.wait()
+        results = await results_of(job)
+    assert len(vendor.submissions) == 2
+    assert all(s.stop_on_first_failure for s in vendor.submissions)
+    assert [t.state for t in status.tickets][-1] is BatchState.CANCELLED
+    assert [r.state for r in results[6:]] == [NOT_EXECUTED] * 3
+    assert (status.state, status.outcome) == (BatchState.COMPLETED, Outcome.PARTIAL)
+
+
+async def test_a_missing_ability_is_refused_before_anything_is_sent() -> None:
+    """Stop-on-first-failure at a vendor that can't do it is an error; nothing is stored."""
+    async with scripted_world() as world:
+        with pytest.raises(UnsupportedError, match="can't stop"):
+            await world.hub.submit("shop", numbered(1), stop_on_first_failure=True)
+        assert await world.hub.jobs() == []
+    assert world.vendor.submissions == []
+
+
+@pytest.mark.parametrize(
+    ("items", "match"),
+    [
+        ([], "no items"),
+        ([{"id": "a"}, {"id": "a"}], r"item 2 \(id 'a'\): .*twice"),
+        ([{"id": 5}], "item 1: the id 5 is no text"),
+        ([{"ok": 1}, {"bad": 1}], "item 2: it says that it is bad"),
+        ("text", "iterable of mappings"),
+        ([7], "item 1: an item is a mapping"),
+    ],
+)
+async def test_bad_input_is_refused_whole(items: list[dict[str, object]], match: str) -> None:
+    """One bad item stops the job before anything is stored or sent, and says which it is."""
+    async with scripted_world() as world:
+        with pytest.raises(InputError, match=match):
+            await world.hub.submit("shop", items)
+        assert await world.hub.jobs() == []
+    assert world.vendor.submissions == []
+
+
+async def test_unknown_names_list_the_known() -> None:
+    """An unknown account, operation, option or job says which there are."""
+    async with scripted_world() as world:
+        with pytest.raises(NotKnownError, match="no account named 'x'; known: shop"):
+            await world.hub.submit("x", numbered(1))
+        with pytest.raises(NotKnownError, match="no operation named 'x'; known: work"):
+            await world.hub.submit("shop", numbered(1), operation="x")
+        with pytest.raises(InputError, match="no option 'x'"):
+            await world.hub.submit("shop", numbered(1), options={"x": 1})
+        with pytest.raises(NotKnownError, match="no job named 'x'"):
+            await world.hub.job("x")
+
+
+async def test_a_key_makes_a_submit_idempotent() -> None:
+    """The same key with the same items is the same job; with others it is an error."""
+    async with scripted_world() as world:
+        first = await world.hub.submit("shop", numbered(2), key="k")
+        again = await world.hub.submit("shop", numbered(2), key="k")
+        assert again.id == first.id
+        with pytest.raises(KeyConflictError, match=first.id):
+            await world.hub.submit("shop", numbered(3), key="k")
+        await first.wait()
+    assert len(world.vendor.submissions) == 1
+
+
+async def test_a_certain_failure_is_tried_again_as_a_new_attempt() -> None:
+    """Nothing was sent, so the batch is sent again, under a new key."""
+    vendor = Vendor(submits=deque([ConnectError("no route"), ConnectError("no route")]))
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(2))
+        contacts = {status.contact async for status in job.watch()}
+        assert job.status.outcome is Outcome.SUCCEEDED
+    assert Contact.UNREACHABLE in contacts
+    assert len({s.idempotency_key for s in vendor.submissions}) == 3
+
+
+async def test_an_unanswered_submit_is_repeated_with_its_key_where_the_vendor_deduplicates() -> (
+    None
+):
+    """Inside the window the same attempt is sent again, and only under its own key."""
+    vendor = Vendor(submits=deque([NoAnswerError("silence"), NoAnswerError("silence")]))
+    capable(vendor, dedup_window_s=3600.0)
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(2))
+        assert (await job.wait()).outcome is Outcome.SUCCEEDED
+    assert len(vendor.submissions) == 3
+    assert len({s.idempotency_key for s in vendor.submissions}) == 1
+
+
+async def test_past_the_window_nothing_is_sent_again() -> None:
+    """When the vendor may have forgotten the key, the ticket waits for a decision."""
+    vendor = Vendor(submits=deque([NoAnswerError("silence")] * 50))
+    capable(vendor, dedup_window_s=60.0)
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(2))
+        status = await job.wait()
+        elapsed_s = world.clock.monotonic()
+    assert status.is_held
+    assert elapsed_s < 300
+    assert 2 <= len(vendor.submissions) < 50
+
+
+async def test_an_unanswered_submit_is_held_where_the_vendor_does_not_deduplicate() -> None:
+    """Nobody can tell whether it ran: it is sent once, and waits; the others go on."""
+    vendor = capable(Vendor(submits=deque([NoAnswerError("silence")])), parallel_tickets=2)
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(6))
+        status = await job.wait()
+        assert [t.state for t in status.tickets] == [BatchState.UNCONFIRMED, BatchState.COMPLETED]
+        assert (status.state, status.outcome) == (BatchState.UNCONFIRMED, None)
+        with pytest.raises(UsageError, match="retry its unknown items"):
+            await job.retry()
+        await job.cancel()
+        status = await job.wait()
+        results = await results_of(job)
+    assert [r.state for r in results] == [UNKNOWN] * 3 + [SUCCEEDED] * 3
+    assert status.outcome is Outcome.INDETERMINATE
+    assert len(vendor.submissions) == 2
+
+
+async def test_retry_of_the_unknown_is_the_users_decision() -> None:
+    """`retry(unknown=True)` ends a held job and puts its items into a new one, once."""
+    vendor = Vendor(submits=deque([NoAnswerError("silence")]))
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(2))
+        await job.wait()
+        new = await job.retry(unknown=True)
+        assert (await new.wait()).outcome is Outcome.SUCCEEDED
+        assert (await job.retry(unknown=True)).id == new.id
+        assert (await job.wait()).state is BatchState.CANCELLED
+
+
+async def test_a_refusal_fails_the_ticket_and_not_the_job() -> None:
+    """A refused batch ends FAILED with the vendor's words on its items; the next goes on."""
+    vendor = Vendor(submits=deque([RefusedError("no such shop")]))
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(4))
+        status = await job.wait()
+        results = await results_of(job)
+    assert [t.state for t in status.tickets] == [BatchState.FAILED, BatchState.COMPLETED]
+    assert [r.state for r in results] == [FAILED] * 3 + [SUCCEEDED]
+    assert results[0].message == "no such shop"
+    assert not status.is_refused
+
+
+async def test_everything_refused_says_so() -> None:
+    """A job whose every ticket was refused is FAILED, and known as refused."""
+    vendor = Vendor(submits=deque([RefusedError("no")] * 2))
+    async with scripted_world(vendor) as world:
+        status = await (await world.hub.submit("shop", numbered(4))).wait()
+    assert status.is_refused
+    assert (status.state, status.outcome) == (BatchState.FAILED, Outcome.FAILED)
+
+
+async def test_refused_credentials_stop_the_lane_until_a_new_process(tmp_path: Path) -> None:
+    """No more traffic after a 403; `wait` raises; a new hub tries once and goes on."""
+    vendor = Vendor(submits=deque([CredentialsError("wrong token")]))
+    store = tmp_path / "jobs.db"
+    async with scripted_world(vendor, store) as world:
+        job = await world.hub.submit("shop", numbered(6))
+        with pytest.raises(CredentialsError, match="wrong token"):
+            await job.wait()
+        status = await job.refresh()
+        assert (status.state, status.contact) == (BatchState.PENDING, Contact.PAUSED)
+        other = await world.hub.submit("shop", numbered(1))
+        with pytest.raises(CredentialsError):
+            await other.wait()
+    assert len(vendor.submissions) == 1
+    async with scripted_world(vendor, store) as world:
+        statuses = [job.status for job in await world.hub.run()]
+    assert [s.outcome for s in statuses] == [Outcome.SUCCEEDED] * 2
+    assert [s.contact for s in statuses] == [Contact.OK] * 2
+
+
+async def test_a_wait_that_times_out_leaves_the_job_running() -> None:
+    """A time-out raises, says so, and the job can be waited for again."""
+    vendor = Vendor(polls=deque([Observation(word="Running")] * 20))
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(1))
+        with pytest.raises(WaitTimeoutError, match="it goes on") as caught:
+            await job.wait(timeout_s=5)
+        assert caught.value.job_id == job.id
+        assert (await job.wait()).outcome is Outcome.SUCCEEDED
+
+
+async def test_a_young_ticket_may_be_unknown_for_a_while() -> None:
+    """A 404 within the grace is no loss."""
+    vendor = capable(Vendor(), visibility_grace_s=30.0)
+    vendor.polls = deque([NotFoundError("no such ticket")] * 5)
+    async with scripted_world(vendor) as world:
+        status = await (await world.hub.submit("shop", numbered(1))).wait()
+    assert status.outcome is Outcome.SUCCEEDED
+
+
+async def test_a_forgotten_ticket_is_lost_and_its_items_unknown() -> None:
+    """Past the grace, and not at the first miss, a ticket nobody knows is LOST."""
+    vendor = capable(Vendor(), visibility_grace_s=0.0)
+    vendor.polls = deque([NotFoundError("no such ticket")] * 3)
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(2))
+        status = await job.wait()
+        results = await results_of(job)
+    assert (status.state, status.outcome) == (BatchState.LOST, Outcome.INDETERMINATE)
+    assert {r.state for r in results} == {UNKNOWN}
+    assert len(vendor.polled) == 3
+
+
+async def test_finished_without_results_is_never_success() -> None:
+    """The results are asked for again; when they never come the items are UNKNOWN."""
+    vendor = capable(Vendor(), results_grace_s=30.0)
+    vendor.reports = deque([ResultsMissingError("no responses")] * 50)
+    async with scripted_world(vendor) as world:
+        status = await (await world.hub.submit("shop", numbered(2))).wait()
+    assert (status.state, status.counts.unknown) == (BatchState.COMPLETED, 2)
+    assert "results_missing" in {f.code for f in status.findings}
+
+
+async def test_a_vendor_that_calls_the_batch_failed() -> None:
+    """A word for failure ends the ticket FAILED; what nobody named is UNKNOWN."""
+    vendor = Vendor(polls=deque([Observation(word="broken")]))
+    vendor.default_report = lambda _: Report(items=[])
+    async with scripted_world(vendor) as world:
+        status = await (await world.hub.submit("shop", numbered(2))).wait()
+    assert (status.state, status.counts.unknown) == (BatchState.FAILED, 2)
+    assert not status.is_refused
+
+
+async def test_an_overdue_job_is_said_to_be_and_asked_less() -> None:
+    """Past its deadline a job gets a finding, is polled more rarely, and nothing else happens."""
+    vendor = Vendor(polls=deque([Observation(word="Running")] * 40))
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(1), deadline_s=10)
+        status = await job.wait()
+        elapsed_s = world.clock.monotonic()
+    assert status.outcome is Outcome.SUCCEEDED
+    assert [f.code for f in status.findings] == ["overdue"]
+    assert elapsed_s > 100
+
+
+async def test_cancel_stops_what_is_not_sent_and_asks_the_vendor_for_the_rest() -> None:
+    """Unsent items are not executed; what the vendor has is cancelled there, results and all."""
+    vendor = capable(Vendor(), can_cancel=True)
+    vendor.polls = deque([Observation(word="Running")] * 3)
+    vendor.default_report = report_states(i2=NOT_EXECUTED, i3=NOT_EXECUTED)
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(6))
+        await job.hand_over()
+        await job.cancel()
+        status = await job.wait()
+        results = await results_of(job)
+    assert len(vendor.cancelled) == 1
+    assert len(vendor.submissions) == 1
+    assert {t.state for t in status.tickets} == {BatchState.CANCELLED}
+    assert [r.state for r in results] == [SUCCEEDED] + [NOT_EXECUTED] * 5
+    assert status.outcome is Outcome.PARTIAL
+
+
+async def test_cancel_at_a_vendor_that_cannot() -> None:
+    """When all is with a vendor that can't cancel, cancel is refused and the job goes on."""
+    vendor = Vendor(polls=deque([Observation(word="Running")] * 3))
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(2))
+        await job.hand_over()
+        with pytest.raises(UnsupportedError, match="can't cancel"):
+            await job.cancel()
+        assert (await job.wait()).outcome is Outcome.SUCCEEDED
+
+
+async def test_cancel_where_the_vendor_cannot_still_stops_what_is_unsent() -> None:
+    """The ticket at the vendor goes on and a finding says so; the unsent rest is not executed."""
+    vendor = Vendor(polls=deque([Observation(word="Running")] * 3))
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(6))
+        await job.hand_over()
+        await job.cancel()
+        status = await job.wait()
+    assert (status.counts.succeeded, status.counts.not_executed) == (3, 3)
+    assert "not_cancelled" in {f.code for f in status.findings}
+
+
+async def test_retry_repeats_what_failed_once() -> None:
+    """The new job has the failed and not executed items only; a second call returns it."""
+    vendor = Vendor(default_report=report_states(i2=FAILED, i3=NOT_EXECUTED))
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(4))
+        with pytest.raises(UsageError, match="wait for it"):
+            await job.retry()
+        await job.wait()
+        vendor.default_report = report_states()
+        new = await job.retry()
+        assert (await job.retry()).id == new.id
+        assert (await new.wait()).outcome is Outcome.SUCCEEDED
+        assert [r.id for r in await results_of(new)] == ["i2", "i3"]
+        with pytest.raises(UsageError, match="no items to retry"):
+            await new.retry()
+
+
+async def test_a_new_hub_goes_on_where_the_old_one_stopped(tmp_path: Path) -> None:
+    """Jobs outlive the hub: what is at the vendor is polled, not sent again."""
+    vendor = Vendor(polls=deque([Observation(word="Running")] * 5))
+    store, clock = tmp_path / "jobs.db", FakeClock()
+    async with scripted_world(vendor, store, clock) as world:
+        job = await world.hub.submit("shop", numbered(2))
+        await job.hand_over()
+    async with scripted_world(vendor, store, clock) as world:
+        (job,) = await world.hub.run()
+        assert job.status.outcome is Outcome.SUCCEEDED
+        assert (await world.hub.run()) == []
+    assert len(vendor.submissions) == 1
+
+
+async def test_one_accounts_trouble_touches_no_other() -> None:
+    """Law 8: while one vendor is silent the other's job runs as if it were alone."""
+    dead, well = Vendor(submits=deque([ConnectError("dead")] * 1000)), Vendor()
+    clock = FakeClock()
+    accounts = {
+        "dead": ScriptedAccount(name="dead", vendor=dead),
+        "well": ScriptedAccount(name="well", vendor=well),
+    }
+    async with clock.running():
+        with pytest.warns(UserWarning, match="memory"):
+            hub = await BatchHub(accounts=accounts, clock=clock).__aenter__()
+        stuck = await hub.submit("dead", numbered(3))
+        job = await hub.submit("well", numbered(9))
+        status = await job.wait(timeout_s=30)
+        assert (status.outcome, status.contact) == (Outcome.SUCCEEDED, Contact.OK)
+        assert (await stuck.refresh()).contact is Contact.UNREACHABLE
+        await hub.aclose()
+
+
+async def test_a_job_of_an_unknown_account_is_left_alone(tmp_path: Path) -> None:
+    """`run` drives the accounts it knows and returns the others as they are."""
+    store = tmp_path / "jobs.db"
+    async with scripted_world(Vendor(polls=deque([Observation()] * 99)), store) as world:
+        job = await world.hub.submit("shop", numbered(1))
+        await job.hand_over()
+    async with BatchHub(store) as hub:
+        (left,) = await hub.run()
+        assert left.status.state is BatchState.QUEUED
+        assert not left.is_ours
+
+
+async def test_a_quiet_poll_writes_nothing() -> None:
+    """A poll that brings nothing new leaves the stored status as it was."""
+    vendor = Vendor(polls=deque([Observation(word="Running")] * 30))
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(1))
+        seen = [status async for status in job.watch()]
+    running = [s for s in seen if s.tickets[0].vendor_state == "Running"]
+    assert len({s.updated_at for s in running}) <= 2  # begun, and about to end
+    observed = {s.observed_at for s in running}
+    assert len(observed) > 5
+    assert all(o is not None and o - seen[0].created_at < timedelta(hours=1) for o in observed)

@@ -1,0 +1,153 @@
+"""The store's versions: what a migration makes, and what it leaves alone."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, text
+from sqlalchemy.pool import StaticPool
+from support.stores import add_job
+
+from batchhub.errors import StoreError, StoreVersionError
+from batchhub.store import Store, migrations
+from batchhub.store.migrations import HEAD, migrate
+from batchhub.store.tables import metadata
+
+
+def make_engine() -> Engine:
+    """Make a database in memory, with transactions as the store has them."""
+    return create_engine("sqlite://", connect_args={"isolation_level": None}, poolclass=StaticPool)
+
+
+@pytest.fixture
+def migrated() -> Iterator[Connection]:
+    """Migrate a fresh database."""
+    engine = make_engine()
+    with engine.connect() as connection:
+        migrate(connection)
+        yield connection
+    engine.dispose()
+
+
+def schema(connection: Connection) -> dict[str, str]:
+    """Return the SQL of every table and index, without what differs in spelling only."""
+    found = connection.execute(
+        text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name != :version"),
+        {"version": "alembic_version"},
+    )
+    return {name: "".join(sql.split()) for name, sql in found}
+
+
+def test_the_version_written_is_the_newest_migration() -> None:
+    """`HEAD`, which spares every start the import of Alembic, is Alembic's own head."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+def test_the_migrated_schema_is_that_of_the_tables(migrated: Connection) -> None:
+    """Alembic finds nothing to change between the migrations and `tables.metadata`."""
+    context = MigrationContext.configure(migrated, opts={"compare_type": True})
+
+    assert compare_metadata(context, metadata) == []
+
+
+def test_the_migrations_write_what_the_tables_say(migrated: Connection) -> None:
+    """Every table and index is the same, to the word, as one made from `tables.metadata`."""
+    engine = make_engine()
+    with engine.connect() as connection:
+        metadata.create_all(connection)
+        assert schema(migrated) == schema(connection)
+    engine.dispose()
+
+
+def test_the_comparison_sees_a_difference(migrated: Connection) -> None:
+    """A column that no migration makes is found: the two tests above compare something."""
+    changed = MetaData()
+    for table in metadata.sorted_tables:
+        table.to_metadata(changed)
+    columns = changed.tables["jobs"].columns
+    columns["label"].nullable = False
+    context = MigrationContext.configure(migrated, opts={"compare_type": True})
+
+    assert compare_metadata(context, changed) != []
+
+
+def test_migrating_again_changes_nothing(migrated: Connection) -> None:
+    """A store that is up to date is only looked at."""
+    statements: list[str] = []
+
+    @event.listens_for(migrated.engine, "before_cursor_execute")
+    def note(*args: object) -> None:
+        statements.append(str(args[2]))
+
+    migrate(migrated)
+
+    assert statements
+    assert all(statement.startswith(("SELECT", "PRAGMA")) for statement in statements)
+
+
+async def test_a_store_opens_while_another_process_writes(tmp_path: Path) -> None:
+    """Opening a store that is up to date waits for no writer."""
+    path = tmp_path / "jobs.db"
+    await (await Store.open(path)).aclose()
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        again = await Store.open(path)
+        await again.find_jobs()
+        await again.aclose()
+
+
+async def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    """A newer store is left alone; the error names it, both versions and what to do."""
+    path = tmp_path / "jobs.db"
+    await (await Store.open(path)).aclose()
+    with closing(sqlite3.connect(path, isolation_level=None)) as newer:
+        newer.execute("UPDATE alembic_version SET version_num = '0099'")
+    before = path.read_bytes()
+
+    with pytest.raises(StoreVersionError) as caught:
+        await Store.open(path)
+
+    assert str(caught.value) == (
+        f"store {path}: it is of version 0099, written by a newer batchhub; this one knows "
+        f"versions up to {HEAD}: upgrade batchhub or choose another --store"
+    )
+    assert not caught.value.retryable
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("table", ["jobs", "customers"])
+async def test_another_programs_database_is_left_alone(tmp_path: Path, table: str) -> None:
+    """A database with tables that are not ours is refused, and nothing is added to it."""
+    path = tmp_path / "shop.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute(f"CREATE TABLE {table} (name TEXT)")
+
+    with pytest.raises(StoreError, match=r"shop\.db: it is another program's database"):
+        await Store.open(path)
+
+    with closing(sqlite3.connect(path)) as other:
+        names = other.execute("SELECT name FROM sqlite_master").fetchall()
+    assert names == [(table,)]
+
+
+async def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:
+    """A file without a byte in it, as ``mktemp`` makes one, is a fresh store."""
+    path = tmp_path / "jobs.db"
+    path.touch()
+
+    store = await Store.open(path)
+
+    assert (await add_job(store, 1)).job_no == 1
+    await store.aclose()
