@@ -1,7 +1,7 @@
 """
 Batches at every vendor: hand over items, get back exactly one result for every item.
 
-    async with BatchHub(store="jobs.db", accounts={"shop": EcwidAccount(...)}) as hub:
+    async with BatchHub(store="jobs.db", accounts={"shop": account}) as hub:
         job = await hub.submit("shop", items)
         status = await job.wait()
         async for result in job.results():

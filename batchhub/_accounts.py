@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from attrs import NOTHING, fields
@@ -38,12 +38,23 @@ def make_account(
         )
     try:
         return account_type(**values)
-    except SettingsError as error:
+    except Exception as error:  # a plug-in's class may refuse a value with any of them
+        named = getattr(error, "key", None)
+        secrets = [values[n] for n, f in known.items() if f.metadata.get("secret") and n in values]
         raise SettingsError(
-            f"account {table.name!r} in {table.path}: {error}",
-            key=f"accounts.{table.name}.{error.key}" if error.key else None,
+            f"account {table.name!r} in {table.path}: {_blank(error, secrets)}",
+            key=f"accounts.{table.name}.{named}" if named else None,
             path=table.path,
         ) from None
+
+
+def _blank(error: Exception, secrets: Iterable[Any]) -> str:
+    """Return what an error says, without the secrets it may show."""
+    text = str(error.args[0] if error.args else type(error).__name__)  # attrs adds the value
+    for secret in secrets:
+        for form in (str(secret), repr(secret).strip("'\"")):
+            text = text.replace(form, "***") if form else text
+    return text
 
 
 def _resolve(value: Any, key: str, table: AccountTable, environ: Mapping[str, str]) -> Any:

@@ -71,6 +71,7 @@ class Intake:
             InputError: An item can't be sent; it says which. Nothing is kept.
         """
         seen: set[str] = set()
+        keys: dict[str, str] = {}
         async for position, raw in _enumerate(raw_items):
             item_id: str | None = None
             try:
@@ -78,6 +79,7 @@ class Intake:
                 item_id = item.id or ""
                 _check_unique(item_id, seen)
                 wire = self._adapter.encode(self._operation, item, options)
+                self._check_key(item, item_id, keys)
                 self.add(WireItem(id=item_id, wire=wire))
             except InputError as error:
                 raise InputError(error.reason, position=position, item_id=item_id) from None
@@ -121,9 +123,17 @@ class Intake:
     def fingerprint(self, **facts: Any) -> str:
         """Return SHA-256 over the items and some facts about the job, in hex."""
         digest = self._digest.copy()
-        digest.update(_json.dumps(sorted(facts.items())))
+        # Sorted throughout: options are the same in whatever order they were given.
+        digest.update(msgspec.json.encode(_json.loads(_json.dumps(facts)), order="sorted"))
         fingerprint: str = digest.hexdigest()
         return fingerprint
+
+    def _check_key(self, item: BatchItem, item_id: str, keys: dict[str, str]) -> None:
+        key = self._adapter.find_unique_key(self._operation, item)
+        if key is not None and (first := keys.setdefault(key, item_id)) != item_id:
+            raise InputError(
+                f"{key} is also in item {first!r}; the vendor could not tell them apart"
+            )
 
     def _envelope(self, items: int) -> int:
         return self._adapter.envelope_bytes(self._operation, items)
@@ -168,6 +178,7 @@ def _normalise(raw: RawItem, position: int, *, claims_id: bool) -> BatchItem:
         item_id = str(position)
     if not isinstance(item_id, str) or not item_id:
         raise InputError(f"the id {item_id!r} is no text; write it in quotes")
+    item_id = str.__str__(item_id)  # of a subclass, such as an enumeration, the plain text
     try:
         size = len(item_id.encode())
     except UnicodeEncodeError:

@@ -22,6 +22,7 @@ class JobRun:
         job: The job as it is in the store, or about to be.
         failures: How many requests in a row brought no answer, by ticket position.
         misses: How many polls in a row the vendor did not know a ticket, by ticket position.
+        answered_at: When the newest answer was made, by ticket position; older ones are no news.
         cancel_sent: The positions of the tickets the vendor was asked to cancel.
     """
 
@@ -29,6 +30,7 @@ class JobRun:
         self.job = job
         self.failures: Counter[int] = Counter()
         self.misses: Counter[int] = Counter()
+        self.answered_at: dict[int, datetime] = {}
         self.cancel_sent: set[int] = set()
         self._tickets = list(tickets)
 
@@ -120,5 +122,5 @@ class JobRun:
 def new_findings(ticket: TicketRecord, found: Sequence[Finding]) -> tuple[Finding, ...]:
     """Return a ticket's findings with those that say something new; the same news counts once."""
     known = {f.code: f.examples for f in ticket.findings}
-    fresh = [f for f in found if not set(f.examples) & set(known.get(f.code, ()))]
+    fresh = [f for f in found if f.code not in known or set(f.examples) - set(known[f.code])]
     return merge_findings((*ticket.findings, *fresh))

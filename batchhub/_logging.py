@@ -28,7 +28,7 @@ EVENTS: Final = {
     "ticket.observed": "a poll brought something new",
     "ticket.ended": "a ticket's results are in the store",
     "ticket.postponed": "a request failed and is tried again later",
-    "word.unrecognized": "the vendor used a word that nobody documented",
+    "ticket.doubted": "an answer is odd: an undocumented word, counts that can't be",
     "lane.cooled": "a lane sends nothing until the time given",
     "lane.paused": "the credentials were refused; a lane sends nothing more",
     "lane.claimed": "this process drives a lane now",
@@ -63,7 +63,7 @@ def _to_stdlib(
     """Make a line any handler can print, and keep the facts for those that can do more."""
     facts = {key: value for key, value in event.items() if key not in {"event", "level"}}
     text = " ".join([str(event["event"]), *(f"{key}={value!r}" for key, value in facts.items())])
-    return (text.replace("%", "%%"),), {"extra": {"batchhub": dict(event)}}
+    return (text,), {"extra": {"batchhub": dict(event)}}
 
 
 logging.getLogger(LOGGER_NAME).addHandler(logging.NullHandler())

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint, entry_points
+from inspect import isabstract
 from typing import Any, Final
 
 from attrs import frozen
@@ -90,12 +91,13 @@ class Registry:
             raise AdapterError(f"adapter {name!r} is claimed by {sources}; uninstall one of them")
         try:
             adapter = entries[0].load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            words = " ".join(str(error).split())
             raise AdapterError(
                 f"adapter {name!r} of {_source(entries[0])} does not load: "
-                f"{type(error).__name__}: {error}"
+                f"{type(error).__name__}: {words}"
             ) from error
-        problem = _find_problem(name, adapter)
+        problem = next(_find_problems(name, adapter), None)
         if problem:
             raise AdapterError(f"adapter {name!r} of {_source(entries[0])}: {problem}")
         loaded: type[Adapter[Any]] = adapter
@@ -106,21 +108,26 @@ def _source(entry: EntryPoint) -> str:
     return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
 
 
-def _find_problem(name: str, adapter: object) -> str | None:
-    """Tell which rule of the seam a loaded object breaks; `None` if it keeps them."""
+def _find_problems(name: str, adapter: object) -> Iterator[str]:
+    """Yield which rules of the seam a loaded object breaks; the first says what to mend first."""
     if not (isinstance(adapter, type) and issubclass(adapter, Adapter)):
-        return "the entry point is no subclass of batchhub.adapter.Adapter"
+        yield "the entry point is no subclass of batchhub.adapter.Adapter"
+        return
     missing = [
         attribute
         for attribute in ("name", "account_type", "operations", "states")
         if not hasattr(adapter, attribute)
     ]
+    missing += sorted(adapter.__abstractmethods__) if isabstract(adapter) else []
     if missing:
-        return f"it does not define {', '.join(missing)}"
+        yield f"it does not define {', '.join(missing)}"
+        return
     if adapter.name != name:
-        return f"it calls itself {adapter.name!r}"
+        yield f"it calls itself {adapter.name!r}"
     if not adapter.operations:
-        return "it has no operations"
-    if not issubclass(adapter.account_type, Account):
-        return "its account_type is no subclass of batchhub.adapter.Account"
-    return None
+        yield "it has no operations"
+    account: object = adapter.account_type
+    if not (isinstance(account, type) and issubclass(account, Account)):
+        yield "its account_type is no subclass of batchhub.adapter.Account"
+    elif getattr(account, "adapter", None) != name:
+        yield f"its accounts are not of the adapter {name!r}"

@@ -33,7 +33,7 @@ from .errors import (
     StoreError,
 )
 from .models import BatchState, Finding, ItemState
-from .polling import interpret, next_delay_s
+from .polling import Known, interpret, next_delay_s
 from .store import ResultRow, Store, TicketRecord
 
 T = TypeVar("T")
@@ -101,7 +101,7 @@ class TicketDriver:
         if run.is_cancelled and ticket.position not in run.cancel_sent:
             await self._cancel(run, ticket)
             ticket = run.ticket(ticket.position)
-        if ticket.finished_at is not None:
+        if ticket.finished_as is not None:
             return await self._fetch(run, ticket)
         return await self._poll(run, ticket)
 
@@ -121,7 +121,8 @@ class TicketDriver:
             items=items,
             options=run.job.options,
             stop_on_first_failure=run.job.stop_on_first_failure,
-            group=f"batchhub-{run.job.job_id}",
+            group=_group(run),
+            key=run.job.key,
             idempotency_key=ticket.attempt_id,
         )
         try:
@@ -186,6 +187,8 @@ class TicketDriver:
         return Step(delay_s=None, answered=False)
 
     def _may_resend(self, ticket: TicketRecord, capabilities: Capabilities) -> bool:
+        if capabilities.resends_unanswered:
+            return True
         if capabilities.dedup_window_s is None or ticket.attempted_at is None:
             return False
         age = self._clock.now() - ticket.attempted_at
@@ -206,32 +209,50 @@ class TicketDriver:
 
     async def _observed(self, run: JobRun, ticket: TicketRecord, answer: Observation) -> Step:
         run.failures[ticket.position] = run.misses[ticket.position] = 0
+        step = Step(delay_s=self._delay_s(run, ticket.position))
+        now = self._clock.now()
+        made_at = now - timedelta(seconds=answer.age_s or 0.0)
+        if made_at < run.answered_at.get(ticket.position, made_at):
+            return step  # from a cache, and older than what is known
+        run.answered_at[ticket.position] = made_at
+        seen = self._learn(run, ticket, answer)
+        is_late = self._note_overdue(run)
+        run.job = evolve(run.job, observed_at=now)
+        if seen != ticket or is_late:
+            self._touch(run)
+            self._log("ticket.observed", run, seen, word=seen.vendor_state, progress=seen.progress)
+            await self._save(run, seen)
+        return step if seen.finished_as is None else await self._fetch(run, seen)
+
+    def _learn(self, run: JobRun, ticket: TicketRecord, answer: Observation) -> TicketRecord:
+        """Return a ticket with what an answer says of it."""
+        now = self._clock.now()
+        known = Known(
+            state=ticket.state,
+            progress=ticket.progress,
+            settling_since=ticket.settling_since,
+            total=ticket.total,
+        )
         meaning = interpret(
-            ticket.state, ticket.progress, answer, words=self._states, total=ticket.total
+            known, answer, words=self._states, capabilities=self._capabilities(run), now=now
         )
         findings = new_findings(ticket, meaning.findings)
-        finished = meaning.state.is_terminal
-        seen = evolve(
+        if findings != ticket.findings:
+            codes = [finding.code for finding in meaning.findings]
+            self._log("ticket.doubted", run, ticket, findings=codes, words=list(answer.words))
+        is_finished = meaning.state.is_terminal
+        return evolve(
             ticket,
             # Terminal only together with the results; until then the vendor has merely begun.
-            state=BatchState.IN_PROGRESS if finished else meaning.state,
-            finished_at=self._clock.now() if finished else None,
+            state=BatchState.IN_PROGRESS if is_finished else meaning.state,
+            finished_as=meaning.state if is_finished else None,
+            finished_at=now if is_finished else None,
+            settling_since=meaning.settling_since,
             vendor_state=meaning.vendor_state,
             vendor=dict(answer.vendor),
             progress=meaning.progress,
             findings=findings,
         )
-        if findings != ticket.findings:
-            self._log("word.unrecognized", run, seen, word=answer.word)
-        is_late = self._note_overdue(run)
-        run.job = evolve(run.job, observed_at=self._clock.now())
-        if seen != ticket or is_late:
-            self._touch(run)
-            self._log("ticket.observed", run, seen, word=answer.word, progress=seen.progress)
-            await self._save(run, seen)
-        if finished:
-            return await self._fetch(run, seen)
-        return Step(delay_s=self._delay_s(run, ticket.position))
 
     async def _missed(self, run: JobRun, ticket: TicketRecord, error: NotFoundError) -> Step:
         """The vendor does not know the ticket: not yet within its grace, no longer after it."""
@@ -273,6 +294,9 @@ class TicketDriver:
             return await self._missed(run, ticket, error)
         except (ResultsMissingError, ReplyTooLargeError) as error:
             return await self._results_missing(run, ticket, error)
+        if ticket.finished_as is not BatchState.COMPLETED and report.rest is ItemState.SUCCEEDED:
+            # Of a batch that failed as a whole nobody can claim that the rest succeeded.
+            report = evolve(report, rest=ItemState.UNKNOWN)
         results, findings = join_report([item.id for item in items], report, _only_ref(ticket))
         rows = [
             ResultRow(
@@ -309,14 +333,11 @@ class TicketDriver:
         )
         return await self._end(run, ended, rest=ItemState.UNKNOWN, rest_message=str(error))
 
-    def _end_state(
-        self, run: JobRun, ticket: TicketRecord, rows: Sequence[ResultRow]
-    ) -> BatchState:
-        word = (ticket.vendor_state or "").strip().casefold()
-        state = self._states.get(word, BatchState.COMPLETED)
+    @staticmethod
+    def _end_state(run: JobRun, ticket: TicketRecord, rows: Sequence[ResultRow]) -> BatchState:
         if run.is_cancelled and any(row.state is ItemState.NOT_EXECUTED for row in rows):
             return BatchState.CANCELLED
-        return state if state.is_terminal else BatchState.COMPLETED
+        return ticket.finished_as or BatchState.COMPLETED
 
     async def _end_unsent(self, run: JobRun, ticket: TicketRecord, why: str) -> Step:
         """End a ticket the vendor never confirmed: not executed if never sent, else unknown."""
@@ -425,7 +446,7 @@ class TicketDriver:
             vendor_refs=ticket.vendor_refs,
             operation=run.job.operation,
             total=ticket.total,
-            group=f"batchhub-{run.job.job_id}",
+            group=_group(run),
             options=run.job.options,
             state=ticket.state,
             submitted_at=ticket.accepted_at or run.job.created_at,
@@ -440,6 +461,10 @@ class TicketDriver:
             ticket=ticket.position,
             **facts,
         )
+
+
+def _group(run: JobRun) -> str:
+    return f"batchhub-{run.job.job_id}"
 
 
 def _only_ref(ticket: TicketRecord) -> str | None:

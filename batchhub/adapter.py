@@ -35,6 +35,7 @@ __all__ = [
     "Capabilities",
     "ItemReport",
     "Observation",
+    "Probe",
     "Report",
     "Submission",
     "TicketRef",
@@ -80,8 +81,14 @@ class Capabilities:
         max_polled_at_once: How many tickets one `poll` may be asked about.
         can_cancel: Whether `cancel` works on a ticket the vendor has.
         stops_on_first_failure: Whether the vendor can stop a ticket at its first failed item.
+        counts_items: Whether the vendor's answers count the items that are done, so that a word
+            for success is believed only together with the counts.
+        count_grace_s: Seconds for which word and counts of a ticket may disagree; after that it
+            is completed, and what was never counted is UNKNOWN.
         dedup_window_s: Seconds for which the vendor answers a second submit with the same
             idempotency key with the first one's ticket; `None` where it does not.
+        resends_unanswered: Whether the user has said that an unanswered submit is to be sent again
+            although the vendor may then have it twice.
         visibility_grace_s: Seconds for which a fresh ticket may answer 404.
         results_grace_s: Seconds for which the results of a finished ticket are asked for again
             while the vendor answers without them; after that its items are UNKNOWN.
@@ -96,7 +103,10 @@ class Capabilities:
     max_polled_at_once: int = 1
     can_cancel: bool = False
     stops_on_first_failure: bool = False
+    counts_items: bool = False
+    count_grace_s: float = 60.0
     dedup_window_s: float | None = None
+    resends_unanswered: bool = False
     visibility_grace_s: float = 60.0
     results_grace_s: float = 900.0
     deadline_s: Callable[[int, JSONMapping], float] = field(default=_deadline_default, repr=False)
@@ -171,6 +181,7 @@ class Submission:
         options: What `Adapter.check_options` gave.
         stop_on_first_failure: Whether the vendor shall stop at the first failed item.
         group: The same for all requests of a job, and only for them.
+        key: The user's key of the job; the same in every store it is handed to.
         idempotency_key: A UUID; the same when the same attempt is sent again.
     """
 
@@ -179,6 +190,7 @@ class Submission:
     options: JSONMapping
     stop_on_first_failure: bool
     group: str
+    key: str | None = None
     idempotency_key: str
 
 
@@ -225,15 +237,46 @@ class Observation:
     """
     What a poll brought. The core decides what it means.
 
+    A ticket with several `vendor_refs` has one word each; its other figures are sums over them.
+
     Attributes:
-        word: The vendor's word for the state, as it came; looked up in `Adapter.states`.
-        done: How many items are done, if the vendor counts them.
+        words: The vendor's word for the state of each of the ticket's refs, as it came; `None`
+            where the answer had none. Looked up in `Adapter.states`.
+        done: How many items are done, if the vendor counts only that.
+        succeeded: How many items succeeded, if the vendor counts them.
+        failed: How many items failed, if the vendor counts them.
+        progress: The share that is done, 0..1, as the vendor puts it; used where it counts nothing.
         vendor: The other fields of the answer, as they came.
+        findings: What the adapter noticed while reading.
+        age_s: Seconds the answer had waited in a cache; `None` if it came fresh.
     """
 
-    word: str | None = None
+    words: tuple[str | None, ...] = (None,)
     done: int | None = None
+    succeeded: int | None = None
+    failed: int | None = None
+    progress: float | None = None
     vendor: JSONMapping = field(factory=dict)
+    findings: tuple[Finding, ...] = ()
+    age_s: float | None = None
+
+
+@frozen(kw_only=True)
+class Probe:
+    """
+    What one harmless request brought.
+
+    Attributes:
+        request: What was asked: method and path, without credentials.
+        status: The answer's HTTP status.
+        raw: The answer's body as it came, secrets blanked.
+        reading: What the adapter made of it, by name; JSON values.
+    """
+
+    request: str
+    status: int
+    raw: bytes = field(repr=False)
+    reading: JSONMapping
 
 
 @frozen(kw_only=True)
@@ -345,6 +388,11 @@ class Adapter(ABC, Generic[AccountT]):
         code, message = error.get("code"), error.get("message")
         return (None if code is None else str(code)), (None if message is None else str(message))
 
+    def find_unique_key(self, operation: str, item: BatchItem) -> str | None:
+        """Return what no two items of a job may share, besides the id; `None` if nothing is."""
+        del operation, item
+        return None
+
     def envelope_bytes(self, operation: str, items: int) -> int:
         """Return the bytes a request's body has besides its items (brackets, commas)."""
         del operation
@@ -371,6 +419,16 @@ class Adapter(ABC, Generic[AccountT]):
         """Ask the vendor to stop a ticket; polls tell what came of it."""
         del ticket
         raise UnsupportedError(f"{self.name} can't cancel a batch it has accepted")
+
+    async def probe(self, vendor_ref: str | None = None) -> Probe:
+        """
+        Send one harmless request, to see whether vendor and credentials work.
+
+        Args:
+            vendor_ref: A ticket of the vendor's to ask about; `None` asks for something else.
+        """
+        del vendor_ref
+        raise UnsupportedError(f"{self.name} has no harmless request to try")
 
     async def aclose(self) -> None:
         """Let go of what the adapter itself opened; the transport is the core's."""

@@ -33,7 +33,7 @@ attributes say it to programs. No message holds a secret.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 __all__ = [
     "AdapterError",
@@ -141,9 +141,14 @@ class NotKnownError(UsageError, LookupError):
         self.kind = kind
         self.name = name
         self.known = tuple(sorted(known))
+        self.hint = hint
         known_text = f"; known: {', '.join(self.known)}" if self.known else ""
         hint_text = f"; {hint}" if hint else ""
         super().__init__(f"no {kind} named {name!r}{known_text}{hint_text}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Any, ...], dict[str, Any]]:
+        """Copy by what it was made of: the message alone would not do."""
+        return type(self), (self.kind, self.name, self.known, self.hint), self.__dict__
 
 
 class UnsupportedError(UsageError):

@@ -17,7 +17,7 @@ from ._job import BatchJob
 from ._job_id import make_job_id
 from ._logging import get_logger
 from ._registry import AdapterInfo, Registry
-from .adapter import Account, Adapter
+from .adapter import Account, Adapter, Probe
 from .errors import InputError, NotKnownError, UnsupportedError
 from .models import BatchState
 from .settings import load_settings
@@ -138,6 +138,24 @@ class BatchHub:
     def adapters(self) -> list[AdapterInfo]:
         """Load every installed adapter and tell how it went."""
         return list(self._registry.describe())
+
+    async def probe(self, account: str, vendor_ref: str | None = None) -> Probe:
+        """
+        Send one harmless request, to see whether a vendor answers and the credentials work.
+
+        Args:
+            account: The account's name.
+            vendor_ref: A ticket of the vendor's to ask about, if there is one.
+
+        Raises:
+            NotKnownError: No such account.
+            UnsupportedError: The adapter knows no harmless request.
+            CredentialsError: The vendor refused the credentials.
+            VendorError: The vendor's answer is no use.
+            ContactError: There was no answer.
+        """
+        core = await self._open()
+        return await core.get_lane(account).adapter.probe(vendor_ref)
 
     # Jobs.
 

@@ -18,6 +18,8 @@ from attrs import frozen
 
 from .errors import SettingsError
 
+__all__ = ["CONFIG_NAME", "AccountTable", "Settings", "load_settings", "unknown_key"]
+
 CONFIG_NAME: Final = "batchhub.toml"
 """The settings file that is looked for in the working folder."""
 
@@ -94,7 +96,15 @@ def _resolve_store(store: Any, file: Path) -> str | None:
         return None
     if not isinstance(store, str) or not store:
         raise SettingsError(f"{file}: store must be a path or a URL", key="store", path=str(file))
-    return store if "://" in store else str(file.parent / Path(store).expanduser())
+    path = store.removeprefix("sqlite:///")
+    if "://" in path or path == ":memory:":
+        return store
+    try:
+        return str(file.parent / Path(path).expanduser())
+    except RuntimeError:
+        raise SettingsError(
+            f"{file}: store {store}: there is no such home folder", key="store", path=str(file)
+        ) from None
 
 
 def _account_table(name: str, values: Any, file: Path) -> AccountTable:

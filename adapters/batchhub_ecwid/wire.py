@@ -102,7 +102,9 @@ def read_observation(body: bytes) -> Observation:
     except _ERRORS as error:
         raise ValueError(f"the answer is no valid JSON: {error}") from None
     word = _check_word(fields.pop("status", None))
-    return Observation(word=word, done=read_count(fields.get("completedRequests")), vendor=fields)
+    return Observation(
+        words=(word,), done=read_count(fields.get("completedRequests")), vendor=fields
+    )
 
 
 def read_answer(body: bytes) -> Answer:

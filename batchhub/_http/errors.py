@@ -144,10 +144,11 @@ class ErrorMaker:
     def _read_words(self, status: int, body: bytes) -> tuple[str | None, str | None]:
         try:
             code, words = self._explain(status, body)
+            code_line = self._redactor.line(code, _MAX_CODE) if code else ""
+            words_line = self._line(words) if words else ""
         except Exception:  # the status says enough; a plug-in's slip must not hide it
             return None, None
-        code_line = self._redactor.line(code, _MAX_CODE) if code else None
-        return code_line or None, self._line(words) if words else None
+        return code_line or None, words_line or None
 
     def _hint(self, error_type: type[VendorError], status: int, location: str | None) -> str:
         if error_type is CredentialsError:

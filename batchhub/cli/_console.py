@@ -6,8 +6,10 @@ import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TextIO
+
+from batchhub.errors import BatchHubError
 
 from ._words import clean
 
@@ -20,6 +22,10 @@ _NARROWEST: Final = 40
 
 class OutputClosedError(Exception):
     """Whoever read our standard output has gone away; there is nobody left to write for."""
+
+
+class OutputError(BatchHubError):
+    """What came of a job could not be written; the store has it, and can be asked again."""
 
 
 def say(text: str) -> None:
@@ -46,7 +52,18 @@ def write(line: str) -> None:
 
 
 def write_json(value: Any) -> None:
-    """Write attrs objects or plain JSON values as one line of JSON to standard output."""
+    """Write attrs objects or plain JSON values as one line of JSON, if anybody reads it."""
+    with suppress(OutputClosedError):
+        stream_json(value)
+
+
+def stream_json(value: Any) -> None:
+    """
+    Write attrs objects or plain JSON values as one line of JSON to standard output.
+
+    Raises:
+        OutputClosedError: Its reader has gone away, so that more need not be found out.
+    """
     from batchhub.wire import dumps  # noqa: PLC0415  # cattrs is slow to import
 
     write_bytes([dumps(value) + b"\n"])
@@ -58,7 +75,7 @@ def write_bytes(chunks: Iterable[bytes]) -> None:
 
     Raises:
         OutputClosedError: Its reader has gone away.
-        OSError: It can't be written, such as to a full disk.
+        OutputError: It can't be written, such as to a full disk.
     """
     try:
         for chunk in chunks:
@@ -67,6 +84,9 @@ def write_bytes(chunks: Iterable[bytes]) -> None:
     except BrokenPipeError:
         _drop(sys.stdout)
         raise OutputClosedError from None
+    except OSError as error:
+        _drop(sys.stdout)
+        raise OutputError(f"can't write to standard output: {error.strerror}") from error
 
 
 def mend_streams() -> None:

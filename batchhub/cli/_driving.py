@@ -10,7 +10,7 @@ from batchhub.errors import BatchHubError, WaitTimeoutError
 from batchhub.models import BatchStatus
 
 from ._closing import show_closing
-from ._console import make_console, say, say_error, say_warning, write_json
+from ._console import make_console, say, say_error, say_warning, stream_json, write_json
 from ._exits import ExitCode, exit_code, worst
 from ._follow import Ending, Patience, follow_all
 from ._invocation import Invocation
@@ -65,7 +65,7 @@ async def _follow(
             def show(status: BatchStatus) -> None:
                 display.show(status)
                 if common.json and stays:
-                    write_json(status)
+                    stream_json(status)
 
             endings = await follow_all(hub, followed, patience, show)
         endings += [_left_ending(job) for job in left]

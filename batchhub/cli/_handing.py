@@ -12,13 +12,13 @@ from batchhub.errors import BatchHubError, InputError, UsageError, WaitTimeoutEr
 from batchhub.models import BatchState, Contact
 
 from ._closing import show_closing
-from ._console import say, say_error, write, write_json
+from ._console import OutputError, say, write, write_json
 from ._exits import ExitCode, exit_code
 from ._follow import Ending, Patience, follow
 from ._input import ItemReader, open_items
 from ._invocation import Invocation
 from ._open import open_hub
-from ._output import OutputError, ResultsWriter
+from ._output import ResultsWriter
 from ._progress import make_display
 from ._words import clean, count, duration
 
@@ -44,7 +44,7 @@ async def run_job(
 ) -> ExitCode:
     """Hand items over, stay until the job ends, write its results."""
     writer = None if out is None else ResultsWriter(out)
-    options = parse_options(order.options)
+    options = _check(order)
     with open_items(order.items) as items:
         async with open_hub(invocation.common, order.account) as hub:
             job = await _submit(invocation, hub, order, items, options)
@@ -55,7 +55,7 @@ async def run_job(
 
 async def submit_job(invocation: Invocation, order: Order) -> ExitCode:
     """Hand items over, send what may go now, and name the job."""
-    options = parse_options(order.options)
+    options = _check(order)
     with open_items(order.items) as items:
         async with open_hub(invocation.common, order.account) as hub:
             job = await _submit(invocation, hub, order, items, options)
@@ -101,6 +101,14 @@ def parse_options(texts: Sequence[str]) -> dict[str, str]:
     return options
 
 
+def _check(order: Order) -> dict[str, str]:
+    """Refuse what can be refused before anything is opened; return the options."""
+    if order.key == "":
+        # As from a variable of the shell that is not set: all such jobs would be one.
+        raise UsageError("the key is empty; leave --key off, or give one")
+    return parse_options(order.options)
+
+
 async def _submit(
     invocation: Invocation,
     hub: BatchHub,
@@ -108,8 +116,6 @@ async def _submit(
     items: ItemReader,
     options: dict[str, str],
 ) -> BatchJob:
-    if order.key == "":
-        raise UsageError("the key is empty; leave --key off, or give one")
     started_at = datetime.now(UTC)
     try:
         job = await hub.submit(
@@ -159,21 +165,26 @@ async def _finish(
     invocation: Invocation, job: BatchJob, ending: Ending, writer: ResultsWriter | None
 ) -> ExitCode:
     common = invocation.common
+    failure: Exception | None = ending.error
+    if failure is None:
+        invocation.job_id = None  # nothing is left to go on with
+        results_in, failure = await _write_results(job, writer)
+        await show_closing(job, common, results_in=results_in)
+    if failure is not None:
+        invocation.tell(failure)
     if common.json:
         write_json(ending.status)
-    if ending.error is not None:
-        invocation.tell(ending.error)
-        return ending.code
-    invocation.job_id = None  # nothing is left to go on with
-    failure: OutputError | None = None
-    results_in: str | None = None
-    if writer is not None and ending.status.state.is_terminal:
-        try:
-            await writer.write(job.results())
-            results_in = writer.name
-        except OutputError as error:
-            failure = error
-    await show_closing(job, common, results_in=results_in)
-    if failure is not None:
-        say_error(str(failure))
     return ending.code if failure is None else exit_code(failure)
+
+
+async def _write_results(
+    job: BatchJob, writer: ResultsWriter | None
+) -> tuple[str | None, OutputError | None]:
+    """Write the results of a job that has ended; return where they are, or what went wrong."""
+    if writer is None or not job.status.state.is_terminal:
+        return None, None
+    try:
+        await writer.write(job.results())
+    except OutputError as error:
+        return None, error
+    return writer.name, None

@@ -10,20 +10,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from batchhub.errors import BatchHubError, UsageError
+from batchhub.errors import UsageError
 from batchhub.models import ItemResult
 from batchhub.wire import dumps
 
-from ._console import OutputClosedError, write_bytes
+from ._console import OutputClosedError, OutputError, write_bytes
 
 STDOUT: Final = "-"
 """The name that stands for standard output."""
 
 _CHUNK_BYTES: Final = 64 * 1024
-
-
-class OutputError(BatchHubError):
-    """The results could not be written; they are in the store, and can be asked for again."""
 
 
 class ResultsWriter:
@@ -56,9 +52,9 @@ class ResultsWriter:
         Raises:
             OutputError: They can't be written.
         """
+        if self._path is None:
+            return await _write_stdout(results)
         try:
-            if self._path is None:
-                return await _write_stdout(results)
             if self._path.exists() and not stat.S_ISREG(self._path.stat().st_mode):
                 with self._path.open("wb") as file:
                     return await _write_file(file, results)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import Sequence
 
@@ -56,7 +57,7 @@ async def list_switches(invocation: Invocation, vendor: str) -> ExitCode:
     table = plain_table("switch", "default", "what it does")
     table.columns[2].no_wrap = False
     for switch in switches:
-        table.add_row(switch.name, repr(switch.default), switch.help)
+        table.add_row(switch.name, json.dumps(switch.default), switch.help)
     show_page(table)
     return ExitCode.OK
 

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from batchhub.models import BatchStatus, Contact, Finding, Outcome, Ticket
 
-from ._console import OutputClosedError, make_console
+from ._console import make_console, write
 from ._words import (
     clean,
     count,
@@ -38,13 +38,13 @@ _OUTCOME_STYLES: Final = {
 }
 
 
-def show_page(table: Table | Text) -> None:
+def show_page(table: Table) -> None:
     """Write a table to standard output."""
     console = make_console(sys.stdout)
-    try:
-        console.print(table, soft_wrap=not isinstance(table, Table))
-    except SystemExit:
-        raise OutputClosedError from None
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        write(line.rstrip())
 
 
 def plain_table(*headers: str, right: Sequence[str] = ()) -> Table:

@@ -164,7 +164,7 @@ def watch(
     *,
     job: Annotated[
         str | None,
-        typer.Argument(metavar="[JOB]", help="The job's id; without it all that is unfinished."),
+        typer.Argument(metavar="JOB", help="The job's id; without it all that is unfinished."),
     ] = None,
     timeout: TimeoutOption = None,
     contact_timeout: ContactTimeoutOption = CONTACT_TIMEOUT_S,

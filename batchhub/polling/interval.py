@@ -38,5 +38,5 @@ def next_delay_s(
     delay_s = min(usual_s, max(capabilities.min_poll_s, AGE_SHARE * age_s))
     if is_overdue:
         delay_s = usual_s * OVERDUE_FACTOR
-    delay_s = min(delay_s * 2 ** min(failures, 10), MAX_DELAY_S)
+    delay_s = min(delay_s * float(2 ** min(failures, 10)), MAX_DELAY_S)
     return max(capabilities.min_poll_s, delay_s * (0.95 + 0.1 * spread))

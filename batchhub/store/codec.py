@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from attrs import asdict
 from sqlalchemy import RowMapping
@@ -11,6 +11,9 @@ from sqlalchemy import RowMapping
 from batchhub.models import BatchState, Contact, Finding, ItemState
 
 from .records import JobRecord, ResultRow, TicketRecord
+
+_JOB_TIMES: Final = ("created_at", "updated_at", "observed_at", "cancelled_at", "ended_at")
+_TICKET_TIMES: Final = ("attempted_at", "accepted_at", "finished_at", "settling_since")
 
 
 def to_text(value: datetime | None) -> str | None:
@@ -35,7 +38,7 @@ def job_row(job: JobRecord) -> dict[str, Any]:
     row["contact_note"] = to_words(job.contact_note)
     row["options"] = dict(job.options)
     row["findings"] = _findings(job.findings)
-    for name in ("created_at", "updated_at", "observed_at", "cancelled_at", "ended_at"):
+    for name in _JOB_TIMES:
         row[name] = to_text(row[name])
     return row
 
@@ -45,7 +48,7 @@ def read_job(row: RowMapping) -> JobRecord:
     values: dict[str, Any] = {str(name): value for name, value in row.items()}
     values["contact"] = Contact(values["contact"])
     values["findings"] = _read_findings(values["findings"])
-    for name in ("created_at", "updated_at", "observed_at", "cancelled_at", "ended_at"):
+    for name in _JOB_TIMES:
         values[name] = from_text(values[name])
     return JobRecord(**values)
 
@@ -54,12 +57,13 @@ def ticket_row(ticket: TicketRecord) -> dict[str, Any]:
     """Return the columns of a ticket."""
     row = asdict(ticket, recurse=False)
     row["state"] = ticket.state.value
+    row["finished_as"] = None if ticket.finished_as is None else ticket.finished_as.value
     row["vendor_refs"] = list(ticket.vendor_refs)
     row["vendor_state"] = to_words(ticket.vendor_state)
     row["vendor"] = dict(ticket.vendor)
     row["message"] = to_words(ticket.message)
     row["findings"] = _findings(ticket.findings)
-    for name in ("attempted_at", "accepted_at", "finished_at"):
+    for name in _TICKET_TIMES:
         row[name] = to_text(row[name])
     return row
 
@@ -68,9 +72,11 @@ def read_ticket(row: RowMapping) -> TicketRecord:
     """Make a ticket of its columns."""
     values: dict[str, Any] = {str(name): value for name, value in row.items()}
     values["state"] = BatchState(values["state"])
+    finished_as = values["finished_as"]
+    values["finished_as"] = None if finished_as is None else BatchState(finished_as)
     values["vendor_refs"] = tuple(values["vendor_refs"])
     values["findings"] = _read_findings(values["findings"])
-    for name in ("attempted_at", "accepted_at", "finished_at"):
+    for name in _TICKET_TIMES:
         values[name] = from_text(values[name])
     return TicketRecord(**values)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -22,7 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from batchhub.errors import SettingsError, StoreError
 
-from .migrations import migrate
+from .migrations import is_current, migrate
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
@@ -31,6 +32,8 @@ BUSY_TIMEOUT_S: Final = 10.0
 """Seconds a transaction waits for another process's."""
 
 _WAL_TRIES: Final = 20
+
+_migrating: Final = threading.Lock()
 
 
 class Database:
@@ -220,7 +223,20 @@ async def _prepare(connection: AsyncConnection, path: Path | None) -> None:
         # FULL, so that an intent survives a power cut: the request comes after it.
         await connection.exec_driver_sql("PRAGMA synchronous = FULL")
     await connection.rollback()
-    await connection.run_sync(migrate)
+    if not await connection.run_sync(is_current):
+        await _migrate(connection)
+
+
+async def _migrate(connection: AsyncConnection) -> None:
+    # Alembic keeps the migration under way in globals of the process, so that two stores
+    # opened at once would meet there. Asked for in turns, since a waiting thread that is
+    # cancelled would take the lock with it.
+    while not _migrating.acquire(blocking=False):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    try:
+        await connection.run_sync(migrate)
+    finally:
+        _migrating.release()
 
 
 async def _use_wal(connection: AsyncConnection) -> None:

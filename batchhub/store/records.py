@@ -88,7 +88,9 @@ class TicketRecord:
             key. `None` while nothing was sent, or once it is certain that nothing ran.
         attempted_at: When that attempt was first stored.
         accepted_at: When the vendor took it.
-        finished_at: When the vendor first said that it is finished.
+        finished_as: The terminal state it is in at the vendor, once its results are to be fetched.
+        finished_at: Since when it is.
+        settling_since: Since when the vendor's word and counts disagree.
 
     The other attributes are those of `Ticket`.
     """
@@ -102,7 +104,9 @@ class TicketRecord:
     attempt_id: str | None = None
     attempted_at: datetime | None = None
     accepted_at: datetime | None = None
+    finished_as: BatchState | None = None
     finished_at: datetime | None = None
+    settling_since: datetime | None = None
     vendor_refs: tuple[str, ...] = ()
     vendor_state: str | None = None
     vendor: Mapping[str, Any] = field(factory=dict)

@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.faults import FAULTS, ITEMS, Fault
+from support.hubs import results_of
+from support.truth import check_truth, demo_requests
 
 from batchhub import BatchHub, Contact, ItemState, Outcome
 from batchhub.errors import CredentialsError
@@ -13,9 +16,6 @@ from batchhub.testing import FakeClock
 from batchhub.wire import converter
 from batchhub_ecwid import EcwidAccount
 from batchhub_ecwid.sandbox import EcwidSandbox
-from support.faults import FAULTS, ITEMS, Fault
-from support.hubs import results_of
-from support.truth import check_truth, demo_requests
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
@@ -78,6 +78,11 @@ async def test_the_budget_holds_over_many_jobs(tmp_path: Path) -> None:
     assert {entry.status for entry in sandbox.journal} == {200}
 
 
+def read_all(folder: Path) -> bytes:
+    """Return everything in the files of a store."""
+    return b"".join(path.read_bytes() for path in folder.glob("jobs.db*") if path.is_file())
+
+
 async def test_no_secret_is_anywhere(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Law 9: a refused token is in no error, log line, repr or file of the store."""
     token = "secret_wrong_token_123"
@@ -93,7 +98,7 @@ async def test_no_secret_is_anywhere(tmp_path: Path, caplog: pytest.LogCaptureFi
             status = await job.refresh()
     assert status.contact is Contact.PAUSED
     assert len(sandbox.journal) <= 2
-    stored = b"".join(path.read_bytes() for path in tmp_path.glob("jobs.db*") if path.is_file())
+    stored = read_all(tmp_path)
     chain: BaseException | None = caught.value
     told = f"{account!r} {status!r} {caplog.text} {stored!r} "
     while chain is not None:

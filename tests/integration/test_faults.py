@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-
 from support.faults import FAULTS, ITEMS, Fault
 from support.processes import (
     ask_sandbox,

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from support.processes import running_sandbox
 
 README = Path(__file__).parents[2] / "README.md"

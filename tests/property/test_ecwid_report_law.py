@@ -126,7 +126,7 @@ async def test_any_json_is_an_observation_or_a_reply_error(answer: Any) -> None:
         (seen,) = await make_adapter(json.dumps(answer).encode()).poll([TICKET])
     except ReplyError:
         return
-    assert seen.word == answer["status"]
+    assert seen.words == (answer["status"],)
     assert "responses" not in seen.vendor
     assert seen.done is None or seen.done >= 0
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.hubs import numbered, results_of, scripted_world
+from support.vendor import ReportMaker, Vendor
 
 from batchhub.adapter import Capabilities, ItemReport, Observation, Report
 from batchhub.errors import (
@@ -21,8 +24,6 @@ from batchhub.errors import (
     ServerError,
 )
 from batchhub.models import BatchState, BatchStatus, ItemResult, ItemState
-from support.hubs import numbered, results_of, scripted_world
-from support.vendor import ReportMaker, Vendor
 
 slow = settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
@@ -55,7 +56,7 @@ unknown_errors = st.sampled_from(
 )
 observations = st.builds(
     Observation,
-    word=st.sampled_from(["Waiting", "Running", "Odd", None, "waiting"]),
+    words=st.tuples(st.sampled_from(["Waiting", "Running", "Odd", None, "waiting"])),
     done=st.none() | st.integers(-1, 5),
 )
 codes = {ItemState.SUCCEEDED: 200, ItemState.FAILED: 400}
@@ -116,7 +117,7 @@ def check_results(status: BatchStatus, results: list[ItemResult], count: int) ->
 
 def check_history(history: list[BatchStatus]) -> None:
     """Laws 2 and 3 over all that a watcher saw."""
-    for before, after in zip(history, history[1:], strict=False):
+    for before, after in itertools.pairwise(history):
         for old, new in zip(before.tickets, after.tickets, strict=True):
             assert old.state.may_become(new.state) or old.state is new.state
         if before.progress is not None:
@@ -176,7 +177,7 @@ def test_trouble_while_polling_ends_nothing(
             status = await job.wait()
             assert status.outcome is not None
             assert status.counts.succeeded == 3
-            odd = [a for a in answers if isinstance(a, Observation) and a.word == "Odd"]
+            odd = [a for a in answers if isinstance(a, Observation) and a.words == ("Odd",)]
             assert any(f.code == "unknown_word" for f in status.findings) == bool(odd)
 
     asyncio.run(scenario())

@@ -130,7 +130,7 @@ class ScriptedAdapter(Adapter[ScriptedAccount]):
         """Answer the next entry, or that all is done."""
         vendor = self.account.vendor
         vendor.polled.extend(tickets)
-        answer = vendor.polls.popleft() if vendor.polls else Observation(word="Done")
+        answer = vendor.polls.popleft() if vendor.polls else Observation(words=("Done",))
         if isinstance(answer, Exception):
             raise answer
         return [answer]

@@ -175,7 +175,7 @@ async def test_a_poll_is_light(vendor: aioresponses, adapter: EcwidAdapter) -> N
     """A poll asks by ticket, escaped, and does not ask for results."""
     vendor.get(STATUS, payload=QUEUED | {"new": 1})
     (seen,) = await adapter.poll([TICKET])
-    assert (seen.word, seen.done) == ("QUEUED", 0)
+    assert (seen.words, seen.done) == (("QUEUED",), 0)
     assert seen.vendor == {"totalRequests": 2, "completedRequests": 0, "new": 1}
     method, url, call = only_call(vendor)
     assert method == "GET"
@@ -190,7 +190,7 @@ async def test_a_poll_of_the_old_generation_drops_results(
     """Results that come unasked are not taken along."""
     vendor.get(STATUS, body=load("batch_status_completed_full_2019"))
     (seen,) = await adapter.poll([TICKET])
-    assert (seen.word, seen.done) == ("COMPLETED", 2)
+    assert (seen.words, seen.done) == (("COMPLETED",), 2)
     assert "responses" not in seen.vendor
 
 
@@ -271,7 +271,7 @@ async def test_two_polls_at_once_both_find_the_other_spelling(
     vendor.get(STATUS, status=400, callback=answer_together, repeat=True)
     vendor.get(STATUS_BY_ID, payload=QUEUED, repeat=True)
     both = await asyncio.gather(adapter.poll([TICKET]), adapter.poll([TICKET]))
-    assert [seen.word for (seen,) in both] == ["QUEUED", "QUEUED"]
+    assert [seen.words for (seen,) in both] == [("QUEUED",), ("QUEUED",)]
     assert [len(calls) for calls in vendor.requests.values()] == [2, 2]
 
 

@@ -39,21 +39,21 @@ def codes_of(report: Report) -> dict[str, tuple[int, tuple[str, ...]]]:
 def test_a_new_status_is_an_observation() -> None:
     """The newer light answer gives the word, the number of items done, and its other fields."""
     seen = wire.read_observation(load("batch_status_completed_no_responses_2025"))
-    assert (seen.word, seen.done) == ("COMPLETED", 3)
+    assert (seen.words, seen.done) == (("COMPLETED",), 3)
     assert seen.vendor == {"totalRequests": 3, "completedRequests": 3}
 
 
 def test_an_old_status_is_an_observation_without_its_results() -> None:
     """The older answer has results also where nobody asked; they are not taken along."""
     seen = wire.read_observation(load("batch_status_completed_full_2019"))
-    assert (seen.word, seen.done) == ("COMPLETED", 2)
+    assert (seen.words, seen.done) == (("COMPLETED",), 2)
     assert seen.vendor == {"totalRequests": 2, "completedRequests": 2}
 
 
 def test_the_documented_template_names_no_field_that_is_lost() -> None:
     """An unknown word and counts that are no numbers are kept as they came."""
     seen = wire.read_observation(load("batch_status_format_template"))
-    assert seen.word == "{QUEUED,IN_PROGRESS,COMPLETED}"
+    assert seen.words == ("{QUEUED,IN_PROGRESS,COMPLETED}",)
     assert seen.done is None
     assert seen.vendor["completedRequests"] == "{COMPLETED_NUMBER_OF_REQUESTS}"
 

@@ -205,13 +205,16 @@ def test_the_vendors_words_are_one_short_printable_line_without_secrets() -> Non
     assert error.code == "C D"
 
 
-def test_an_adapter_that_can_not_read_an_error_does_not_hide_it() -> None:
+@pytest.mark.parametrize(
+    "slip", [Mock(side_effect=KeyError("message")), Mock(return_value=(5, ["no text"]))]
+)
+def test_an_adapter_that_can_not_read_an_error_does_not_hide_it(slip: Mock) -> None:
     """A slip in `explain` costs the words, not the status."""
     maker = ErrorMaker(
         vendor="shop",
         account="7",
         redactor=Redactor([]),
-        explain=Mock(side_effect=KeyError("message")),
+        explain=slip,
         not_executed_statuses=frozenset(),
     )
 

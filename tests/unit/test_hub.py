@@ -7,8 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from support.hubs import numbered, results_of, scripted_world
+from support.vendor import ScriptedAccount, Vendor, capable, report_states
 
 from batchhub import BatchHub, BatchItem, BatchState, Contact, ItemState, Outcome
+from batchhub._intake import RawItem
 from batchhub.adapter import Observation, Report
 from batchhub.errors import (
     ConnectError,
@@ -25,8 +28,6 @@ from batchhub.errors import (
     WaitTimeoutError,
 )
 from batchhub.testing import FakeClock
-from support.hubs import numbered, results_of, scripted_world
-from support.vendor import ScriptedAccount, Vendor, capable, report_states
 
 FAILED, SUCCEEDED = ItemState.FAILED, ItemState.SUCCEEDED
 NOT_EXECUTED, UNKNOWN = ItemState.NOT_EXECUTED, ItemState.UNKNOWN
@@ -48,7 +49,7 @@ async def test_a_job_is_cut_into_tickets_and_joined_again() -> None:
 async def test_ids_are_positions_when_missing() -> None:
     """An item without an id is named by its position; ours is taken out of the payload."""
     async with scripted_world() as world:
-        items = [{"n": 1}, BatchItem(payload={"n": 2}), {"id": "x", "n": 3}]
+        items: list[RawItem] = [{"n": 1}, BatchItem(payload={"n": 2}), {"id": "x", "n": 3}]
         job = await world.hub.submit("shop", items)
         await job.wait()
         assert [r.id for r in await results_of(job)] == ["1", "2", "x"]
@@ -58,7 +59,7 @@ async def test_ids_are_positions_when_missing() -> None:
 async def test_keep_going_has_as_many_tickets_on_their_way_as_the_vendor_likes() -> None:
     """A third ticket is sent only when one of the first two has ended."""
     vendor = capable(Vendor(), parallel_tickets=2, max_items=1)
-    vendor.polls = deque([Observation(word="Running")] * 4)
+    vendor.polls = deque([Observation(words=("Running",))] * 4)
     async with scripted_world(vendor) as world:
         job = await world.hub.submit("shop", numbered(5))
         most = 0
@@ -249,7 +250,7 @@ async def test_refused_credentials_stop_the_lane_until_a_new_process(tmp_path: P
 
 async def test_a_wait_that_times_out_leaves_the_job_running() -> None:
     """A time-out raises, says so, and the job can be waited for again."""
-    vendor = Vendor(polls=deque([Observation(word="Running")] * 20))
+    vendor = Vendor(polls=deque([Observation(words=("Running",))] * 20))
     async with scripted_world(vendor) as world:
         job = await world.hub.submit("shop", numbered(1))
         with pytest.raises(WaitTimeoutError, match="it goes on") as caught:
@@ -292,7 +293,7 @@ async def test_finished_without_results_is_never_success() -> None:
 
 async def test_a_vendor_that_calls_the_batch_failed() -> None:
     """A word for failure ends the ticket FAILED; what nobody named is UNKNOWN."""
-    vendor = Vendor(polls=deque([Observation(word="broken")]))
+    vendor = Vendor(polls=deque([Observation(words=("broken",))]))
     vendor.default_report = lambda _: Report(items=[])
     async with scripted_world(vendor) as world:
         status = await (await world.hub.submit("shop", numbered(2))).wait()
@@ -302,7 +303,7 @@ async def test_a_vendor_that_calls_the_batch_failed() -> None:
 
 async def test_an_overdue_job_is_said_to_be_and_asked_less() -> None:
     """Past its deadline a job gets a finding, is polled more rarely, and nothing else happens."""
-    vendor = Vendor(polls=deque([Observation(word="Running")] * 40))
+    vendor = Vendor(polls=deque([Observation(words=("Running",))] * 40))
     async with scripted_world(vendor) as world:
         job = await world.hub.submit("shop", numbered(1), deadline_s=10)
         status = await job.wait()
@@ -315,7 +316,7 @@ async def test_an_overdue_job_is_said_to_be_and_asked_less() -> None:
 async def test_cancel_stops_what_is_not_sent_and_asks_the_vendor_for_the_rest() -> None:
     """Unsent items are not executed; what the vendor has is cancelled there, results and all."""
     vendor = capable(Vendor(), can_cancel=True)
-    vendor.polls = deque([Observation(word="Running")] * 3)
+    vendor.polls = deque([Observation(words=("Running",))] * 3)
     vendor.default_report = report_states(i2=NOT_EXECUTED, i3=NOT_EXECUTED)
     async with scripted_world(vendor) as world:
         job = await world.hub.submit("shop", numbered(6))
@@ -332,7 +333,7 @@ async def test_cancel_stops_what_is_not_sent_and_asks_the_vendor_for_the_rest() 
 
 async def test_cancel_at_a_vendor_that_cannot() -> None:
     """When all is with a vendor that can't cancel, cancel is refused and the job goes on."""
-    vendor = Vendor(polls=deque([Observation(word="Running")] * 3))
+    vendor = Vendor(polls=deque([Observation(words=("Running",))] * 3))
     async with scripted_world(vendor) as world:
         job = await world.hub.submit("shop", numbered(2))
         await job.hand_over()
@@ -343,7 +344,7 @@ async def test_cancel_at_a_vendor_that_cannot() -> None:
 
 async def test_cancel_where_the_vendor_cannot_still_stops_what_is_unsent() -> None:
     """The ticket at the vendor goes on and a finding says so; the unsent rest is not executed."""
-    vendor = Vendor(polls=deque([Observation(word="Running")] * 3))
+    vendor = Vendor(polls=deque([Observation(words=("Running",))] * 3))
     async with scripted_world(vendor) as world:
         job = await world.hub.submit("shop", numbered(6))
         await job.hand_over()
@@ -372,7 +373,7 @@ async def test_retry_repeats_what_failed_once() -> None:
 
 async def test_a_new_hub_goes_on_where_the_old_one_stopped(tmp_path: Path) -> None:
     """Jobs outlive the hub: what is at the vendor is polled, not sent again."""
-    vendor = Vendor(polls=deque([Observation(word="Running")] * 5))
+    vendor = Vendor(polls=deque([Observation(words=("Running",))] * 5))
     store, clock = tmp_path / "jobs.db", FakeClock()
     async with scripted_world(vendor, store, clock) as world:
         job = await world.hub.submit("shop", numbered(2))
@@ -417,7 +418,7 @@ async def test_a_job_of_an_unknown_account_is_left_alone(tmp_path: Path) -> None
 
 async def test_a_quiet_poll_writes_nothing() -> None:
     """A poll that brings nothing new leaves the stored status as it was."""
-    vendor = Vendor(polls=deque([Observation(word="Running")] * 30))
+    vendor = Vendor(polls=deque([Observation(words=("Running",))] * 30))
     async with scripted_world(vendor) as world:
         job = await world.hub.submit("shop", numbered(1))
         seen = [status async for status in job.watch()]

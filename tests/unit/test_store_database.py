@@ -1,4 +1,4 @@
-"""The door to the store's SQL, over a file and in memory: opening, commits, trouble with the disk."""
+"""The door to the store's SQL, in a file and in memory: commits, opening, trouble."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ async def test_writes_at_the_same_moment_share_a_commit(file_store: Store) -> No
         for n in range(2, 102):
             group.create_task(add_job(file_store, 1, job_id=f"job-{n}"))
 
-    assert 1 <= len(commits) <= 2
     assert await count_rows(file_store, [jobs]) == [101]
+    assert 1 <= len(commits) <= 2
 
 
 async def test_a_read_commits_nothing(store: Store) -> None:
@@ -78,13 +78,28 @@ async def test_a_read_commits_nothing(store: Store) -> None:
 
 
 async def test_a_write_that_fails_spoils_no_other(store: Store) -> None:
-    """Of writes that share a commit, the bad one fails alone and leaves nothing."""
+    """Of writes that share a commit, a bad one fails alone and leaves nothing."""
+
+    def broken() -> Iterator[list[WireItem]]:
+        yield from make_chunks(1)
+        raise RuntimeError("the file ends here")
+
     done = await asyncio.gather(
-        *(add_job(store, 2, job_id=job_id) for job_id in ("a", "b", "a", "c")),
+        add_job(store, 2, job_id="a"),
+        store.add_job(make_job("cut"), make_plans(2), broken()),
+        add_job(store, 2, job_id="b"),
+        add_job(store, 2, job_id="a"),
+        add_job(store, 2, job_id="c"),
         return_exceptions=True,
     )
 
-    assert [isinstance(result, StoreError) for result in done] == [False, False, True, False]
+    assert [type(result).__name__ for result in done] == [
+        "JobRecord",
+        "RuntimeError",
+        "JobRecord",
+        "StoreError",
+        "JobRecord",
+    ]
     assert await count_rows(store, TABLES) == [3, 3, 6, 0]
     assert [job.job_id for job, _ in await store.find_jobs()] == ["a", "b", "c"]
 

@@ -12,13 +12,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event, text
+from sqlalchemy import Connection, Engine, ExceptionContext, MetaData, create_engine, event, text
 from sqlalchemy.pool import StaticPool
 from support.stores import add_job
 
 from batchhub.errors import StoreError, StoreVersionError
 from batchhub.store import Store, migrations
-from batchhub.store.migrations import HEAD, migrate
+from batchhub.store.migrations import HEAD, is_current, migrate
 from batchhub.store.tables import metadata
 
 
@@ -91,7 +91,7 @@ def test_migrating_again_changes_nothing(migrated: Connection) -> None:
     def note(*args: object) -> None:
         statements.append(str(args[2]))
 
-    migrate(migrated)
+    assert is_current(migrated)
 
     assert statements
     assert all(statement.startswith(("SELECT", "PRAGMA")) for statement in statements)
@@ -106,6 +106,28 @@ async def test_a_store_opens_while_another_process_writes(tmp_path: Path) -> Non
         again = await Store.open(path)
         await again.find_jobs()
         await again.aclose()
+
+
+async def test_a_first_start_outlasts_another(tmp_path: Path) -> None:
+    """Where SQLite does not wait by itself, while the journal mode changes, opening tries again."""
+    path = tmp_path / "jobs.db"
+    errors: list[str] = []
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        def let_go(context: ExceptionContext) -> None:
+            errors.append(str(context.original_exception))
+            other.rollback()
+
+        event.listen(Engine, "handle_error", let_go)
+        try:
+            store = await Store.open(path)
+        finally:
+            event.remove(Engine, "handle_error", let_go)
+
+    assert errors == ["database is locked"]
+    assert (await add_job(store, 1)).job_no == 1
+    await store.aclose()
 
 
 async def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:

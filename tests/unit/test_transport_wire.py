@@ -305,7 +305,7 @@ async def test_an_answer_that_drips_is_given_up_in_the_end(make_transport: MakeT
         b"HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\n{}",
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
         b"HTTP/1.1 200 OK\r\nX: " + b"x" * 20_000 + b"\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nX: " + TOKEN.encode() + b"\x00\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX " + TOKEN.encode() + b": 1\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nX: " + b"x" * 9_000 + TOKEN.encode() + b"\r\n\r\n",
     ],
 )

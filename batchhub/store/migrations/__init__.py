@@ -19,18 +19,21 @@ HEAD: Final = "0001"
 """The version this batchhub writes; a test compares it with Alembic's own."""
 
 
+def is_current(connection: Connection) -> bool:
+    """Whether the tables are up to date, which is the usual case and costs one query."""
+    try:
+        return _find_version(connection) == HEAD
+    finally:
+        connection.rollback()
+
+
 def migrate(connection: Connection) -> None:
     """
-    Bring the tables up to date; nothing to do is the usual case and costs one query.
+    Bring the tables up to date.
 
     Raises:
         StoreVersionError: The store was written by a newer batchhub.
-        StoreError: The database belongs to another program.
     """
-    if _find_version(connection) == HEAD:
-        connection.rollback()
-        return
-    connection.rollback()
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     try:
         version = _find_version(connection)  # another process may have been faster

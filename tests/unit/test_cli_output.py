@@ -1,0 +1,87 @@
+"""Writing results: whole or not at all, and every key of every item."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from batchhub import ItemResult, ItemState
+from batchhub.cli import _output
+from batchhub.cli._console import OutputClosedError, OutputError
+from batchhub.cli._output import ResultsWriter
+from batchhub.errors import UsageError
+
+KEYS = ["id", "state", "code", "message", "body", "vendor_ref"]
+
+
+async def results(count: int = 3, *, breaks: bool = False) -> AsyncIterator[ItemResult]:
+    """Yield some results, and then break if asked to."""
+    for n in range(count):
+        yield ItemResult(id=f"i{n}", state=ItemState.SUCCEEDED, code=200, raw=b'{"n": 1}')
+    if breaks:
+        raise KeyboardInterrupt
+
+
+async def test_lines_have_all_keys_in_order(tmp_path: Path) -> None:
+    """Each line is an object with the six keys, in the order of the items."""
+    out = tmp_path / "out.jsonl"
+    assert await ResultsWriter(str(out)).write(results()) == 3
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [list(line) for line in lines] == [KEYS] * 3
+    assert [line["id"] for line in lines] == ["i0", "i1", "i2"]
+    assert lines[0]["body"] == {"n": 1}
+
+
+async def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+    """Until all is written the old file stays; nothing is left beside it; its rights are kept."""
+    out = tmp_path / "out.jsonl"
+    out.write_text("old")
+    out.chmod(0o640)
+    with pytest.raises(KeyboardInterrupt):
+        await ResultsWriter(str(out)).write(results(breaks=True))
+    assert out.read_text() == "old"
+    await ResultsWriter(str(out)).write(results())
+    assert stat.S_IMODE(out.stat().st_mode) == 0o640
+    assert os.listdir(tmp_path) == ["out.jsonl"]  # noqa: PTH208  # hidden ones too
+
+
+async def test_a_link_is_followed(tmp_path: Path) -> None:
+    """What a link leads to is replaced, not the link."""
+    target = tmp_path / "target.jsonl"
+    link = tmp_path / "link.jsonl"
+    link.symlink_to(target)
+    await ResultsWriter(str(link)).write(results())
+    assert link.is_symlink()
+    assert len(target.read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize("out", ["nope/out.jsonl", "."])
+def test_a_place_that_can_not_be_is_refused_early(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str
+) -> None:
+    """A missing folder, or a folder as the file, is met before anything is sent."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="can't write results"):
+        ResultsWriter(out)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+async def test_a_full_disk_is_one_line() -> None:
+    """What can't be written is an error that says where and why."""
+    with pytest.raises(OutputError, match="can't write results to /dev/full: No space"):
+        await ResultsWriter("/dev/full").write(results())
+
+
+async def test_a_reader_that_left_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When nobody reads standard output any more, writing ends."""
+
+    def closed(chunks: object) -> None:
+        raise OutputClosedError
+
+    monkeypatch.setattr(_output, "write_bytes", closed)
+    assert await ResultsWriter("-").write(results()) == 0

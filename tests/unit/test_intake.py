@@ -1,0 +1,398 @@
+"""From what users hand over to what is stored: ids, bounds, and the cut into tickets."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import tracemalloc
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.vendor import ScriptedAccount, ScriptedAdapter
+
+from batchhub._intake import MAX_ID_BYTES, Intake
+from batchhub.adapter import Capabilities, WireItem
+from batchhub.errors import InputError, StoreError
+from batchhub.models import BatchItem
+from batchhub.store import TicketPlan
+
+
+class PlainAdapter(ScriptedAdapter):
+    """Sends what the payload has as `wire`, in brackets and with commas; refuses what is bad."""
+
+    seen: list[BatchItem]
+
+    def __init__(
+        self, capabilities: Capabilities | None = None, *, claims_id: bool = False
+    ) -> None:
+        account = ScriptedAccount()
+        account.vendor.capabilities = capabilities or Capabilities(max_items=3)
+        super().__init__(account, None)  # type: ignore[arg-type]  # no request is made
+        self.seen = []
+        self.claims_id = claims_id  # type: ignore[misc]
+
+    def encode(self, operation: str, item: BatchItem, options: Mapping[str, Any]) -> bytes:
+        """Take the item's bytes as they are."""
+        self.seen.append(item)
+        if "bad" in item.payload:
+            raise InputError("the vendor would refuse it", line=99)
+        wire: bytes = item.payload.get("wire", b"{}")
+        return wire
+
+
+def envelope(items: int) -> int:
+    """Return the bytes of brackets and commas."""
+    return items + 1
+
+
+async def take(
+    items: Any, adapter: PlainAdapter | None = None, options: Mapping[str, Any] | None = None
+) -> list[list[str]]:
+    """Take items in and return the ids of each ticket."""
+    with Intake(adapter or PlainAdapter(), "work") as intake:
+        await intake.take(items, options or {})
+        return [[item.id for item in ticket] for ticket in intake.tickets()]
+
+
+async def fingerprint(items: Any, capabilities: Capabilities | None = None, **facts: Any) -> str:
+    """Return the fingerprint of some items and facts."""
+    with Intake(PlainAdapter(capabilities), "work") as intake:
+        await intake.take(items, {})
+        return intake.fingerprint(**facts)
+
+
+async def refusal(items: Any, adapter: PlainAdapter | None = None) -> InputError:
+    """Return the error some items are refused with."""
+    with pytest.raises(InputError) as caught:
+        await take(items, adapter)
+    return caught.value
+
+
+# Ids.
+
+
+async def test_a_mapping_gives_its_id_and_keeps_the_rest() -> None:
+    """In a mapping `id` is ours: it names the item and is not sent."""
+    adapter = PlainAdapter()
+    given_items = [{"id": "a", "sku": 1}, {"sku": 2, "id": "b"}]
+
+    assert await take(given_items, adapter) == [["a", "b"]]
+    assert [item.payload for item in adapter.seen] == [{"sku": 1}, {"sku": 2}]
+    assert given_items == [{"id": "a", "sku": 1}, {"sku": 2, "id": "b"}]
+
+
+async def test_an_id_that_the_vendor_has_too_is_left_in_place() -> None:
+    """An adapter that claims `id` gets the item whole, and its id names the item."""
+    adapter = PlainAdapter(claims_id=True)
+
+    ids = await take([{"id": "a", "n": 1}, BatchItem(payload={"id": "b"})], adapter)
+
+    assert ids == [["a", "b"]]
+    assert [item.payload for item in adapter.seen] == [{"id": "a", "n": 1}, {"id": "b"}]
+
+
+async def test_a_batch_item_is_taken_as_it_is() -> None:
+    """The id of a `BatchItem` is its own; an `id` in its payload is the vendor's."""
+    adapter = PlainAdapter()
+    item = BatchItem(id="a", payload={"id": 5})
+
+    assert await take([item], adapter) == [["a"]]
+    assert adapter.seen == [item]
+
+
+async def test_a_missing_id_is_the_position() -> None:
+    """Items without an id are called by their place in the input, from 1."""
+    items = [{"n": 1}, {"id": "x"}, {"id": None}, BatchItem(payload={})]
+
+    assert await take(items) == [["1", "x", "3"], ["4"]]
+
+
+async def test_an_id_of_a_kind_of_text_is_text() -> None:
+    """An enumeration's member that is text names an item by that text."""
+
+    class Sku(StrEnum):
+        A = "sku-a"
+
+    assert await take([{"id": Sku.A}]) == [["sku-a"]]
+    assert (await refusal([{"id": Sku.A}, {"id": "sku-a"}])).position == 2
+
+
+@pytest.mark.parametrize(
+    ("items", "position", "twice"),
+    [
+        ([{"id": "a"}, {}, {"id": "a"}], 3, "a"),
+        ([{"id": "2"}, {}], 2, "2"),
+        ([{}, {"id": "1"}], 2, "1"),
+        ([{"id": "a"}, BatchItem(id="a", payload={})], 2, "a"),
+    ],
+)
+async def test_an_id_that_is_there_twice_is_refused(
+    items: Sequence[Any], position: int, twice: str
+) -> None:
+    """Ids are unique in a job, those that are positions included; the error names the second."""
+    error = await refusal(items)
+
+    assert (error.position, error.item_id) == (position, twice)
+    assert f"the id {twice!r} is there twice" in str(error)
+    assert str(error).startswith(f"item {position}")
+
+
+@pytest.mark.parametrize("item_id", [5, 1.5, True, b"a", ["a"], "", {}])
+async def test_an_id_that_is_no_text_is_refused(item_id: object) -> None:
+    """A number is no id: 1 and "1" would be two ids, and their results look the same."""
+    error = await refusal([{}, {"id": item_id}])
+
+    assert error.position == 2
+    assert f"item 2: the id {item_id!r} is no text" in str(error)
+
+
+@pytest.mark.parametrize("char", ["a", "é", "\N{SNOWMAN}", "\N{PILE OF POO}"])
+async def test_an_id_has_a_bound_in_bytes(char: str) -> None:
+    """An id may take 256 bytes in UTF-8 and not one more."""
+    longest = char * (MAX_ID_BYTES // len(char.encode()))
+
+    assert await take([{"id": longest}]) == [[longest]]
+    error = await refusal([{"id": longest + char}])
+    assert f"takes {len((longest + char).encode())} bytes; it may take 256" in str(error)
+
+
+@pytest.mark.parametrize("item_id", ["\ud800", "a\udcff", "\udbff\ud800"])
+async def test_an_id_that_is_no_unicode_text_is_refused(item_id: str) -> None:
+    """A lone surrogate can be neither stored nor sent; the error itself can be printed."""
+    error = await refusal([{"id": item_id}])
+
+    assert "is no valid Unicode text" in str(error)
+    assert str(error).encode()
+
+
+# Items.
+
+
+@pytest.mark.parametrize("item", ["x", 5, None, [], b"x", ("id", "a")])
+async def test_an_item_that_is_no_mapping_is_refused(item: object) -> None:
+    """An item is a mapping or a `BatchItem`; the error names the place and the kind."""
+    error = await refusal([{}, item])
+
+    assert str(error) == (f"item 2: an item is a mapping or a BatchItem, not {type(item).__name__}")
+
+
+@pytest.mark.parametrize("items", ["abc", b"abc", {"id": "a"}, 5, None, BatchItem(payload={})])
+async def test_items_that_are_no_iterable_of_items_are_refused(items: object) -> None:
+    """Text and a single mapping could be iterated over, and are never meant to be."""
+    error = await refusal(items)
+
+    assert str(error) == f"items are an iterable of mappings, not {type(items).__name__}"
+    assert error.position is None
+
+
+async def test_what_the_adapter_refuses_is_named() -> None:
+    """An error of `encode` comes out with the item's place and id."""
+    error = await refusal([{}, {"id": "b7", "bad": True}])
+
+    assert str(error) == "item 2 (id 'b7'): the vendor would refuse it"
+    assert (error.position, error.item_id, error.reason) == (2, "b7", "the vendor would refuse it")
+
+
+async def test_any_iterable_will_do() -> None:
+    """Lists, generators and asynchronous ones give the same job."""
+
+    def generated() -> Iterator[dict[str, Any]]:
+        yield from ({"n": n} for n in range(4))
+
+    async def streamed() -> AsyncIterator[dict[str, Any]]:
+        for item in generated():
+            await asyncio.sleep(0)
+            yield item
+
+    want = [["1", "2", "3"], ["4"]]
+    assert await take(list(generated())) == want
+    assert await take(generated()) == want
+    assert await take(streamed()) == want
+
+
+async def test_an_error_of_the_iterable_passes() -> None:
+    """What goes wrong while the user's items are read is the user's to see."""
+
+    async def broken() -> AsyncIterator[dict[str, Any]]:
+        yield {}
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await take(broken())
+
+
+async def test_a_long_list_lets_other_tasks_run() -> None:
+    """Items that are there already are taken in without stopping the loop for all others."""
+    beats = 0
+
+    async def beat() -> None:
+        nonlocal beats
+        while True:
+            await asyncio.sleep(0)
+            beats += 1
+
+    beating = asyncio.create_task(beat())
+    await take([{}] * 5_000)
+    beating.cancel()
+
+    assert beats >= 10
+
+
+async def test_no_items_are_no_tickets() -> None:
+    """Nothing makes no ticket; whether that is an error is the caller's decision."""
+    assert await take([]) == []
+
+
+# Cutting.
+
+
+@given(
+    sizes=st.lists(st.integers(0, 30), max_size=40),
+    max_items=st.integers(1, 7),
+    max_bytes=st.none() | st.integers(32, 100),
+)
+def test_tickets_hold_as_much_as_they_may_and_no_more(
+    sizes: list[int], max_items: int, max_bytes: int | None
+) -> None:
+    """
+    The tickets, one after another, are the items in order.
+
+    Each is within both bounds, and no two neighbours could have been one.
+    """
+    capabilities = Capabilities(max_items=max_items, max_bytes=max_bytes)
+    items = [WireItem(id=str(n), wire=b"x" * size) for n, size in enumerate(sizes, 1)]
+
+    with Intake(PlainAdapter(capabilities), "work") as intake:
+        for item in items:
+            intake.add(item)
+        intake.close()
+        tickets = list(intake.tickets())
+        plans = intake.plans
+        assert intake.total == len(items)
+
+    def fits(ticket: Sequence[WireItem]) -> bool:
+        size = sum(len(item.wire) for item in ticket) + envelope(len(ticket))
+        return len(ticket) <= max_items and (max_bytes is None or size <= max_bytes)
+
+    assert [item for ticket in tickets for item in ticket] == items
+    assert all(ticket and fits(ticket) for ticket in tickets)
+    assert not any(fits([*one, two[0]]) for one, two in itertools.pairwise(tickets))
+    firsts = [int(ticket[0].id) for ticket in tickets]
+    assert plans == [
+        TicketPlan(first_item=first, total=len(ticket))
+        for first, ticket in zip(firsts, tickets, strict=True)
+    ]
+
+
+async def test_an_item_too_large_for_any_request_is_refused() -> None:
+    """An item that fits no ticket, not even its own, is refused; to the byte."""
+    adapter = PlainAdapter(Capabilities(max_items=3, max_bytes=100))
+    largest = 100 - envelope(1)
+
+    assert await take([{"wire": b"x" * largest}], adapter) == [["1"]]
+    error = await refusal([{}, {"id": "big", "wire": b"x" * (largest + 1)}], adapter)
+    assert str(error) == "item 2 (id 'big'): it takes 99 bytes; a request may have 100"
+
+
+async def test_tickets_can_be_read_again() -> None:
+    """What has been taken in comes out the same as often as it is asked for."""
+    with Intake(PlainAdapter(), "work") as intake:
+        await intake.take([{"wire": b"\x00\xff"}] * 5, {})
+        assert list(intake.tickets()) == list(intake.tickets())
+
+
+async def test_a_large_job_waits_outside_memory() -> None:
+    """What has been checked is kept in a file, so that a large job takes little memory."""
+    items, size_bytes = 20_000, 2_000
+    adapter = PlainAdapter(Capabilities(max_items=100))
+    adapter.encode = lambda *_: b"x" * size_bytes  # type: ignore[method-assign]
+    tracemalloc.start()
+    try:
+        with Intake(adapter, "work") as intake:
+            await intake.take(({} for _ in range(items)), {})
+            taken = sum(len(ticket) for ticket in intake.tickets())
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert taken == items
+    assert peak_bytes < items * size_bytes / 2
+
+
+async def test_a_full_temporary_folder_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When there is no room for the items, nothing was stored or sent, and the error says why."""
+    with Intake(PlainAdapter(), "work") as intake:
+
+        def full(_: bytes) -> int:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(intake._spool, "write", full)
+        with pytest.raises(StoreError, match=r"in a temporary file: .*No space left"):
+            await intake.take([{}], {})
+
+
+# The fingerprint.
+
+
+async def test_the_fingerprint_is_of_items_and_facts() -> None:
+    """Another item, id, order, operation or option is another fingerprint; the same is the same."""
+    items = [{"id": "a", "wire": b"1"}, {"id": "b", "wire": b"2"}]
+    facts: dict[str, Any] = {"operation": "work", "options": {"x": 1, "y": 2}, "stop": False}
+    base = await fingerprint(items, **facts)
+
+    assert await fingerprint(items, **facts) == base
+    others = [
+        await fingerprint(items[::-1], **facts),
+        await fingerprint(items[:1], **facts),
+        await fingerprint([*items, {"id": "c"}], **facts),
+        await fingerprint([{"id": "a", "wire": b"1"}, {"id": "c", "wire": b"2"}], **facts),
+        await fingerprint([{"id": "a", "wire": b"1"}, {"id": "b", "wire": b"3"}], **facts),
+        await fingerprint([{"id": "a1", "wire": b""}, {"id": "b", "wire": b"2"}], **facts),
+        await fingerprint(items, **facts | {"operation": "play"}),
+        await fingerprint(items, **facts | {"options": {"x": 1}}),
+        await fingerprint(items, **facts | {"options": {"x": 1, "y": "2"}}),
+        await fingerprint(items, **facts | {"stop": True}),
+    ]
+    assert len({base, *others}) == len(others) + 1
+
+
+async def test_the_fingerprint_does_not_know_the_order_of_options() -> None:
+    """Options are the same in whatever order they were given, at any depth."""
+    one = await fingerprint([{}], options={"x": {"a": 1, "b": [{"c": 1, "d": 2}]}, "y": 2})
+    two = await fingerprint([{}], options={"y": 2, "x": {"b": [{"d": 2, "c": 1}], "a": 1}})
+
+    assert one == two
+
+
+async def test_the_fingerprint_does_not_know_the_cut() -> None:
+    """A vendor's bound that changes between two calls with one key makes no conflict."""
+    items = [{"id": f"i{n}", "wire": b"x" * n} for n in range(20)]
+
+    cuts = [
+        await fingerprint(items, Capabilities(max_items=n, max_bytes=size), operation="work")
+        for n, size in [(1, None), (7, None), (100, None), (100, 40)]
+    ]
+
+    assert len(set(cuts)) == 1
+
+
+@given(
+    one=st.lists(st.tuples(st.text("12 ", min_size=1), st.binary(max_size=3)), max_size=4),
+    two=st.lists(st.tuples(st.text("12 ", min_size=1), st.binary(max_size=3)), max_size=4),
+)
+def test_no_two_lists_of_items_look_the_same(
+    one: list[tuple[str, bytes]], two: list[tuple[str, bytes]]
+) -> None:
+    """Where an id ends and an item begins is part of the fingerprint."""
+
+    def of(pairs: list[tuple[str, bytes]]) -> str:
+        with Intake(PlainAdapter(), "work") as intake:
+            for item_id, wire in pairs:
+                intake.add(WireItem(id=item_id, wire=wire))
+            return intake.fingerprint(operation="work")
+
+    assert (of(one) == of(two)) == (one == two)
