@@ -12,7 +12,8 @@ from typing import Any, Final
 from ._clock import Clock
 from ._job_run import JobRun
 from ._logging import get_logger
-from ._ticket import Step, TicketDriver
+from ._ticket import TicketDriver
+from ._ticket_tools import Step, TicketTools
 from .adapter import Adapter
 from .errors import (
     BatchHubError,
@@ -63,13 +64,14 @@ class Lane:
         self._clock = clock
         self._rng = rng
         self._on_change = on_change
-        self._driver = TicketDriver(
+        tools = TicketTools(
             adapter=adapter,
             store=store,
             clock=clock,
             rng=rng,
             on_store_trouble=self._note_store,
         )
+        self._driver = TicketDriver(tools)
         self._runs: dict[int, JobRun] = {}
         self._last_job_no = 0
         self._heap: list[tuple[float, int, int, int]] = []

@@ -309,11 +309,14 @@ class Report:
     Attributes:
         items: One entry per item the vendor speaks of.
         rest: What came of the items it does not speak of.
+        is_settled: Whether there is nothing more to wait for: while it is false, the results
+            are fetched again for `Capabilities.count_grace_s`.
         findings: What the adapter noticed while reading.
     """
 
     items: Sequence[ItemReport]
     rest: ItemState = ItemState.UNKNOWN
+    is_settled: bool = True
     findings: tuple[Finding, ...] = ()
 
 

@@ -175,10 +175,12 @@ class VendorError(BatchHubError):
         status: The answer's HTTP status.
         code: The vendor's own error code, if it gave one.
         retry_after_s: Seconds the vendor asked to wait, if it did.
+        raw: The answer's body, secrets blanked, as far as it was read.
         may_have_run: Whether a request with an effect may have had it.
     """
 
     may_have_run: ClassVar[bool] = False
+    raw: bytes = b""
 
     def __init__(
         self,

@@ -241,6 +241,7 @@ class Transport:
             location=reply.headers.get("Location"),
             retry_after_s=retry_after_s,
         )
+        error.raw = reply.body
         if isinstance(error, CredentialsError):
             self._gate.close(error)
         elif isinstance(error, RateLimitedError) or (

@@ -6,6 +6,7 @@ import difflib
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
+from urllib.parse import urlencode
 
 from attrs import evolve
 
@@ -14,6 +15,7 @@ from batchhub.adapter import (
     Adapter,
     Capabilities,
     Observation,
+    Probe,
     Report,
     Submission,
     TicketRef,
@@ -205,6 +207,26 @@ class EcwidAdapter(Adapter[EcwidAccount]):
         reply = await self._request("POST", "/batch/cancel-group", params)
         if reply.body.strip() and wire.read_object(reply.body) is None:
             raise self._broken("the answer to a cancel is no JSON object", reply)
+
+    async def probe(self, vendor_ref: str | None = None) -> Probe:
+        """
+        Ask about one batch, or for the newest in the store's list.
+
+        Source: ecwid.md, "Status" and "Other calls".
+        """
+        params = {"limit": "1"} if vendor_ref is None else {self._ticket_param: vendor_ref}
+        request = f"GET /api/v3/{self.account.store_id}/batch?{urlencode(params)}"
+        reply = await self._request("GET", "/batch", params)
+        if vendor_ref is None:
+            items = (wire.read_object(reply.body) or {}).get("items")
+            reading: dict[str, Any] = {"batches listed": len(items) if items else 0}
+        else:
+            seen = wire.read_observation(reply.body)
+            (word,) = seen.words
+            state = self.states.get(word or "")
+            known = "a word nobody documented" if state is None else state.value
+            reading = {"word": word, "state": known, "items done": seen.done}
+        return Probe(request=request, status=reply.status, raw=reply.body, reading=reading)
 
     def _has_ended(self, word: str) -> bool:
         states = {known.casefold(): state for known, state in self.states.items()}

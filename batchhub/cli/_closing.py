@@ -163,9 +163,8 @@ async def _failures_table(job: BatchJob) -> Table | None:
     if not wanted:
         return None
     failures = await find_failures(job.results(only=wanted))
-    table = plain_table("  items", "state", "code", "message", "first ids", right=("  items",))
-    table.columns[3].no_wrap = False
-    table.columns[3].overflow = "fold"
+    headers = ("  items", "state", "code", "message", "first ids")
+    table = plain_table(*headers, right=("  items",), wraps="message")
     for (state, code, _), group in failures.largest():
         more = ", …" if group.number > len(group.ids) else ""
         table.add_row(

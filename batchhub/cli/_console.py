@@ -106,8 +106,14 @@ def _drop(stream: TextIO) -> None:
     os.close(nowhere)
 
 
-def make_console(stream: TextIO) -> Console:
-    """Make what tables are drawn on; lines are broken only on a terminal."""
+def make_console(stream: TextIO, into: TextIO | None = None) -> Console:
+    """
+    Make what tables are drawn on; lines are broken only on a terminal.
+
+    Args:
+        stream: Where they will be seen.
+        into: Where they are drawn, if that is another.
+    """
     from rich.console import Console  # noqa: PLC0415  # slow to import, and not always needed
 
     class PatientConsole(Console):
@@ -116,7 +122,11 @@ def make_console(stream: TextIO) -> Console:
 
     is_terminal = stream.isatty()
     console = PatientConsole(
-        file=stream, width=None if is_terminal else _ENDLESS, highlight=False, markup=False
+        file=into or stream,
+        force_terminal=is_terminal,
+        width=None if is_terminal else _ENDLESS,
+        highlight=False,
+        markup=False,
     )
     if is_terminal and console.width < _NARROWEST:
         console.width = _NARROWEST

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
@@ -18,12 +19,13 @@ from batchhub.sandbox import Sandbox
 
 from ._advice import command_line
 from ._closing import show_closing
-from ._console import say, say_error, say_warning, write_json
+from ._console import make_console, say, say_error, say_warning, write_json
 from ._exits import ExitCode
 from ._follow import Patience, follow_all
 from ._installed import find_sandbox
 from ._invocation import Invocation
 from ._progress import make_display
+from ._tables import comparison_table
 from ._words import number
 
 if TYPE_CHECKING:
@@ -72,6 +74,8 @@ async def run_demo(invocation: Invocation) -> ExitCode:
             if ending.error is not None:
                 say_error(str(ending.error))
             await show_closing(job, common, may_drive=False)
+        if not common.quiet:
+            make_console(sys.stderr).print(comparison_table([job.status for job in jobs]))
     say("look further; the jobs are kept:")
     say(f"  {command_line(common, 'list')}")
     return ExitCode.OK

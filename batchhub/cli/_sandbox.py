@@ -54,8 +54,7 @@ async def list_switches(invocation: Invocation, vendor: str) -> ExitCode:
     if invocation.common.json:
         write_json([switch._asdict() for switch in switches])
         return ExitCode.OK
-    table = plain_table("switch", "default", "what it does")
-    table.columns[2].no_wrap = False
+    table = plain_table("switch", "default", "what it does", wraps="what it does")
     for switch in switches:
         table.add_row(switch.name, json.dumps(switch.default), switch.help)
     show_page(table)

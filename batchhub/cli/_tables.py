@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -40,18 +42,25 @@ _OUTCOME_STYLES: Final = {
 
 def show_page(table: Table) -> None:
     """Write a table to standard output."""
-    console = make_console(sys.stdout)
-    with console.capture() as capture:
-        console.print(table)
-    for line in capture.get().splitlines():
+    page = io.StringIO()
+    make_console(sys.stdout, into=page).print(table)
+    for line in page.getvalue().splitlines():
         write(line.rstrip())
 
 
-def plain_table(*headers: str, right: Sequence[str] = ()) -> Table:
-    """Make a table without lines: columns in the width of what they hold."""
+def plain_table(*headers: str, right: Sequence[str] = (), wraps: str = "") -> Table:
+    """
+    Make a table without lines: columns in the width of what they hold.
+
+    Args:
+        headers: The columns' headers.
+        right: Those of the columns with numbers.
+        wraps: That of the column that gives way where the terminal is too narrow.
+    """
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for header in headers:
-        table.add_column(header, justify="right" if header in right else "left", no_wrap=True)
+        justify: JustifyMethod = "right" if header in right else "left"
+        table.add_column(header, justify=justify, no_wrap=header != wraps, overflow="fold")
     return table
 
 
@@ -63,9 +72,8 @@ def outcome_style(outcome: Outcome | None) -> str:
 def jobs_table(statuses: Sequence[BatchStatus], now: datetime | None = None) -> Table:
     """Draw one line for each job."""
     now = now or datetime.now(UTC)
-    table = plain_table(
-        "job", "account", "state", "outcome", "done", "failed", "age", "label", right=("done",)
-    )
+    headers = ("job", "account", "state", "outcome", "done", "failed", "age", "label")
+    table = plain_table(*headers, right=("done",), wraps="label")
     for status in statuses:
         table.add_row(
             status.job_id,
@@ -76,6 +84,26 @@ def jobs_table(statuses: Sequence[BatchStatus], now: datetime | None = None) -> 
             number(status.counts.failed),
             duration((now - status.created_at).total_seconds()),
             Text(clean(status.label or "", 40)),
+        )
+    return table
+
+
+def comparison_table(statuses: Sequence[BatchStatus]) -> Table:
+    """Draw one line for each vendor: how many tickets it took, and what came of the items."""
+    parts = ("succeeded", "failed", "not executed", "unknown")
+    right = ("tickets", "items", *parts, "took")
+    table = plain_table("vendor", "operation", "outcome", *right, right=right)
+    for status in statuses:
+        counts = status.counts
+        figures = (counts.succeeded, counts.failed, counts.not_executed, counts.unknown)
+        table.add_row(
+            status.adapter,
+            status.operation,
+            Text(status.outcome or status.state, style=outcome_style(status.outcome)),
+            number(len(status.tickets)),
+            number(counts.total),
+            *(number(figure) for figure in figures),
+            duration((status.updated_at - status.created_at).total_seconds()),
         )
     return table
 
@@ -93,7 +121,7 @@ def status_page(status: BatchStatus, now: datetime | None = None) -> Table:
 
 def adapters_table(found: Sequence[AdapterInfo]) -> Table:
     """Draw one line for each installed adapter."""
-    table = plain_table("adapter", "distribution", "operations", "sandbox")
+    table = plain_table("adapter", "distribution", "operations", "sandbox", wraps="operations")
     for info in found:
         if info.adapter is None:
             row = Text(clean(info.error or "", 500), style="red"), ""

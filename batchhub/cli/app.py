@@ -262,6 +262,24 @@ def adapters(common: Common) -> None:
 
 @app.command()
 @with_common
+def doctor(
+    common: Common,
+    *,
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Its name in the settings.")],
+    ref: Annotated[
+        str | None,
+        typer.Option("--ref", metavar="ID", help="Ask about this batch of the vendor's."),
+    ] = None,
+) -> None:
+    """Ask a vendor one harmless thing; show the answer and what is made of it."""
+    from ._doctor import examine
+
+    invocation = _begin(common)
+    invocation.run(examine(invocation, account, ref))
+
+
+@app.command()
+@with_common
 def sandbox(
     common: Common,
     *,

@@ -12,7 +12,13 @@ import pytest
 
 from batchhub import ItemResult, ItemState
 from batchhub.cli import _output
-from batchhub.cli._console import OutputClosedError, OutputError
+from batchhub.cli._console import (
+    OutputClosedError,
+    OutputError,
+    stream_json,
+    write_bytes,
+    write_json,
+)
 from batchhub.cli._output import ResultsWriter
 from batchhub.errors import UsageError
 
@@ -85,3 +91,27 @@ async def test_a_reader_that_left_is_no_error(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(_output, "write_bytes", closed)
     assert await ResultsWriter("-").write(results()) == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_standard_output_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What can't be written to standard output is told, once, also at the process's end."""
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        with pytest.raises(OutputError, match="can't write to standard output: No space"):
+            write_bytes([b"line\n"])
+
+
+def test_a_closed_standard_output_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A last status that nobody reads is no error; a stream that nobody reads has ended."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as closed:
+        monkeypatch.setattr("sys.stdout", closed)
+        with pytest.raises(OutputClosedError):
+            stream_json({})
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as closed:
+        monkeypatch.setattr("sys.stdout", closed)
+        write_json({})

@@ -1,0 +1,153 @@
+"""One merchant at Mircate, the keys that open it, and what the vendor does not publish."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+from attrs import Attribute, Converter, Factory, field, frozen
+
+from batchhub.adapter import Account, Budget, secret
+from batchhub.errors import SettingsError
+from batchhub.models import BatchState
+
+from . import checks
+from .paths import STATUS_PATHS, SUBMIT_PATHS, check_paths
+
+BASE_URL: Final = "https://api.b2b.retter.io"
+"""Where Mircate answers. Source: page "Check Batch Status", request."""
+
+ITEMS_FIELD: Final = "products"
+"""The array of the items in a batch's body. Assumed: after the `failedProducts` of the answers."""
+
+BATCH_ID_KEYS: Final = ("batchId", "batchIds", "id")
+"""
+Where the answer to a batch has its ids.
+
+Source: page "Check Batch Status" (both receive calls return batchIds). Assumed: the keys.
+"""
+
+ITEM_KEYS: Final = ("sku", "barcode", "code")
+"""
+What names a product, the best first; `id` is not among them, since an item's id is our own.
+
+Source: page "Upsert Product" (sku, code). Assumed: barcode, and that failures carry one of them.
+"""
+
+NUMBER_FIELDS: Final = ("price", "listPrice", "salePrice", "stock", "quantity")
+"""Fields that hold numbers. Assumed: the names."""
+
+GRACE_S: Final = 60.0
+"""Seconds for which late counts, or a batch not visible yet, are waited for. Assumed."""
+
+REQUESTS_PER_MINUTE: Final = 120
+"""Requests an account may make. Assumed: no page gives a limit; "Errors" only says that 429 is."""
+
+MAX_REQUEST_BYTES: Final = 5 * 1024 * 1024
+"""Bytes in one request. Assumed: below the 6 MB of the functions the platform runs on."""
+
+FREQUENCY_FIELD: Final = "frequency"
+BULK_ID_FIELD: Final = "bulkOperationId"
+"""Fields of a batch's body besides the items. Source: page "Receive Price", body."""
+
+
+def _check_not_taken(_: object, attribute: Attribute[str], value: str) -> None:
+    key = attribute.name
+    if value in {FREQUENCY_FIELD, BULK_ID_FIELD}:
+        raise SettingsError(f"{key} can't be {value}, which is another field's name", key=key)
+
+
+def _own_or_api_key(value: str | None, account: Any) -> Any:
+    return account.api_key if value is None else value
+
+
+def _to_submit_paths(value: Mapping[str, str]) -> Mapping[str, str]:
+    return check_paths("paths", value, SUBMIT_PATHS)
+
+
+def _to_status_paths(value: Mapping[str, str]) -> Mapping[str, str]:
+    return check_paths("status_paths", value, STATUS_PATHS)
+
+
+@frozen(kw_only=True)
+class MircateAccount(Account):
+    """
+    One merchant in one Mircate project.
+
+    All but the first three settings have defaults; what each is for, and how to find its right
+    value from a first real answer, is in ``docs/mircate.md``.
+
+    Attributes:
+        project_id: The project, as in the vendor's addresses; digits may come as a number.
+        merchant_project_id: The merchant's own project id; digits may come as a number.
+        api_key: The key that asks about batches.
+        submit_api_key: The key that sends batches; by default `api_key`.
+        base_url: Where the vendor answers: scheme and host.
+        paths: Where batches are sent, per operation; `{project_id}` and `{merchant_project_id}`
+            are filled in. What is given is laid over the defaults.
+        status_paths: Where batches are asked about, per operation, as ``GET /...`` or
+            ``POST /...``; `{batch_id}` is filled in, too.
+        items_field: The array of the items in a batch's body.
+        batch_id_keys: Fields of the answer to a batch that may hold its ids, the best first.
+        states: What words for a batch mean, laid over the known ones; in any case.
+        item_keys: Fields that name a product, the best first.
+        number_fields: Fields that must be numbers where an item has them.
+        count_grace_s: Seconds for which a batch's word and counts may disagree.
+        visibility_grace_s: Seconds for which a fresh batch may be unknown to the vendor.
+        resend_unconfirmed: Whether a batch that was sent and never answered is sent again,
+            although the vendor may then have it twice.
+        requests_per_minute: How many requests a minute the account may make.
+        max_request_bytes: The most bytes in the body of one request.
+    """
+
+    adapter: ClassVar[str] = "mircate"
+
+    project_id: str = field(converter=checks.to_text, validator=checks.check_id)
+    merchant_project_id: str = field(converter=checks.to_text, validator=checks.check_id)
+    api_key: str = secret(validator=checks.check_key)
+    submit_api_key: str = secret(
+        default=None,
+        converter=Converter(_own_or_api_key, takes_self=True),
+        validator=checks.check_key,
+    )
+    base_url: str = field(default=BASE_URL, converter=checks.to_base_url)
+    paths: Mapping[str, str] = field(factory=dict, converter=_to_submit_paths, hash=False)
+    status_paths: Mapping[str, str] = field(factory=dict, converter=_to_status_paths, hash=False)
+    items_field: str = field(default=ITEMS_FIELD, validator=[checks.check_name, _check_not_taken])
+    batch_id_keys: tuple[str, ...] = field(
+        default=BATCH_ID_KEYS, converter=checks.to_tuple, validator=checks.check_some_names
+    )
+    states: Mapping[str, BatchState] = field(
+        default=Factory(dict), converter=checks.to_states, hash=False
+    )
+    item_keys: tuple[str, ...] = field(
+        default=ITEM_KEYS, converter=checks.to_tuple, validator=checks.check_some_names
+    )
+    number_fields: tuple[str, ...] = field(
+        default=NUMBER_FIELDS, converter=checks.to_tuple, validator=checks.check_names
+    )
+    count_grace_s: float = field(
+        default=GRACE_S, converter=checks.to_seconds, validator=checks.check_seconds
+    )
+    visibility_grace_s: float = field(
+        default=GRACE_S, converter=checks.to_seconds, validator=checks.check_seconds
+    )
+    resend_unconfirmed: bool = field(
+        default=False, converter=checks.to_bool, validator=checks.check_bool
+    )
+    requests_per_minute: int = field(
+        default=REQUESTS_PER_MINUTE, converter=checks.to_number, validator=checks.check_positive
+    )
+    max_request_bytes: int = field(
+        default=MAX_REQUEST_BYTES, converter=checks.to_number, validator=checks.check_positive
+    )
+
+    @property
+    def identity(self) -> str:
+        """The project and the merchant in it."""
+        return f"{self.project_id}/{self.merchant_project_id}"
+
+    @property
+    def budget(self) -> Budget:
+        """The requests a minute the account may make, spread evenly but for five at once."""
+        return Budget(requests=self.requests_per_minute, per_s=60.0, burst=5)

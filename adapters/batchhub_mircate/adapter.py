@@ -1,0 +1,239 @@
+"""The verbs: Mircate's batch calls, spoken for one merchant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+from uuid import NAMESPACE_URL, uuid5
+
+import msgspec
+from attrs import evolve
+
+from batchhub.adapter import (
+    Accepted,
+    Adapter,
+    Capabilities,
+    Observation,
+    Probe,
+    Report,
+    Submission,
+    TicketRef,
+    WireItem,
+)
+from batchhub.errors import InputError, RefusedError, ReplyError
+from batchhub.models import BatchItem, BatchState
+
+from . import wire
+from .account import BULK_ID_FIELD, FREQUENCY_FIELD, MAX_REQUEST_BYTES, MircateAccount
+from .items import UPSERT, ItemRules, encode_item, find_key, read_keys
+from .options import DATA_TYPE, FREQUENCY, MAX_FREQUENCY, check_options, deadline_s
+from .paths import OPERATIONS, Call, make_call
+from .reading import explain_refusal, observe, read_probe
+from .report import index_items, make_report
+from .status import STATES, Status, read_status
+
+if TYPE_CHECKING:
+    from batchhub.transport import Reply, Transport
+
+_SHORTEST_SECRET: Final = 8
+_LONGEST_BULK_ID: Final = "0" * 36
+_MADE_UP_REF: Final = "batchhub-probe"
+
+
+class MircateAdapter(Adapter[MircateAccount]):
+    """
+    Mircate's batches: prices and stocks of a merchant's products, and products themselves.
+
+    The option `frequency` of the first two is the vendor's own: seconds between two items of a
+    batch, 0 to 10; 0 if left out. The option `data_type` of `product-upsert` is the `dataType`
+    of items that have none.
+
+    Source: page "Receive Price" (500 items a batch; 5,000 products are 10 requests); the
+    platform's documents (570: the call did not run). Assumed: that 500 holds for products, too;
+    that four batches may be on their way at once, which spares the merchant's channel.
+    """
+
+    name: ClassVar[str] = "mircate"
+    account_type = MircateAccount
+    operations: ClassVar[Mapping[str, Capabilities]] = {
+        operation: Capabilities(
+            max_items=500,
+            max_bytes=MAX_REQUEST_BYTES,
+            parallel_tickets=4,
+            counts_items=True,
+            deadline_s=deadline_s,
+        )
+        for operation in OPERATIONS
+    }
+    states: Mapping[str, BatchState] = STATES
+    not_executed_statuses: ClassVar[frozenset[int]] = frozenset({570})
+    sandbox: ClassVar[str | None] = "batchhub_mircate.sandbox:MircateSandbox"
+
+    def __init__(self, account: MircateAccount, transport: Transport) -> None:
+        super().__init__(account, transport)
+        self.states = {**STATES, **account.states}
+        self._rules = ItemRules(item_keys=account.item_keys, number_fields=account.number_fields)
+        self._capabilities = {
+            operation: evolve(
+                capabilities,
+                max_bytes=account.max_request_bytes,
+                count_grace_s=account.count_grace_s,
+                visibility_grace_s=account.visibility_grace_s,
+                resends_unanswered=account.resend_unconfirmed,
+            )
+            for operation, capabilities in self.operations.items()
+        }
+
+    def capabilities(self, operation: str) -> Capabilities:
+        """Return what the vendor can do for an operation, as the account's settings have it."""
+        return self._capabilities[operation]
+
+    def check_options(self, operation: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Take `frequency` for prices and stocks, `data_type` for products, and nothing else."""
+        return check_options(operation, options)
+
+    def encode(self, operation: str, item: BatchItem, options: Mapping[str, Any]) -> bytes:
+        """Check one item and write it as one element of the array that is sent."""
+        encoded = encode_item(operation, item.payload, self._rules, options.get(DATA_TYPE))
+        for secret in self.account.secrets:
+            if len(secret) >= _SHORTEST_SECRET and msgspec.json.encode(secret)[1:-1] in encoded:
+                raise InputError("the item holds the account's API key, which would be stored")
+        return encoded
+
+    def find_unique_key(self, operation: str, item: BatchItem) -> str | None:
+        """Return the best name of an item's product: a failure must name one item."""
+        return find_key(operation, item.payload, self.account.item_keys)
+
+    def envelope_bytes(self, operation: str, items: int) -> int:
+        """Return the bytes a request's body has besides its items, at the longest."""
+        head, tail = self._make_frame(operation, MAX_FREQUENCY, _LONGEST_BULK_ID)
+        return len(head) + len(tail) + max(items - 1, 0)
+
+    @classmethod
+    def explain(cls, status: int, body: bytes) -> tuple[str | None, str | None]:
+        """Read `code`, `message` and `issues` from an error's body."""
+        del status
+        return wire.read_error(body)
+
+    async def submit(self, submission: Submission) -> Accepted:
+        """
+        Send one batch.
+
+        Source: page "Receive Price", header, body (frequency, bulkOperationId) and the several
+        batches a request may become. Assumed: the array's name; no other field for products.
+
+        Raises:
+            ReplyError: The answer has no batch id; the batch may exist.
+        """
+        frequency = submission.options.get(FREQUENCY, 0)
+        head, tail = self._make_frame(
+            submission.operation, frequency, self._make_bulk_id(submission)
+        )
+        body = head + b",".join(item.wire for item in submission.items) + tail
+        call = self._make_call(self.account.paths, submission.operation, "POST")
+        reply = await self._send(call, self.account.submit_api_key, body)
+        refs, others = wire.read_accepted(reply.body, self.account.batch_id_keys)
+        if not refs:
+            keys = ", ".join(self.account.batch_id_keys)
+            fields = ", ".join(others)[:200] or "no field at all"
+            what = f"the answer to a new batch has no id under {keys}, but {fields}"
+            raise self._broken(f"{what}; see batch_id_keys", reply)
+        return Accepted(vendor_refs=refs, vendor=others)
+
+    async def poll(self, tickets: Sequence[TicketRef]) -> Sequence[Observation]:
+        """
+        Ask how far tickets are: each of their batches is asked about, and the figures summed.
+
+        Raises:
+            NotFoundError: The vendor does not know one of them.
+            ReplyError: An answer is no JSON object.
+        """
+        return [observe(await self._ask_all(ticket)) for ticket in tickets]
+
+    async def fetch_results(self, ticket: TicketRef, items: Sequence[WireItem]) -> Report:
+        """Ask once more, and tell what came of the items by who is named and how many counted."""
+        statuses = await self._ask_all(ticket)
+        keys = self.account.item_keys
+        sent = {item.id: read_keys(ticket.operation, item, keys) for item in items}
+        return make_report(
+            statuses, index_items(sent), total=ticket.total, item_keys=keys, states=self.states
+        )
+
+    async def probe(self, vendor_ref: str | None = None) -> Probe:
+        """
+        Ask about one batch of prices or stocks, or about one that can't be.
+
+        A refusal that is not of the credentials is an answer, too: it says that they work.
+
+        Args:
+            vendor_ref: A batch's id; `None` asks about one nobody has.
+        """
+        ref = _MADE_UP_REF if vendor_ref is None else vendor_ref
+        call = self._make_status_call(OPERATIONS[0], ref)
+        request = f"{call.method} {call.path}"
+        try:
+            reply = await self._send(call, self.account.api_key, self._make_question(call, ref))
+        except RefusedError as error:
+            reading = explain_refusal(error, is_made_up=vendor_ref is None)
+            return Probe(request=request, status=error.status or 0, raw=error.raw, reading=reading)
+        reading = read_probe(self._read(reply, ref), self.states, self.account.item_keys)
+        return Probe(request=request, status=reply.status, raw=reply.body, reading=reading)
+
+    async def _ask_all(self, ticket: TicketRef) -> list[Status]:
+        return [await self._ask(ticket.operation, ref) for ref in ticket.vendor_refs]
+
+    async def _ask(self, operation: str, ref: str) -> Status:
+        """Source: page "Check Batch Status", request (path and header)."""
+        call = self._make_status_call(operation, ref)
+        reply = await self._send(call, self.account.api_key, self._make_question(call, ref))
+        return self._read(reply, ref)
+
+    def _read(self, reply: Reply, ref: str) -> Status:
+        try:
+            return read_status(reply.body, ref, reply.age_s)
+        except ValueError as error:
+            raise self._broken(str(error), reply) from None
+
+    def _make_question(self, call: Call, ref: str) -> bytes | None:
+        """Assumed: a status call by POST takes the id in its body as well as in its path."""
+        if call.method == "GET":
+            return None
+        return msgspec.json.encode({self.account.batch_id_keys[0]: ref})
+
+    def _make_status_call(self, operation: str, ref: str) -> Call:
+        return self._make_call(self.account.status_paths, operation, "GET", batch_id=ref)
+
+    def _make_call(
+        self, paths: Mapping[str, str], operation: str, method: str, **values: str
+    ) -> Call:
+        return make_call(
+            paths[operation],
+            method,
+            project_id=self.account.project_id,
+            merchant_project_id=self.account.merchant_project_id,
+            **values,
+        )
+
+    async def _send(self, call: Call, api_key: str, body: bytes | None) -> Reply:
+        headers = {"x-api-key": api_key}
+        return await self.transport.request(call.method, call.path, body=body, headers=headers)
+
+    def _make_frame(self, operation: str, frequency: int, bulk_id: str) -> tuple[bytes, bytes]:
+        others = {FREQUENCY_FIELD: frequency, BULK_ID_FIELD: bulk_id}
+        return wire.make_frame(self.account.items_field, {} if operation == UPSERT else others)
+
+    def _make_bulk_id(self, submission: Submission) -> str:
+        """Make the id all requests of a job share; from the user's key it is the same anywhere."""
+        kind, text = ("group", submission.group)
+        if submission.key is not None:
+            kind, text = "key", submission.key
+        name = f"{self.account.lane}\n{submission.operation}\n{kind}\n{text}"
+        return str(uuid5(NAMESPACE_URL, name))
+
+    def _broken(self, what: str, reply: Reply) -> ReplyError:
+        return ReplyError(
+            f"{what} (mircate, project {self.account.identity}, HTTP {reply.status})",
+            vendor=self.name,
+            account=self.account.identity,
+            status=reply.status,
+        )

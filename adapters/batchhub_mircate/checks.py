@@ -1,0 +1,189 @@
+"""What a setting may be: converters and validators that refuse by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final, TypeGuard
+from urllib.parse import urlsplit
+
+from attrs import Attribute
+
+from batchhub.errors import SettingsError
+from batchhub.models import BatchState
+
+_MAX_DIGITS: Final = 18
+_MAX_ID: Final = 64
+_OUTSIDE_IDS: Final = frozenset("!#%/")
+
+VENDOR_STATES: Final = (
+    BatchState.QUEUED,
+    BatchState.IN_PROGRESS,
+    BatchState.COMPLETED,
+    BatchState.FAILED,
+    BatchState.CANCELLED,
+)
+"""What a vendor's word may mean; the other states are batchhub's own to find."""
+
+
+def to_base_url(value: Any) -> str:
+    """Check the scheme and the host, and drop the trailing slash. The value may hold a password."""
+
+    def wrong(why: str) -> SettingsError:
+        message = f"base_url {why}, as in https://api.b2b.retter.io"
+        return SettingsError(message, key="base_url")
+
+    if not isinstance(value, str) or not _is_visible_ascii(value):
+        raise wrong("must be a URL without spaces")
+    try:
+        url = urlsplit(value)
+        port = "" if url.port is None else f":{url.port}"
+    except ValueError:
+        raise wrong("is no valid URL") from None
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        raise wrong("must begin with https:// and a host")
+    if "@" in url.netloc:
+        raise wrong("must not hold a user name or password")
+    if url.path not in {"", "/"} or "?" in value or "#" in value:
+        raise wrong("must end with the host; the project is a setting of its own")
+    host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
+    return f"{url.scheme}://{host}{port}"
+
+
+def to_text(value: Any) -> Any:
+    """Write a whole number as text: an id of digits needs no quotes."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def to_number(value: Any) -> Any:
+    """Read a number from its digits, as an environment variable gives them."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS:
+        return int(value)
+    return value
+
+
+def to_seconds(value: Any) -> Any:
+    """Make a number of seconds a float."""
+    number = to_number(value)
+    is_whole = isinstance(number, int) and not isinstance(number, bool)
+    return float(number) if is_whole and abs(number) < 10**_MAX_DIGITS else number
+
+
+def to_bool(value: Any) -> Any:
+    """Read ``true`` and ``false``, as an environment variable gives them."""
+    return {"true": True, "false": False}.get(value.lower(), value) if _is_text(value) else value
+
+
+def to_tuple(value: Any) -> Any:
+    """Make a list a tuple."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def to_states(value: Any) -> Mapping[str, BatchState]:
+    """
+    Read a table of words and state names; the words come out case-folded.
+
+    Raises:
+        SettingsError: A word that is none, or is there twice, or a state that is none.
+    """
+    if not isinstance(value, Mapping):
+        raise SettingsError("states must be a table: word = state", key="states")
+    states: dict[str, BatchState] = {}
+    for word, name in value.items():
+        if not _is_text(word):
+            raise SettingsError(f"states: {word!r} is no word", key="states")
+        folded = word.strip().casefold()
+        if folded in states:
+            message = f"states has {word!r} twice; upper and lower case are alike"
+            raise SettingsError(message, key="states")
+        states[folded] = _to_state(word, name)
+    return states
+
+
+def check_id(_: object, attribute: Attribute[str], value: object) -> None:
+    """Refuse what is no id at the vendor. Source: the platform's documents, instance ids."""
+    key = attribute.name
+    if not _is_text(value) or not value.isprintable() or " " in value:
+        raise SettingsError(f"{key} must be text without spaces that is not empty", key=key)
+    if len(value) > _MAX_ID or _OUTSIDE_IDS.intersection(value) or not value.strip("."):
+        message = f"{key} must be at most {_MAX_ID} characters, none of them ! # % or /"
+        raise SettingsError(message, key=key)
+
+
+def check_key(_: object, attribute: Attribute[str], value: object) -> None:
+    """Refuse what no API key can be, and say so without showing it."""
+    key = attribute.name
+    if not isinstance(value, str) or not value:
+        raise SettingsError(f"{key} must be text that is not empty", key=key)
+    if not _is_visible_ascii(value):
+        message = f"{key} holds a space or a character no header can carry; write the bare key"
+        raise SettingsError(message, key=key)
+
+
+def check_positive(_: object, attribute: Attribute[int], value: object) -> None:
+    """Refuse what is no whole number above zero."""
+    key = attribute.name
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise SettingsError(f"{key} must be a whole number above zero", key=key)
+
+
+def check_seconds(_: object, attribute: Attribute[float], value: object) -> None:
+    """Refuse what is no number of seconds."""
+    key = attribute.name
+    if not isinstance(value, float) or not math.isfinite(value) or value < 0:
+        raise SettingsError(f"{key} must be a number of seconds, 0 or more", key=key)
+
+
+def check_bool(_: object, attribute: Attribute[bool], value: object) -> None:
+    """Refuse what is neither true nor false."""
+    key = attribute.name
+    if not isinstance(value, bool):
+        raise SettingsError(f"{key} must be true or false", key=key)
+
+
+def check_name(_: object, attribute: Attribute[str], value: object) -> None:
+    """Refuse what is no name of a field."""
+    key = attribute.name
+    if not is_name(value):
+        raise SettingsError(f"{key} must be the name of a field", key=key)
+
+
+def check_names(_: object, attribute: Attribute[tuple[str, ...]], value: object) -> None:
+    """Refuse what is no list of names, each there once."""
+    key = attribute.name
+    if not isinstance(value, tuple) or not all(is_name(name) for name in value):
+        raise SettingsError(f"{key} must be a list of names of fields", key=key)
+    if len(set(value)) != len(value):
+        raise SettingsError(f"{key} has a name twice", key=key)
+
+
+def check_some_names(_: object, attribute: Attribute[tuple[str, ...]], value: object) -> None:
+    """Refuse what is no list of at least one name."""
+    check_names(_, attribute, value)
+    if not value:
+        raise SettingsError(f"{attribute.name} must not be empty", key=attribute.name)
+
+
+def is_name(value: object) -> TypeGuard[str]:
+    """Tell whether a value can be the name of a field in JSON."""
+    return _is_text(value) and value.isprintable() and value == value.strip()
+
+
+def _to_state(word: str, name: object) -> BatchState:
+    try:
+        state = BatchState(name.strip().lower()) if isinstance(name, str) else None
+    except ValueError:
+        state = None
+    if state not in VENDOR_STATES:
+        known = ", ".join(VENDOR_STATES)
+        message = f"states: {word!r} can't mean {name!r}; a state is one of {known}"
+        raise SettingsError(message, key="states")
+    return state
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_visible_ascii(value: str) -> bool:
+    return value.isascii() and value.isprintable() and " " not in value

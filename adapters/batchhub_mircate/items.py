@@ -1,0 +1,165 @@
+"""The items of a Mircate batch: what names a product, what is refused, what is sent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+from attrs import frozen
+
+from batchhub.adapter import WireItem
+from batchhub.errors import InputError
+
+from .figures import key_text
+
+UPSERT: Final = "product-upsert"
+DATA: Final = "data"
+DATA_TYPE: Final = "dataType"
+_BESIDE_DATA: Final = (DATA_TYPE, "parent")
+_STATUSES: Final = ("DRAFT", "ACTIVE", "ARCHIVED")
+_SHOWN: Final = 40
+_MAX_BITS: Final = 1024
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+@frozen(kw_only=True)
+class ItemRules:
+    """
+    What an account asks of its items.
+
+    Attributes:
+        item_keys: Fields that name a product, the best first.
+        number_fields: Fields that must be numbers where an item has them.
+    """
+
+    item_keys: Sequence[str]
+    number_fields: Sequence[str]
+
+
+def encode_item(operation: str, payload: Any, rules: ItemRules, data_type: str | None) -> bytes:
+    """
+    Check an item and write it as one element of the array that is sent.
+
+    Args:
+        operation: The kind of batch.
+        payload: The item in the vendor's own form.
+        rules: What the account asks of it.
+        data_type: For products: the type of those that name none.
+
+    Raises:
+        InputError: The vendor would refuse the item, or what came of it could not be told.
+    """
+    if not isinstance(payload, Mapping):
+        raise InputError(f"an item is an object such as {{{rules.item_keys[0]}, price}}")
+    try:
+        plain = _plain(payload, ())
+    except RecursionError:
+        raise InputError("the item is nested too deeply, or holds itself") from None
+    if operation == UPSERT:
+        plain = _as_upsert(plain, data_type)
+    product = get_product(operation, plain)
+    _check_keys(product, rules.item_keys)
+    _check_numbers(product, rules.number_fields)
+    try:
+        return _encoder.encode(plain)
+    except (UnicodeEncodeError, OverflowError, TypeError) as error:
+        raise InputError(f"the item has no form in JSON: {error}") from None
+
+
+def get_product(operation: str, payload: Any) -> Mapping[str, Any]:
+    """Return the part of an item that names the product: `data` of an upsert, else the whole."""
+    product = payload.get(DATA) if operation == UPSERT and isinstance(payload, Mapping) else None
+    product = product if isinstance(product, Mapping) else payload
+    return product if isinstance(product, Mapping) else {}
+
+
+def find_key(operation: str, payload: Any, item_keys: Sequence[str]) -> str | None:
+    """Return the best name of an item's product, as in ``sku=A-1``; `None` if it has none."""
+    product = get_product(operation, payload)
+    texts = ((key, key_text(product.get(key))) for key in item_keys)
+    return next((f"{key}={text}" for key, text in texts if text), None)
+
+
+def read_keys(operation: str, item: WireItem, item_keys: Sequence[str]) -> Mapping[str, str]:
+    """Read what names an item's product, by key, from the form it was sent in."""
+    product = get_product(operation, msgspec.json.decode(item.wire))
+    return {key: text for key in item_keys if (text := key_text(product.get(key)))}
+
+
+def _as_upsert(item: dict[str, Any], data_type: str | None) -> dict[str, Any]:
+    """
+    Give a product the form ``{dataType, parent?, data}``, also if it came as the bare data.
+
+    Source: page "Upsert Product", body. Assumed: in bulk an element has the same form.
+    """
+    if isinstance(item.get(DATA), dict):
+        wrapped = dict(item)
+    else:
+        wrapped = {key: item[key] for key in _BESIDE_DATA if key in item}
+        wrapped[DATA] = {key: value for key, value in item.items() if key not in _BESIDE_DATA}
+    own = wrapped.pop(DATA_TYPE, None)
+    kind = data_type if own is None else own
+    if kind is None:
+        raise InputError("dataType is missing: put it into the item, or give the option data_type")
+    if not isinstance(kind, str) or not kind.strip():
+        raise InputError("dataType must be text that is not empty")
+    status = wrapped[DATA].get("status")
+    if status is not None and status not in _STATUSES:
+        raise InputError(f"status must be one of {', '.join(_STATUSES)}, not {_show(status)}")
+    return {DATA_TYPE: kind, **wrapped}
+
+
+def _check_keys(product: Mapping[str, Any], item_keys: Sequence[str]) -> None:
+    """See that a failure of the item could be told from a failure of another."""
+    given = [key for key in item_keys if key in product]
+    if not given:
+        raise InputError(f"the product has no name: one of {', '.join(item_keys)} is needed")
+    for key in given:
+        if key_text(product[key]) is None:
+            raise InputError(
+                f"{key} must be text that is not empty or a whole number, not {_show(product[key])}"
+            )
+
+
+def _check_numbers(product: Mapping[str, Any], number_fields: Sequence[str]) -> None:
+    for key in number_fields:
+        value = product.get(key, 0)
+        if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+            raise InputError(f"{key} must be a number, not {_show(value)}")
+
+
+def _plain(value: Any, where: tuple[str | int, ...]) -> Any:
+    """Copy a value with JSON's own types only, so that nothing changes silently on its way."""
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        raise InputError(f"{_place(where)} has too many digits")
+    if value is None or isinstance(value, bool | str | int):
+        return value
+    if isinstance(value, float | Decimal):
+        is_finite = value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)
+        if not is_finite:
+            raise InputError(f"{_place(where)} is {value}, which has no form in JSON")
+        return value
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise InputError(f"{_place(where)} has the key {_show(key)}, which is no text")
+        return {key: _plain(part, (*where, key)) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part, (*where, n)) for n, part in enumerate(value)]
+    if isinstance(value, bytes | bytearray | memoryview):
+        raise InputError(f"{_place(where)} is binary, which has no form in JSON")
+    raise InputError(f"{_place(where)} is of type {type(value).__name__}, which JSON does not have")
+
+
+def _place(where: tuple[str | int, ...]) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)
+    return text.removeprefix(".") or "the item"
+
+
+def _show(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

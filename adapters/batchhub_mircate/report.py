@@ -1,0 +1,248 @@
+"""
+What came of the items of a batch: failures by name, successes only as far as they are counted.
+
+Mircate names the products that failed and counts those that succeeded. So an item that is not
+named has succeeded only if every failure that is counted was traced to an item, and the counts
+add up to what was sent; else nobody can tell.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from attrs import Factory, define, evolve, field, frozen
+
+from batchhub.adapter import ItemReport, Report
+from batchhub.models import BatchState, Finding, ItemState
+
+from .figures import key_text
+from .status import ODD_COUNT, Status
+from .wire import one_line, read_entry
+
+Keys: TypeAlias = Mapping[str, str]
+"""What names an item's product, by key."""
+
+_MESSAGE_KEYS: Final = (
+    "message",
+    "errorMessage",
+    "error",
+    "errors",
+    "reason",
+    "description",
+    "errorCode",
+)
+_MESSAGES: Final = {
+    "odd_failures": "a failedProducts that is no list",
+    "unmatched_failure": "failed products that are none of the items sent",
+    "ambiguous_failure": "failed products that could be any of several items",
+    "duplicate_failure": "items named twice among the failed products",
+    "failures_differ": "more or fewer items named as failed than are counted as failed",
+    "counts_differ": "counts that do not add up to the items sent",
+    "word_differs": "batches called failed without a failure counted",
+}
+_PERHAPS: Final = "Mircate names a failed product that may be this one"
+_EXAMPLE: Final = 200
+
+
+@frozen(kw_only=True)
+class Sent:
+    """
+    The items of a ticket, by what names their products.
+
+    Attributes:
+        keys: What names each item's product, by the item's id.
+        by_key: The ids of the items a key and its text stand for.
+        by_text: The ids of the items a text stands for, under whatever key.
+    """
+
+    keys: Mapping[str, Keys]
+    by_key: Mapping[tuple[str, str], Sequence[str]]
+    by_text: Mapping[str, Sequence[str]]
+
+
+@frozen
+class Match:
+    """The item a failed product is; where that can't be told, those it may be."""
+
+    item_id: str | None
+    perhaps: Sequence[str] = ()
+
+
+@define
+class _Reading:
+    """What has been read so far: entries by item, items in doubt, and what is odd."""
+
+    named: dict[str, list[ItemReport]] = field(default=Factory(lambda: defaultdict(list)))
+    doubtful: dict[str, None] = field(factory=dict)
+    odd: dict[str, list[str]] = field(default=Factory(lambda: defaultdict(list)))
+
+
+def index_items(keys: Mapping[str, Keys]) -> Sent:
+    """Arrange the items of a ticket, each with what names its product, to be found by it."""
+    by_key: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    by_text: defaultdict[str, list[str]] = defaultdict(list)
+    for item_id, names in keys.items():
+        for key, text in names.items():
+            by_key[key, text].append(item_id)
+            by_text[text].append(item_id)
+    return Sent(keys=keys, by_key=by_key, by_text=by_text)
+
+
+def make_report(
+    statuses: Sequence[Status],
+    sent: Sent,
+    *,
+    total: int,
+    item_keys: Sequence[str],
+    states: Mapping[str, BatchState],
+) -> Report:
+    """
+    Tell what came of the items of a ticket.
+
+    Args:
+        statuses: The last answers, one for each of its batches.
+        sent: Its items.
+        total: How many they were.
+        item_keys: Fields that name a product.
+        states: What the vendor's words mean; keys case-folded.
+    """
+    reading = _Reading()
+    for status in statuses:
+        _read_failures(status, sent, item_keys, reading, with_ref=len(statuses) > 1)
+    items = [_settle(item_id, entries, reading) for item_id, entries in reading.named.items()]
+    items += [
+        ItemReport(id=item_id, state=ItemState.UNKNOWN, message=_PERHAPS)
+        for item_id in reading.doubtful
+        if item_id not in reading.named
+    ]
+    unread = [f for status in statuses for f in status.findings if f.code == ODD_COUNT]
+    _weigh(statuses, len(reading.named), total, states, reading.odd)
+    return Report(
+        items=items,
+        rest=ItemState.UNKNOWN if reading.odd or unread else ItemState.SUCCEEDED,
+        # Assumed: names may come later than counts, as counts may come later than words.
+        is_settled=len(reading.named) >= sum(status.failed or 0 for status in statuses),
+        findings=(*unread, *(_finding(code, met) for code, met in reading.odd.items())),
+    )
+
+
+def find_items(entry: Any, sent: Sent, item_keys: Sequence[str]) -> Match:
+    """
+    Find the items a failed product may be.
+
+    A product is named at the top level or one below it, by one or several keys. Where no item
+    has a key's text under the same key, any key will do. An item that is named by one key and
+    contradicted by another is meant only perhaps, and not at all beside one that is not.
+
+    Source: page "Check Batch Status", responses (objects). Assumed: what is in them.
+    """
+    names = _read_names(entry, item_keys)
+    pairs = [(key, text) for key, texts in names.items() for text in texts]
+    hits = dict.fromkeys(i for pair in pairs for i in sent.by_key.get(pair, ()))
+    hits = hits or dict.fromkeys(i for _, text in pairs for i in sent.by_text.get(text, ()))
+    clean = [item_id for item_id in hits if not _contradicts(sent.keys[item_id], names)]
+    if len(clean) == 1:
+        return Match(clean[0])
+    return Match(None, tuple(clean or hits))
+
+
+def read_message(entry: Any, item_keys: Sequence[str]) -> str | None:
+    """Find the vendor's words on a failure: under a usual key, else its first text, if any."""
+    if not isinstance(entry, Mapping):
+        return None
+    usual = (entry.get(key) for key in _MESSAGE_KEYS)
+    others = (value for key, value in entry.items() if key not in item_keys)
+    return next(filter(None, map(_first_text, usual)), None) or next(
+        filter(None, (one_line(value) for value in others if isinstance(value, str))), None
+    )
+
+
+def _read_failures(
+    status: Status, sent: Sent, item_keys: Sequence[str], reading: _Reading, *, with_ref: bool
+) -> None:
+    if status.failures is None:
+        reading.odd["odd_failures"].append(status.ref)
+    for raw in status.failures or ():
+        body = bytes(raw)
+        entry = read_entry(body)
+        match = find_items(entry, sent, item_keys)
+        if match.item_id is not None:
+            report = ItemReport(
+                id=match.item_id,
+                state=ItemState.FAILED,
+                message=read_message(entry, item_keys),
+                raw=body,
+                vendor_ref=status.ref if with_ref else None,
+            )
+            reading.named[match.item_id].append(report)
+            continue
+        code = "ambiguous_failure" if match.perhaps else "unmatched_failure"
+        reading.odd[code].append(body.decode("utf-8", "replace")[:_EXAMPLE])
+        reading.doubtful.update(dict.fromkeys(match.perhaps))
+
+
+def _settle(item_id: str, entries: Sequence[ItemReport], reading: _Reading) -> ItemReport:
+    """Take the one entry there is for an item; with several, nobody can tell which is true."""
+    if len(entries) == 1:
+        return entries[0]
+    reading.odd["duplicate_failure"].append(item_id)
+    message = f"Mircate names it {len(entries)} times among the failed products"
+    return evolve(entries[0], state=ItemState.UNKNOWN, message=message)
+
+
+def _weigh(
+    statuses: Sequence[Status],
+    named: int,
+    total: int,
+    states: Mapping[str, BatchState],
+    odd: dict[str, list[str]],
+) -> None:
+    """Note what speaks against taking the items that are not named for succeeded."""
+    failed = sum(status.failed or 0 for status in statuses)
+    succeeded = sum(status.succeeded or 0 for status in statuses)
+    if named != failed:
+        odd["failures_differ"].append(f"{named} named, {failed} counted")
+    if succeeded + failed != total:
+        odd["counts_differ"].append(f"{succeeded} succeeded and {failed} failed of {total}")
+    for status in statuses:
+        state = states.get((status.word or "").strip().casefold())
+        if state in {BatchState.FAILED, BatchState.CANCELLED} and not status.failed:
+            odd["word_differs"].append(f"{status.ref}: {status.word}")
+
+
+def _read_names(entry: Any, item_keys: Sequence[str]) -> dict[str, set[str]]:
+    """Read all that may name a product, by key; a bare text stands under no key."""
+    if not isinstance(entry, Mapping):
+        text = key_text(entry)
+        return {"": {text}} if text else {}
+    levels = [entry, *(value for value in entry.values() if isinstance(value, Mapping))]
+    names: dict[str, set[str]] = {}
+    for key in item_keys:
+        found = {text for level in levels if (text := key_text(level.get(key)))}
+        if found:
+            names[key] = found
+    return names
+
+
+def _contradicts(keys: Keys, names: Mapping[str, Iterable[str]]) -> bool:
+    return any(key in names and text not in names[key] for key, text in keys.items())
+
+
+def _first_text(value: Any) -> str | None:
+    """Read words that may be wrapped in an object or a list."""
+    if isinstance(value, Mapping):
+        return next(filter(None, (one_line(value.get(key)) for key in _MESSAGE_KEYS)), None)
+    if isinstance(value, list):
+        return next(filter(None, (_first_text(part) for part in value[:3])), None)
+    return one_line(value)
+
+
+def _finding(code: str, examples: Sequence[str]) -> Finding:
+    return Finding(
+        code=code,
+        message=_MESSAGES[code],
+        count=len(examples),
+        examples=tuple(dict.fromkeys(examples)),
+    )

@@ -1,0 +1,250 @@
+"""The stand-in itself: who may call, which call it is, and what it is answered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from aiohttp import web
+
+from batchhub.models import BatchItem
+from batchhub.sandbox import Clock, ConnectionCutError, Execution, Sandbox
+
+from .batches import Batch, BatchRunner, split_items
+from .calls import AnswerError, make_error, parse_submission
+from .catalogue import Catalogue, ItemError, Json, Operation, get_name
+from .demo import make_demo_items
+from .documents import make_status, make_submit_answer
+from .gate import Gate
+from .paths import Call, StatusCall, find_operation, find_status_call, parse_call
+from .switches import MircateSwitches
+
+if TYPE_CHECKING:
+    from batchhub_mircate.account import MircateAccount
+
+# Assumed: the vendor's own bound is stated nowhere; this one only guards the machine.
+_MAX_BODY_BYTES: Final = 64 * 2**20
+_TROUBLES: Final = (500, 502, 503)
+
+
+class MircateSandbox(Sandbox):
+    """
+    One Mircate project on loopback, with its batch calls.
+
+    Args:
+        project_id: The id of the project.
+        merchant_project_id: The id of the merchant's project.
+        api_key: The key of status calls, and of submits unless they have their own.
+        submit_api_key: The key of submits.
+        products: How many products it begins with; their skus are ``A-1`` and up.
+        clock: Where the time comes from; the machine's own by default.
+        seed: Makes batch ids, and all that is left to chance, come out the same again.
+    """
+
+    switches_type: ClassVar[type[MircateSwitches]] = MircateSwitches
+    demo_operation: ClassVar[str | None] = Operation.PRICE.value
+    switches: MircateSwitches
+
+    def __init__(
+        self,
+        *,
+        project_id: str = "5p1hp1d2t",
+        merchant_project_id: str = "m-1",
+        api_key: str = "mircate-sandbox-key",
+        submit_api_key: str | None = None,
+        products: int = 2000,
+        clock: Clock | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(clock=clock, seed=seed)
+        self.project_id = project_id
+        self.merchant_project_id = merchant_project_id
+        self.api_key = api_key
+        self.submit_api_key = submit_api_key or api_key
+        self.products = products
+        self._catalogue = Catalogue(self.switches, products)
+        self._batches = BatchRunner(self.switches, self._run_item)
+        self._gate = Gate(self)
+        self._ids = self.make_random("ids")
+        self._trouble_count = 0
+
+    def account(self, base_url: str) -> MircateAccount:
+        """Return the account of this project."""
+        # The server itself depends on nothing that it is to test.
+        from batchhub_mircate.account import MircateAccount  # noqa: PLC0415
+
+        return MircateAccount(
+            project_id=self.project_id,
+            merchant_project_id=self.merchant_project_id,
+            api_key=self.api_key,
+            submit_api_key=self.submit_api_key,
+            base_url=base_url,
+        )
+
+    def demo_items(self, count: int) -> Iterator[BatchItem]:
+        """Return so many new prices for products; one in 25 fails."""
+        return make_demo_items(count, products=self.products)
+
+    def find_product(self, sku: str) -> Json | None:
+        """Return a copy of a product as it is now, if there is one."""
+        self.catch_up()
+        return self._catalogue.find(sku)
+
+    def catch_up(self) -> None:
+        """Run the items whose time has come."""
+        self._batches.advance(self.clock.monotonic())
+
+    def make_app(self) -> web.Application:
+        """Build the paths of the project's API."""
+        app = web.Application(client_max_size=_MAX_BODY_BYTES)
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        return app
+
+    async def _handle(self, request: web.Request) -> web.Response:
+        try:
+            response = self._answer(request, await request.read())
+        except AnswerError as error:
+            response = error.to_response()
+        if self.switches.answer_delay_s:
+            await self.clock.sleep(self.switches.answer_delay_s)
+        return response
+
+    def _answer(self, request: web.Request, body: bytes) -> web.Response:
+        call = parse_call(request.raw_path)
+        if call is None:
+            raise _nothing_there()
+        operation = find_operation(call, self.switches)
+        status_call = find_status_call(call, self.switches)
+        self._admit(request, call, operation)
+        if operation is not None:
+            _check_method(request, {"POST"})
+            return self._submit(request, operation, body)
+        if status_call is not None:
+            _check_method(request, status_call.methods)
+            return self._tell_status(status_call, call.instance)
+        raise _nothing_there()
+
+    def _admit(self, request: web.Request, call: Call, operation: Operation | None) -> None:
+        """Assumed: a key opens one project, and of that one merchant's alone."""
+        api_key, is_own = self.api_key, call.project == self.project_id
+        if operation is not None:
+            is_pim = operation is Operation.UPSERT
+            own = self.project_id if is_pim else self.merchant_project_id
+            is_own = is_own and call.instance == own
+            api_key = self.submit_api_key
+        self._gate.admit(request, api_key, may_enter=is_own)
+
+    def _submit(self, request: web.Request, operation: Operation, body: bytes) -> web.Response:
+        if self.strikes("cut_before_submit"):
+            raise ConnectionCutError("cut before anything was executed")
+        broken = self.strikes("submit_5xx")
+        executes = self.switches.submit_5xx_executes or not broken
+        batches = self._accept(operation, body) if executes else []
+        if broken:
+            self.note(request, "executed" if executes else "not executed")
+            raise _internal_error(500)
+        if self.strikes("lost_submit_answers"):
+            raise ConnectionCutError("executed, and cut before the answer")
+        return self._reply(make_submit_answer(batches, self.switches.ids_form))
+
+    def _accept(self, operation: Operation, body: bytes) -> Sequence[Batch]:
+        """Take a request, and make one batch of it or with the switch several."""
+        submission = parse_submission(body, self.switches.items_key)
+        batches = [
+            Batch(
+                id=self._make_id(),
+                operation=operation,
+                items=items,
+                frequency_s=submission.frequency_s,
+                accepted_at=self.clock.monotonic(),
+                fails=self.strikes("batch_fails"),
+            )
+            for items in split_items(submission.items, self.switches.ids_per_request)
+        ]
+        for batch in batches:
+            self._batches.add(batch)
+        return batches
+
+    def _make_id(self) -> str:
+        """
+        Make the id of a batch.
+
+        Source: the platform's documents on instance ids, what they never hold. Assumed: the
+        form; that they may hold the rest of what a path must encode.
+        """
+        digits = f"{self._ids.getrandbits(104):026x}"
+        if self.switches.odd_ids:
+            return f"{digits[:8]}/{digits[8:16]} +&?=é{digits[16:]}"
+        return digits
+
+    def _tell_status(self, status_call: StatusCall, batch_id: str) -> web.Response:
+        if self.strikes("cut_polls"):
+            raise ConnectionCutError("a status call, cut")
+        if self.strikes("answer_5xx"):
+            self._trouble_count += 1
+            raise _internal_error(_TROUBLES[(self._trouble_count - 1) % len(_TROUBLES)])
+        batch = self._get_batch(status_call, batch_id)
+        now = self.clock.monotonic()
+        age_s = min(self.switches.stale_age_s, now - batch.accepted_at)
+        headers = {"Age": f"{age_s:.0f}"} if self.switches.stale_age_s else {}
+        return self._reply(make_status(batch, self.switches, now - age_s), headers)
+
+    def _get_batch(self, status_call: StatusCall, batch_id: str) -> Batch:
+        batch = self._batches.find(batch_id)
+        if batch is None or batch.operation not in status_call.operations:
+            raise _not_found()
+        visible_at = batch.accepted_at + self.switches.visible_after_s
+        if self.clock.monotonic() < visible_at or self.strikes("forget_batches"):
+            raise _not_found()
+        return batch
+
+    def _reply(self, document: Any, headers: Mapping[str, str] | None = None) -> web.Response:
+        text = json.dumps(document)
+        if self.strikes("cut_json"):
+            text = text[: len(text) // 2]
+        return web.json_response(text=text, headers=headers)
+
+    def _run_item(self, batch: Batch, item: Json, ended_at: float) -> str | None:
+        problem = self._execute(batch.operation, item)
+        self.record(
+            Execution(
+                at=self.moment(ended_at),
+                ticket=batch.id,
+                item_id=get_name(item),
+                method="POST",
+                path=batch.operation.value,
+                body=item,
+                status=200 if problem is None else 400,
+            )
+        )
+        return problem
+
+    def _execute(self, operation: Operation, item: Json) -> str | None:
+        """Execute an item; return why it failed, if it did."""
+        if self.strikes("item_fails"):
+            return "internal error"
+        try:
+            self._catalogue.apply(operation, item)
+        except ItemError as error:
+            return str(error)
+        return None
+
+
+def _check_method(request: web.Request, methods: Collection[str]) -> None:
+    if request.method not in methods:
+        message = f"Method {request.method} is not allowed here"
+        raise AnswerError(405, make_error("METHOD_NOT_ALLOWED", message))
+
+
+def _not_found() -> AnswerError:
+    """Source: page "Check Batch Status", responses (404). Assumed: the code."""
+    return AnswerError(404, make_error("RECORD_NOT_FOUND", "Record Not Found"))
+
+
+def _nothing_there() -> AnswerError:
+    return AnswerError(404, make_error("NOT_FOUND", "There is no such method"))
+
+
+def _internal_error(status: int) -> AnswerError:
+    return AnswerError(status, make_error("INTERNAL", "Internal error"))

@@ -1,0 +1,117 @@
+"""How the stand-in behaves, what of it is assumed, and every way in which it can misbehave."""
+
+from __future__ import annotations
+
+from attrs import define
+
+from batchhub.sandbox import Switches, rate, switch, times
+
+IDS_FORMS = ("batchId", "batchIds", "id", "list_of_objects", "objects", "none")
+RATIO_FORMATS = (
+    "percent",
+    "fraction",
+    "slash",
+    "number",
+    "json_number",
+    "absent",
+    "garbage",
+)
+
+
+@define(kw_only=True)
+class MircateSwitches(Switches):
+    """
+    The switches of the Mircate sandbox.
+
+    A fault of the kind `times` strikes that often and is over, or by its
+    ``_rate``. One that distorts a status document stays on until it is set back.
+    """
+
+    item_time_s: float = switch(0.02, "seconds an item takes", at_least=0.0)
+    queue_time_s: float = switch(0.0, "seconds before a batch's first item begins", at_least=0.0)
+    one_at_a_time: bool = switch(False, "batches run one after another instead of side by side")
+    requests_per_minute: int = switch(600, "requests a key may make in 60 seconds", at_least=0)
+    block_s: float = switch(10.0, "seconds of the block that follows one too many", at_least=1.0)
+    retry_after: bool = switch(False, "an answer 429 has Retry-After")
+    unauthorized_status: int = switch(403, "the status for a wrong key", choices=(403, 401))
+    answer_delay_s: float = switch(0.0, "seconds an answer is held back", at_least=0.0)
+
+    importer_class: str = switch("MerchantStockPriceImporter", "the class of both receive calls")
+    price_method: str = switch("receivePrice", "the method of Receive Price")
+    stock_method: str = switch("receiveStock", "the method of Receive Stock")
+    upsert_method: str = switch(
+        "", "the PIM's method of Bulk Product Upsert; empty: bulkUpsertProduct or bulkProductUpsert"
+    )
+    pim_status_method: str = switch("checkBatchStatus", "the PIM's method of Check Batch Status")
+    items_key: str = switch("products", "the key of the items in a submit")
+    price_key: str = switch("price", "the key of an item's price")
+    stock_key: str = switch("stock", "the key of an item's stock")
+    ids_form: str = switch(
+        "batchId", "where the answer to a submit holds its batch ids", choices=IDS_FORMS
+    )
+    ids_per_request: int = switch(1, "batches a request is split into", at_least=1)
+    odd_ids: bool = switch(False, "batch ids hold characters that a path must encode")
+
+    lost_submit_answers: int = times("a submit is executed, and the connection cut")
+    lost_submit_answers_rate: float = rate("lost_submit_answers")
+    cut_before_submit: int = times("the connection of a submit is cut, and nothing executed")
+    cut_before_submit_rate: float = rate("cut_before_submit")
+    submit_5xx: int = times("a submit is answered 500")
+    submit_5xx_rate: float = rate("submit_5xx")
+    submit_5xx_executes: bool = switch(False, "a submit answered 500 is executed all the same")
+    busy_570: int = times("a call is answered 570 (the instance is busy), and nothing executed")
+    busy_570_rate: float = rate("busy_570")
+    cut_polls: int = times("the connection of a status call is cut")
+    cut_polls_rate: float = rate("cut_polls")
+    answer_5xx: int = times("a status call is answered 500, 502 and 503 in turn")
+    answer_5xx_rate: float = rate("answer_5xx")
+    answer_429: int = times("a call is answered 429, and a block begins")
+    answer_429_rate: float = rate("answer_429")
+    html_error: int = times("a call is answered with a proxy's HTML page, and nothing executed")
+    html_error_rate: float = rate("html_error")
+    html_error_status: int = switch(
+        502, "the HTTP status of that HTML page", at_least=200, at_most=599
+    )
+    cut_json: int = times("the JSON of the answer to a submit or a status call breaks off")
+    cut_json_rate: float = rate("cut_json")
+    revoke_after: int = switch(-1, "calls after which keys are refused; -1: never", at_least=-1)
+    visible_after_s: float = switch(
+        0.0, "seconds for which a fresh batch is answered 404", at_least=0.0
+    )
+    forget_batches: int = times("a status call is answered 404, as for an unknown batch")
+    forget_batches_rate: float = rate("forget_batches")
+    stale_age_s: float = switch(
+        0.0, "seconds by which status answers are old, as their Age header says", at_least=0.0
+    )
+
+    item_fails: int = times("an item fails without an effect")
+    item_fails_rate: float = rate("item_fails")
+    batch_fails: int = times("a batch fails as a whole after half of its items")
+    batch_fails_rate: float = rate("batch_fails")
+
+    word_queued: str = switch("QUEUED", "the word for a batch none of whose items is done")
+    word_running: str = switch("RUNNING", "the word for a batch some of whose items are done")
+    word_done: str = switch("DONE", "the word for a batch that has ended")
+    word_failed: str = switch("FAILED", "the word for a batch that failed as a whole")
+    stuck_word: bool = switch(False, "a batch that has ended keeps the word of a running one")
+    ratio_format: str = switch("percent", "how progress is written", choices=RATIO_FORMATS)
+    late_counts_s: float = switch(0.0, "seconds by which both counts lag behind", at_least=0.0)
+    wrong_counts: int = switch(0, "what is added to successCount; may be negative")
+    excess_counts: int = switch(0, "failures counted that never were", at_least=0)
+    no_counts: bool = switch(False, "both counts are left out")
+    late_failures_s: float = switch(
+        0.0, "seconds by which failedProducts lags behind", at_least=0.0
+    )
+    silent_failures: int = switch(
+        0, "failures counted and not named in failedProducts; -1: all", at_least=-1
+    )
+    unmatched_failures: int = switch(0, "products nobody sent in each failedProducts", at_least=0)
+    doubled_failures: int = switch(
+        0, "failures that come twice in each failedProducts; -1: all", at_least=-1
+    )
+    failed_key: str = switch("sku", "the key that names the product in failedProducts")
+    failed_message_key: str = switch("message", "the key of the reason in failedProducts")
+    failed_nested: bool = switch(
+        False, "failedProducts holds the key inside an object named product"
+    )
+    missing_fields: str = switch("", "fields left out of a status, separated by commas")

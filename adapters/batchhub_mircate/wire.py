@@ -1,0 +1,186 @@
+"""
+Mircate's JSON: how a batch is written, how its answer and an error are read.
+
+Answers are read leniently: little of their form is published.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+_ERRORS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_elements = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def read_accepted(body: bytes, keys: Sequence[str]) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """
+    Read the answer to a batch.
+
+    The ids stand under the first of the keys that has any: a text, a number, an object with
+    one of the keys, or a list of these. The answer itself may be a list of such objects.
+
+    Source: page "Receive Price" (a batchId for every five hundred items, so there may be
+    several). Assumed: where they stand.
+
+    Returns:
+        The ids of the batches the request became, none where there are none; and the other
+        fields as they came.
+    """
+    answer = read_object(body)
+    if answer is None:
+        entries = read_list(body)
+        return _read_ids([entry for entry in entries if isinstance(entry, dict)], keys), {}
+    for key in keys:
+        value = answer.get(key)
+        if found := _read_ids(value if isinstance(value, list) else [value], keys):
+            return found, {name: value for name, value in answer.items() if name != key}
+    return (), answer
+
+
+def read_object(body: bytes) -> dict[str, Any] | None:
+    """Read a JSON object; `None` if it is anything else."""
+    try:
+        return decode_fields(read_fields(body))
+    except ValueError:
+        return None
+
+
+def read_fields(body: bytes) -> dict[str, msgspec.Raw]:
+    """
+    Cut a JSON object into its fields, as they came.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        return _fields.decode(body)
+    except _ERRORS:
+        pass
+    try:
+        return _fields.decode(_mend_text(body))
+    except _ERRORS as error:
+        raise ValueError(f"the answer is no JSON object: {error}") from None
+
+
+def decode_fields(raw: Mapping[str, msgspec.Raw]) -> dict[str, Any]:
+    """
+    Decode fields.
+
+    Raises:
+        ValueError: One of them is no valid JSON.
+    """
+    try:
+        return {name: _decode(value) for name, value in raw.items()}
+    except _ERRORS as error:
+        raise ValueError(f"the answer is no valid JSON: {error}") from None
+
+
+def read_list(body: bytes) -> list[Any]:
+    """Read a JSON array; an empty one if it is anything else."""
+    try:
+        return msgspec.json.decode(body, type=list[Any])
+    except _ERRORS:
+        return []
+
+
+def read_elements(raw: bytes | msgspec.Raw) -> Sequence[msgspec.Raw] | None:
+    """Cut a JSON array into its elements, as they came; `None` if it is none."""
+    try:
+        return _elements.decode(raw)
+    except _ERRORS:
+        return None
+
+
+def read_entry(body: bytes) -> Any:
+    """Read one element of `failedProducts`; `None` if it can't be read."""
+    try:
+        return _decode(body)
+    except _ERRORS:
+        return None
+
+
+def read_error(body: bytes) -> tuple[str | None, str | None]:
+    """
+    Read code and words from an error's body; a validation error's issues are part of the words.
+
+    Source: the platform's documents, errors (``{"code", "message", "issues"}``). Assumed: an
+    issue is an object with a message and perhaps a path, or text.
+    """
+    error = read_object(body) or {}
+    code, words = one_line(error.get("code")), one_line(error.get("message"))
+    issues = error.get("issues")
+    found = [_read_issue(issue) for issue in issues[:3]] if isinstance(issues, list) else []
+    parts = [part for part in (words, "; ".join(filter(None, found))) if part]
+    return code, ": ".join(parts) or None
+
+
+def make_frame(name: str, others: Mapping[str, Any]) -> tuple[bytes, bytes]:
+    """Write what stands before and after the items of a batch: the array's name, other fields."""
+    encode = msgspec.json.encode
+    tail = b"".join(b",%b:%b" % (encode(key), encode(value)) for key, value in others.items())
+    return b"{%b:[" % encode(name), b"]%b}" % tail
+
+
+def one_line(value: object) -> str | None:
+    """Bring the vendor's words into one printable line; `None` where there are none."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    printable = "".join(char if char.isprintable() else " " for char in str(value)[:1000])
+    return " ".join(printable.split()) or None
+
+
+def _read_ids(values: Sequence[Any], keys: Sequence[str]) -> tuple[str, ...]:
+    found = (_read_id(value, keys) for value in values)
+    return tuple(dict.fromkeys(ref for ref in found if ref is not None))
+
+
+def _read_id(value: Any, keys: Sequence[str]) -> str | None:
+    if isinstance(value, Mapping):
+        parts = (value.get(key) for key in keys)
+        return next((ref for part in parts if (ref := _plain_id(part)) is not None), None)
+    return _plain_id(value)
+
+
+def _plain_id(value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    return str(value) if str(value).strip() else None
+
+
+def _read_issue(issue: Any) -> str | None:
+    if not isinstance(issue, Mapping):
+        return one_line(issue)
+    path = issue.get("path")
+    steps = path if isinstance(path, list) else [path]
+    place = ".".join(filter(None, map(one_line, steps)))
+    words = one_line(issue.get("message"))
+    return f"{place}: {words}" if place and words else words
+
+
+def _decode(raw: bytes | msgspec.Raw) -> Any:
+    try:
+        return msgspec.json.decode(raw)
+    except _ERRORS:
+        return msgspec.json.decode(_mend_text(bytes(raw)))
+
+
+_ESCAPE: Final = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+
+
+def _mend_text(body: bytes) -> bytes:
+    r"""
+    Replace halves of characters by U+FFFD: one name cut inside an emoji must not hide all counts.
+
+    Assumed: long names are cut by UTF-16 units somewhere, which leaves a lone ``\ud83d``.
+    """
+    text = body.decode("utf-8", "replace").encode()
+    return _ESCAPE.sub(lambda match: rb"\ufffd" if match[1] else match[0], text)

@@ -1,0 +1,124 @@
+"""
+Sending a ticket: a durable intent, the request, and what is known afterwards.
+
+A request is repeated only when it is certain that it did not run, when the vendor
+deduplicates it, or when the user said so. Else the ticket is UNCONFIRMED and waits.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+from uuid import uuid4
+
+from attrs import evolve
+
+from ._finisher import Finisher
+from ._job_run import JobRun
+from ._ticket_tools import Step, TicketTools, group_of
+from .adapter import Accepted, Capabilities, Submission
+from .errors import AdapterError, BatchHubError, CredentialsError
+from .models import BatchState, ItemState
+from .store import TicketRecord
+
+_DEDUP_MARGIN: Final = 0.9
+"""The share of a deduplication window that is relied on; clocks differ, requests take time."""
+
+
+class Submitter:
+    """Sends the tickets of one lane."""
+
+    def __init__(self, tools: TicketTools, finisher: Finisher) -> None:
+        self._tools = tools
+        self._finisher = finisher
+
+    async def submit(self, run: JobRun, ticket: TicketRecord) -> Step:
+        capabilities = self._tools.capabilities(run)
+        if ticket.is_in_doubt and not self._may_resend(ticket, capabilities):
+            return await self._hold(run, ticket)
+        was_in_doubt = ticket.is_in_doubt
+        items = await self._tools.store.get_items(ticket)
+        if not was_in_doubt:
+            ticket = await self._intend(run, ticket)
+        assert ticket.attempt_id is not None  # noqa: S101  # just written, or in doubt
+        submission = Submission(
+            operation=run.job.operation,
+            items=items,
+            options=run.job.options,
+            stop_on_first_failure=run.job.stop_on_first_failure,
+            group=group_of(run),
+            key=run.job.key,
+            idempotency_key=ticket.attempt_id,
+        )
+        try:
+            accepted = await self._tools.ask(self._tools.adapter.submit(submission))
+        except BatchHubError as error:
+            return await self._not_accepted(run, ticket, error, was_in_doubt=was_in_doubt)
+        return await self._accepted(run, ticket, accepted)
+
+    async def _intend(self, run: JobRun, ticket: TicketRecord) -> TicketRecord:
+        intent = evolve(ticket, attempt_id=str(uuid4()), attempted_at=self._tools.clock.now())
+        await self._tools.save(run, intent)
+        self._tools.log("ticket.intended", run, intent, attempt_id=intent.attempt_id)
+        return intent
+
+    async def _accepted(self, run: JobRun, ticket: TicketRecord, accepted: Accepted) -> Step:
+        if not accepted.vendor_refs:
+            raise AdapterError(
+                f"adapter {self._tools.adapter.name!r} accepted a batch without an id"
+            )
+        now = self._tools.clock.now()
+        taken = evolve(
+            ticket,
+            state=BatchState.QUEUED,
+            vendor_refs=accepted.vendor_refs,
+            vendor=dict(accepted.vendor),
+            accepted_at=now,
+        )
+        self._tools.touch(run, observed=True)
+        await self._tools.save(run, taken)
+        run.failures[ticket.position] = 0
+        self._tools.log("ticket.accepted", run, taken, vendor_refs=list(taken.vendor_refs))
+        return Step(delay_s=self._tools.delay_s(run, ticket.position))
+
+    async def _not_accepted(
+        self, run: JobRun, ticket: TicketRecord, error: BatchHubError, *, was_in_doubt: bool
+    ) -> Step:
+        """Sort a failed submit: certain that nothing ran, refused for good, or nobody knows."""
+        certain = not getattr(error, "may_have_run", True)
+        if certain and not was_in_doubt:
+            if error.retryable or isinstance(error, CredentialsError):
+                await self._tools.save(run, evolve(ticket, attempt_id=None, attempted_at=None))
+                raise error
+            return await self._refuse(run, ticket, error)
+        if self._may_resend(ticket, self._tools.capabilities(run)):
+            self._tools.log("ticket.unanswered", run, ticket, error=str(error))
+            raise error
+        step = await self._hold(run, ticket, str(error))
+        return evolve(step, trouble=error)
+
+    async def _refuse(self, run: JobRun, ticket: TicketRecord, error: BatchHubError) -> Step:
+        refused = evolve(ticket, state=BatchState.FAILED, message=str(error))
+        self._tools.log("ticket.refused", run, ticket, error=str(error))
+        return await self._finisher.end(
+            run, refused, rest=ItemState.FAILED, rest_message=str(error)
+        )
+
+    async def _hold(self, run: JobRun, ticket: TicketRecord, why: str = "no answer came") -> Step:
+        held = evolve(
+            ticket,
+            state=BatchState.UNCONFIRMED,
+            message=f"sent, and nobody can tell whether the vendor has it: {why}",
+        )
+        self._tools.touch(run)
+        await self._tools.save(run, held)
+        self._tools.log("ticket.unconfirmed", run, held, attempt_id=held.attempt_id)
+        return Step(delay_s=None, answered=False)
+
+    def _may_resend(self, ticket: TicketRecord, capabilities: Capabilities) -> bool:
+        if capabilities.resends_unanswered:
+            return True
+        if capabilities.dedup_window_s is None or ticket.attempted_at is None:
+            return False
+        age = self._tools.clock.now() - ticket.attempted_at
+        return age < timedelta(seconds=capabilities.dedup_window_s * _DEDUP_MARGIN)
