@@ -14,7 +14,7 @@ from aiohttp import ServerDisconnectedError
 from aioresponses import aioresponses
 from yarl import URL
 
-from batchhub.adapter import Submission, TicketRef, WireItem
+from batchhub.adapter import Budget, Submission, TicketRef, WireItem
 from batchhub.errors import (
     BusyError,
     CredentialsError,
@@ -92,24 +92,23 @@ def vendor() -> Iterator[aioresponses]:
 @pytest.fixture
 async def make_adapter() -> AsyncIterator[MakeAdapter]:
     session, clock = open_session(), FakeClock()
-    await clock.advance(0.0)
 
     def make(**settings: Any) -> MircateAdapter:
-        account = make_account(**({"requests_per_minute": 100_000} | settings))
+        account = make_account(**settings)
         transport = Transport(
             session=session,
             clock=clock,
             vendor=MircateAdapter.name,
             account=account,
-            budget=account.budget,
+            budget=Budget(requests=100_000, per_s=1.0),
             explain=MircateAdapter.explain,
+            not_executed_statuses=MircateAdapter.not_executed_statuses,
             rng=random.Random(1),
         )
-        # Time stands still in these tests; a minute on, a fresh lane has its burst.
-        clock._elapsed_s += 60.0
         return MircateAdapter(account, transport)
 
-    yield make
+    async with clock.running():
+        yield make
     await session.close()
 
 
@@ -243,7 +242,7 @@ async def test_a_refused_batch_says_why(vendor: aioresponses, adapter: MircateAd
         status=400,
         payload={"code": "VALIDATION", "message": "The body is invalid", "issues": [issue]},
     )
-    with pytest.raises(RefusedError, match="invalid: products.0.price: expected") as caught:
+    with pytest.raises(RefusedError, match=r"invalid: products\.0\.price: expected") as caught:
         await adapter.submit(make_submission())
     assert caught.value.code == "VALIDATION"
 
@@ -377,7 +376,8 @@ async def test_words_of_the_settings_win(make_adapter: MakeAdapter) -> None:
     assert plain["running"] is BatchState.IN_PROGRESS
     assert plain["failed"] is BatchState.FAILED
     mended = make_adapter(states={"Bitti": "completed", "DONE": "in_progress"}).states
-    assert mended == plain | {"bitti": BatchState.COMPLETED, "done": BatchState.IN_PROGRESS}
+    extra = {"bitti": BatchState.COMPLETED, "done": BatchState.IN_PROGRESS}
+    assert mended == {**plain, **extra}
 
 
 # Results.
