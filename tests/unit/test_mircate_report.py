@@ -99,6 +99,21 @@ def test_a_doubt_leaves_the_rest_unknown(given: dict[str, Any], code: str) -> No
     assert ItemState.SUCCEEDED not in states(made).values()
 
 
+@pytest.mark.parametrize(
+    ("given", "is_settled"),
+    [
+        (answer([], 0, 4), True),
+        (answer([{"sku": "A-1"}], 1, 3), True),
+        (answer([{"sku": "A-1"}], None, 3), True),
+        (answer([{"sku": "A-1"}], 2, 2), False),
+        (answer(None, 1, 3), False),
+    ],
+)
+def test_names_may_come_later(given: dict[str, Any], is_settled: bool) -> None:
+    """While fewer failures are named than are counted, the answer is not the last word."""
+    assert report(given).is_settled is is_settled
+
+
 def test_a_word_for_failure_with_failures_counted_is_no_doubt() -> None:
     """A batch called failed over its failed items still counts the others as succeeded."""
     made = report(answer([{"sku": "A-1"}], 1, 3, word="FAILED"))
