@@ -57,9 +57,13 @@ class Core:
 
     async def aclose(self) -> None:
         """Stop driving and close everything."""
-        await self.loop.aclose()
-        await self._session.close()
-        await self.store.aclose()
+        try:
+            await self.loop.aclose()
+        finally:
+            try:
+                await self._session.close()
+            finally:
+                await self.store.aclose()
 
     def get_lane(self, account: str) -> Lane:
         """

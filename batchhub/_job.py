@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
+from copy import copy
 from typing import Final
 
 from attrs import evolve
@@ -79,8 +80,9 @@ class BatchJob:
         status = self._status
         trouble = self._core.loop.find_trouble(self._record.lane)
         if trouble is not None and not self._is_settled(status):
-            trouble.job_id = self.id
-            raise trouble
+            mine = copy(trouble)
+            mine.job_id = self.id
+            raise mine
         return status
 
     async def watch(self) -> AsyncIterator[BatchStatus]:
@@ -223,14 +225,16 @@ class BatchJob:
 
     async def _repeat(self, states: Collection[ItemState]) -> JobRecord | None:
         """Make the new job; `None` if there is nothing to repeat and nothing was repeated."""
-        store, lane = self._core.store, self._core.get_lane(self._record.account)
+        store = self._core.store
+        found = self._core.find_lane(self._record.lane)
+        lane = found or self._core.get_lane(self._record.account)
         with Intake(lane.adapter, self._record.operation) as intake:
             async for item in store.retry_items(self.id, states):
                 intake.add(item)
             intake.close()
             if not intake.total:
-                found = await store.find_retry(self.id)
-                return None if found is None else (await store.get_job(found))[0]
+                again = await store.find_retry(self.id, states)
+                return None if again is None else (await store.get_job(again))[0]
             now = self._core.clock.now()
             new = evolve(
                 self._record,

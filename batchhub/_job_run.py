@@ -22,7 +22,9 @@ class JobRun:
         job: The job as it is in the store, or about to be.
         failures: How many requests in a row brought no answer, by ticket position.
         misses: How many polls in a row the vendor did not know a ticket, by ticket position.
-        answered_at: When the newest answer was made, by ticket position; older ones are no news.
+        answered_at: When the newest answer was made, in monotonic seconds, by ticket position;
+            older ones are no news.
+        sending: The positions of the tickets whose request, with an effect, is under way.
         cancel_sent: The positions of the tickets the vendor was asked to cancel.
     """
 
@@ -30,7 +32,8 @@ class JobRun:
         self.job = job
         self.failures: Counter[int] = Counter()
         self.misses: Counter[int] = Counter()
-        self.answered_at: dict[int, datetime] = {}
+        self.answered_at: dict[int, float] = {}
+        self.sending: set[int] = set()
         self.cancel_sent: set[int] = set()
         self._tickets = list(tickets)
 

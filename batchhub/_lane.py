@@ -6,7 +6,7 @@ import asyncio
 import heapq
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from ._clock import Clock
@@ -88,6 +88,8 @@ class Lane:
         self._notes: dict[int, str] = {}
         self._silence_note: tuple[Contact, str] | None = None
         self._store_note: str | None = None
+        self._told_contact: tuple[Contact, str | None] | None = None
+        self._unsaved: set[int] = set()
 
     def poke(self) -> None:
         """Say that the store has something new for this lane."""
@@ -114,18 +116,22 @@ class Lane:
         self._fault = None
         self._last_job_no = 0
         self._poked = True
+        patience_s: float | None = None
         try:
             while self.error is None:
+                await self._sync()
                 if self._fault is not None:
                     raise self._fault
-                await self._sync()
                 self._schedule()
                 self._start_steps()
                 if not self._steps and not self._heap and not self._poked:
                     return
                 await self._rest()
+        except asyncio.CancelledError:
+            patience_s = _CLOSING_S
+            raise
         finally:
-            await self._finish_steps()
+            await self._finish_steps(patience_s)
 
     # What is to be done.
 
@@ -157,25 +163,29 @@ class Lane:
 
     async def _load(self) -> None:
         for job, tickets in await self._store.find_open(self.name, after=self._last_job_no):
+            self._last_job_no = job.job_no
+            if job.operation not in self.adapter.operations:
+                note = f"adapter {self.adapter.name!r} has no operation {job.operation!r} any more"
+                _log.error("lane.job_skipped", lane=self.name, job_id=job.job_id, note=note)
+                await self._store.save_contact([job.job_no], Contact.STALE, note)
+                continue
             self._runs[job.job_no] = JobRun(job, tickets)
             self._scheduled[job.job_no] = set()
-            self._last_job_no = job.job_no
         for job_no, cancelled_at in (await self._store.find_cancelled(self.name)).items():
             run = self._runs.get(job_no)
             if run is not None and not run.is_cancelled:
                 run.mark_cancelled(cancelled_at)
-                self._hurry(job_no)
+                self._hurry(run)
 
     def _schedule(self) -> None:
         for job_no, run in self._runs.items():
-            parallel = self.adapter.capabilities(run.job.operation).parallel_tickets
+            capabilities = self.adapter.capabilities(run.job.operation)
             scheduled = self._scheduled[job_no]
-            for position in list(run.find_due(parallel, scheduled)):
+            for position in list(run.find_due(capabilities.parallel_tickets, scheduled)):
                 delay_s = 0.0
                 if run.ticket(position).state is not BatchState.PENDING and not run.is_cancelled:
                     # A fresh start: spread what is at the vendor over one interval.
-                    poll_s = self.adapter.capabilities(run.job.operation).poll_s
-                    delay_s = self._rng.random() * poll_s
+                    delay_s = self._rng.random() * capabilities.poll_s
                 self._push(job_no, position, delay_s)
 
     def _push(self, job_no: int, position: int, delay_s: float) -> None:
@@ -183,9 +193,15 @@ class Lane:
         due_s = self._clock.monotonic() + delay_s
         heapq.heappush(self._heap, (due_s, next(self._numbers), job_no, position))
 
-    def _hurry(self, job_no: int) -> None:
-        """Bring the next steps of a job forward to now."""
-        now_s = self._clock.monotonic()
+    def _hurry(self, run: JobRun) -> None:
+        """Bring the next steps of a job forward to now; call off what waits to be sent."""
+        now_s, job_no = self._clock.monotonic(), run.job.job_no
+        for task, (other, position) in self._steps.items():
+            is_waiting = (
+                run.ticket(position).state is BatchState.PENDING if other == job_no else False
+            )
+            if is_waiting and position not in run.sending:
+                task.cancel()
         self._heap = [
             (now_s if entry[2] == job_no else entry[0], *entry[1:]) for entry in self._heap
         ]
@@ -205,20 +221,27 @@ class Lane:
             task.add_done_callback(self._step_done)
 
     async def _step(self, run: JobRun, position: int) -> None:
+        was_cancelled = run.is_cancelled
         step = await self._driver.step(run, position)
         job_no = run.job.job_no
+        if job_no not in self._runs:
+            return  # another step has ended the job
         self._scheduled[job_no].discard(position)
         if step.delay_s is not None:
-            self._push(job_no, position, step.delay_s)
+            hurries = run.is_cancelled and not was_cancelled
+            self._push(job_no, position, 0.0 if hurries else step.delay_s)
         await self._note_contact(run, step)
         self._on_change(run.job.job_id)
-        if run.has_ended:
-            del self._runs[job_no], self._scheduled[job_no]
+        if run.has_ended and self._runs.pop(job_no, None) is not None:
+            del self._scheduled[job_no]
+            self._notes.pop(job_no, None)
 
     def _step_done(self, task: asyncio.Task[None]) -> None:
-        self._steps.pop(task, None)
+        job_no, position = self._steps.pop(task)
         self._wake.set()
-        if not task.cancelled():
+        if task.cancelled():
+            self._scheduled.get(job_no, set()).discard(position)
+        else:
             self._fault = self._fault or task.exception()
 
     async def _rest(self) -> None:
@@ -239,14 +262,14 @@ class Lane:
             for wait in waits:
                 wait.cancel()
 
-    async def _finish_steps(self) -> None:
+    async def _finish_steps(self, patience_s: float | None) -> None:
         """Let requests with an effect come to their end, so that their tickets are known."""
         for task, (job_no, position) in list(self._steps.items()):
             run = self._runs.get(job_no)
-            if run is None or run.ticket(position).state is not BatchState.PENDING:
+            if run is None or position not in run.sending:
                 task.cancel()
         if self._steps:
-            await asyncio.wait(list(self._steps), timeout=_CLOSING_S)
+            await asyncio.wait(list(self._steps), timeout=patience_s)
         for task in list(self._steps):
             task.cancel()
         if self._steps:
@@ -272,7 +295,10 @@ class Lane:
             self._silences, self._silence_note = 0, None
         if step.answered:
             self._notes.pop(run.job.job_no, None)
-        await self._save_contact()
+        everywhere = self._lane_contact()
+        runs = [run] if everywhere == self._told_contact else list(self._runs.values())
+        self._told_contact = everywhere
+        await self._save_contact(runs)
 
     def _note_store(self, error: StoreError | None) -> None:
         note = None if error is None else str(error)
@@ -283,29 +309,40 @@ class Lane:
             if run.set_contact(*self._contact_of(run)):
                 self._on_change(run.job.job_id)
 
-    def _contact_of(self, run: JobRun) -> tuple[Contact, str | None]:
+    def _lane_contact(self) -> tuple[Contact, str | None] | None:
+        """Return what holds for all jobs of the lane; `None` where each has its own."""
         if self.error is not None:
             return Contact.PAUSED, str(self.error)
         if self._store_note is not None:
             return Contact.PAUSED, self._store_note
-        if self._silence_note is not None:
-            return self._silence_note
+        return self._silence_note
+
+    def _contact_of(self, run: JobRun) -> tuple[Contact, str | None]:
+        everywhere = self._lane_contact()
+        if everywhere is not None:
+            return everywhere
         note = self._notes.get(run.job.job_no)
         return (Contact.OK, None) if note is None else (Contact.STALE, note)
 
-    async def _save_contact(self) -> None:
+    async def _save_contact(self, runs: Iterable[JobRun]) -> None:
         changed: dict[tuple[Contact, str | None], list[int]] = {}
-        for job_no, run in self._runs.items():
+        for run in runs:
             contact = self._contact_of(run)
-            if run.set_contact(*contact):
-                changed.setdefault(contact, []).append(job_no)
+            if run.set_contact(*contact) or run.job.job_no in self._unsaved:
+                changed.setdefault(contact, []).append(run.job.job_no)
                 self._on_change(run.job.job_id)
         for (kind, note), job_nos in changed.items():
             _log.info("lane.contact_changed", lane=self.name, contact=kind.value, note=note)
             try:
                 await self._store.save_contact(job_nos, kind, note)
             except StoreError as error:
+                self._unsaved.update(job_nos)
                 self._note_store(error)
+            else:
+                if self._unsaved:
+                    # The store can be written again: what was said of it is no longer true.
+                    self._unsaved.difference_update(job_nos)
+                    self._note_store(None)
 
 
 def _is_silence(trouble: BatchHubError) -> bool:

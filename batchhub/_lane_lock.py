@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 
 from .errors import StoreError
+
+_MAX_NAME: Final = 200
 
 
 class LaneLock:
@@ -21,7 +25,7 @@ class LaneLock:
         self._lock: FileLock | None = None
         if store_path is not None:
             folder = store_path.with_name(store_path.name + ".lanes")
-            self._lock = FileLock(folder / f"{quote(lane, safe='')}.lock")
+            self._lock = FileLock(folder / f"{_file_name(lane)}.lock")
 
     def claim(self) -> bool:
         """
@@ -46,3 +50,11 @@ class LaneLock:
         """Let the lane go."""
         if self._lock is not None:
             self._lock.release()
+
+
+def _file_name(lane: str) -> str:
+    """Return a lane's name as a file's; a long one ends in what tells it from others."""
+    name = quote(lane, safe="")
+    if len(name) <= _MAX_NAME:
+        return name
+    return f"{name[:_MAX_NAME]}-{hashlib.sha256(lane.encode()).hexdigest()[:16]}"

@@ -33,6 +33,7 @@ EVENTS: Final = {
     "lane.paused": "the credentials were refused; a lane sends nothing more",
     "lane.claimed": "this process drives a lane now",
     "lane.stopped": "a lane can't be driven any more; a fault of a plug-in or of ours",
+    "lane.job_skipped": "a job's operation is not there any more; it is left as it is",
     "lane.contact_changed": "a lane's contact with its vendor changed",
     "store.failed": "the store could not be read or written; tried again later",
     "adapter.failed": "a plug-in did not load",

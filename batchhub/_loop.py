@@ -97,7 +97,10 @@ class Loop:
         if self._tasks:
             await asyncio.wait(list(self._tasks.values()))
         for lane in self._lanes.values():
-            await lane.adapter.aclose()
+            try:
+                await lane.adapter.aclose()
+            except Exception as error:  # one adapter's trouble keeps nothing else open
+                _log.error("adapter.failed", lane=lane.name, error=str(error))
 
     async def _run(self, lane: Lane) -> None:
         self._troubles.pop(lane.name, None)

@@ -7,7 +7,7 @@ deduplicates it, or when the user said so. Else the ticket is UNCONFIRMED and wa
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
 from typing import Final
 from uuid import uuid4
 
@@ -16,8 +16,8 @@ from attrs import evolve
 from ._finisher import Finisher
 from ._job_run import JobRun
 from ._ticket_tools import Step, TicketTools, group_of
-from .adapter import Accepted, Capabilities, Submission
-from .errors import AdapterError, BatchHubError, CredentialsError
+from .adapter import Accepted, Capabilities, Submission, WireItem
+from .errors import AdapterError, BatchHubError, CredentialsError, ReplyError
 from .models import BatchState, ItemState
 from .store import TicketRecord
 
@@ -33,11 +33,24 @@ class Submitter:
         self._finisher = finisher
 
     async def submit(self, run: JobRun, ticket: TicketRecord) -> Step:
-        capabilities = self._tools.capabilities(run)
-        if ticket.is_in_doubt and not self._may_resend(ticket, capabilities):
-            return await self._hold(run, ticket)
-        was_in_doubt = ticket.is_in_doubt
+        """Send a ticket, if it is its turn and nothing speaks against it by then."""
         items = await self._tools.store.get_items(ticket)
+        # Before the intent: what waits for the budget was not sent, and can be called off.
+        await self._tools.adapter.transport.wait_turn()
+        if run.is_cancelled:
+            return Step(delay_s=0.0, answered=False)
+        was_in_doubt = ticket.is_in_doubt
+        if was_in_doubt and not self._may_resend(ticket, self._tools.capabilities(run)):
+            return await self._hold(run, ticket)
+        run.sending.add(ticket.position)
+        try:
+            return await self._send(run, ticket, items, was_in_doubt=was_in_doubt)
+        finally:
+            run.sending.discard(ticket.position)
+
+    async def _send(
+        self, run: JobRun, ticket: TicketRecord, items: Sequence[WireItem], *, was_in_doubt: bool
+    ) -> Step:
         if not was_in_doubt:
             ticket = await self._intend(run, ticket)
         assert ticket.attempt_id is not None  # noqa: S101  # just written, or in doubt
@@ -52,6 +65,7 @@ class Submitter:
         )
         try:
             accepted = await self._tools.ask(self._tools.adapter.submit(submission))
+            self._check(accepted)
         except BatchHubError as error:
             return await self._not_accepted(run, ticket, error, was_in_doubt=was_in_doubt)
         return await self._accepted(run, ticket, accepted)
@@ -62,11 +76,12 @@ class Submitter:
         self._tools.log("ticket.intended", run, intent, attempt_id=intent.attempt_id)
         return intent
 
-    async def _accepted(self, run: JobRun, ticket: TicketRecord, accepted: Accepted) -> Step:
+    def _check(self, accepted: Accepted) -> None:
         if not accepted.vendor_refs:
-            raise AdapterError(
-                f"adapter {self._tools.adapter.name!r} accepted a batch without an id"
-            )
+            name = self._tools.adapter.name
+            raise AdapterError(f"adapter {name!r} accepted a batch without an id")
+
+    async def _accepted(self, run: JobRun, ticket: TicketRecord, accepted: Accepted) -> Step:
         now = self._tools.clock.now()
         taken = evolve(
             ticket,
@@ -87,11 +102,17 @@ class Submitter:
         """Sort a failed submit: certain that nothing ran, refused for good, or nobody knows."""
         certain = not getattr(error, "may_have_run", True)
         if certain and not was_in_doubt:
-            if error.retryable or isinstance(error, CredentialsError):
+            if _passes(error):
                 await self._tools.save(run, evolve(ticket, attempt_id=None, attempted_at=None))
                 raise error
             return await self._refuse(run, ticket, error)
-        if self._may_resend(ticket, self._tools.capabilities(run)):
+        if was_in_doubt and certain and not _passes(error):
+            return await self._hold(run, ticket, str(error))  # the first send stays unknown
+        was_answered = isinstance(error, ReplyError | AdapterError)
+        capabilities = self._tools.capabilities(run)
+        if was_answered and capabilities.dedup_window_s is None:
+            return await self._hold(run, ticket, str(error))
+        if self._may_resend(ticket, capabilities):
             self._tools.log("ticket.unanswered", run, ticket, error=str(error))
             raise error
         step = await self._hold(run, ticket, str(error))
@@ -120,5 +141,11 @@ class Submitter:
             return True
         if capabilities.dedup_window_s is None or ticket.attempted_at is None:
             return False
-        age = self._tools.clock.now() - ticket.attempted_at
-        return age < timedelta(seconds=capabilities.dedup_window_s * _DEDUP_MARGIN)
+        age_s = (self._tools.clock.now() - ticket.attempted_at).total_seconds()
+        # Below zero the clock was set back, and nobody knows how old the attempt is.
+        return 0.0 <= age_s < capabilities.dedup_window_s * _DEDUP_MARGIN
+
+
+def _passes(error: BatchHubError) -> bool:
+    """Whether the same request may be taken later: the trouble passes, or is mended by people."""
+    return error.retryable or isinstance(error, CredentialsError)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Final
 
 from attrs import evolve
@@ -13,7 +12,7 @@ from ._logging import get_logger
 from ._submitter import Submitter
 from ._ticket_tools import Step, TicketTools
 from .adapter import Observation
-from .errors import AdapterError, BatchHubError, NotFoundError, RefusedError
+from .errors import AdapterError, BatchHubError, CredentialsError, NotFoundError, RefusedError
 from .models import BatchState, Finding, ItemState
 from .polling import Known, interpret
 from .store import TicketRecord
@@ -39,6 +38,10 @@ class TicketDriver:
             return await self._step(run, run.ticket(position))
         except BatchHubError as error:
             return self._postpone(run, position, error)
+        except Exception as error:  # one ticket's oddity must not stop the lane
+            name = self._tools.adapter.name
+            fault = f"adapter {name!r} broke a rule, or we did: {type(error).__name__}: {error}"
+            return self._postpone(run, position, AdapterError(fault))
 
     async def _step(self, run: JobRun, ticket: TicketRecord) -> Step:
         if run.is_cancelled and not ticket.vendor_refs:
@@ -49,9 +52,18 @@ class TicketDriver:
             )
         if ticket.state is BatchState.PENDING:
             return await self._submitter.submit(run, ticket)
+        trouble: BatchHubError | None = None
         if run.is_cancelled and ticket.position not in run.cancel_sent:
-            await self._cancel(run, ticket)
-            ticket = run.ticket(ticket.position)
+            try:
+                await self._cancel(run, ticket)
+            except CredentialsError:
+                raise
+            except BatchHubError as error:
+                trouble = error  # tried again with the next step; the ticket is asked about
+        step = await self._ask_about(run, run.ticket(ticket.position))
+        return step if trouble is None else evolve(step, trouble=step.trouble or trouble)
+
+    async def _ask_about(self, run: JobRun, ticket: TicketRecord) -> Step:
         try:
             if ticket.finished_as is not None:
                 return await self._finisher.fetch(run, ticket)
@@ -70,10 +82,10 @@ class TicketDriver:
         run.failures[ticket.position] = run.misses[ticket.position] = 0
         step = Step(delay_s=self._tools.delay_s(run, ticket.position))
         now = self._tools.clock.now()
-        made_at = now - timedelta(seconds=answer.age_s or 0.0)
-        if made_at < run.answered_at.get(ticket.position, made_at):
+        made_at_s = self._tools.clock.monotonic() - (answer.age_s or 0.0)
+        if made_at_s < run.answered_at.get(ticket.position, made_at_s):
             return step  # from a cache, and older than what is known
-        run.answered_at[ticket.position] = made_at
+        run.answered_at[ticket.position] = made_at_s
         seen = self._learn(run, ticket, answer)
         is_late = self._note_overdue(run)
         run.job = evolve(run.job, observed_at=now)
@@ -146,14 +158,16 @@ class TicketDriver:
 
     def _postpone(self, run: JobRun, position: int, trouble: BatchHubError) -> Step:
         run.failures[position] += 1
+        if not isinstance(trouble, NotFoundError):
+            run.misses[position] = 0
         _log.warning("ticket.postponed", job_id=run.job.job_id, ticket=position, error=str(trouble))
         delay_s = self._tools.delay_s(run, position, trouble)
         return Step(delay_s=delay_s, trouble=trouble, answered=False)
 
     def _note_overdue(self, run: JobRun) -> bool:
         """Say once that a job is past its deadline."""
-        age = self._tools.clock.now() - run.job.created_at
-        if run.has_finding("overdue") or age <= timedelta(seconds=run.job.deadline_s):
+        age_s = (self._tools.clock.now() - run.job.created_at).total_seconds()
+        if run.has_finding("overdue") or age_s <= run.job.deadline_s:
             return False
         message = f"not finished {run.job.deadline_s:.0f} s after it was handed over"
         run.add_findings([Finding(code="overdue", message=message)])

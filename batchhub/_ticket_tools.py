@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 from attrs import evolve, frozen
@@ -90,6 +91,11 @@ class TicketTools:
             return await call
         except BatchHubError:
             raise
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise AdapterError(f"adapter {self.adapter.name!r} cancelled its own call") from None
         except Exception as error:
             # Told by type and message alone: a traceback's locals could show a secret.
             raise AdapterError(
@@ -114,7 +120,9 @@ class TicketTools:
 
     def is_past(self, since: datetime | None, grace_s: float) -> bool:
         """Whether more than a grace has passed since a moment; `None` is now."""
-        return since is not None and self.clock.now() - since > timedelta(seconds=grace_s)
+        if since is None:
+            return False
+        return (self.clock.now() - since).total_seconds() > grace_s
 
     def touch(self, run: JobRun, *, observed: bool = False) -> None:
         now = self.clock.now()

@@ -82,6 +82,8 @@ class BatchHubError(Exception):
 class UsageError(BatchHubError, ValueError):
     """The call, the input or the settings are wrong. Nothing was sent, nothing was stored."""
 
+    may_have_run: ClassVar[bool] = False
+
 
 class InputError(UsageError):
     """

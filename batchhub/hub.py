@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import os
 import random
 import warnings
@@ -18,7 +20,7 @@ from ._job_id import make_job_id
 from ._logging import get_logger
 from ._registry import AdapterInfo, Registry
 from .adapter import Account, Adapter, Probe
-from .errors import InputError, NotKnownError, UnsupportedError
+from .errors import BatchHubError, InputError, NotKnownError, UnsupportedError, UsageError
 from .models import BatchState
 from .settings import load_settings
 from .store import JobRecord
@@ -54,6 +56,7 @@ class BatchHub:
         self._rng = random.Random(seed)  # noqa: S311  # jitter, no secret
         self._registry = Registry()
         self._core: Core | None = None
+        self._opening = asyncio.Lock()
 
     @classmethod
     def from_config(
@@ -111,6 +114,10 @@ class BatchHub:
             await core.aclose()
 
     async def _open(self) -> Core:
+        async with self._opening:
+            return await self._find_core()
+
+    async def _find_core(self) -> Core:
         if self._core is None:
             if self._store_at is None:
                 warnings.warn(
@@ -197,6 +204,10 @@ class BatchHub:
             KeyConflictError: The key belongs to a job with other items or options.
             StoreError: The job could not be kept.
         """
+        if deadline_s is not None and not 0 < deadline_s < math.inf:
+            raise UsageError(f"deadline_s is a number of seconds above 0, not {deadline_s}")
+        _check_text("key", key)
+        _check_text("label", label)
         core = await self._open()
         lane = core.get_lane(account)
         adapter = lane.adapter
@@ -262,18 +273,23 @@ class BatchHub:
         account's trouble keeps no other waiting.
         """
         core = await self._open()
-        jobs = []
+        jobs: list[BatchJob] = []
+        driven: list[BatchJob] = []
         for record, status in await core.store.find_jobs():
             if status.state.is_terminal:
                 continue
             jobs.append(BatchJob(core, record, status))
-            lane = core.find_lane(record.lane)
+            try:
+                lane = core.find_lane(record.lane)
+            except BatchHubError as error:  # one account's settings stop no other
+                _log.error("lane.stopped", lane=record.lane, error=str(error))
+                continue
             if lane is not None:
                 core.loop.drive(lane)
-        for job in jobs:
-            if job.is_ours:
-                async for _ in job.watch():
-                    pass
+                driven.append(jobs[-1])
+        for job in driven:
+            async for _ in job.watch():
+                pass
         return jobs
 
     def _make_record(self, account: str, adapter: Adapter[Any], **facts: Any) -> JobRecord:
@@ -289,6 +305,13 @@ class BatchHub:
             updated_at=now,
             **facts,
         )
+
+
+def _check_text(name: str, text: str | None) -> None:
+    try:
+        (text or "").encode()
+    except UnicodeEncodeError:
+        raise InputError(f"the {name} {text!r} is no valid Unicode text") from None
 
 
 def _check_operation(adapter: Adapter[Any], operation: str | None) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Final, NoReturn
 
@@ -49,6 +50,8 @@ _MAX_WORDS_BYTES: Final = 64 * 1024
 """The most bytes read of an answer that is no success: enough for a code and a message."""
 
 _SUCCESS: Final = range(200, 300)
+
+_turn: ContextVar[tuple[Transport, float] | None] = ContextVar("batchhub_turn", default=None)
 _UNAVAILABLE: Final = 503
 
 
@@ -129,6 +132,17 @@ class Transport:
         """Why the lane sends nothing more; `None` while it may."""
         return self._gate.closed_by
 
+    async def wait_turn(self) -> None:
+        """
+        Wait until the next request may go; that of this task then goes without another wait.
+
+        For a caller that must do something just before it sends, and not long before.
+
+        Raises:
+            CredentialsError: The lane sends nothing more.
+        """
+        _turn.set((self, await self._gate.enter()))
+
     async def request(
         self,
         method: str,
@@ -176,7 +190,9 @@ class Transport:
     async def _send(
         self, method: str, url: URL, body: bytes | None, headers: CIMultiDict[str]
     ) -> Reply:
-        sent_at_s = await self._gate.enter()
+        sent_at_s = self._take_turn()
+        if sent_at_s is None:
+            sent_at_s = await self._gate.enter()
         if self._session.closed:
             raise self._errors.closed()
         reply = await self._exchange(method, url, body, headers)
@@ -184,6 +200,15 @@ class Transport:
             self._refuse(reply, sent_at_s)
         self._gate.note_success(sent_at_s=sent_at_s)
         return reply
+
+    def _take_turn(self) -> float | None:
+        """Use the turn this task has waited for, if it has; refuse it if all has changed since."""
+        turn = _turn.get()
+        if turn is None or turn[0] is not self:
+            return None
+        _turn.set(None)
+        self._gate.check()
+        return turn[1]
 
     async def _exchange(
         self, method: str, url: URL, body: bytes | None, headers: CIMultiDict[str]

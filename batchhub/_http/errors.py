@@ -33,6 +33,7 @@ MAX_RETRY_AFTER_S: Final = 24 * 3600.0
 _MAX_WORDS: Final = 300
 _MAX_CODE: Final = 100
 _REDIRECT: Final = 3
+_LONGEST_AGE_S: Final = 366 * 86_400.0
 _SECONDS: Final = re.compile(r"\d{1,18}(\.\d*)?", re.ASCII)
 
 _BY_STATUS: Final[dict[int, type[VendorError]]] = {
@@ -197,7 +198,7 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
 def parse_age(value: str | None) -> float | None:
     """Read an ``Age`` header: seconds a cache has held the answer; `None` without sense."""
     text = (value or "").strip()
-    return float(text) if _SECONDS.fullmatch(text) else None
+    return min(float(text), _LONGEST_AGE_S) if _SECONDS.fullmatch(text) else None
 
 
 def _type_of_status(status: int, not_executed_statuses: frozenset[int]) -> type[VendorError]:

@@ -12,7 +12,7 @@ from batchhub._budget import Pacer
 from batchhub._clock import Clock
 from batchhub._logging import get_logger
 from batchhub.adapter import Budget
-from batchhub.errors import CredentialsError
+from batchhub.errors import CredentialsError, RateLimitedError
 
 _FIRST_COOL_DOWN_S: Final = 1.0
 _LONGEST_COOL_DOWN_S: Final = 300.0
@@ -57,6 +57,20 @@ class Gate:
                 if due_s <= now_s:
                     return now_s
                 await self._sleep(due_s - now_s)
+
+    def check(self) -> None:
+        """
+        Make sure that what was let through a moment ago may still go.
+
+        Raises:
+            CredentialsError: The gate was closed.
+            RateLimitedError: A cool-down has begun. Nothing was sent.
+        """
+        if self._closed_by is not None:
+            raise _copy(self._closed_by)
+        wait_s = self._cool_until_s - self._clock.monotonic()
+        if wait_s > 0:
+            raise RateLimitedError("the lane cools down; nothing was sent", retry_after_s=wait_s)
 
     def cool_down(self, *, status: int, retry_after_s: float | None, sent_at_s: float) -> None:
         """

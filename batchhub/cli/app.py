@@ -271,7 +271,7 @@ def doctor(
         typer.Option("--ref", metavar="ID", help="Ask about this batch of the vendor's."),
     ] = None,
 ) -> None:
-    """Ask a vendor one harmless thing; show the answer and what is made of it."""
+    """Ask a vendor one harmless thing, and show the answer."""
     from ._doctor import examine
 
     invocation = _begin(common)

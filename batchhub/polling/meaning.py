@@ -11,7 +11,7 @@ with a finding that says so.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from attrs import frozen
 
@@ -170,7 +170,7 @@ def _count(answer: Observation, total: int, findings: list[Finding]) -> int | No
 
 
 def _has_waited(since: datetime | None, grace_s: float, now: datetime) -> bool:
-    return since is not None and now - since >= timedelta(seconds=grace_s)
+    return since is not None and (now - since).total_seconds() >= grace_s
 
 
 def _advance(known: Known, answer: Observation, counted: int | None) -> float | None:

@@ -96,10 +96,18 @@ async def get_job(connection: AsyncConnection, job_id: str) -> JobRecord:
     return read_job(row)
 
 
-async def newest_retry(connection: AsyncConnection, job_id: str) -> JobRecord:
-    """Return the newest job that repeats items of a job."""
-    query = select(jobs).where(jobs.c.retry_of == job_id).order_by(jobs.c.job_no.desc())
-    return read_job((await connection.execute(query)).mappings().first())  # type: ignore[arg-type]
+async def find_newest_retry(
+    connection: AsyncConnection, job_no: int, states: Collection[ItemState]
+) -> JobRecord | None:
+    """Return the newest job that repeats items of a job which came out as one of `states`."""
+    repeated = (
+        select(results.c.retried_in)
+        .where(results.c.job_no == job_no, results.c.retried_in.is_not(None))
+        .where(results.c.state.in_([state.value for state in states]))
+    )
+    query = select(jobs).where(jobs.c.job_id.in_(repeated)).order_by(jobs.c.job_no.desc()).limit(1)
+    row = (await connection.execute(query)).mappings().first()
+    return None if row is None else read_job(row)
 
 
 async def tickets_of(connection: AsyncConnection, job_no: int) -> list[TicketRecord]:

@@ -10,6 +10,7 @@ from sqlalchemy import and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batchhub.adapter import WireItem
+from batchhub.errors import StoreError
 from batchhub.models import BatchState, BatchStatus, Contact, ItemResult, ItemState
 
 from . import queries
@@ -257,17 +258,13 @@ class Store:
             if len(page) < queries.PAGE:
                 return
 
-    async def find_retry(self, job_id: str) -> str | None:
-        """Return the id of the newest job that repeats items of a job; `None` if there is none."""
+    async def find_retry(self, job_id: str, states: Collection[ItemState]) -> str | None:
+        """Return the newest job that repeats such items of a job; `None` if there is none."""
 
         async def work(connection: AsyncConnection) -> str | None:
-            query = (
-                select(jobs.c.job_id)
-                .where(jobs.c.retry_of == job_id)
-                .order_by(jobs.c.job_no.desc())
-                .limit(1)
-            )
-            return (await connection.execute(query)).scalar()
+            job = await queries.get_job(connection, job_id)
+            newest = await queries.find_newest_retry(connection, job.job_no, states)
+            return None if newest is None else newest.job_id
 
         return await self._db.read(work)
 
@@ -300,7 +297,10 @@ class Store:
             count = select(func.count()).select_from(results).where(wanted)
             if (await connection.execute(count)).scalar() != sum(plan.total for plan in plans):
                 # Somebody else was faster: what they made is the retry.
-                return await queries.newest_retry(connection, old.job_id)
+                newest = await queries.find_newest_retry(connection, old.job_no, states)
+                if newest is not None:
+                    return newest
+                raise StoreError(f"the items of job {old.job_id} changed meanwhile; try again")
             await connection.execute(update(results).where(wanted).values(retried_in=job.job_id))
             new = await queries.insert_job(connection, job, plans)
             position = 1

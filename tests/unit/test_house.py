@@ -33,7 +33,18 @@ LAYERS: Final = (
     {"models", "settings"},
     {"adapter", "_budget", "_http", "transport", "wire", "store", "polling"},
     {"_accounts", "_registry"},
-    {"_intake", "_join", "_job_run", "_lane", "_lane_lock", "_loop", "_ticket"},
+    {
+        "_finisher",
+        "_intake",
+        "_join",
+        "_job_run",
+        "_lane",
+        "_lane_lock",
+        "_loop",
+        "_submitter",
+        "_ticket",
+        "_ticket_tools",
+    },
     {"_core", "_job", "hub", "__init__"},
     {"cli", "conformance", "sandbox", "testing"},
 )
@@ -276,7 +287,7 @@ def test_importing_batchhub_is_cheap() -> None:
 
 def test_every_event_that_is_logged_is_listed() -> None:
     """`EVENTS` has every event batchhub logs, and no other."""
-    levels = {"debug", "info", "warning", "error", "exception", "critical", "_log"}
+    levels = {"debug", "info", "warning", "error", "exception", "critical", "log", "_log"}
     logged = {
         constant.value
         for module in CORE.values()

@@ -127,6 +127,26 @@ async def test_unknown_names_list_the_known() -> None:
             await world.hub.job("x")
 
 
+async def test_key_and_label_are_text() -> None:
+    """What is no Unicode text is refused with its name."""
+    async with scripted_world() as world:
+        with pytest.raises(InputError, match="the key .* is no valid Unicode"):
+            await world.hub.submit("shop", numbered(1), key="\udcff")
+        with pytest.raises(InputError, match="the label .* is no valid Unicode"):
+            await world.hub.submit("shop", numbered(1), label="\udcff")
+
+
+async def test_a_lane_of_any_name_can_be_locked(tmp_path: Path) -> None:
+    """A long account identity makes a file name that is short enough, and its own."""
+    accounts = {n: ScriptedAccount(name="ä" * 300 + n) for n in ("a", "b")}
+    clock = FakeClock()
+    async with clock.running(), BatchHub(tmp_path / "jobs.db", accounts, clock=clock) as hub:
+        for name in accounts:
+            job = await hub.submit(name, numbered(1))
+            assert (await job.wait(timeout_s=60)).outcome is Outcome.SUCCEEDED
+    assert len(list((tmp_path / "jobs.db.lanes").iterdir())) == 2
+
+
 async def test_a_key_makes_a_submit_idempotent() -> None:
     """The same key with the same items is the same job; with others it is an error."""
     async with scripted_world() as world:

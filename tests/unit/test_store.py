@@ -547,11 +547,11 @@ async def test_items_are_repeated_once(store: Store) -> None:
     """After a retry nothing is left to repeat, and the job that repeats it is found."""
     await add_job(store, 2)
     await end_all(store, "job-1", SUCCEEDED, FAILED)
-    assert await store.find_retry("job-1") is None
+    assert await store.find_retry("job-1", [FAILED]) is None
     await retry(store, "job-2", FAILED)
 
     assert [item async for item in store.retry_items("job-1", [FAILED])] == []
-    assert await store.find_retry("job-1") == "job-2"
+    assert await store.find_retry("job-1", [FAILED]) == "job-2"
 
 
 async def test_of_two_retries_at_once_one_makes_the_job(store: Store) -> None:
@@ -578,7 +578,21 @@ async def test_other_states_make_a_retry_of_their_own(store: Store) -> None:
 
     assert await retry(store, "job-2", FAILED) == ("job-2", ["i1"])
     assert await retry(store, "job-3", FAILED, UNKNOWN) == ("job-3", ["i2"])
-    assert await store.find_retry("job-1") == "job-3"
+    assert await store.find_retry("job-1", [FAILED]) == "job-2"
+    assert await store.find_retry("job-1", [UNKNOWN]) == "job-3"
+    assert await store.find_retry("job-1", [FAILED, UNKNOWN]) == "job-3"
+
+
+async def test_a_retry_of_what_changed_meanwhile_is_refused(store: Store) -> None:
+    """Items that are not those counted on, and that nobody repeats, make no job."""
+    await add_job(store, 2)
+    await end_all(store, "job-1", FAILED, SUCCEEDED)
+    new = make_job("job-2", retry_of="job-1")
+
+    with pytest.raises(StoreError, match="the items of job job-1 changed meanwhile"):
+        await store.add_retry(new, make_plans(2), make_chunks(2), [FAILED])
+
+    assert await count_rows(store, [jobs]) == [1]
 
 
 async def test_an_error_among_the_items_of_a_retry_marks_nothing(store: Store) -> None:
@@ -594,5 +608,5 @@ async def test_an_error_among_the_items_of_a_retry_marks_nothing(store: Store) -
     with pytest.raises(RuntimeError, match="broken"):
         await store.add_retry(new, make_plans(2), broken(), [FAILED])
 
-    assert await store.find_retry("job-1") is None
+    assert await store.find_retry("job-1", [FAILED]) is None
     assert len([item async for item in store.retry_items("job-1", [FAILED])]) == 2

@@ -1,0 +1,212 @@
+"""What the hub does when things go wrong at the worst moment."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from support.hubs import World, numbered, results_of, scripted_world
+from support.vendor import ScriptedAccount, Vendor, capable, report_states
+
+from batchhub import BatchHub, BatchState, ItemState, Outcome
+from batchhub.adapter import Accepted, Observation
+from batchhub.errors import NoAnswerError, RefusedError, ReplyError, ServerError, UsageError
+from batchhub.testing import FakeClock
+
+
+def cool_down(world: World, seconds: float) -> None:
+    """Let the lane send nothing for a while, as after a 429."""
+    core = world.hub._core
+    assert core is not None
+    gate = core.get_lane("shop").adapter.transport._gate
+    gate.cool_down(status=429, retry_after_s=seconds, sent_at_s=world.clock.monotonic())
+
+
+async def open_lane(world: World) -> None:
+    """Make the hub open its store and its lane."""
+    await world.hub.jobs()
+
+
+async def test_what_waits_for_the_budget_was_not_sent(tmp_path: Path) -> None:
+    """Closed while a batch waits for a cool-down, a hub leaves no doubt: it was never sent."""
+    store, vendor, clock = tmp_path / "jobs.db", Vendor(), FakeClock()
+    hub = BatchHub(store, {"shop": ScriptedAccount(vendor=vendor)}, clock=clock, seed=1)
+    world = World(hub, clock, vendor)
+    await open_lane(world)
+    cool_down(world, 1000.0)
+    job = await hub.submit("shop", numbered(2))
+    for _ in range(20):
+        await clock.advance(1.0)
+    await hub.aclose()
+    assert vendor.submissions == []
+    async with scripted_world(vendor, store, clock) as world:
+        (job,) = await world.hub.run()
+        assert job.status.outcome is Outcome.SUCCEEDED
+    assert len(vendor.submissions) == 1
+
+
+async def test_a_cancelled_batch_that_waits_is_never_sent() -> None:
+    """A cancel calls off what waits for a cool-down, at once."""
+    async with scripted_world() as world:
+        await open_lane(world)
+        cool_down(world, 1000.0)
+        job = await world.hub.submit("shop", numbered(2))
+        await world.clock.sleep(5.0)
+        await job.cancel()
+        status = await job.wait(timeout_s=100)
+        assert world.clock.monotonic() < 200
+    assert (status.state, status.counts.not_executed) == (BatchState.CANCELLED, 2)
+    assert world.vendor.submissions == []
+
+
+async def test_the_window_is_looked_at_when_the_request_goes() -> None:
+    """A resend that waited longer than the vendor remembers is not sent any more."""
+    vendor = capable(Vendor(submits=deque([NoAnswerError("silence")])), dedup_window_s=100.0)
+    async with scripted_world(vendor) as world:
+        await open_lane(world)
+        job = await world.hub.submit("shop", numbered(2))
+        while not vendor.submissions:
+            await world.clock.sleep(0.1)
+        cool_down(world, 200.0)
+        status = await job.wait()
+    assert status.is_held
+    assert len(vendor.submissions) == 1
+
+
+class ClockSetBack(FakeClock):
+    """A clock whose wall time can be set back while the monotonic time goes on."""
+
+    back = timedelta()
+
+    def now(self) -> datetime:
+        """Return the wall time, less what it was set back by."""
+        return super().now() - self.back
+
+
+async def test_a_clock_set_back_loses_no_answers_and_resends_nothing() -> None:
+    """Wall-clock jumps neither hide fresh answers nor bring an old key back to life."""
+    clock = ClockSetBack()
+    vendor = Vendor(polls=deque([Observation(words=("Running",))] * 3))
+    async with scripted_world(vendor, clock=clock) as world:
+        job = await world.hub.submit("shop", numbered(2))
+        await job.hand_over()
+        clock.back = timedelta(days=400)
+        assert (await job.wait(timeout_s=600)).outcome is Outcome.SUCCEEDED
+
+    clock = ClockSetBack()
+    vendor = capable(Vendor(submits=deque([NoAnswerError("silence")])), dedup_window_s=100.0)
+    async with scripted_world(vendor, clock=clock) as world:
+        job = await world.hub.submit("shop", numbered(2))
+        while not vendor.submissions:
+            await world.clock.sleep(0.05)
+        clock.back = timedelta(hours=5)
+        assert (await job.wait(timeout_s=600)).is_held
+    assert len(vendor.submissions) == 1
+
+
+@pytest.mark.parametrize("deadline_s", [0, -1, float("inf"), float("nan")])
+async def test_a_deadline_is_a_number_of_seconds(deadline_s: float) -> None:
+    """A deadline that is no time span is refused before anything is stored."""
+    async with scripted_world() as world:
+        with pytest.raises(UsageError, match="deadline_s"):
+            await world.hub.submit("shop", numbered(1), deadline_s=deadline_s)
+        assert await world.hub.jobs() == []
+
+
+async def test_figures_beyond_all_measure_stop_nothing() -> None:
+    """Ages and deadlines of any size are compared, not added to dates."""
+    vendor = Vendor(polls=deque([Observation(words=("Running",), age_s=1e18)]))
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(1), deadline_s=1e15)
+        assert (await job.wait(timeout_s=600)).outcome is Outcome.SUCCEEDED
+
+
+async def test_an_adapters_nonsense_touches_its_own_ticket_only() -> None:
+    """An answer that breaks the seam is put off; the other job of the lane goes on."""
+    vendor = capable(Vendor(), max_items=1)
+    vendor.polls = deque([Observation(words=None)] * 4)  # type: ignore[arg-type]
+    async with scripted_world(vendor) as world:
+        first = await world.hub.submit("shop", numbered(1))
+        second = await world.hub.submit("shop", numbered(1))
+        assert (await first.wait(timeout_s=600)).outcome is Outcome.SUCCEEDED
+        assert (await second.wait(timeout_s=600)).outcome is Outcome.SUCCEEDED
+
+
+async def test_an_accepted_batch_without_an_id_is_held() -> None:
+    """The vendor took it and nobody can ask about it: a matter for a decision, never a resend."""
+    vendor = Vendor(submits=deque([Accepted(vendor_refs=())]))
+    async with scripted_world(vendor) as world:
+        assert (await (await world.hub.submit("shop", numbered(1))).wait()).is_held
+    assert len(vendor.submissions) == 1
+
+
+@pytest.mark.parametrize("trouble", [ServerError("down"), ReplyError("no JSON")])
+async def test_a_broken_cancel_does_not_stop_the_polling(trouble: Exception) -> None:
+    """The ticket is asked about all the same, and its results come in."""
+    vendor = capable(Vendor(cancels=deque([trouble] * 500)), can_cancel=True)
+    vendor.polls = deque([Observation(words=("Running",))] * 5)
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(2))
+        await job.hand_over()
+        await job.cancel()
+        status = await job.wait(timeout_s=3600)
+    assert (status.state, status.counts.succeeded) == (BatchState.COMPLETED, 2)
+
+
+async def test_a_cancel_waits_for_no_interval() -> None:
+    """The vendor is asked to cancel at once, however seldom it is polled."""
+    vendor = capable(Vendor(), can_cancel=True, poll_s=300.0, min_poll_s=300.0)
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(2))
+        await job.hand_over()
+        began = world.clock.monotonic()
+        await job.cancel()
+        await job.wait(timeout_s=3600)
+        assert world.clock.monotonic() - began < 100
+    assert len(vendor.cancelled) == 1
+
+
+@pytest.mark.parametrize("answer", [ReplyError("an id nobody finds"), RefusedError("no")])
+async def test_resending_by_the_users_word_ends_with_an_answer(answer: Exception) -> None:
+    """`resends_unanswered` is for silence: what was answered, however oddly, is not sent again."""
+    vendor = Vendor(submits=deque([NoAnswerError("silence"), *[answer] * 50]))
+    capable(vendor, resends_unanswered=True)
+    async with scripted_world(vendor) as world:
+        assert (await (await world.hub.submit("shop", numbered(1))).wait()).is_held
+    assert len(vendor.submissions) == 2
+
+
+async def test_one_accounts_settings_stop_no_other(tmp_path: Path) -> None:
+    """`run` drives the accounts it can; one that can't be opened is left as it is."""
+    store, clock = tmp_path / "jobs.db", FakeClock()
+    accounts = {name: ScriptedAccount(name=name) for name in ("a", "b")}
+    hub = BatchHub(store, accounts, clock=clock)
+    for name, account in accounts.items():
+        account.vendor.polls = deque([Observation(words=("Waiting",))] * 99)
+        await hub.submit(name, numbered(1))
+    await hub.aclose()
+    broken = ScriptedAccount(name="a", base_url="nowhere")
+    async with clock.running(), BatchHub(store, {**accounts, "a": broken}, clock=clock) as hub:
+        accounts["b"].vendor.polls.clear()
+        jobs = await hub.run()
+    states = {job.status.account: job.status.state for job in jobs}
+    assert states == {"a": BatchState.PENDING, "b": BatchState.COMPLETED}
+
+
+async def test_retries_of_different_kinds_are_told_apart() -> None:
+    """`retry` returns the job of what failed, also after the unknown items were repeated."""
+    vendor = Vendor()
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(3))
+        vendor.reports.append(report_states(i1=ItemState.FAILED, i2=ItemState.UNKNOWN))
+        await job.wait()
+        failed = await job.retry()
+        unknown = await job.retry(unknown=True)
+        assert failed.id != unknown.id
+        assert (await job.retry()).id == failed.id
+        await failed.wait()
+        await unknown.wait()
+        assert [r.id for r in await results_of(failed)] == ["i1"]
+        assert [r.id for r in await results_of(unknown)] == ["i2"]
