@@ -130,9 +130,9 @@ async def test_unknown_names_list_the_known() -> None:
 async def test_key_and_label_are_text() -> None:
     """What is no Unicode text is refused with its name."""
     async with scripted_world() as world:
-        with pytest.raises(InputError, match="the key .* is no valid Unicode"):
+        with pytest.raises(InputError, match=r"the key .* is no valid Unicode"):
             await world.hub.submit("shop", numbered(1), key="\udcff")
-        with pytest.raises(InputError, match="the label .* is no valid Unicode"):
+        with pytest.raises(InputError, match=r"the label .* is no valid Unicode"):
             await world.hub.submit("shop", numbered(1), label="\udcff")
 
 
