@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Twice the usual two cores: the dearer tests wait for processes and servers more than they work.
+WORKERS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format bench dist clean
@@ -24,14 +26,14 @@ demo: $(VENV)/.installed  ## run every installed vendor's sandbox through one co
 	$(BIN)/batchhub demo
 
 test: $(VENV)/.installed-dev  ## run every test
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n $(WORKERS)
 
 check: $(VENV)/.installed-dev  ## format, lint, types, and every test with branch coverage
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m pytest -n auto --cov --cov-report=
+	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=
 	$(BIN)/python -m coverage report --fail-under=90
 
 format: $(VENV)/.installed-dev  ## format and mend what can be mended
