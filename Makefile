@@ -2,8 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Twice the usual two cores: the dearer tests wait for processes and servers more than they work.
-WORKERS ?= 4
+WORKERS ?= auto
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format bench dist clean
