@@ -9,6 +9,7 @@ Derive from `Sandbox` to make one for your own adapter.
 
 from batchhub._clock import Clock
 
+from .answers import AnswerError
 from .journal import KNOCK, Execution, JournalEntry
 from .limits import RequestLimiter
 from .server import ConnectionCutError, Sandbox
@@ -16,6 +17,7 @@ from .switches import Switches, SwitchInfo, rate, switch, times
 
 __all__ = [
     "KNOCK",
+    "AnswerError",
     "Clock",
     "ConnectionCutError",
     "Execution",

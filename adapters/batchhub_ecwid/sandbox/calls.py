@@ -6,44 +6,15 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from aiohttp import web
 from attrs import field, frozen
+
+from batchhub.sandbox import AnswerError
 
 MAX_ITEMS: Final = 500
 """Source: older page "Create batch request", batch request limit."""
 
 METHODS: Final = frozenset({"GET", "POST", "PUT", "DELETE"})
 """Source: older page "Create batch request", request body."""
-
-
-class AnswerError(Exception):
-    """
-    The call is answered with an error.
-
-    Attributes:
-        status: The HTTP status.
-        body: A JSON object, or an HTML page as text.
-        headers: Further headers of the answer.
-    """
-
-    def __init__(
-        self, status: int, body: Mapping[str, Any] | str, headers: Mapping[str, str] | None = None
-    ) -> None:
-        super().__init__(status, body)
-        self.status = status
-        self.body = body
-        self.headers = headers
-
-    def to_response(self) -> web.Response:
-        """Return the answer."""
-        if isinstance(self.body, str):
-            return web.Response(
-                status=self.status,
-                text=self.body,
-                content_type="text/html",
-                headers=self.headers,
-            )
-        return web.json_response(self.body, status=self.status, headers=self.headers)
 
 
 def make_error(message: str, code: str | None = None) -> dict[str, Any]:

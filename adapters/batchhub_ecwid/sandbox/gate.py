@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from batchhub.sandbox import KNOCK, RequestLimiter
+from batchhub.sandbox import KNOCK, AnswerError, RequestLimiter
 
-from .calls import AnswerError, make_error
+from .calls import make_error
 
 if TYPE_CHECKING:
     from .server import EcwidSandbox

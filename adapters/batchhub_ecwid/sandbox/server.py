@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Final
 from aiohttp import web
 
 from batchhub.models import BatchItem
-from batchhub.sandbox import Clock, ConnectionCutError, Execution, Sandbox
+from batchhub.sandbox import AnswerError, Clock, ConnectionCutError, Execution, Sandbox
 from batchhub_ecwid.account import EcwidAccount
 
 from .batches import Batch, BatchQueue
-from .calls import AnswerError, Item, make_error, parse_flag, parse_items, parse_number
+from .calls import Item, make_error, parse_flag, parse_items, parse_number
 from .demo import make_demo_items
 from .documents import make_status
 from .gate import Gate

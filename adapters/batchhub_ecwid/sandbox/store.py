@@ -12,7 +12,9 @@ from urllib.parse import parse_qsl, unquote_plus
 
 from attrs import field, frozen
 
-from .calls import AnswerError, decode_json, make_error, parse_number
+from batchhub.sandbox import AnswerError
+
+from .calls import decode_json, make_error, parse_number
 
 PAGE_SIZE: Final = 100
 """Assumed: the most entities of one page, and how many it has unless asked."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any, Final
 
-from aiohttp import web
 from attrs import field, frozen
+
+from batchhub.sandbox import AnswerError
 
 from .catalogue import Json
 
@@ -16,36 +16,6 @@ MAX_ITEMS: Final = 500
 
 MAX_FREQUENCY_S: Final = 10
 """Source: page "Receive Price", frequency."""
-
-
-class AnswerError(Exception):
-    """
-    The call is answered with an error.
-
-    Attributes:
-        status: The HTTP status.
-        body: A JSON object, or an HTML page as text.
-        headers: Further headers of the answer.
-    """
-
-    def __init__(
-        self, status: int, body: Mapping[str, Any] | str, headers: Mapping[str, str] | None = None
-    ) -> None:
-        super().__init__(status, body)
-        self.status = status
-        self.body = body
-        self.headers = headers
-
-    def to_response(self) -> web.Response:
-        """Return the answer."""
-        if isinstance(self.body, str):
-            return web.Response(
-                status=self.status,
-                text=self.body,
-                content_type="text/html",
-                headers=self.headers,
-            )
-        return web.json_response(self.body, status=self.status, headers=self.headers)
 
 
 def make_error(code: str, message: str) -> Json:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from aiohttp import web
 
 from batchhub.models import BatchItem
-from batchhub.sandbox import Clock, ConnectionCutError, Execution, Sandbox
+from batchhub.sandbox import AnswerError, Clock, ConnectionCutError, Execution, Sandbox
 
 from .batches import Batch, BatchRunner, split_items
-from .calls import AnswerError, make_error, parse_submission
+from .calls import make_error, parse_submission
 from .catalogue import Catalogue, ItemError, Json, Operation, get_name
 from .demo import make_demo_items
 from .documents import make_status, make_submit_answer

@@ -1,0 +1,38 @@
+"""How a sandbox's handler answers with an error, from however deep it notices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+
+class AnswerError(Exception):
+    """
+    The call is answered with an error.
+
+    Attributes:
+        status: The HTTP status.
+        body: A JSON object, or an HTML page as text.
+        headers: Further headers of the answer.
+    """
+
+    def __init__(
+        self, status: int, body: Mapping[str, Any] | str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(status, body)
+        self.status = status
+        self.body = body
+        self.headers = headers
+
+    def to_response(self) -> web.Response:
+        """Return the answer."""
+        if isinstance(self.body, str):
+            return web.Response(
+                status=self.status,
+                text=self.body,
+                content_type="text/html",
+                headers=self.headers,
+            )
+        return web.json_response(self.body, status=self.status, headers=self.headers)
