@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ._plan import Plan
     from .hub import BatchHub, BatchJob
     from .models import (
         BatchItem,
@@ -38,15 +39,16 @@ __all__ = [
     "ItemResult",
     "ItemState",
     "Outcome",
+    "Plan",
     "Ticket",
 ]
 
-_HUB = ("BatchHub", "BatchJob")
+_ROOMS = {"BatchHub": ".hub", "BatchJob": ".hub", "Plan": "._plan"}
 
 
 def __getattr__(name: str) -> Any:
     # Loaded when asked for: an adapter, or `batchhub --help`, needs no database and no HTTP.
     if name not in __all__:
         raise AttributeError(f"module 'batchhub' has no attribute {name!r}")
-    module = import_module(".hub" if name in _HUB else ".models", __name__)
+    module = import_module(_ROOMS.get(name, ".models"), __name__)
     return getattr(module, name)

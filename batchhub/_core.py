@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from typing import Self
+from typing import Any, Self
+
+import aiohttp
 
 from ._clock import Clock
 from ._lane import Lane
 from ._loop import Loop
 from ._registry import Registry
-from .adapter import Account
+from .adapter import Account, Adapter
 from .errors import NotKnownError
 from .store import Store
 from .transport import Transport, open_session
@@ -88,22 +90,36 @@ class Core:
     def _lane_of(self, account: Account) -> Lane:
         if account.lane not in self._lanes:
             adapter_type = self._registry.get(account.adapter)
-            transport = Transport(
-                session=self._session,
-                clock=self.clock,
-                vendor=adapter_type.name,
-                account=account,
-                budget=account.budget,
-                explain=adapter_type.explain,
-                not_executed_statuses=adapter_type.not_executed_statuses,
-                rng=self._rng,
-            )
             self._lanes[account.lane] = Lane(
                 name=account.lane,
-                adapter=adapter_type(account, transport),
+                adapter=make_adapter(
+                    adapter_type, account, self._session, clock=self.clock, rng=self._rng
+                ),
                 store=self.store,
                 clock=self.clock,
                 rng=self._rng,
                 on_change=self.loop.announce,
             )
         return self._lanes[account.lane]
+
+
+def make_adapter(
+    adapter_type: type[Adapter[Any]],
+    account: Account,
+    session: aiohttp.ClientSession,
+    *,
+    clock: Clock,
+    rng: random.Random,
+) -> Adapter[Any]:
+    """Make the adapter that speaks for an account, with a transport of its own."""
+    transport = Transport(
+        session=session,
+        clock=clock,
+        vendor=adapter_type.name,
+        account=account,
+        budget=account.budget,
+        explain=adapter_type.explain,
+        not_executed_statuses=adapter_type.not_executed_statuses,
+        rng=rng,
+    )
+    return adapter_type(account, transport)

@@ -11,7 +11,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import tempfile
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from typing import Any, Final
 
 import msgspec
@@ -43,11 +50,19 @@ class Intake:
     Attributes:
         plans: The tickets the items were cut into, in order.
         total: How many items there are.
+        body_bytes: The bytes of the requests' bodies.
+
+    Args:
+        adapter: Checks and encodes the items.
+        operation: The kind of batch.
+        keeps: Whether the items are wanted afterwards; if not, they are only counted.
     """
 
-    def __init__(self, adapter: Adapter[Any], operation: str) -> None:
+    def __init__(self, adapter: Adapter[Any], operation: str, *, keeps: bool = True) -> None:
         self.plans: list[TicketPlan] = []
         self.total = 0
+        self.body_bytes = 0
+        self._keeps = keeps
         self._adapter = adapter
         self._operation = operation
         self._capabilities = adapter.capabilities(operation)
@@ -63,9 +78,21 @@ class Intake:
         """Let the temporary file go."""
         self._spool.close()
 
-    async def take(self, raw_items: RawItems, options: Mapping[str, Any]) -> None:
+    async def take(
+        self,
+        raw_items: RawItems,
+        options: Mapping[str, Any],
+        *,
+        on_refused: Callable[[InputError], None] | None = None,
+    ) -> None:
         """
         Check, encode and keep the items a user handed over.
+
+        Args:
+            raw_items: The items.
+            options: What `Adapter.check_options` gave.
+            on_refused: Told of every item that can't be sent, before the next one is taken;
+                without it the first one ends the taking.
 
         Raises:
             InputError: An item can't be sent; it says which. Nothing is kept.
@@ -82,7 +109,10 @@ class Intake:
                 self._check_key(item, item_id, keys)
                 self.add(WireItem(id=item_id, wire=wire))
             except InputError as error:
-                raise InputError(error.reason, position=position, item_id=item_id) from None
+                refused = InputError(error.reason, position=position, item_id=item_id)
+                if on_refused is None:
+                    raise refused from None
+                on_refused(refused)
         self.close()
 
     def add(self, item: WireItem) -> None:
@@ -103,12 +133,9 @@ class Intake:
         """End the ticket that is being filled."""
         if not self._ticket:
             return
-        frame = msgspec.msgpack.encode(self._ticket)
-        try:
-            self._spool.write(len(frame).to_bytes(8))
-            self._spool.write(frame)
-        except OSError as error:
-            raise StoreError(f"can't keep the items in a temporary file: {error}") from error
+        if self._keeps:
+            self._write_frame(msgspec.msgpack.encode(self._ticket))
+        self.body_bytes += self._ticket_bytes + self._envelope(len(self._ticket))
         self.plans.append(TicketPlan(first_item=self.total + 1, total=len(self._ticket)))
         self.total += len(self._ticket)
         self._ticket, self._ticket_bytes = [], 0
@@ -134,6 +161,13 @@ class Intake:
             raise InputError(
                 f"{key} is also in item {first!r}; the vendor could not tell them apart"
             )
+
+    def _write_frame(self, frame: bytes) -> None:
+        try:
+            self._spool.write(len(frame).to_bytes(8))
+            self._spool.write(frame)
+        except OSError as error:
+            raise StoreError(f"can't keep the items in a temporary file: {error}") from error
 
     def _envelope(self, items: int) -> int:
         return self._adapter.envelope_bytes(self._operation, items)

@@ -7,23 +7,25 @@ import math
 import os
 import random
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import TracebackType
 from typing import Any, Self
 
 from ._accounts import make_account
 from ._clock import Clock, SystemClock
-from ._core import Core
+from ._core import Core, make_adapter
 from ._intake import Intake, RawItems
 from ._job import BatchJob
 from ._job_id import make_job_id
 from ._logging import get_logger
+from ._plan import Plan, make_plan
 from ._registry import AdapterInfo, Registry
 from .adapter import Account, Adapter, Probe
 from .errors import BatchHubError, InputError, NotKnownError, UnsupportedError, UsageError
 from .models import BatchState
 from .settings import load_settings
 from .store import JobRecord
+from .transport import open_session
 
 __all__ = ["BatchHub", "BatchJob"]
 
@@ -211,10 +213,8 @@ class BatchHub:
         core = await self._open()
         lane = core.get_lane(account)
         adapter = lane.adapter
-        operation = _check_operation(adapter, operation)
+        operation = _check_operation(adapter, operation, stop=bool(stop_on_first_failure))
         capabilities = adapter.capabilities(operation)
-        if stop_on_first_failure and not capabilities.stops_on_first_failure:
-            raise UnsupportedError(f"{adapter.name} {operation} can't stop on the first failure")
         checked = adapter.check_options(operation, options or {})
         with Intake(adapter, operation) as intake:
             await intake.take(items, checked)
@@ -244,6 +244,55 @@ class BatchHub:
         )
         core.loop.drive(lane)
         return await self.job(job.job_id)
+
+    async def plan(
+        self,
+        account: str,
+        items: RawItems,
+        *,
+        operation: str | None = None,
+        stop_on_first_failure: bool | None = None,
+        options: Mapping[str, Any] | None = None,
+        on_refused: Callable[[InputError], None] | None = None,
+    ) -> Plan:
+        """
+        Tell what `submit` would do with these arguments; nothing is kept, nothing is sent.
+
+        Needs no store and no network, so the hub need not be open.
+
+        Args:
+            account: The account's name.
+            items: As for `submit`.
+            operation: As for `submit`.
+            stop_on_first_failure: As for `submit`.
+            options: As for `submit`.
+            on_refused: Told of every item that would be refused, before the next one is taken.
+
+        Raises:
+            NotKnownError: No such account, adapter or operation.
+            InputError: An option is wrong.
+            UnsupportedError: The vendor has no such ability.
+        """
+        if account not in self._accounts:
+            raise NotKnownError("account", account, self._accounts)
+        adapter_type = self._registry.get(self._accounts[account].adapter)
+        async with open_session() as session:
+            adapter = make_adapter(
+                adapter_type, self._accounts[account], session, clock=self._clock, rng=self._rng
+            )
+            operation = _check_operation(adapter, operation, stop=bool(stop_on_first_failure))
+            checked = adapter.check_options(operation, options or {})
+            try:
+                return await make_plan(
+                    adapter,
+                    operation,
+                    items,
+                    account=account,
+                    options=checked,
+                    on_refused=on_refused,
+                )
+            finally:
+                await adapter.aclose()
 
     async def job(self, job_id: str) -> BatchJob:
         """
@@ -314,9 +363,11 @@ def _check_text(name: str, text: str | None) -> None:
         raise InputError(f"the {name} {text!r} is no valid Unicode text") from None
 
 
-def _check_operation(adapter: Adapter[Any], operation: str | None) -> str:
+def _check_operation(adapter: Adapter[Any], operation: str | None, *, stop: bool) -> str:
     if operation is None:
-        return next(iter(adapter.operations))
-    if operation not in adapter.operations:
+        operation = next(iter(adapter.operations))
+    elif operation not in adapter.operations:
         raise NotKnownError("operation", operation, adapter.operations)
+    if stop and not adapter.capabilities(operation).stops_on_first_failure:
+        raise UnsupportedError(f"{adapter.name} {operation} can't stop on the first failure")
     return operation

@@ -41,6 +41,7 @@ LAYERS: Final = (
         "_lane",
         "_lane_lock",
         "_loop",
+        "_plan",
         "_submitter",
         "_ticket",
         "_ticket_tools",
