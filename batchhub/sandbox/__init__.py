@@ -10,10 +10,12 @@ Derive from `Sandbox` to make one for your own adapter.
 from batchhub._clock import Clock
 
 from .answers import AnswerError
+from .gate import Gate, GateSwitches
 from .journal import KNOCK, Execution, JournalEntry
 from .limits import RequestLimiter
-from .server import ConnectionCutError, Sandbox
+from .server import Sandbox
 from .switches import Switches, SwitchInfo, rate, switch, times
+from .wire import ConnectionCutError
 
 __all__ = [
     "KNOCK",
@@ -21,6 +23,8 @@ __all__ = [
     "Clock",
     "ConnectionCutError",
     "Execution",
+    "Gate",
+    "GateSwitches",
     "JournalEntry",
     "RequestLimiter",
     "Sandbox",

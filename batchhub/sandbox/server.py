@@ -19,12 +19,10 @@ from batchhub.adapter import Account
 from batchhub.models import BatchItem
 
 from ._control import PREFIX, Control
+from .answers import AnswerError
 from .journal import KNOCK, Execution, JournalEntry
 from .switches import Switches, SwitchInfo
-
-
-class ConnectionCutError(Exception):
-    """Raised by a sandbox's handler to cut the connection instead of answering; says why."""
+from .wire import ConnectionCutError, Wire
 
 
 class Sandbox(ABC):
@@ -34,7 +32,7 @@ class Sandbox(ABC):
     The state belongs to the sandbox, not to the running server: stopped and
     started again it is a vendor that was away for a while. Nothing runs in the
     background; `catch_up` brings the state up to the clock's time whenever
-    somebody looks.
+    somebody looks. A handler may raise `AnswerError` and `ConnectionCutError`.
 
     Args:
         clock: Where the time comes from; the machine's own by default.
@@ -60,6 +58,7 @@ class Sandbox(ABC):
         self._places: dict[int, int] = {}
         self._runner: web.AppRunner | None = None
         self._chance = self.make_random("faults")
+        self._wire = Wire(self)
 
     @abstractmethod
     def make_app(self) -> web.Application:
@@ -72,6 +71,15 @@ class Sandbox(ABC):
     @abstractmethod
     def demo_items(self, count: int) -> Iterable[BatchItem]:
         """Return so many items for a demonstration; a few of them fail, always the same ones."""
+
+    def find_verb(self, request: web.Request) -> str:
+        """
+        Return what a call is for: submit, poll, results, cancel; empty for anything else.
+
+        Asked before the call is handled, and only where the switch `wire_verbs` has to know.
+        """
+        del request
+        return ""
 
     def catch_up(self) -> None:  # noqa: B027  # a vendor that does all at once needs none
         """Bring the state up to the clock's time."""
@@ -96,7 +104,13 @@ class Sandbox(ABC):
         app = self.make_app()
         app.middlewares.insert(0, self._keep_journal)
         app.add_routes(Control(self).routes())
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            shutdown_timeout=0.1,
+            # An answer that takes for ever ends when nobody waits for it any more.
+            handler_cancellation=True,
+        )
         self._runner = runner
         try:
             await runner.setup()
@@ -191,8 +205,14 @@ class Sandbox(ABC):
         self._executions.append(execution)
 
     def note(self, request: web.Request, text: str) -> None:
-        """Write into the journal what was out of the ordinary with a request being answered."""
-        self._amend(self._places[id(request)], note=text)
+        """
+        Write into the journal what was out of the ordinary with a request being answered.
+
+        One note is kept: the last, but a knock stays one, whatever else became of it.
+        """
+        place = self._places[id(request)]
+        if self.journal[place].note != KNOCK:
+            self._amend(place, note=text)
 
     @web.middleware
     async def _keep_journal(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -203,10 +223,10 @@ class Sandbox(ABC):
         try:
             self._amend(place, body=await request.read() or None)
             self.catch_up()
-            response = await handler(request)
+            response = await self._answer(request, handler)
             self._amend(place, status=response.status)
         except ConnectionCutError as cut:
-            self._amend(place, note=str(cut))
+            self.note(request, str(cut))
             if request.transport is not None:
                 request.transport.abort()
             return web.Response()
@@ -216,6 +236,16 @@ class Sandbox(ABC):
         finally:
             del self._places[id(request)]
         return response
+
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        is_struck = self._wire.strikes(request)
+        try:
+            if is_struck:
+                self._wire.disturb_call()
+            response = await handler(request)
+        except AnswerError as error:
+            response = error.to_response()
+        return await self._wire.send(request, response) if is_struck else response
 
     def _make_entry(self, request: web.Request) -> JournalEntry:
         return JournalEntry(

@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from inspect import get_annotations
 from random import Random
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, Final, NamedTuple, get_type_hints
 
 import attrs
 from attrs import Attribute, define, field
 
 from batchhub.errors import NotKnownError, SettingsError
+
+VERBS: Final = ("submit", "poll", "results", "cancel")
+"""What a call may be for."""
 
 _WORDS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 _TYPE_TEXTS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
@@ -37,6 +41,7 @@ def switch(
     at_least: float = -math.inf,
     at_most: float = math.inf,
     choices: tuple[Any, ...] = (),
+    words: tuple[str, ...] = (),
 ) -> Any:
     """
     Declare a switch.
@@ -47,12 +52,15 @@ def switch(
         at_least: The least a number may be.
         at_most: The most a number may be.
         choices: The only values there are, if they are few.
+        words: The only words a text may hold, separated by commas.
     """
 
     def check(_: object, attribute: Attribute[Any], value: Any) -> None:
         if choices and value not in choices:
             texts = " or ".join(str(choice) for choice in choices)
             raise _wrong(attribute.name, texts, value)
+        if words and value and not {word.strip() for word in value.split(",")} <= {*words}:
+            raise _wrong(attribute.name, f"{', '.join(words)}, separated by commas", value)
         if isinstance(value, int | float) and not at_least <= value <= at_most:
             bounds = f"at least {at_least:g}"
             bounds += "" if at_most == math.inf else f" and at most {at_most:g}"
@@ -73,16 +81,56 @@ def rate(of: str) -> Any:
 
 @define(kw_only=True)
 class Switches:
-    """The switches of a sandbox. Derive, and declare one field for each."""
+    """
+    The switches of a sandbox. Derive, and declare one field for each.
+
+    Those here are for how answers go over the wire, which is the same at every vendor.
+    """
+
+    answer_delay_s: float = switch(0.0, "seconds an answer is held back", at_least=0.0)
+    html_error: int = times("a call is answered with a proxy's HTML page, and nothing executed")
+    html_error_rate: float = rate("html_error")
+    html_error_status: int = switch(
+        502, "the HTTP status of that HTML page", at_least=200, at_most=599
+    )
+    trickled_answers: int = times("the body of an answer comes in dribbles")
+    trickled_answers_rate: float = rate("trickled_answers")
+    trickle_bytes_per_s: float = switch(
+        100.0,
+        "bytes a second of such a body; 0: none comes, and the connection stays open",
+        at_least=0.0,
+    )
+    trickle_endless: bool = switch(False, "such a body never ends: spaces follow for ever")
+    reset_answers: int = times("the connection is reset (RST) in the middle of an answer")
+    reset_answers_rate: float = rate("reset_answers")
+    reset_after_bytes: int = switch(
+        10,
+        "bytes of the body that come before the reset, but never all; 0: only headers",
+        at_least=0,
+    )
+    wire_verbs: str = switch(
+        "",
+        "the calls that are held back, trickled, reset or answered by a proxy, separated by "
+        "commas: submit, poll, results, cancel; empty: all",
+        words=VERBS,
+    )
+    wire_every: int = switch(1, "of these calls only every n-th is struck", at_least=1)
 
     @classmethod
     def describe(cls) -> list[SwitchInfo]:
-        """Return what a user is told of each switch, in the order of their declaration."""
-        return [SwitchInfo(f.name, f.default, f.metadata["help"]) for f in attrs.fields(cls)]
+        """Return what a user is told of each switch: the vendor's own first, as declared."""
+        fields: dict[str, Any] = attrs.fields_dict(cls)
+        order = dict.fromkeys(name for kind in cls.__mro__ for name in get_annotations(kind))
+        found = [fields[name] for name in order if name in fields]
+        return [SwitchInfo(f.name, f.default, f.metadata["help"]) for f in found]
 
     def to_json(self) -> dict[str, Any]:
         """Return every switch's name and value."""
-        return attrs.asdict(self)
+        return {info.name: getattr(self, info.name) for info in self.describe()}
+
+    def is_on(self, name: str) -> bool:
+        """Tell whether a fault may strike, by its `times` or its `rate`; counts nothing down."""
+        return getattr(self, name) != 0 or getattr(self, f"{name}_rate", 0.0) > 0.0
 
     def change(self, values: Mapping[str, Any]) -> None:
         """

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.faults import FAULTS, ITEMS, Fault
+from support.faults import ECWID_FAULTS, ITEMS, MORE_ECWID_FAULTS, Fault
 from support.hubs import results_of
 from support.truth import check_truth, demo_requests
 
-from batchhub import BatchHub, Contact, ItemState, Outcome
+from batchhub import BatchHub, BatchState, Contact, ItemState, Outcome
 from batchhub.errors import CredentialsError
 from batchhub.testing import FakeClock
+from batchhub.transport import Limits, Transport
 from batchhub.wire import converter
 from batchhub_ecwid import EcwidAccount
 from batchhub_ecwid.sandbox import EcwidSandbox
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.parametrize(
+    "fault",
+    [fault for fault in [*ECWID_FAULTS, *MORE_ECWID_FAULTS] if fault.healed is None],
+    ids=lambda fault: fault.name,
+)
 async def test_results_are_true_under_every_fault(fault: Fault, tmp_path: Path) -> None:
     """Whatever the vendor does, each item has one result, and the journal agrees with it."""
     clock = FakeClock()
@@ -39,6 +45,54 @@ async def test_results_are_true_under_every_fault(fault: Fault, tmp_path: Path) 
     assert status.counts.unknown == fault.unknown
     assert fault.findings == {finding.code for finding in status.findings}
     assert sandbox.knocks == 0
+
+
+@pytest.mark.parametrize("verb", ["submit", "poll", "results"])
+@pytest.mark.parametrize("is_endless", [True, False], ids=["endless", "silent"])
+async def test_an_answer_that_never_ends(
+    verb: str, is_endless: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that does not come to its end is given up, and no item runs twice for that."""
+    limits = Limits(read_s=0.1, total_s=0.3)
+    monkeypatch.setattr("batchhub._core.Transport", partial(Transport, limits=limits))
+    clock = FakeClock()
+    sandbox = EcwidSandbox(clock=clock)
+    sandbox.change_switches(
+        {
+            "trickled_answers": 1,
+            "trickle_bytes_per_s": 1_000.0 if is_endless else 0.0,
+            "trickle_endless": True,
+            "wire_verbs": verb,
+        }
+    )
+    items = demo_requests(ITEMS)
+    async with (
+        clock.running(),
+        sandbox.running() as url,
+        BatchHub(tmp_path / "jobs.db", {"shop": sandbox.account(url)}, clock=clock, seed=1) as hub,
+    ):
+        job = await hub.submit("shop", items)
+        status = await job.wait(timeout_s=24 * 3600)
+        results: list[dict[str, Any]] = converter.unstructure(await results_of(job))
+    executions = [execution.to_json() for execution in sandbox.executions]
+    check_truth([item["id"] for item in items], results, executions)
+    assert status.counts.unknown == 0
+    assert sum((entry.note or "").startswith("trickled") for entry in sandbox.journal) == 1
+
+
+async def test_a_ticket_forgotten_for_good_is_lost(tmp_path: Path) -> None:
+    """A ticket the vendor no longer knows is LOST past its grace, and its items are UNKNOWN."""
+    clock = FakeClock()
+    sandbox = EcwidSandbox(clock=clock)
+    sandbox.change_switches({"forget_tickets": -1})
+    async with (
+        clock.running(),
+        sandbox.running() as url,
+        BatchHub(tmp_path / "jobs.db", {"shop": sandbox.account(url)}, clock=clock, seed=1) as hub,
+    ):
+        job = await hub.submit("shop", demo_requests(ITEMS))
+        status = await job.wait(timeout_s=24 * 3600)
+    assert (status.state, status.counts.unknown) == (BatchState.LOST, ITEMS)
 
 
 async def test_stop_on_first_failure_over_http(tmp_path: Path) -> None:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import evolve, field, frozen
+from support.faults import ITEMS as FAULT_ITEMS
+from support.faults import MIRCATE_FAULTS, MORE_MIRCATE_FAULTS, Fault
 from support.hubs import results_of
+from support.truth import check_truth, demo_prices
 
 from batchhub import BatchHub, BatchState, BatchStatus, ItemResult, Outcome
 from batchhub.testing import FakeClock
+from batchhub.transport import Limits, Transport
+from batchhub.wire import converter
 from batchhub_mircate.sandbox import MircateSandbox
 
 ITEMS = 60
@@ -68,10 +74,7 @@ CASES = [
         claims=False,
         findings={"counts_short"},
     ),
-    Case(name="busy", switches={"busy_570": 2}),
-    Case(name="5xx", switches={"answer_5xx": 2}),
     Case(name="429", switches={"answer_429": 1, "block_s": 5.0, "retry_after": True}),
-    Case(name="polls cut", switches={"cut_polls": 2}),
     Case(name="not visible at first", switches={"visible_after_s": 20.0}),
     Case(
         name="failures nobody names",
@@ -143,6 +146,47 @@ async def test_results_are_true_under_every_switch(case: Case, tmp_path: Path) -
     else:
         assert status.counts.succeeded == 0
         assert status.outcome is Outcome.INDETERMINATE
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [fault for fault in [*MIRCATE_FAULTS, *MORE_MIRCATE_FAULTS] if fault.healed is None],
+    ids=lambda fault: fault.name,
+)
+async def test_results_are_true_under_every_fault(fault: Fault, tmp_path: Path) -> None:
+    """Whatever the vendor does, no item runs twice, and what is said agrees with the journal."""
+    clock = FakeClock()
+    sandbox = MircateSandbox(clock=clock)
+    sandbox.change_switches(fault.switches)
+    items = demo_prices(FAULT_ITEMS)
+    async with clock.running(), sandbox.running() as url:
+        account = evolve(sandbox.account(url), **fault.account)
+        async with BatchHub(tmp_path / "jobs.db", {"supplier": account}, clock=clock) as hub:
+            job = await hub.submit("supplier", items)
+            status = await job.wait(timeout_s=24 * 3600)
+            results: list[dict[str, Any]] = converter.unstructure(await results_of(job))
+    await clock.advance(60.0)
+    executions = [execution.to_json() for execution in sandbox.executions]
+    assert len(executions) == (FAULT_ITEMS if fault.runs else 0)
+    assert {finding.code for finding in status.findings} == fault.findings
+    assert status.is_held == fault.is_held
+    if not fault.is_held:
+        check_truth({item["id"]: item["sku"] for item in items}, results, executions)
+        assert status.counts.unknown == fault.unknown
+    else:
+        assert sum(entry.method == "POST" for entry in sandbox.journal) == 1
+
+
+async def test_an_answer_that_never_ends_is_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A submit whose answer never comes to its end is given up, held, and sent once."""
+    limits = Limits(read_s=0.1, total_s=0.3)
+    monkeypatch.setattr("batchhub._core.Transport", partial(Transport, limits=limits))
+    switches = {"trickled_answers": 1, "trickle_endless": True, "wire_verbs": "submit"}
+    sandbox, status, _ = await run_case(Case(name="", switches=switches), tmp_path)
+    assert status.is_held
+    assert [entry.method for entry in sandbox.journal] == ["POST"]
 
 
 @pytest.mark.parametrize("operation", ["receive-price", "receive-stock"])

@@ -1,38 +1,49 @@
-"""The real command against the Ecwid stand-in, each in its own process, every fault in turn."""
+"""The real command against the stand-ins over HTTP, every fault in turn."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from support.faults import FAULTS, ITEMS, Fault
-from support.processes import (
-    ask_sandbox,
-    batchhub,
-    read_results,
-    running_sandbox,
-    write_items,
-    write_settings,
-)
-from support.truth import check_truth, demo_requests
+from support.faults import ECWID_FAULTS, MIRCATE_FAULTS, Fault
+from support.stand_ins import make_empty_store, run_under
+
+AT_ONCE = 6
+"""Runs side by side: most of a run is waiting for the vendor."""
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_the_results_file_agrees_with_the_journal(fault: Fault, tmp_path: Path) -> None:
+def groups() -> Iterator[object]:
+    """Deal the faults of each vendor out to groups that are run at once."""
+    for vendor, faults in (("ecwid", ECWID_FAULTS), ("mircate", MIRCATE_FAULTS)):
+        count = -(-len(faults) // AT_ONCE)
+        for number in range(count):
+            yield pytest.param(vendor, faults[number::count], id=f"{vendor}-{number + 1}")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty store."""
+    return make_empty_store(tmp_path_factory.mktemp("store"))
+
+
+@pytest.mark.parametrize(("vendor", "faults"), [*groups()])
+def test_the_results_file_agrees_with_the_journal(
+    vendor: str, faults: Sequence[Fault], store: Path, tmp_path: Path
+) -> None:
     """Under every fault `run` ends by itself, and its file says what the vendor did."""
-    items = demo_requests(ITEMS)
-    write_items(tmp_path / "items.jsonl", items)
-    with running_sandbox("ecwid", **fault.switches) as url:
-        write_settings(tmp_path, url)
-        done = batchhub(
-            tmp_path, "run", "items.jsonl", "--account=shop", "--out=results.jsonl", "--json"
-        )
-        executions = ask_sandbox(url, "journal")["executions"]
-    assert done.code == 1, done.err
-    status = json.loads(done.out)
-    results = read_results(tmp_path / "results.jsonl")
-    check_truth([item["id"] for item in items], results, executions)
-    assert sum(result["state"] == "unknown" for result in results) == fault.unknown
-    assert {finding["code"] for finding in status["findings"]} == fault.findings
-    assert status["counts"]["total"] == ITEMS
+
+    def try_out(number: int) -> Exception | None:
+        fault = faults[number]
+        try:
+            run_under(vendor, fault, store, tmp_path / str(number))
+        except Exception as error:
+            error.add_note(f"under the fault: {fault.name}")
+            return error
+        return None
+
+    with ThreadPoolExecutor(len(faults)) as pool:
+        errors = [error for error in pool.map(try_out, range(len(faults))) if error]
+    if errors:
+        raise ExceptionGroup(f"{len(errors)} of {len(faults)} runs", errors)

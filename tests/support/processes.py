@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,15 @@ from attrs import frozen
 
 COMMAND = str(Path(sys.executable).with_name("batchhub"))
 TOKEN = "secret_sandbox"
-TIMEOUT_S = 60
+KEY = "mircate-sandbox-key"
+TIMEOUT_S = 120
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return what a user's shell has: the command on the path, the token, a home of its own."""
+    """Return what a user's shell has: the command on the path, the keys, a home of its own."""
     bin_folder = Path(sys.executable).parent
     return {
+        "MIRCATE_API_KEY": KEY,
         **os.environ,
         "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
         "ECWID_TOKEN": TOKEN,
@@ -90,16 +92,31 @@ def batchhub(folder: Path, *arguments: str, stdin: str | None = None) -> Done:
         check=False,
     )
     assert "Traceback" not in done.stderr, done.stderr
-    assert TOKEN not in done.stdout + done.stderr
+    for secret in (TOKEN, KEY):
+        assert secret not in done.stdout + done.stderr
     return Done(code=done.returncode, out=done.stdout, err=done.stderr)
 
 
-def write_settings(folder: Path, url: str) -> None:
+def write_settings(folder: Path, url: str, **settings: object) -> None:
     """Write a settings file with the account ``shop`` at a stand-in for Ecwid."""
     (folder / "batchhub.toml").write_text(
         f'store = "jobs.db"\n[accounts.shop]\nadapter = "ecwid"\nstore_id = 1003\n'
-        f'token = {{ env = "ECWID_TOKEN" }}\nbase_url = "{url}"\n'
+        f'token = {{ env = "ECWID_TOKEN" }}\nbase_url = "{url}"\n{_to_toml(settings)}'
     )
+
+
+def write_supplier(folder: Path, url: str, **settings: object) -> None:
+    """Write a settings file with the account ``supplier`` at a stand-in for Mircate."""
+    (folder / "batchhub.toml").write_text(
+        'store = "jobs.db"\n[accounts.supplier]\nadapter = "mircate"\nproject_id = "5p1hp1d2t"\n'
+        'merchant_project_id = "m-1"\napi_key = { env = "MIRCATE_API_KEY" }\n'
+        f'base_url = "{url}"\n{_to_toml(settings)}'
+    )
+
+
+def _to_toml(settings: Mapping[str, object]) -> str:
+    # The text and number forms of JSON are TOML too.
+    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
 
 
 def write_items(path: Path, items: list[dict[str, Any]]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def check_truth(
-    ids: Sequence[str],
+    names: Mapping[str, str] | Sequence[str],
     results: Sequence[Mapping[str, Any]],
     executions: Iterable[Mapping[str, Any]],
 ) -> None:
@@ -18,14 +18,21 @@ def check_truth(
     Each item has one result, in order; no item ran twice, but for those that the vendor itself
     tries again after a 5xx; what is called a success ran and answered 200; what is called not
     executed never ran.
+
+    Args:
+        names: The items' ids, in order; or, where the vendor has other names for them, those by
+            the ids.
+        results: What batchhub says.
+        executions: What the vendor did.
     """
-    assert [r["id"] for r in results] == list(ids)
+    by_id = names if isinstance(names, Mapping) else {name: name for name in names}
+    assert [r["id"] for r in results] == [*by_id]
     ran: defaultdict[str, list[int]] = defaultdict(list)
     for execution in executions:
         if execution["ticket"] is not None and execution["status"] < 500:
             ran[execution["item_id"]].append(execution["status"])
     for result in results:
-        statuses = ran[result["id"]]
+        statuses = ran[by_id[result["id"]]]
         assert len(statuses) <= 1, f"{result['id']} ran {len(statuses)} times"
         match result["state"]:
             case "succeeded":
@@ -39,7 +46,7 @@ def check_truth(
 
 
 def demo_requests(count: int) -> list[dict[str, Any]]:
-    """Make items that succeed, but for each tenth, whose product is not there."""
+    """Make items for Ecwid that succeed, but for each tenth, whose product is not there."""
     return [
         {
             "id": f"p{n}",
@@ -47,5 +54,13 @@ def demo_requests(count: int) -> list[dict[str, Any]]:
             "path": f"/products/{n if n % 10 else 900_000 + n}",
             "body": {"price": n / 4},
         }
+        for n in range(1, count + 1)
+    ]
+
+
+def demo_prices(count: int) -> list[dict[str, Any]]:
+    """Make items for Mircate that succeed, but for each tenth, whose product is not there."""
+    return [
+        {"id": f"p{n}", "sku": f"A-{n if n % 10 else 900_000 + n}", "price": n / 4}
         for n in range(1, count + 1)
     ]

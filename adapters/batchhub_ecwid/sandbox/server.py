@@ -16,14 +16,13 @@ from .batches import Batch, BatchQueue
 from .calls import Item, make_error, parse_flag, parse_items, parse_number
 from .demo import make_demo_items
 from .documents import make_status
-from .gate import Gate
+from .gate import PATIENCE, EcwidGate
 from .store import PAGE_SIZE, Reply, Store
 from .switches import EcwidSwitches
 
 # Assumed: the vendor's own bound is stated nowhere; this one only guards the machine.
 _MAX_BODY_BYTES: Final = 64 * 2**20
 _JSON_TYPES: Final = frozenset({"application/json", "text/json"})
-_TROUBLES: Final = (500, 502, 503)
 
 
 class EcwidSandbox(Sandbox):
@@ -56,9 +55,8 @@ class EcwidSandbox(Sandbox):
         self.products = products
         self._store = Store(store_id=store_id, products=products)
         self._queue = BatchQueue(self.switches, self._run_item)
-        self._gate = Gate(self)
+        self._gate = EcwidGate(self, self.switches, patience=PATIENCE)
         self._tickets = self.make_random("tickets")
-        self._trouble_count = 0
 
     def account(self, base_url: str) -> EcwidAccount:
         """Return the account of this store."""
@@ -72,6 +70,17 @@ class EcwidSandbox(Sandbox):
         """Run the items whose time has come."""
         self._queue.advance(self.clock.monotonic())
 
+    def find_verb(self, request: web.Request) -> str:
+        """Return what a call is for; results come with the parameter ``escapedJson=true``."""
+        match request.method, request.match_info.get("path", "").strip("/"):
+            case "POST", "batch":
+                return "submit"
+            case "GET", "batch" if request.query.keys() & {"ticket", "ticketId"}:
+                return "results" if request.query.get("escapedJson") == "true" else "poll"
+            case "POST", "batch/cancel-group":
+                return "cancel"
+        return ""
+
     def make_app(self) -> web.Application:
         """Build the paths of the store's API."""
         app = web.Application(client_max_size=_MAX_BODY_BYTES)
@@ -79,16 +88,10 @@ class EcwidSandbox(Sandbox):
         return app
 
     async def _handle(self, request: web.Request) -> web.Response:
-        try:
-            self._gate.admit(request)
-            response = self._answer(request, await request.read())
-        except AnswerError as error:
-            response = error.to_response()
-        if self.switches.answer_delay_s:
-            await self.clock.sleep(self.switches.answer_delay_s)
-        return response
-
-    def _answer(self, request: web.Request, body: bytes) -> web.Response:
+        is_store = request.match_info["store_id"] == str(self.store_id)
+        is_token = request.headers.get("Authorization") == f"Bearer {self.token}"
+        self._gate.admit(request, may_enter=is_store and is_token)
+        body = await request.read()
         match request.method, request.match_info["path"].strip("/"):
             case "POST", "batch":
                 return self._create(request, body)
@@ -146,12 +149,7 @@ class EcwidSandbox(Sandbox):
         return "-".join([digits[:9], digits[9:13], digits[13:17], digits[17:21], digits[21:]])
 
     def _tell_status(self, request: web.Request) -> web.Response:
-        if self.strikes("cut_polls"):
-            raise ConnectionCutError("a status call, cut")
-        if self.strikes("answer_5xx"):
-            self._trouble_count += 1
-            status = _TROUBLES[(self._trouble_count - 1) % len(_TROUBLES)]
-            raise AnswerError(status, make_error("Internal error"))
+        self._gate.disturb_poll()
         batch = self._get_batch(request)
         if self.strikes("forget_tickets"):
             raise self._not_found()
@@ -210,10 +208,7 @@ class EcwidSandbox(Sandbox):
         return AnswerError(404, make_error("Ticket not found", "TICKET_NOT_FOUND"))
 
     def _reply(self, document: dict[str, Any]) -> web.Response:
-        text = json.dumps(document)
-        if self.strikes("cut_json"):
-            text = text[: len(text) // 2]
-        return web.json_response(text=text)
+        return web.json_response(text=self._gate.disturb_json(json.dumps(document)))
 
     def _run_item(self, batch: Batch, item: Item, ended_at: float) -> Reply:
         broken = self.strikes("item_5xx")

@@ -6,14 +6,14 @@ from typing import Final
 
 from attrs import define
 
-from batchhub.sandbox import Switches, rate, switch, times
+from batchhub.sandbox import GateSwitches, rate, switch, times
 
 OLDER: Final = 2019
 NEWER: Final = 2025
 
 
 @define(kw_only=True)
-class EcwidSwitches(Switches):
+class EcwidSwitches(GateSwitches):
     """
     The switches of the Ecwid sandbox.
 
@@ -28,12 +28,9 @@ class EcwidSwitches(Switches):
         choices=(OLDER, NEWER),
     )
     item_time_s: float = switch(0.02, "seconds an item takes", at_least=0.0)
-    requests_per_minute: int = switch(600, "requests a token may make in 60 seconds", at_least=0)
-    block_s: float = switch(60.0, "seconds of the block that follows one too many", at_least=1.0)
     ticket_id_param: bool = switch(
         False, "a ticket must be named by the parameter ticketId; 400 otherwise"
     )
-    answer_delay_s: float = switch(0.0, "seconds an answer is held back", at_least=0.0)
 
     lost_create_answers: int = times("a create is executed, and the connection cut")
     lost_create_answers_rate: float = rate("lost_create_answers")
@@ -42,22 +39,6 @@ class EcwidSwitches(Switches):
     create_5xx: int = times("a create is answered 500")
     create_5xx_rate: float = rate("create_5xx")
     create_5xx_executes: bool = switch(False, "a create answered 500 is executed all the same")
-    cut_polls: int = times("the connection of a status call is cut")
-    cut_polls_rate: float = rate("cut_polls")
-    answer_5xx: int = times("a status call is answered 500, 502 and 503 in turn")
-    answer_5xx_rate: float = rate("answer_5xx")
-    answer_429: int = times("a call is answered 429, and a block begins")
-    answer_429_rate: float = rate("answer_429")
-    html_error: int = times("a call is answered with a proxy's HTML page, and nothing executed")
-    html_error_rate: float = rate("html_error")
-    html_error_status: int = switch(
-        502, "the HTTP status of that HTML page", at_least=200, at_most=599
-    )
-    cut_json: int = times("the JSON of the answer to a create or a status call breaks off")
-    cut_json_rate: float = rate("cut_json")
-    revoke_after: int = switch(
-        -1, "calls after which the token is refused (403); -1: never", at_least=-1
-    )
     forget_tickets: int = times("a status call is answered 404, as for an unknown ticket")
     forget_tickets_rate: float = rate("forget_tickets")
 

@@ -16,7 +16,7 @@ from .calls import make_error, parse_submission
 from .catalogue import Catalogue, ItemError, Json, Operation, get_name
 from .demo import make_demo_items
 from .documents import make_status, make_submit_answer
-from .gate import Gate
+from .gate import MircateGate
 from .paths import Call, StatusCall, find_operation, find_status_call, parse_call
 from .switches import MircateSwitches
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 # Assumed: the vendor's own bound is stated nowhere; this one only guards the machine.
 _MAX_BODY_BYTES: Final = 64 * 2**20
-_TROUBLES: Final = (500, 502, 503)
 
 
 class MircateSandbox(Sandbox):
@@ -65,9 +64,8 @@ class MircateSandbox(Sandbox):
         self.products = products
         self._catalogue = Catalogue(self.switches, products)
         self._batches = BatchRunner(self.switches, self._run_item)
-        self._gate = Gate(self)
+        self._gate = MircateGate(self)
         self._ids = self.make_random("ids")
-        self._trouble_count = 0
 
     def account(self, base_url: str) -> MircateAccount:
         """Return the account of this project."""
@@ -95,6 +93,18 @@ class MircateSandbox(Sandbox):
         """Run the items whose time has come."""
         self._batches.advance(self.clock.monotonic())
 
+    def find_verb(self, request: web.Request) -> str:
+        """Return what a call is for; results come with the status of a batch that has ended."""
+        call = parse_call(request.raw_path)
+        if call is None:
+            return ""
+        if find_operation(call, self.switches) is not None:
+            return "submit"
+        if find_status_call(call, self.switches) is None:
+            return ""
+        batch = self._batches.find(call.instance)
+        return "results" if batch is not None and batch.ended_at is not None else "poll"
+
     def make_app(self) -> web.Application:
         """Build the paths of the project's API."""
         app = web.Application(client_max_size=_MAX_BODY_BYTES)
@@ -102,15 +112,7 @@ class MircateSandbox(Sandbox):
         return app
 
     async def _handle(self, request: web.Request) -> web.Response:
-        try:
-            response = self._answer(request, await request.read())
-        except AnswerError as error:
-            response = error.to_response()
-        if self.switches.answer_delay_s:
-            await self.clock.sleep(self.switches.answer_delay_s)
-        return response
-
-    def _answer(self, request: web.Request, body: bytes) -> web.Response:
+        body = await request.read()
         call = parse_call(request.raw_path)
         if call is None:
             raise _nothing_there()
@@ -133,7 +135,8 @@ class MircateSandbox(Sandbox):
             own = self.project_id if is_pim else self.merchant_project_id
             is_own = is_own and call.instance == own
             api_key = self.submit_api_key
-        self._gate.admit(request, api_key, may_enter=is_own)
+        is_key = request.headers.get("x-api-key") == api_key
+        self._gate.admit(request, may_enter=is_own and is_key)
 
     def _submit(self, request: web.Request, operation: Operation, body: bytes) -> web.Response:
         if self.strikes("cut_before_submit"):
@@ -143,7 +146,7 @@ class MircateSandbox(Sandbox):
         batches = self._accept(operation, body) if executes else []
         if broken:
             self.note(request, "executed" if executes else "not executed")
-            raise _internal_error(500)
+            raise self._gate.make_trouble(500)
         if self.strikes("lost_submit_answers"):
             raise ConnectionCutError("executed, and cut before the answer")
         return self._reply(make_submit_answer(batches, self.switches.ids_form))
@@ -179,11 +182,7 @@ class MircateSandbox(Sandbox):
         return digits
 
     def _tell_status(self, status_call: StatusCall, batch_id: str) -> web.Response:
-        if self.strikes("cut_polls"):
-            raise ConnectionCutError("a status call, cut")
-        if self.strikes("answer_5xx"):
-            self._trouble_count += 1
-            raise _internal_error(_TROUBLES[(self._trouble_count - 1) % len(_TROUBLES)])
+        self._gate.disturb_poll()
         batch = self._get_batch(status_call, batch_id)
         now = self.clock.monotonic()
         age_s = min(self.switches.stale_age_s, now - batch.accepted_at)
@@ -200,9 +199,7 @@ class MircateSandbox(Sandbox):
         return batch
 
     def _reply(self, document: Any, headers: Mapping[str, str] | None = None) -> web.Response:
-        text = json.dumps(document)
-        if self.strikes("cut_json"):
-            text = text[: len(text) // 2]
+        text = self._gate.disturb_json(json.dumps(document))
         return web.json_response(text=text, headers=headers)
 
     def _run_item(self, batch: Batch, item: Json, ended_at: float) -> str | None:
@@ -244,7 +241,3 @@ def _not_found() -> AnswerError:
 
 def _nothing_there() -> AnswerError:
     return AnswerError(404, make_error("NOT_FOUND", "There is no such method"))
-
-
-def _internal_error(status: int) -> AnswerError:
-    return AnswerError(status, make_error("INTERNAL", "Internal error"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import define
 
-from batchhub.sandbox import Switches, rate, switch, times
+from batchhub.sandbox import GateSwitches, rate, switch, times
 
 IDS_FORMS = ("batchId", "batchIds", "id", "list_of_objects", "objects", "none")
 RATIO_FORMATS = (
@@ -19,7 +19,7 @@ RATIO_FORMATS = (
 
 
 @define(kw_only=True)
-class MircateSwitches(Switches):
+class MircateSwitches(GateSwitches):
     """
     The switches of the Mircate sandbox.
 
@@ -30,11 +30,9 @@ class MircateSwitches(Switches):
     item_time_s: float = switch(0.02, "seconds an item takes", at_least=0.0)
     queue_time_s: float = switch(0.0, "seconds before a batch's first item begins", at_least=0.0)
     one_at_a_time: bool = switch(False, "batches run one after another instead of side by side")
-    requests_per_minute: int = switch(600, "requests a key may make in 60 seconds", at_least=0)
     block_s: float = switch(10.0, "seconds of the block that follows one too many", at_least=1.0)
     retry_after: bool = switch(False, "an answer 429 has Retry-After")
     unauthorized_status: int = switch(403, "the status for a wrong key", choices=(403, 401))
-    answer_delay_s: float = switch(0.0, "seconds an answer is held back", at_least=0.0)
 
     importer_class: str = switch("MerchantStockPriceImporter", "the class of both receive calls")
     price_method: str = switch("receivePrice", "the method of Receive Price")
@@ -61,20 +59,6 @@ class MircateSwitches(Switches):
     submit_5xx_executes: bool = switch(False, "a submit answered 500 is executed all the same")
     busy_570: int = times("a call is answered 570 (the instance is busy), and nothing executed")
     busy_570_rate: float = rate("busy_570")
-    cut_polls: int = times("the connection of a status call is cut")
-    cut_polls_rate: float = rate("cut_polls")
-    answer_5xx: int = times("a status call is answered 500, 502 and 503 in turn")
-    answer_5xx_rate: float = rate("answer_5xx")
-    answer_429: int = times("a call is answered 429, and a block begins")
-    answer_429_rate: float = rate("answer_429")
-    html_error: int = times("a call is answered with a proxy's HTML page, and nothing executed")
-    html_error_rate: float = rate("html_error")
-    html_error_status: int = switch(
-        502, "the HTTP status of that HTML page", at_least=200, at_most=599
-    )
-    cut_json: int = times("the JSON of the answer to a submit or a status call breaks off")
-    cut_json_rate: float = rate("cut_json")
-    revoke_after: int = switch(-1, "calls after which keys are refused; -1: never", at_least=-1)
     visible_after_s: float = switch(
         0.0, "seconds for which a fresh batch is answered 404", at_least=0.0
     )

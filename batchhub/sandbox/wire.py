@@ -1,0 +1,143 @@
+"""What lies between a vendor and its callers: a proxy, slow lines, connections that reset."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import hdrs, web
+from multidict import CIMultiDict
+
+from .answers import AnswerError
+
+if TYPE_CHECKING:
+    from .server import Sandbox
+
+_DRIBBLE_S: Final = 0.1
+"""The fewest seconds between two dribbles: a byte at a time would only warm the machine."""
+
+_PROXY_PAGE: Final = "<html><head><title>Error</title></head><body>proxy error</body></html>"
+_FAULTS: Final = ("html_error", "reset_answers", "trickled_answers")
+
+
+class ConnectionCutError(Exception):
+    """Raised by a sandbox's handler to cut the connection instead of answering; says why."""
+
+
+class Wire:
+    """
+    Does to calls and answers what the switches of a sandbox say.
+
+    What was executed stays executed: to the vendor a call whose answer is lost has ended.
+    """
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._meant = 0
+
+    def strikes(self, request: web.Request) -> bool:
+        """Tell whether this call is one of those that are meant; only every n-th is."""
+        switches = self._sandbox.switches
+        if not switches.answer_delay_s and not any(switches.is_on(name) for name in _FAULTS):
+            return False
+        verbs = [verb.strip() for verb in switches.wire_verbs.split(",")]
+        if switches.wire_verbs and self._sandbox.find_verb(request) not in verbs:
+            return False
+        self._meant += 1
+        return self._meant % switches.wire_every == 0
+
+    def disturb_call(self) -> None:
+        """
+        Let a call through to the vendor.
+
+        Raises:
+            AnswerError: A proxy answers it instead.
+        """
+        if self._sandbox.strikes("html_error"):
+            raise AnswerError(self._sandbox.switches.html_error_status, _PROXY_PAGE)
+
+    async def send(self, request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+        """
+        Send an answer, or leave it to be sent as usual.
+
+        Args:
+            request: What it answers.
+            response: The answer; one that is no `web.Response` is only held back.
+
+        Returns:
+            The answer that the handler has to return.
+
+        Raises:
+            ConnectionCutError: The connection has to be cut now.
+        """
+        sandbox = self._sandbox
+        await sandbox.clock.sleep(sandbox.switches.answer_delay_s)
+        if not isinstance(response, web.Response):
+            return response
+        if sandbox.strikes("reset_answers"):
+            return await self._reset(request, response)
+        if sandbox.strikes("trickled_answers"):
+            return await self._trickle(request, response)
+        return response
+
+    async def _reset(self, request: web.Request, response: web.Response) -> web.StreamResponse:
+        body = _get_body(response)
+        size = min(self._sandbox.switches.reset_after_bytes, max(0, len(body) - 1))
+        stream = await _begin(request, response, length=len(body))
+        await stream.write(body[:size])
+        if request.transport is not None:
+            _make_abort_reset(request.transport)
+        raise ConnectionCutError(f"reset after {size} of {len(body)} bytes of the answer")
+
+    async def _trickle(self, request: web.Request, response: web.Response) -> web.StreamResponse:
+        switches = self._sandbox.switches
+        bytes_per_s = switches.trickle_bytes_per_s
+        body = _get_body(response)
+        is_endless = switches.trickle_endless and bytes_per_s > 0.0
+        self._sandbox.note(request, "trickled")
+        stream = await _begin(request, response, length=None if is_endless else len(body))
+        if bytes_per_s == 0.0:
+            await stream.write(b"")
+            # Until the client has enough of it, or the server stops: both cancel this.
+            await asyncio.Event().wait()
+        try:
+            await self._dribble(stream, body, bytes_per_s)
+            while is_endless:
+                await self._dribble(stream, b" " * 100, bytes_per_s)
+        except ConnectionResetError:
+            self._sandbox.note(request, "trickled, and the client hung up")
+        return stream
+
+    async def _dribble(self, stream: web.StreamResponse, data: bytes, bytes_per_s: float) -> None:
+        size = max(1, round(bytes_per_s * _DRIBBLE_S))
+        for start in range(0, len(data), size):
+            piece = data[start : start + size]
+            await self._sandbox.clock.sleep(len(piece) / bytes_per_s)
+            await stream.write(piece)
+
+
+async def _begin(
+    request: web.Request, response: web.Response, *, length: int | None
+) -> web.StreamResponse:
+    """Make the answer anew with the same headers, so that its body can come in pieces."""
+    headers = CIMultiDict(response.headers)
+    headers.popall(hdrs.CONTENT_LENGTH, None)
+    stream = web.StreamResponse(status=response.status, reason=response.reason, headers=headers)
+    if length is None:
+        stream.enable_chunked_encoding()
+    else:
+        stream.content_length = length
+    await stream.prepare(request)
+    return stream
+
+
+def _get_body(response: web.Response) -> bytes:
+    return response.body if isinstance(response.body, bytes) else b""
+
+
+def _make_abort_reset(transport: asyncio.BaseTransport) -> None:
+    """Let the connection end by a reset (RST): usually it would end politely, by a FIN."""
+    sock = transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
