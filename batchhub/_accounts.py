@@ -3,49 +3,249 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from typing import Any
+import stat
+import tomllib
+import warnings
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, get_type_hints
 
-from attrs import NOTHING, fields
+from attrs import NOTHING, Attribute, fields, frozen
 
+from ._keyring import find_in_keyring
+from ._registry import Registry
+from ._secrets import remember
+from ._variables import account_variable, to_part, unknown_variable
 from .adapter import Account
-from .errors import SettingsError
-from .settings import AccountTable, unknown_key
+from .errors import NotKnownError, SettingsError
+from .settings import AccountTable, Settings, unknown_key
+
+_REFERENCES: Final = {"env", "keyring"}
+_FORMS: Final = 'must be { env = "NAME" }, { keyring = "service/name" } or text'
+_TEXT: Final = (str, str | None, "str", "str | None", "Optional[str]")
+_READABLE: Final = stat.S_IRGRP | stat.S_IROTH
+
+_warned: set[tuple[str, str, str]] = set()
+
+
+@frozen(kw_only=True)
+class AccountReading:
+    """
+    What the settings say of one account.
+
+    Attributes:
+        account: The account; `None` if it can't be made.
+        sources: Where each of its secrets was found, by key; in words.
+        problems: What is wrong, the first thing first; empty if the account was made.
+    """
+
+    account: Account | None
+    sources: Mapping[str, str]
+    problems: tuple[SettingsError, ...]
+
+
+def make_accounts(
+    settings: Settings, registry: Registry, only: Collection[str] | None = None
+) -> dict[str, Account]:
+    """
+    Make the accounts of the settings; `only` those of these names, if it is given.
+
+    Raises:
+        SettingsError: A key is missing, unknown or wrong.
+        NotKnownError: There is no such account, or its adapter is not installed.
+        AdapterError: Its adapter does not load.
+    """
+    names = settings.accounts if only is None else only
+    return {name: make_account(*find_account(settings, name, registry)) for name in sorted(names)}
+
+
+def find_account(
+    settings: Settings, name: str, registry: Registry
+) -> tuple[type[Account], AccountTable]:
+    """
+    Return what an account is made of.
+
+    Raises:
+        NotKnownError: There is no such account, or its adapter is not installed.
+        AdapterError: Its adapter does not load.
+    """
+    if name not in settings.accounts:
+        raise NotKnownError("account", name, settings.accounts, f"add it to {settings.where}")
+    table = settings.accounts[name]
+    if table.adapter not in registry.names:
+        hint = f"account {name!r} in {table.where} names it: mend that, or install its package"
+        raise NotKnownError("adapter", table.adapter, registry.names, hint)
+    return registry.get(table.adapter).account_type, table
 
 
 def make_account(
     account_type: type[Account], table: AccountTable, environ: Mapping[str, str] = os.environ
 ) -> Account:
     """
-    Make an account of its table.
+    Make an account of its table and its variables.
+
+    Warns once of a secret that stands in the file itself.
 
     Raises:
         SettingsError: A key is missing, unknown or wrong; its message names key and file.
     """
-    known = {f.name: f for f in fields(account_type) if f.init}
-    values: dict[str, Any] = {}
+    reading = read_account(account_type, table, environ)
+    if reading.account is None:
+        raise reading.problems[0]
+    return reading.account
+
+
+def read_account(
+    account_type: type[Account], table: AccountTable, environ: Mapping[str, str] = os.environ
+) -> AccountReading:
+    """Make an account as far as it can be, and tell of its secrets and of all that is wrong."""
+    known = {f.alias or f.name: f for f in fields(account_type) if f.init}
+    reader = _Reader(account_type, table, environ)
+    keys = {to_part(key): key for key in known}
+    for part in table.variables:
+        if part not in keys:
+            reader.problems.append(unknown_variable(table.name, part, [*known, "adapter"]))
+    over = {keys[part]: text for part, text in table.variables.items() if part in keys}
     for key, value in table.values.items():
         if key not in known:
-            raise unknown_key(f"accounts.{table.name}.{key}", known, table.path)
-        values[key] = _resolve(value, key, table, environ)
-    missing = [n for n, f in known.items() if f.default is NOTHING and n not in values]
+            name = f"accounts.{table.name}.{key}"
+            reader.problems.append(unknown_key(name, known, table.where))
+        elif key not in over:
+            reader.take(known[key], key, value)
+    for key, text in over.items():
+        reader.take_variable(known[key], key, text)
+    given = {*table.values, *over}
+    missing = [k for k, f in known.items() if f.default is NOTHING and k not in given]
     if missing:
-        names = ", ".join(missing)
-        raise SettingsError(
-            f"account {table.name!r} in {table.path} lacks {names}",
-            key=f"accounts.{table.name}.{missing[0]}",
-            path=table.path,
+        reader.note(f"lacks {', '.join(missing)}", missing[0])
+    account = None if reader.problems else reader.make()
+    return AccountReading(account=account, sources=reader.sources, problems=tuple(reader.problems))
+
+
+class _Reader:
+    """Collects an account's values, where its secrets are from, and what is wrong with them."""
+
+    def __init__(
+        self, account_type: type[Account], table: AccountTable, environ: Mapping[str, str]
+    ) -> None:
+        self.problems: list[SettingsError] = []
+        self.sources: dict[str, str] = {}
+        self._type = account_type
+        self._table = table
+        self._environ = environ
+        self._values: dict[str, Any] = {}
+        self._origins: dict[str, str] = {}
+        self._secrets: list[Any] = []
+        self._hints = _find_hints(account_type)
+
+    def note(self, why: str, key: str | None) -> None:
+        """Take note of what is wrong: ``lacks …``, or what follows the account and a colon."""
+        name = None if key is None else f"accounts.{self._table.name}.{key}"
+        between = " " if why.startswith("lacks ") else ": "
+        message = f"account {self._table.name!r} in {self._table.where}{between}{why}"
+        self.problems.append(SettingsError(message, key=name, path=self._table.path))
+
+    def take(self, field: Attribute[Any], key: str, value: Any) -> None:
+        """Take a value of the file, or what it refers to."""
+        is_secret = field.metadata.get("secret", False)
+        if isinstance(value, Mapping) and (is_secret or _is_reference(value)):
+            self._follow(field, key, value)
+            return
+        if is_secret and isinstance(value, str) and value:
+            self.sources[key] = f"as it stands in {self._table.where}"
+            self._warn(key)
+        self._put(field, key, value)
+
+    def take_variable(self, field: Attribute[Any], key: str, text: str) -> None:
+        """Take a value of the account's own variable."""
+        name = account_variable(self._table.name, key)
+        self._put_text(field, key, text, f"environment variable {name}")
+
+    def make(self) -> Account | None:
+        """Make the account; what its class refuses is a problem."""
+        try:
+            return self._type(**self._values)
+        except Exception as error:  # a plug-in's class may refuse a value with any of them
+            named = getattr(error, "key", None)
+            why = _blank(error, self._secrets)
+            if named in self._origins:
+                why += f" (from the {self._origins[named]})"
+            self.note(why, named)
+            return None
+
+    def _follow(self, field: Attribute[Any], key: str, reference: Mapping[str, Any]) -> None:
+        """Take what ``{ env = … }`` or ``{ keyring = … }`` stands for."""
+        kind, name = next(iter(reference.items())) if len(reference) == 1 else ("", None)
+        if kind not in _REFERENCES or not isinstance(name, str) or not name:
+            self.note(f"{key} {_FORMS}", key)
+        elif kind == "env":
+            if found := self._environ.get(name):
+                self._put_text(field, key, found, f"environment variable {name}")
+            else:
+                why = f"is to come from the environment variable {name}, which is not set"
+                self.note(f"{key} {why}", key)
+        else:
+            try:
+                found = find_in_keyring(name)
+            except LookupError as error:
+                self.note(f"{key} is to come from the keyring, but {error.args[0]}", key)
+            else:
+                self._put_text(field, key, found, f"keyring entry {name}")
+
+    def _put_text(self, field: Attribute[Any], key: str, text: str, origin: str) -> None:
+        is_secret = field.metadata.get("secret", False)
+        self._origins[key] = origin
+        if is_secret:
+            self.sources[key] = f"from the {origin}"
+        is_text = is_secret or self._hints.get(field.name, field.type) in _TEXT
+        self._put(field, key, text if is_text else _read_toml(text))
+
+    def _put(self, field: Attribute[Any], key: str, value: Any) -> None:
+        self._values[key] = value
+        if field.metadata.get("secret"):
+            self._secrets.append(value)
+            if isinstance(value, str):
+                remember([value])
+
+    def _warn(self, key: str) -> None:
+        path = self._table.where
+        place = (path, self._table.name, key)
+        if place in _warned:
+            return
+        _warned.add(place)
+        open_to = ", which others on this machine can read" if _is_readable(path) else ""
+        warnings.warn(
+            f"the secret accounts.{self._table.name}.{key} stands in {path} itself{open_to}; "
+            'put { env = "NAME" } or { keyring = "service/name" } there instead',
+            stacklevel=5,
         )
+
+
+def _is_reference(value: Mapping[str, Any]) -> bool:
+    return bool(value) and value.keys() <= _REFERENCES
+
+
+def _find_hints(account_type: type[Account]) -> Mapping[str, Any]:
     try:
-        return account_type(**values)
-    except Exception as error:  # a plug-in's class may refuse a value with any of them
-        named = getattr(error, "key", None)
-        secrets = [values[n] for n, f in known.items() if f.metadata.get("secret") and n in values]
-        raise SettingsError(
-            f"account {table.name!r} in {table.path}: {_blank(error, secrets)}",
-            key=f"accounts.{table.name}.{named}" if named else None,
-            path=table.path,
-        ) from None
+        return get_type_hints(account_type)
+    except Exception:  # a name only type checkers see; the field's own type is left
+        return {}
+
+
+def _read_toml(text: str) -> Any:
+    """Read a TOML value; what is none is text."""
+    try:
+        table = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return table["value"] if len(table) == 1 else text
+
+
+def _is_readable(path: str) -> bool:
+    try:
+        return os.name == "posix" and bool(Path(path).stat().st_mode & _READABLE)
+    except OSError:
+        return False
 
 
 def _blank(error: Exception, secrets: Iterable[Any]) -> str:
@@ -55,19 +255,3 @@ def _blank(error: Exception, secrets: Iterable[Any]) -> str:
         for form in (str(secret), repr(secret).strip("'\"")):
             text = text.replace(form, "***") if form else text
     return text
-
-
-def _resolve(value: Any, key: str, table: AccountTable, environ: Mapping[str, str]) -> Any:
-    """Replace ``{ env = "NAME" }`` by the variable's value."""
-    if not (isinstance(value, Mapping) and set(value) == {"env"}):
-        return value
-    variable = value["env"]
-    found = environ.get(str(variable))
-    if not found:
-        raise SettingsError(
-            f"account {table.name!r} in {table.path}: {key} is to come from the environment "
-            f"variable {variable}, which is not set",
-            key=f"accounts.{table.name}.{key}",
-            path=table.path,
-        )
-    return found

@@ -7,6 +7,7 @@ import heapq
 import itertools
 import random
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any, Final
 
 from ._clock import Clock
@@ -91,6 +92,11 @@ class Lane:
         self._told_contact: tuple[Contact, str | None] | None = None
         self._unsaved: set[int] = set()
 
+    @property
+    def cooling_until(self) -> datetime | None:
+        """Until when the vendor asked for silence; `None` outside a cool-down."""
+        return self.adapter.transport.cooled_until
+
     def poke(self) -> None:
         """Say that the store has something new for this lane."""
         self._poked = True
@@ -166,7 +172,13 @@ class Lane:
             self._last_job_no = job.job_no
             if job.operation not in self.adapter.operations:
                 note = f"adapter {self.adapter.name!r} has no operation {job.operation!r} any more"
-                _log.error("lane.job_skipped", lane=self.name, job_id=job.job_id, note=note)
+                _log.error(
+                    "lane.job_skipped",
+                    job_id=job.job_id,
+                    account=job.account,
+                    lane=self.name,
+                    note=note,
+                )
                 await self._store.save_contact([job.job_no], Contact.STALE, note)
                 continue
             self._runs[job.job_no] = JobRun(job, tickets)

@@ -160,7 +160,14 @@ class TicketDriver:
         run.failures[position] += 1
         if not isinstance(trouble, NotFoundError):
             run.misses[position] = 0
-        _log.warning("ticket.postponed", job_id=run.job.job_id, ticket=position, error=str(trouble))
+        _log.warning(
+            "ticket.postponed",
+            job_id=run.job.job_id,
+            account=run.job.account,
+            lane=run.job.lane,
+            ticket=position,
+            error=str(trouble),
+        )
         delay_s = self._tools.delay_s(run, position, trouble)
         return Step(delay_s=delay_s, trouble=trouble, answered=False)
 

@@ -78,7 +78,7 @@ class TicketTools:
                 written = await write()
             except StoreError as error:
                 self._on_store_trouble(error)
-                _log.error("store.failed", error=str(error))
+                _log.error("store.failed", lane=self.adapter.account.lane, error=str(error))
                 await self.clock.sleep(backoff_s(tries, base_s=0.5, cap_s=15.0, rng=self.rng))
                 tries += 1
             else:
@@ -148,6 +148,7 @@ class TicketTools:
         _log.info(
             event,
             job_id=run.job.job_id,
+            account=run.job.account,
             lane=run.job.lane,
             ticket=ticket.position,
             **facts,

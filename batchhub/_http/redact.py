@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
-from typing import Final
-from urllib.parse import quote
 
 import aiohttp
 
-BLANK: Final = "***"
-_MIN_LENGTH: Final = 8
+from batchhub._secrets import BLANK, MIN_LENGTH, find_forms, remember
 
 
 class Redactor:
@@ -18,13 +14,16 @@ class Redactor:
     Blanks an account's secrets, also where they are percent-encoded or escaped as in JSON.
 
     A secret of fewer than 8 characters is left in texts, since it could be a part
-    of any word; an error that shows it is not chained all the same.
+    of any word; an error that shows it is not chained all the same. The log blanks what
+    any redactor does.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets if secret for form in _forms(secret)}
+        known = [secret for secret in secrets if secret]
+        remember(known)
+        forms = {form for secret in known for form in find_forms(secret)}
         self._forms = sorted(forms, key=len, reverse=True)
-        self._blanked = [form for form in self._forms if len(form) >= _MIN_LENGTH]
+        self._blanked = [form for form in self._forms if len(form) >= MIN_LENGTH]
         self._blanked_bytes = [form.encode() for form in self._blanked]
 
     def text(self, text: str) -> str:
@@ -56,11 +55,6 @@ class Redactor:
     def _shows(self, error: BaseException) -> bool:
         text = f"{error!r} {error} {getattr(error, '__notes__', '')}"
         return any(form in text for form in self._forms)
-
-
-def _forms(secret: str) -> tuple[str, ...]:
-    escaped = json.dumps(secret)[1:-1]
-    return secret, quote(secret, safe=""), escaped, escaped.replace("/", r"\/")
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

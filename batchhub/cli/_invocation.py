@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final, NoReturn
 
+from batchhub._secrets import blank
 from batchhub.errors import BatchHubError, CredentialsError
 
 from ._advice import command_line
@@ -40,7 +41,7 @@ class Invocation:
     def run(self, work: Coroutine[Any, Any, ExitCode]) -> NoReturn:
         """Run a command to its end and leave the process with its code."""
         mend_streams()
-        with log_on_stderr(self.common.verbose), warnings_as_lines():
+        with log_on_stderr(self.common.verbose, self.common.log_format), warnings_as_lines():
             code = self._run(work)
         raise SystemExit(int(code))
 
@@ -59,8 +60,8 @@ class Invocation:
     def tell(self, error: Exception) -> None:
         """Say what went wrong, and how to go on if a job is left unfinished."""
         if self.common.verbose and not isinstance(error, BatchHubError):
-            traceback.print_exception(error)
-        say_error(_describe(error, self.common))
+            say(blank("".join(traceback.format_exception(error))).rstrip())
+        say_error(blank(_describe(error, self.common)))
         if exit_code(error) is ExitCode.USAGE:
             return
         if self.resumable or self.job_id is not None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import Final
 
 from platformdirs import user_data_path
 
+from batchhub._accounts import make_accounts
+from batchhub._registry import Registry
 from batchhub.adapter import Account
 from batchhub.errors import AdapterError, NotKnownError, SettingsError, UsageError
 from batchhub.hub import BatchHub
@@ -17,9 +17,6 @@ from batchhub.store.database import find_path
 
 from ._console import say_warning
 from ._options import Common
-
-STORE_VARIABLE: Final = "BATCHHUB_STORE"
-"""The environment variable that names the store where nothing else does."""
 
 
 def find_config(common: Common) -> Path | None:
@@ -30,19 +27,31 @@ def find_config(common: Common) -> Path | None:
     return default if default.exists() else None
 
 
-def find_store(common: Common) -> str:
+def read_settings(common: Common) -> Settings:
     """
-    Return where the jobs are kept: by option, settings, environment, or the user's data folder.
+    Read the settings file, if there is one, and the environment over it.
+
+    Raises:
+        SettingsError: They can't be read.
+    """
+    return load_settings(find_config(common))
+
+
+def find_store(common: Common, settings: Settings | None = None) -> str:
+    """
+    Return where the jobs are kept: by option, environment, settings, or the user's data folder.
+
+    Args:
+        common: The options.
+        settings: The settings, if they have been read already.
 
     Raises:
         SettingsError: The settings can't be read.
     """
     if common.store is not None:
         return common.store
-    config = find_config(common)
-    by_settings = None if config is None else load_settings(config).store
-    by_environment = os.environ.get(STORE_VARIABLE) or None
-    return by_settings or by_environment or str(user_data_path("batchhub") / "jobs.db")
+    store = (settings or read_settings(common)).store
+    return store or str(user_data_path("batchhub") / "jobs.db")
 
 
 def open_reader(common: Common, job_id: str | None = None) -> BatchHub:
@@ -74,16 +83,29 @@ def open_hub(common: Common, account: str) -> BatchHub:
 
     Raises:
         SettingsError: There are no settings, or the account lacks one.
-        NotKnownError: The settings have no such account.
+        NotKnownError: The settings have no such account, or its adapter is not installed.
+        AdapterError: Its adapter does not load.
     """
-    config = find_config(common)
-    if config is None:
+    settings = read_settings(common)
+    return BatchHub(find_store(common, settings), make_one(settings, account))
+
+
+def make_one(settings: Settings, account: str) -> dict[str, Account]:
+    """
+    Make the one account a command needs, under its name.
+
+    Raises:
+        SettingsError: There are no settings, or the account lacks one.
+        NotKnownError: The settings have no such account, or its adapter is not installed.
+        AdapterError: Its adapter does not load.
+    """
+    if settings.path is None and not settings.accounts:
         raise SettingsError(
-            f"no account {account!r}: there is no {CONFIG_NAME} here; "
-            f"write one with a table [accounts.{account}], or name a file with --config",
+            f"no account {account!r}: there is no {CONFIG_NAME} here; write one that has a table "
+            f"[accounts.{account}] with 'batchhub init', or name a file with --config",
             path=CONFIG_NAME,
         )
-    return BatchHub.from_config(config, store=find_store(common), only=[account])
+    return make_accounts(settings, Registry(), [account])
 
 
 def open_driver(common: Common, only: Collection[str] | None = None) -> BatchHub:
@@ -95,25 +117,21 @@ def open_driver(common: Common, only: Collection[str] | None = None) -> BatchHub
         only: The accounts that are needed; `None` takes all. If one of them is not in the
             settings all are taken: it may go by another name now.
     """
-    store, config = find_store(common), find_config(common)
     if only is not None and not only:
-        return BatchHub(store)
-    if config is None:
+        return BatchHub(find_store(common))
+    settings = read_settings(common)
+    store = find_store(common, settings)
+    if settings.path is None and not settings.accounts:
         say_warning(f"there is no {CONFIG_NAME} here, so no account can be reached")
         return BatchHub(store)
-    settings = load_settings(config)
     names = set(settings.accounts)
     if only is not None and names.issuperset(only):
         names = set(only)
+    registry = Registry()
     accounts: dict[str, Account] = {}
     for name in sorted(names):
-        accounts.update(_find_account(settings, name))
+        try:
+            accounts.update(make_accounts(settings, registry, [name]))
+        except (UsageError, AdapterError) as error:
+            say_warning(f"{error}; account {name!r} is left out")
     return BatchHub(store, accounts)
-
-
-def _find_account(settings: Settings, name: str) -> dict[str, Account]:
-    try:
-        return dict(BatchHub.from_config(settings.path, only=[name]).accounts)
-    except (UsageError, AdapterError) as error:
-        say_warning(f"{error}; account {name!r} is left out")
-        return {}

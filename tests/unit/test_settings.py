@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 from attrs import field, frozen, validators
 
-from batchhub import BatchHub
+from batchhub import BatchHub, _accounts
 from batchhub._accounts import make_account
 from batchhub.adapter import Account, Budget, secret
 from batchhub.errors import NotKnownError, SettingsError
@@ -19,6 +20,8 @@ from batchhub_ecwid import EcwidAccount
 TOKEN = "secret_9vKq2LxT"
 
 Write = Callable[[str], Path]
+
+pytestmark = pytest.mark.filterwarnings("ignore:the secret accounts")
 
 
 def _without_slash(url: Any) -> str:
@@ -43,6 +46,15 @@ class ShopAccount(Account):
     def budget(self) -> Budget:
         """Any."""
         return Budget(requests=10, per_s=1.0)
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is set in the environment, and nothing has been warned of."""
+    for name in list(os.environ):
+        if name.startswith("BATCHHUB_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setattr(_accounts, "_warned", set())
 
 
 @pytest.fixture
@@ -190,7 +202,22 @@ def test_what_is_no_utf_8_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "batchhub.toml"
     path.write_bytes('store = "l\xe4den.db"'.encode("latin-1"))
 
-    assert "is no valid TOML" in str(refusal(lambda: load_settings(path)))
+    assert str(refusal(lambda: load_settings(path))) == f"{path} is not UTF-8 text (line 1)"
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
+    """Some editors put one at the beginning of a file."""
+    path = tmp_path / "batchhub.toml"
+    path.write_text('store = "/jobs.db"', encoding="utf-8-sig")
+
+    assert load_settings(path).store == "/jobs.db"
+
+
+def test_a_key_that_stands_there_twice_is_called_so(write: Write) -> None:
+    """TOML's own word for it would not be understood."""
+    error = refusal(lambda: load_settings(write('store = "a"\nstore = "b"')))
+
+    assert "A key stands there twice" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -211,6 +238,13 @@ def test_an_unknown_key_is_refused_with_the_nearest(write: Write, key: str, hint
     assert (error.key, error.path) == (key, str(path))
 
 
+def test_an_account_outside_of_accounts_is_shown_its_place(write: Write) -> None:
+    """A table with an adapter is meant as an account."""
+    error = refusal(lambda: load_settings(write('[shop]\nadapter = "x"')))
+
+    assert "did you mean [accounts.shop]?" in str(error)
+
+
 @pytest.mark.parametrize(
     ("text", "key"),
     [
@@ -225,18 +259,26 @@ def test_accounts_are_tables(write: Write, text: str, key: str) -> None:
 
     error = refusal(lambda: load_settings(path))
 
-    assert str(error) == f"{path}: {key} must be a table"
+    assert str(error).startswith(f"{path}: {key} must be a table")
     assert error.key == key
 
 
-@pytest.mark.parametrize("line", ["", "adapter = 5", 'adapter = ""'])
-def test_an_account_names_its_adapter(write: Write, line: str) -> None:
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("", " lacks adapter"),
+        ("adaptor = 'x'", " lacks adapter; did you mean it by 'adaptor'?"),
+        ("adapter = 5", ": adapter must be the name of an adapter, as text"),
+        ('adapter = ""', ": adapter must be the name of an adapter, as text"),
+    ],
+)
+def test_an_account_names_its_adapter(write: Write, line: str, why: str) -> None:
     """An account without an adapter is refused with its name and the file's."""
     path = write(f"[accounts.shop]\n{line}")
 
     error = refusal(lambda: load_settings(path))
 
-    assert str(error) == f"account 'shop' in {path} lacks adapter"
+    assert str(error) == f"account 'shop' in {path}{why}"
     assert error.key == "accounts.shop.adapter"
 
 

@@ -1,0 +1,37 @@
+"""Secrets out of the machine's keyring, with the extra ``batchhub[keyring]``."""
+
+from __future__ import annotations
+
+import shlex
+from importlib import import_module
+
+
+def find_in_keyring(entry: str) -> str:
+    """
+    Return the secret of an entry, written ``service/name``.
+
+    Raises:
+        LookupError: There is none, or the keyring can't be asked; says why, of "it".
+    """
+    service, _, name = entry.rpartition("/")
+    if not service or not name:
+        raise LookupError(f"{entry!r} is not of the form service/name")
+    try:
+        keyring, errors = import_module("keyring"), import_module("keyring.errors")
+    except ImportError:
+        raise LookupError(
+            "a package for it is not installed: pip install 'batchhub[keyring]'"
+        ) from None
+    try:
+        secret = keyring.get_password(service, name)
+    except errors.NoKeyringError:
+        raise LookupError("there is none on this machine") from None
+    except errors.KeyringLocked:
+        raise LookupError("it is locked; unlock it, then try again") from None
+    except Exception as error:  # each backend has its own
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise LookupError(f"it can't be read: {reason}") from None
+    if not secret:
+        command = shlex.join(["keyring", "set", service, name])
+        raise LookupError(f"it has no entry {entry!r}; make it with: {command}")
+    return str(secret)

@@ -1,0 +1,216 @@
+"""`batchhub check`: of each account, whether settings, secrets, vendor and credentials work."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.plugins import write_plugin
+from typer.testing import CliRunner, Result
+
+from batchhub import _accounts
+from batchhub.cli._exits import ExitCode
+from batchhub.cli.app import app
+
+TOKEN = "secret_9vKq2LxT"
+Command = Callable[..., Result]
+
+VENDOR = """
+from attrs import frozen
+from batchhub.adapter import Account, Adapter, Budget, Capabilities, Probe, secret
+from batchhub.errors import ConnectError, CredentialsError, NotFoundError, ServerError
+
+@frozen(kw_only=True)
+class PluginAccount(Account):
+    adapter = {name!r}
+    base_url: str = "http://127.0.0.1:9"
+    mode: str = "fine"
+    token: str = secret()
+
+    @property
+    def identity(self):
+        return "one"
+
+    @property
+    def budget(self):
+        return Budget(requests=1000, per_s=1.0)
+
+class PluginAdapter(Adapter):
+    name = {name!r}
+    account_type = PluginAccount
+    operations = {{"work": Capabilities(max_items=10)}}
+    states = {{}}
+
+    def encode(self, operation, item, options):
+        return b"{{}}"
+
+    async def submit(self, submission):
+        raise NotImplementedError
+
+    async def poll(self, tickets):
+        raise NotImplementedError
+
+    async def fetch_results(self, ticket, items):
+        raise NotImplementedError
+
+    async def probe(self, vendor_ref=None):
+        modes = {{
+            "refused": CredentialsError("the key is wrong", status=401),
+            "lost": NotFoundError("no such place", status=404),
+            "down": ServerError("down for lunch", status=503),
+            "silent": ConnectError("no connection"),
+            "buggy": KeyError(self.account.token),
+        }}
+        if self.account.mode == "shy":
+            return await super().probe(vendor_ref)
+        if self.account.mode in modes:
+            raise modes[self.account.mode]
+        return Probe(request="GET /me", status=200, raw=b"{{}}", reading={{}})
+"""
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run `check` in a folder, where an adapter ``plugged`` is installed."""
+    site = tmp_path / "site"
+    site.mkdir()
+    write_plugin(site, "plugged", VENDOR)
+    monkeypatch.syspath_prepend(site)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.delenv("BATCHHUB_CONFIG", raising=False)
+    monkeypatch.setenv("PLUGGED_TOKEN", TOKEN)
+    monkeypatch.setattr(_accounts, "_warned", set())
+
+    def run(*arguments: str) -> Result:
+        result = CliRunner().invoke(app, ["check", *arguments], prog_name="batchhub")
+        assert TOKEN not in result.output
+        return result
+
+    return run
+
+
+def write(*modes: str, **tables: str) -> None:
+    """Write settings with an account for each mode of the vendor, and others."""
+    good = 'adapter = "plugged"\ntoken = { env = "PLUGGED_TOKEN" }\n'
+    accounts = {mode: f'{good}mode = "{mode}"\n' for mode in modes} | tables
+    text = "".join(f"[accounts.{name}]\n{table}\n" for name, table in accounts.items())
+    Path("batchhub.toml").write_text(text)
+
+
+def test_an_account_that_works_is_all_right(command: Command) -> None:
+    """It says where the secret is from, that the vendor answers and that the credentials work."""
+    write("fine")
+
+    result = command()
+
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "fine (plugged): all right",
+        "  settings     complete",
+        "  token        from the environment variable PLUGGED_TOKEN",
+        "  vendor       answers HTTP 200 to GET /me",
+        "  credentials  work",
+    ]
+    assert [path.name for path in Path().iterdir()] == ["batchhub.toml"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "code", "line"),
+    [
+        ("fine", 0, "fine (plugged): all right"),
+        ("shy", 0, "shy (plugged): settings complete; the vendor was not tried"),
+        ("refused", 3, "refused (plugged): credentials refused: the key is wrong"),
+        ("lost", 3, "lost (plugged): refused by the vendor: no such place"),
+        ("down", 4, "down (plugged): no useful answer: down for lunch"),
+        ("silent", 4, "silent (plugged): no answer: no connection"),
+        ("buggy", 4, "buggy (plugged): not tried to the end: the adapter failed: KeyError: '***'"),
+    ],
+)
+def test_every_end_has_its_code_and_one_line(
+    command: Command, mode: str, code: int, line: str
+) -> None:
+    """With --quiet there is one line an account, with what is wrong."""
+    write(mode)
+
+    result = command("--quiet")
+
+    assert (result.exit_code, result.stdout) == (code, f"{line}\n")
+
+
+def test_every_account_is_checked_whatever_the_others_are(command: Command) -> None:
+    """A broken account stops no other; each problem has a line of its own."""
+    write("fine", none='adapter = "nobodys"', half='adapter = "plugged"\nmod = "x"')
+
+    result = command()
+
+    assert result.exit_code == ExitCode.USAGE
+    assert "fine (plugged): all right" in result.stdout
+    assert "no adapter named 'nobodys'; known: " in result.stdout
+    assert "account 'none' in batchhub.toml names it" in result.stdout
+    assert "unknown setting accounts.half.mod; did you mean 'mode'?" in result.stdout
+    assert "account 'half' in batchhub.toml lacks token" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("names", "code"),
+    [
+        (["fine"], 0),
+        (["fine", "down"], 4),
+        (["fine", "down", "nobody"], 2),
+        (["refused", "down", "nobody"], 3),
+    ],
+)
+def test_the_code_is_the_worst_of_those_asked_for(
+    command: Command, names: list[str], code: int
+) -> None:
+    """Refused credentials first, then settings, then no answer; unnamed accounts do not count."""
+    write("fine", "down", "refused")
+
+    result = command(*names, "--json")
+
+    assert result.exit_code == code
+    told = json.loads(result.stdout)
+    assert [entry["account"] for entry in told] == names
+    assert [entry["ok"] for entry in told] == [name == "fine" for name in names]
+    assert set(told[0]) == {
+        *("account", "adapter", "ok", "code", "summary", "error", "problems"),
+        *("secrets", "vendor", "credentials"),
+    }
+
+
+def test_accounts_of_one_identity_are_asked_with_their_own_credentials(command: Command) -> None:
+    """Two names for the same account at the vendor may have different keys."""
+    write("fine", "refused")
+
+    assert [line.split(":")[0] for line in command("--quiet").stdout.splitlines()] == [
+        "fine (plugged)",
+        "refused (plugged)",
+    ]
+    assert command("--quiet").exit_code == ExitCode.REFUSED
+
+
+def test_nothing_to_check_is_said(command: Command) -> None:
+    """Without settings, or without accounts in them, there is nothing that could be right."""
+    without = command()
+    Path("batchhub.toml").write_text("")
+    empty = command()
+
+    assert without.exit_code == empty.exit_code == ExitCode.USAGE
+    assert "write a file with 'batchhub init'" in without.stderr
+    assert "batchhub.toml has no account yet" in empty.stderr
+
+
+def test_an_account_of_the_environment_is_checked(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No file is needed."""
+    monkeypatch.setenv("BATCHHUB_ACCOUNTS__KIOSK__ADAPTER", "plugged")
+    monkeypatch.setenv("BATCHHUB_ACCOUNTS__KIOSK__TOKEN", TOKEN)
+
+    result = command()
+
+    assert result.exit_code == 0
+    assert "from the environment variable BATCHHUB_ACCOUNTS__KIOSK__TOKEN" in result.stdout
