@@ -37,6 +37,7 @@ __all__ = [
     "Observation",
     "Probe",
     "Report",
+    "RowMap",
     "Submission",
     "TicketRef",
     "WireItem",
@@ -320,6 +321,25 @@ class Report:
     findings: tuple[Finding, ...] = ()
 
 
+@frozen(kw_only=True)
+class RowMap:
+    """
+    What a row of a table, or an object in another form, becomes: an item's keys as templates.
+
+    A template is text with names of columns in it, such as ``/products/{product_id}``;
+    ``{{`` and ``}}`` stand for braces.
+
+    Attributes:
+        templates: The templates by the item's key; dotted where it is nested.
+        quoted: Keys whose columns are percent-encoded, as parts of a URL.
+        set_under: The key that holds what else the user sets, by name; `None` is the item itself.
+    """
+
+    templates: Mapping[str, str]
+    quoted: frozenset[str] = frozenset()
+    set_under: str | None = None
+
+
 AccountT = TypeVar("AccountT", bound=Account)
 
 
@@ -336,6 +356,10 @@ class Adapter(ABC, Generic[AccountT]):
         claims_id: Whether an item's `id` is part of the vendor's own form.
         not_executed_statuses: HTTP statuses by which the vendor says that it did not run a request;
             such a request is repeated fast and few times.
+        text_keys: Keys of an item (dotted where nested) whose values out of a table are text
+            whatever they look like, with all that is in them: an article's number is no figure.
+        takes_decimals: Whether `encode` takes `decimal.Decimal`. Figures out of a table then keep
+            every digit; else they come as float, as those out of JSON do.
         sandbox: Where its stand-in server is, as ``module:Class``; `None` if it has none.
     """
 
@@ -345,6 +369,8 @@ class Adapter(ABC, Generic[AccountT]):
     states: Mapping[str, BatchState]  # of the class; an instance may extend it by settings
     claims_id: ClassVar[bool] = False
     not_executed_statuses: ClassVar[frozenset[int]] = frozenset()
+    text_keys: ClassVar[frozenset[str]] = frozenset()
+    takes_decimals: ClassVar[bool] = False
     sandbox: ClassVar[str | None] = None
 
     def __init__(self, account: AccountT, transport: Transport) -> None:
@@ -368,6 +394,18 @@ class Adapter(ABC, Generic[AccountT]):
         for option in options:
             raise InputError(f"{self.name} {operation} takes no option {option!r}")
         return {}
+
+    @classmethod
+    def read_map(cls, operation: str, text: str) -> RowMap:
+        """
+        Read what a user says a row of a table becomes, in the adapter's own words.
+
+        Raises:
+            InputError: The text makes no sense.
+            UnsupportedError: The adapter has no such words.
+        """
+        del operation, text
+        raise UnsupportedError(f"{cls.name} takes no --map; name an item's keys by --set")
 
     @abstractmethod
     def encode(self, operation: str, item: BatchItem, options: JSONMapping) -> bytes:

@@ -17,6 +17,7 @@ from batchhub.adapter import (
     Observation,
     Probe,
     Report,
+    RowMap,
     Submission,
     TicketRef,
     WireItem,
@@ -34,6 +35,7 @@ from . import wire
 from .account import MAX_REQUEST_BYTES, EcwidAccount
 from .items import encode_item
 from .report import make_report
+from .rows import TEXT_KEYS, read_map
 
 if TYPE_CHECKING:
     from batchhub.transport import Reply, Transport
@@ -81,6 +83,8 @@ class EcwidAdapter(Adapter[EcwidAccount]):
     }
     states: Mapping[str, BatchState] = wire.STATES
     claims_id: ClassVar[bool] = True
+    text_keys: ClassVar[frozenset[str]] = TEXT_KEYS
+    takes_decimals: ClassVar[bool] = True
     sandbox: ClassVar[str | None] = "batchhub_ecwid.sandbox:EcwidSandbox"
 
     def __init__(self, account: EcwidAccount, transport: Transport) -> None:
@@ -105,6 +109,12 @@ class EcwidAdapter(Adapter[EcwidAccount]):
         if not isinstance(value, bool):
             raise InputError(f"{_OPTION} must be true or false")
         return {_OPTION: value}
+
+    @classmethod
+    def read_map(cls, operation: str, text: str) -> RowMap:
+        """Read ``PUT /products/{product_id}``; what is set goes into the body."""
+        del operation
+        return read_map(text)
 
     def encode(self, operation: str, item: BatchItem, options: Mapping[str, Any]) -> bytes:
         """Check one item and write it as one element of the array that is sent."""

@@ -30,7 +30,9 @@ _FOREIGN_KEYS: Final = {
     "payload": "body",
     "httpbody": "body",
 }
-_METHODS: Final = ("GET", "POST", "PUT", "DELETE")
+METHODS: Final = ("GET", "POST", "PUT", "DELETE")
+"""What an item may do."""
+
 _WRITES_BODY: Final = frozenset({"POST", "PUT"})
 _FILE_PARAM: Final = "externalUrl"
 
@@ -139,9 +141,9 @@ def _item_id(item: BatchItem) -> str:
 def _method(value: object) -> str:
     method = value.upper() if isinstance(value, str) else value
     if method is None or method == "":
-        raise InputError(f"method is missing: one of {', '.join(_METHODS)}")
-    if method not in _METHODS:
-        raise InputError(f"method must be one of {', '.join(_METHODS)}, not {str(value)[:40]!r}")
+        raise InputError(f"method is missing: one of {', '.join(METHODS)}")
+    if method not in METHODS:
+        raise InputError(f"method must be one of {', '.join(METHODS)}, not {str(value)[:40]!r}")
     return str(method)
 
 

@@ -25,7 +25,7 @@ from batchhub.models import BatchItem, BatchState
 
 from . import wire
 from .account import BULK_ID_FIELD, FREQUENCY_FIELD, MAX_REQUEST_BYTES, MircateAccount
-from .items import UPSERT, ItemRules, encode_item, find_key, read_keys
+from .items import TEXT_KEYS, UPSERT, ItemRules, encode_item, find_key, read_keys
 from .options import DATA_TYPE, FREQUENCY, MAX_FREQUENCY, check_options, deadline_s
 from .paths import OPERATIONS, Call, make_call
 from .reading import explain_refusal, observe, read_probe
@@ -66,6 +66,8 @@ class MircateAdapter(Adapter[MircateAccount]):
         for operation in OPERATIONS
     }
     states: Mapping[str, BatchState] = STATES
+    text_keys: ClassVar[frozenset[str]] = TEXT_KEYS
+    takes_decimals: ClassVar[bool] = True
     not_executed_statuses: ClassVar[frozenset[int]] = frozenset({570})
     sandbox: ClassVar[str | None] = "batchhub_mircate.sandbox:MircateSandbox"
 

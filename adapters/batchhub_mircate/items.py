@@ -19,6 +19,18 @@ UPSERT: Final = "product-upsert"
 DATA: Final = "data"
 DATA_TYPE: Final = "dataType"
 _BESIDE_DATA: Final = (DATA_TYPE, "parent")
+TEXT_KEYS: Final = frozenset(
+    {
+        *("sku", "barcode", "code", "family", "status", DATA_TYPE, "parent"),
+        *(f"{DATA}.{key}" for key in ("sku", "barcode", "code", "family", "status")),
+    }
+)
+"""
+What is text whatever it looks like.
+
+Source: page "Upsert Product", body. Assumed: a barcode, and the parent of a product.
+"""
+
 _STATUSES: Final = ("DRAFT", "ACTIVE", "ARCHIVED")
 _SHOWN: Final = 40
 _MAX_BITS: Final = 1024

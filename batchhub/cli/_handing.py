@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from batchhub._registry import Registry
 from batchhub.errors import BatchHubError, InputError, UsageError, WaitTimeoutError
 from batchhub.models import BatchState, Contact
 
@@ -18,6 +20,7 @@ from ._follow import Ending, Patience, follow
 from ._input import ItemReader, open_items
 from ._invocation import Invocation
 from ._open import open_hub
+from ._options import Order, Reading
 from ._output import ResultsWriter
 from ._progress import make_display
 from ._words import clean, count, duration
@@ -27,39 +30,63 @@ if TYPE_CHECKING:
 
 
 @frozen(kw_only=True)
-class Order:
-    """What `run` and `submit` are told to hand over, as `BatchHub.submit` takes it."""
+class Handing:
+    """
+    What is to be handed over, as far as it could be checked before anything is opened.
 
-    items: str
-    account: str
-    operation: str | None = None
-    stop_on_first_failure: bool | None = None
-    key: str | None = None
-    label: str | None = None
-    options: Sequence[str] = ()
+    Attributes:
+        order: What the user said.
+        items: Where the items come from.
+        hub: Who takes them; not open yet.
+        options: The operation's options, by name.
+    """
+
+    order: Order
+    items: ItemReader
+    hub: BatchHub
+    options: dict[str, str]
 
 
 async def run_job(
-    invocation: Invocation, order: Order, *, out: str | None, patience: Patience
+    invocation: Invocation, order: Order, reading: Reading, *, out: str | None, patience: Patience
 ) -> ExitCode:
     """Hand items over, stay until the job ends, write its results."""
     writer = None if out is None else ResultsWriter(out)
-    options = _check(order)
-    with open_items(order.items) as items:
-        async with open_hub(invocation.common, order.account) as hub:
-            job = await _submit(invocation, hub, order, items, options)
-            with make_display(invocation.common, [job.status]) as display:
+    with prepare(invocation, order, reading) as handing:
+        async with handing.hub:
+            job = await _submit(invocation, handing)
+            with make_display(invocation.common, [job]) as display:
                 ending = await follow(job, patience, display.show)
             return await _finish(invocation, job, ending, writer)
 
 
-async def submit_job(invocation: Invocation, order: Order) -> ExitCode:
+async def submit_job(invocation: Invocation, order: Order, reading: Reading) -> ExitCode:
     """Hand items over, send what may go now, and name the job."""
-    options = _check(order)
-    with open_items(order.items) as items:
-        async with open_hub(invocation.common, order.account) as hub:
-            job = await _submit(invocation, hub, order, items, options)
+    with prepare(invocation, order, reading) as handing:
+        async with handing.hub:
+            job = await _submit(invocation, handing)
             return await let_go(invocation, job)
+
+
+@contextmanager
+def prepare(invocation: Invocation, order: Order, reading: Reading) -> Iterator[Handing]:
+    """
+    Open the source of the items, and see that it and the account fit together.
+
+    Raises:
+        UsageError: Something makes no sense; nothing has been read or sent.
+    """
+    if order.key == "":
+        # As from a variable of the shell that is not set: all such jobs would be one.
+        raise UsageError("the key is empty; leave --key off, or give one")
+    options = parse_options(order.option or ())
+    with open_items(order.items, reading) as items:
+        hub = open_hub(invocation.common, order.account)
+        adapter = Registry().get(hub.accounts[order.account].adapter)
+        operation = order.operation or next(iter(adapter.operations))
+        if operation in adapter.operations:  # the hub refuses others
+            items.fit(adapter, operation)
+        yield Handing(order=order, items=items, hub=hub, options=options)
 
 
 async def let_go(invocation: Invocation, job: BatchJob) -> ExitCode:
@@ -101,34 +128,20 @@ def parse_options(texts: Sequence[str]) -> dict[str, str]:
     return options
 
 
-def _check(order: Order) -> dict[str, str]:
-    """Refuse what can be refused before anything is opened; return the options."""
-    if order.key == "":
-        # As from a variable of the shell that is not set: all such jobs would be one.
-        raise UsageError("the key is empty; leave --key off, or give one")
-    return parse_options(order.options)
-
-
-async def _submit(
-    invocation: Invocation,
-    hub: BatchHub,
-    order: Order,
-    items: ItemReader,
-    options: dict[str, str],
-) -> BatchJob:
-    started_at = datetime.now(UTC)
+async def _submit(invocation: Invocation, handing: Handing) -> BatchJob:
+    started_at, order = datetime.now(UTC), handing.order
     try:
-        job = await hub.submit(
+        job = await handing.hub.submit(
             order.account,
-            items,
+            handing.items,
             operation=order.operation,
-            stop_on_first_failure=order.stop_on_first_failure,
+            stop_on_first_failure=order.stop,
             key=order.key,
             label=order.label,
-            options=options,
+            options=handing.options,
         )
     except InputError as error:
-        raise items.explain(error) from None
+        raise handing.items.explain(error) from None
     invocation.job_id = job.id
     if not invocation.common.quiet:
         _announce(job, started_at)

@@ -5,22 +5,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from ._completion import (
+    complete_account,
+    complete_adapter,
+    complete_item_state,
+    complete_job,
+    complete_job_state,
+)
 from ._options import (
     CONTACT_TIMEOUT_S,
-    AccountOption,
     Common,
     ContactTimeoutOption,
-    ItemsArgument,
     JobArgument,
-    KeyOption,
-    LabelOption,
-    OperationOption,
-    OptionsOption,
-    StopOption,
+    Order,
+    Reading,
     TimeoutOption,
     with_common,
 )
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     # A traceback may show the values of variables, and one of them may be a secret.
     pretty_exceptions_enable=False,
@@ -72,16 +73,52 @@ def demo(common: Common) -> None:
 
 @app.command()
 @with_common
-def run(
+def init(
     common: Common,
     *,
-    items: ItemsArgument,
-    account: AccountOption,
-    operation: OperationOption = None,
-    stop: StopOption = None,
-    key: KeyOption = None,
-    label: LabelOption = None,
-    option: OptionsOption = None,
+    account: Annotated[
+        str | None, typer.Option("--account", metavar="NAME", help="Name the account so.")
+    ] = None,
+    adapter: Annotated[
+        str | None,
+        typer.Option("--adapter", metavar="NAME", help="The adapter of the account's vendor."),
+    ] = None,
+) -> None:
+    """Write a settings file to begin with."""
+    from ._init import write_settings
+
+    invocation = _begin(common)
+    invocation.run(write_settings(invocation, account, adapter))
+
+
+@app.command()
+@with_common
+def check(
+    common: Common,
+    *,
+    accounts: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="ACCOUNT",
+            autocompletion=complete_account,
+            help="Their names in the settings; all without.",
+        ),
+    ] = None,
+) -> None:
+    """See whether settings, secrets, vendors and credentials work."""
+    from ._check import check_accounts
+
+    invocation = _begin(common)
+    invocation.run(check_accounts(invocation, accounts or ()))
+
+
+@app.command()
+@with_common
+def run(
+    order: Order,
+    reading: Reading,
+    common: Common,
+    *,
     out: Annotated[
         str | None,
         typer.Option("--out", metavar="FILE", help="Write the results there; - is stdout."),
@@ -92,49 +129,25 @@ def run(
     """Hand items over, wait for the end, write the results."""
     _refuse_both(common, out)
     from ._follow import Patience
-    from ._handing import Order, run_job
+    from ._handing import run_job
 
-    order = Order(
-        items=items,
-        account=account,
-        operation=operation,
-        stop_on_first_failure=stop,
-        key=key,
-        label=label,
-        options=option or (),
-    )
     patience = Patience(timeout_s=timeout, contact_timeout_s=contact_timeout)
     invocation = _begin(common)
-    invocation.run(run_job(invocation, order, out=out, patience=patience))
+    if order.dry_run:
+        _show_plan(invocation, order, reading)
+    invocation.run(run_job(invocation, order, reading, out=out, patience=patience))
 
 
 @app.command()
 @with_common
-def submit(
-    common: Common,
-    *,
-    items: ItemsArgument,
-    account: AccountOption,
-    operation: OperationOption = None,
-    stop: StopOption = None,
-    key: KeyOption = None,
-    label: LabelOption = None,
-    option: OptionsOption = None,
-) -> None:
+def submit(order: Order, reading: Reading, common: Common) -> None:
     """Hand items over, print the job's id, and return at once."""
-    from ._handing import Order, submit_job
+    from ._handing import submit_job
 
-    order = Order(
-        items=items,
-        account=account,
-        operation=operation,
-        stop_on_first_failure=stop,
-        key=key,
-        label=label,
-        options=option or (),
-    )
     invocation = _begin(common)
-    invocation.run(submit_job(invocation, order))
+    if order.dry_run:
+        _show_plan(invocation, order, reading)
+    invocation.run(submit_job(invocation, order, reading))
 
 
 @app.command()
@@ -149,12 +162,42 @@ def status(common: Common, *, job: JobArgument) -> None:
 
 @app.command("list")
 @with_common
-def list_(common: Common) -> None:
+def list_(
+    common: Common,
+    *,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--state",
+            metavar="STATE",
+            autocompletion=complete_job_state,
+            help="Only those that are open, held or ended, in a state such as queued, or with "
+            "an outcome such as partial; several with commas.",
+        ),
+    ] = None,
+    account: Annotated[
+        str | None,
+        typer.Option(
+            "--account",
+            metavar="NAME",
+            autocompletion=complete_account,
+            help="Only those of this account.",
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            metavar="TIME",
+            help="Only those handed over since: 2h, 3d, 2026-11-20 or 2026-11-20T10:00.",
+        ),
+    ] = None,
+) -> None:
     """Show the jobs, a line each; with --quiet only their ids."""
     from ._reading import list_jobs
 
     invocation = _begin(common)
-    invocation.run(list_jobs(invocation))
+    invocation.run(list_jobs(invocation, state or (), account, since))
 
 
 @app.command()
@@ -164,7 +207,11 @@ def watch(
     *,
     job: Annotated[
         str | None,
-        typer.Argument(metavar="JOB", help="The job's id; without it all that is unfinished."),
+        typer.Argument(
+            metavar="JOB",
+            autocompletion=complete_job,
+            help="The job's id; without it all that is unfinished, and what comes meanwhile.",
+        ),
     ] = None,
     timeout: TimeoutOption = None,
     contact_timeout: ContactTimeoutOption = CONTACT_TIMEOUT_S,
@@ -193,6 +240,7 @@ def results(
         typer.Option(
             "--only",
             metavar="STATE",
+            autocompletion=complete_item_state,
             help="succeeded, failed, not_executed or unknown; several with commas.",
         ),
     ] = None,
@@ -265,7 +313,12 @@ def adapters(common: Common) -> None:
 def doctor(
     common: Common,
     *,
-    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Its name in the settings.")],
+    account: Annotated[
+        str,
+        typer.Argument(
+            metavar="ACCOUNT", autocompletion=complete_account, help="Its name in the settings."
+        ),
+    ],
     ref: Annotated[
         str | None,
         typer.Option("--ref", metavar="ID", help="Ask about this batch of the vendor's."),
@@ -283,7 +336,12 @@ def doctor(
 def sandbox(
     common: Common,
     *,
-    vendor: Annotated[str, typer.Argument(metavar="VENDOR", help="The adapter's name.")],
+    vendor: Annotated[
+        str,
+        typer.Argument(
+            metavar="VENDOR", autocompletion=complete_adapter, help="The adapter's name."
+        ),
+    ],
     port: Annotated[
         int,
         typer.Option("--port", metavar="N", min=0, max=65535, help="0 takes a free one."),
@@ -313,6 +371,12 @@ def _begin(common: Common) -> Invocation:
     from ._invocation import Invocation
 
     return Invocation(common)
+
+
+def _show_plan(invocation: Invocation, order: Order, reading: Reading) -> NoReturn:
+    from ._planning import show_plan
+
+    invocation.run(show_plan(invocation, order, reading))
 
 
 def _refuse_both(common: Common, out: str | None) -> None:

@@ -27,10 +27,10 @@ from batchhub.cli.app import app
 from batchhub.errors import SettingsError, UsageError
 
 COMMANDS = [
-    *("demo", "run", "submit", "status", "list", "watch"),
+    *("demo", "init", "check", "run", "submit", "status", "list", "watch"),
     *("results", "retry", "cancel", "resume", "adapters", "doctor", "sandbox"),
 ]
-COMMON_OPTIONS = ("--config", "--store", "--json", "--quiet", "-v")
+COMMON_OPTIONS = ("--config", "--store", "--json", "--quiet", "-v", "--log-format")
 
 Command = Callable[..., Result]
 
@@ -61,6 +61,18 @@ def test_every_command_takes_the_common_options(command: Command, name: str) -> 
     assert result.exit_code == 0
     for option in COMMON_OPTIONS:
         assert option in result.stdout
+
+
+@pytest.mark.parametrize("name", ["run", "submit"])
+def test_what_hands_items_over_takes_the_same_options(command: Command, name: str) -> None:
+    """Both commands that hand items over read them, and check them, in the same ways."""
+    words = command(name, "--help").stdout.split()
+    options = (
+        *("ITEMS", "--account", "--operation", "--key", "--label", "--option", "--dry-run"),
+        *("--format", "--map", "--set", "--id", "--delimiter", "--encoding"),
+        *("--decimal-comma", "--no-infer", "--text", "--stop-on-first-failure", "--keep-going"),
+    )
+    assert set(options) <= set(words)
 
 
 def test_the_commands_are_fixed(command: Command) -> None:
@@ -180,17 +192,20 @@ def test_a_broken_store_can_be_resumed(command: Command, name: str) -> None:
 def test_the_store_is_looked_for_in_order(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By option, by settings, by environment, else in the user's data folder."""
+    """By option, by environment, by settings, else in the user's data folder."""
     assert find_store(Common()) == str(tmp_path / "home" / "batchhub" / "jobs.db")
-    monkeypatch.setenv("BATCHHUB_STORE", "env.db")
-    assert find_store(Common()) == "env.db"
-    settings()
-    assert find_store(Common()) == "env.db"
     settings('store = "set.db"')
     assert find_store(Common()) == "set.db"
     Path("other.toml").write_text('store = "other.db"')
     assert find_store(Common(config=Path("other.toml"))) == "other.db"
+    monkeypatch.setenv("BATCHHUB_CONFIG", "other.toml")
+    assert command("list").stderr == "no jobs in other.db\n"
+    assert command("list", "--config", "batchhub.toml").stderr == "no jobs in set.db\n"
+    monkeypatch.setenv("BATCHHUB_STORE", "env.db")
+    assert find_store(Common()) == "env.db"
+    assert command("list").stderr == "no jobs in env.db\n"
     assert find_store(Common(config=Path("other.toml"), store="given.db")) == "given.db"
+    assert command("list", "--store", "given.db").stderr == "no jobs in given.db\n"
 
 
 def test_adapters_names_what_does_not_load(

@@ -1,24 +1,48 @@
-"""Reading JSON Lines: every line or an error that names it."""
+"""How items get in: which form a source has, JSON Lines, arrays, gzip; every error is placed."""
 
 from __future__ import annotations
 
 import asyncio
+import gzip
 import os
 import threading
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from batchhub.cli import _input
-from batchhub.cli._input import ItemReader, open_items, parse_line
+from batchhub.cli._input import ItemReader, _chunks, _limits, open_items
+from batchhub.cli._input._objects import parse_line
+from batchhub.cli._options import Reading
 from batchhub.errors import InputError, UsageError
 
 
-async def read(path: Path) -> list[tuple[int, Any]]:
+async def read(path: Path, reading: Reading | None = None) -> list[tuple[int, Any]]:
     """Read a file: the line and the item, of each."""
-    with open_items(str(path)) as reader:
+    with open_items(str(path), reading) as reader:
         return [(reader.line, item) async for item in reader]
+
+
+async def read_stdin(content: bytes, reading: Reading | None = None) -> tuple[str, list[Any]]:
+    """Read what has no name that tells its form: what it counts, and the items."""
+    reading_end, writing_end = os.pipe()
+    os.write(writing_end, content)
+    os.close(writing_end)
+    with ItemReader("pipe", reading_end, None, reading) as reader:
+        items = [item async for item in reader]
+        return reader.place, items
+
+
+async def refusal(path: Path, reading: Reading | None = None) -> str:
+    """Read a file to its first error, and tell it as the command does."""
+    with open_items(str(path), reading) as reader:
+        try:
+            async for _ in reader:
+                pass
+        except InputError as error:
+            return str(reader.explain(error)).removeprefix(f"{path}: ")
+    raise AssertionError("nothing was refused")
 
 
 def write(folder: Path, content: bytes, name: str = "items.jsonl") -> Path:
@@ -45,12 +69,17 @@ async def test_items_keep_their_lines(tmp_path: Path, content: bytes, lines: lis
     assert found == [(line, {"a": n}) for n, line in enumerate(lines, 1)]
 
 
-async def test_lines_may_cross_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("packed", [False, True])
+async def test_lines_may_cross_chunks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bool
+) -> None:
     """How the file is cut into reads changes nothing."""
     content = "".join(f'{{"a":"{"ü" * n}"}}\n' for n in range(30)).encode()
     path = write(tmp_path, content)
+    if packed:
+        path = write(tmp_path, gzip.compress(content), "items.jsonl.gz")
     whole = await read(path)
-    monkeypatch.setattr(_input, "_CHUNK_BYTES", 7)
+    monkeypatch.setattr(_chunks, "CHUNK_BYTES", 7)
     assert await read(path) == whole
     assert len(whole) == 30
 
@@ -66,9 +95,9 @@ async def test_lines_may_cross_chunks(tmp_path: Path, monkeypatch: pytest.Monkey
         (b'{"a":"\\ud800"}', "line 7: not valid JSON: "),
         (b'{"a":' * 5000 + b"1" + b"}" * 5000, "line 7: not valid JSON: "),
         (b"\xff\xfe{}", "line 7: not UTF-8"),
-        (b"[", "line 7: a JSON array is not read yet"),
-        (b'[{"a":1}]', "line 7: a JSON array is not read yet"),
-        (b'"text"', "line 7: not an object but a text"),
+        (b"[", "line 7: a JSON array; write one object a line, or say --format json"),
+        (b'[{"a":1}]', "line 7: a JSON array; write one object a line, or say --format json"),
+        (b'"text"', "line 7: not an object but a text; write one object a line"),
         (b"12", "line 7: not an object but a number"),
         (b"true", "line 7: not an object but true or false"),
         (b"null", "line 7: not an object but null"),
@@ -85,7 +114,7 @@ def test_a_broken_line_is_named(line: bytes, message: str) -> None:
 
 
 def test_numbers_are_not_changed() -> None:
-    """A number of any length comes out as it went in."""
+    """A number longer than 64 bits comes out as it went in."""
     assert parse_line(b'{"a":123456789012345678901234567890}', 1) == {
         "a": 123456789012345678901234567890
     }
@@ -95,24 +124,133 @@ async def test_a_line_without_end_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file without lines is not read whole into memory."""
-    monkeypatch.setattr(_input, "MAX_LINE_BYTES", 1 << 20)
+    monkeypatch.setattr(_limits, "MAX_BYTES", 1 << 20)
     with pytest.raises(InputError, match="line 2: longer than 1 MiB"):
         await read(write(tmp_path, b"{}\n" + b"x" * (3 << 20)))
 
 
+@pytest.mark.parametrize("name", ["items.xlsx", "items", "items.gz", "items.xlsx.gz"])
+def test_other_forms_are_refused(tmp_path: Path, name: str) -> None:
+    """The form is told by the ending; one that tells nothing leads to --format."""
+    with pytest.raises(UsageError, match=r"one of \.jsonl, .*; or say --format jsonl, csv, json"):
+        open_items(str(write(tmp_path, b"{}\n", name)))
+
+
+async def test_the_form_can_be_said(tmp_path: Path) -> None:
+    """`--format` goes before the ending; a form nobody knows is refused."""
+    path = write(tmp_path, b"a\nx\n", "items.txt")
+    assert await read(path, Reading(format="csv")) == [(2, {"a": "x"})]
+    with pytest.raises(UsageError, match="--format is jsonl, csv, json, not 'xml'"):
+        open_items(str(path), Reading(format="xml"))
+
+
 @pytest.mark.parametrize(
-    ("name", "message"),
+    ("content", "place", "items"),
     [
-        ("items.csv", "CSV is not read yet"),
-        ("items.json", "a JSON array is not read yet"),
-        ("items.xlsx", "which must be .jsonl or .ndjson"),
-        ("items", "which must be .jsonl or .ndjson"),
+        (b' \n[{"a":1},{"a":2}]', "element", [{"a": 1}, {"a": 2}]),
+        (b'\xef\xbb\xbf{"a":1}\n', "line", [{"a": 1}]),
+        (b"a,b\n1,2\n", "line", [{"a": 1, "b": 2}]),
+        (gzip.compress(b"a;b\n1;2\n"), "line", [{"a": 1, "b": 2}]),
+        (gzip.compress(b"[") + gzip.compress(b"]") + b"\0\0", "element", []),
+        (b" \n", "line", []),
+        (b"", "line", []),
+    ],
+    ids=["array", "object", "CSV", "packed", "packed twice, padded", "blank", "empty"],
+)
+async def test_standard_input_tells_its_form(
+    monkeypatch: pytest.MonkeyPatch, content: bytes, place: str, items: list[Any]
+) -> None:
+    """The first character tells the form, whatever the pieces it comes in; gzip is unpacked."""
+    assert await read_stdin(content) == (place, items)
+    monkeypatch.setattr(_chunks, "CHUNK_BYTES", 1)
+    assert await read_stdin(content) == (place, items)
+
+
+async def test_what_is_said_of_csv_is_refused_for_others(tmp_path: Path) -> None:
+    """An option that would silently do nothing is an error, also if the form is told late."""
+    for reading, option in (
+        (Reading(delimiter=";"), "--delimiter"),
+        (Reading(encoding="utf-16"), "--encoding"),
+        (Reading(decimal_comma=True), "--decimal-comma"),
+        (Reading(no_infer=True), "--no-infer"),
+        (Reading(text=["a"]), "--text"),
+    ):
+        with pytest.raises(UsageError, match=f"{option} is for CSV, and this is JSON Lines"):
+            open_items(str(write(tmp_path, b"{}")), reading)
+        with pytest.raises(UsageError, match=f"{option} is for CSV, and this is a JSON array"):
+            await read_stdin(b"[]", reading)
+
+
+async def test_an_array_is_read(tmp_path: Path) -> None:
+    """The elements of an array are the items; numbers stay as JSON Lines has them."""
+    content = b'\xef\xbb\xbf [ {"a":123456789012345678901234567890}\n,\r\n{"b":[1.5,{}]} ]\n'
+    assert await read(write(tmp_path, content, "items.json")) == [
+        (1, {"a": 123456789012345678901234567890}),
+        (2, {"b": [1.5, {}]}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'[{"a":1},{"a":]', "element 2: not valid JSON: Expecting value, at line 1 column 15"),
+        (b'[{"a":1},\n{"a":1}', "element 2: not valid JSON: the file ends inside the array"),
+        (b'[{"a":1}\n{"a":1}]', "element 1: not valid JSON: Expecting ',' or ']', at line 2"),
+        (b'[{"a":1},]', "element 2: not valid JSON: Expecting value, at line 1 column 10"),
+        (b'[{"a":1},3]', "element 2: not an object but a number"),
+        (b'[{"a":1},{"b":1,"b":2}]', "element 2: the key 'b' is there twice"),
+        (b'[{"a":NaN}]', "element 1: not valid JSON: "),
+        (b"[" * 100_000, "element 1: not valid JSON: nested too deeply"),
+        (b'[{"a":1}] x', "element 2: there is something behind the array's end"),
+        (b"[", "element 1: not valid JSON: the file ends inside the array; is it complete?"),
+        (b'\n{"a":1}', "line 2: not a JSON array; for an object a line, say --format jsonl"),
+        (b"12", "line 1: not a JSON array"),
+        (b'["a",\n"\xff"]', "line 2: not UTF-8 (byte 7); JSON is UTF-8"),
     ],
 )
-def test_other_forms_are_refused(tmp_path: Path, name: str, message: str) -> None:
-    """The form is told by the ending; one that is not read yet says so."""
-    with pytest.raises(UsageError, match=message):
-        open_items(str(write(tmp_path, b"{}\n", name)))
+async def test_a_broken_array_is_told_by_its_element(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    """Each error in an array counts the elements from 1."""
+    found = await refusal(write(tmp_path, content, "items.json"))
+    assert found.startswith(message)
+    assert found.endswith("; nothing was sent")
+
+
+async def test_a_large_array_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An array is read whole, so there is a bound, and a form that has none."""
+    monkeypatch.setattr(_limits, "MAX_BYTES", 1 << 20)
+    found = await refusal(write(tmp_path, b"[" + b" " * (1 << 20) + b"]", "items.json"))
+    assert found.startswith("a JSON array of more than 1 MiB is not read; write JSON Lines")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (gzip.compress(b"{}\n" * 1000)[:-3], "the gzip data ends too early; is the file complete?"),
+        (gzip.compress(b"{}\n")[:5], "the gzip data ends too early"),
+        (gzip.compress(b"{}\n")[:-8] + b"\1" * 8, "the gzip data is broken (incorrect data check)"),
+        (gzip.compress(b"{}\n") + b"garbage", "the gzip data is broken"),
+        (b"{}\n", "it is named .gz and is no gzip file"),
+    ],
+    ids=["cut", "cut in the head", "wrong sum", "garbage behind", "no gzip"],
+)
+async def test_broken_gzip_is_one_line(tmp_path: Path, content: bytes, message: str) -> None:
+    """Packed data that is broken or ends early is an error, never a short job."""
+    found = await refusal(write(tmp_path, content, "items.jsonl.gz"))
+    assert found.startswith(message)
+
+
+async def test_a_gzip_bomb_takes_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much a small file unpacks to, only a bounded part of it is held."""
+    monkeypatch.setattr(_limits, "MAX_BYTES", 1 << 20)
+    bomb = write(tmp_path, gzip.compress(b"x" * (64 << 20), 1), "bomb.jsonl.gz")
+    tracemalloc.start()
+    try:
+        assert (await refusal(bomb)).startswith("line 1: longer than 1 MiB")
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
@@ -135,8 +273,25 @@ async def test_errors_of_the_hub_get_a_line(tmp_path: Path) -> None:
         assert str(error).endswith("items.jsonl: there are no items; nothing was sent")
 
 
+async def test_reading_can_go_on_behind_an_error(tmp_path: Path) -> None:
+    """Who wants to know of all that is wrong is told of each, and gets the items between."""
+    path = write(tmp_path, b'{"a":1}\n{bad\n[]\n{"a":2}\n')
+    told: list[InputError] = []
+    with open_items(str(path)) as reader:
+        reader.on_refused = told.append
+        assert [item async for item in reader] == [{"a": 1}, {"a": 2}]
+        assert [error.line for error in told] == [2, 3]
+        assert not reader.is_cut_off
+    packed = write(tmp_path, gzip.compress(b'{"a":1}\n')[:-2], "cut.jsonl.gz")
+    with open_items(str(packed)) as reader:
+        reader.on_refused = told.append
+        assert [item async for item in reader] in ([], [{"a": 1}])
+        assert len(told) == 3
+        assert reader.is_cut_off
+
+
 async def test_a_pipe_that_is_silent_can_be_left() -> None:
-    """Waiting for a pipe blocks neither the loop nor its end."""
+    """Waiting for a pipe blocks neither the loop nor its end; what is there is given at once."""
     reading, writing = os.pipe()
     with ItemReader("pipe", reading) as reader:
         items = aiter(reader)

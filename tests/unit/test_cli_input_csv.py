@@ -1,0 +1,253 @@
+"""CSV: what rows become, and every way a table can be wrong, each by its line."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from support.vendor import ScriptedAdapter
+
+from batchhub.cli._input import _chunks, _limits, open_items
+from batchhub.cli._options import Reading
+from batchhub.errors import InputError, UsageError
+
+
+class Shop(ScriptedAdapter):
+    """An adapter that knows what is text in its items."""
+
+    text_keys: ClassVar[frozenset[str]] = frozenset({"sku", "body.name", "body.names"})
+    takes_decimals: ClassVar[bool] = True
+
+
+async def read(
+    folder: Path, content: str | bytes, name: str = "items.csv", **options: Any
+) -> list[tuple[int, Any]]:
+    """Read a table for the adapter: the line and the item, of each."""
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with open_items(str(path), Reading(**options)) as reader:
+        reader.fit(Shop, "work")
+        return [(reader.line, item) async for item in reader]
+
+
+async def refusal(folder: Path, content: str | bytes, **options: Any) -> str:
+    """Read a table to its first error."""
+    with pytest.raises(InputError) as caught:
+        await read(folder, content, **options)
+    return str(caught.value)
+
+
+async def test_rows_become_items(tmp_path: Path) -> None:
+    """A header names the keys, dots nest, empty cells leave a key out, cells mean what they say."""
+    table = (
+        "id, sku ,price,body.name,body.size.x,body.on\n"
+        '1,5,9.90,12,-3,TRUE\r\n"2",,,"a, ""b""\nc",,\n\n,,,,,\n3,x,1E3,,0.0,False'
+    )
+    assert await read(tmp_path, table) == [
+        (
+            2,
+            {
+                "id": "1",
+                "sku": "5",
+                "price": Decimal("9.90"),
+                "body": {"name": "12", "size": {"x": -3}, "on": True},
+            },
+        ),
+        (3, {"id": "2", "body": {"name": 'a, "b"\nc'}}),
+        (7, {"id": "3", "sku": "x", "price": 1000, "body": {"size": {"x": 0}, "on": False}}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("0", 0),
+        ("-12", -12),
+        ("9.90", Decimal("9.90")),
+        ("1.10000000000000000000001", Decimal("1.10000000000000000000001")),
+        ("12345678901234567890123", 12345678901234567890123),
+        ("2e-3", Decimal("0.002")),
+        ("true", True),
+        ("False", False),
+        *((text, text) for text in ("007", "1e", "+1", ".5", "5.", "1_000", " 1", "1 ", "NaN")),
+        *(
+            (text, text)
+            for text in ("-", "\u0661", "0x1", "null", "Infinity", "1e999", "truer", "1.2.3")
+        ),
+        ("1" * 5000, "1" * 5000),
+    ],
+)
+async def test_cells_are_read_by_the_grammar_of_json(
+    tmp_path: Path, cell: str, value: object
+) -> None:
+    """What JSON has as a number is that number, digit by digit; the rest is text."""
+    ((_, item),) = await read(tmp_path, f"x\n{cell}\n")
+    assert item == {"x": value}
+    assert type(item["x"]) is type(value)
+    if isinstance(value, Decimal):
+        assert str(item["x"]) == str(Decimal(cell))
+
+
+async def test_columns_can_be_kept_as_text(tmp_path: Path) -> None:
+    """By the adapter, with all that is in a key; by --text; and all by --no-infer."""
+    table = "id,sku,body.names.en,a,b\n1,2,3,4,5\n"
+    fixed = {"id": "1", "sku": "2", "body": {"names": {"en": "3"}}}
+    assert await read(tmp_path, table) == [(2, {**fixed, "a": 4, "b": 5})]
+    assert await read(tmp_path, table, text=["a"]) == [(2, {**fixed, "a": "4", "b": 5})]
+    assert await read(tmp_path, table, no_infer=True) == [(2, {**fixed, "a": "4", "b": "5"})]
+    found = await refusal(tmp_path, table, text=["zzz"])
+    assert found.startswith("line 1: --text: there is no column 'zzz'; known: id, sku, ")
+
+
+async def test_figures_are_floats_for_who_takes_no_decimals(tmp_path: Path) -> None:
+    """An adapter that writes JSON with the standard library gets what JSON would give it."""
+    path = tmp_path / "items.csv"
+    path.write_text("price,n\n9.90,3\n")
+    with open_items(str(path)) as reader:
+        reader.fit(ScriptedAdapter, "work")
+        (item,) = [item async for item in reader]
+    assert (item, type(item["price"])) == ({"price": 9.9, "n": 3}, float)
+
+
+@pytest.mark.parametrize(
+    ("table", "options"),
+    [
+        ("a,b\n1,x;y\n", {}),
+        ("a;b\n1;x;y\n".replace("x;y", '"x;y"'), {}),
+        ("a\tb\n1\tx;y\n", {}),
+        ("a|b\n1|x;y\n", {"delimiter": "|"}),
+        ("a\tb\n1\tx;y\n", {"delimiter": "tab"}),
+        ("a,b\n1,x;y\n", {"name": "items.tsv", "delimiter": ","}),
+        ('sep=;\r\na;b\r\n1;"x;y"\r\n', {}),
+        ("sep=|\na|b\n1|x;y\n", {}),
+        ('"a",b\n1,x;y\n', {}),
+        ("\n \n a , b \n1,x;y\n", {}),
+        ("\ufeffa,b\n1,x;y\n", {}),
+        ("a,b\r1,x;y\r", {}),
+        ("a,b\n1,x;y\n".encode("utf-16"), {"encoding": "UTF-16"}),
+    ],
+)
+async def test_separators_and_encodings(
+    tmp_path: Path, table: str | bytes, options: dict[str, Any]
+) -> None:
+    """The header tells what separates cells, or `sep=`, or the user; a BOM is none of the text."""
+    ((_, item),) = await read(tmp_path, table, **options)
+    assert item == {"a": 1, "b": "x;y"}
+
+
+async def test_a_tsv_has_tabs_whatever_its_header_looks_like(tmp_path: Path) -> None:
+    """The ending .tsv says what the header may hide."""
+    assert await read(tmp_path, "a,b\n1\n", "items.tsv") == [(2, {"a,b": 1})]
+
+
+async def test_other_encodings_are_named(tmp_path: Path) -> None:
+    """Text that is not UTF-8 is read by the name of its encoding, and refused without."""
+    table = "name\nçay\n\nşeker\n".encode("cp1254")
+    assert [item["name"] for _, item in await read(tmp_path, table, encoding="cp1254")] == [
+        "çay",
+        "şeker",
+    ]
+    found = await refusal(tmp_path, table)
+    assert found.startswith('line 2: the byte 0xe7 is no UTF-8; save the file as "CSV UTF-8"')
+    assert "--encoding windows-1252" in found
+    assert await refusal(tmp_path, "a\nb\n".encode("utf-16")) == (
+        "line 1: the file is UTF-16; say --encoding utf-16"
+    )
+    for name in ("nope", "base64", "rot13"):
+        with pytest.raises(UsageError, match=f"--encoding: Python knows no encoding '{name}'"):
+            await read(tmp_path, table, encoding=name)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("a,b\n1,2\n1\n", "line 3: the row has 1 cell, the header 2 columns; is one missing?"),
+        (
+            'a,b\n"1\n\n",2\n1,9,90\n',
+            "line 5: the row has 3 cells, the header 2 columns; a comma inside a cell needs quotes",
+        ),
+        ("a;b\n1;2;\n", "line 2: the row has 3 cells, the header 2 columns; a semicolon inside"),
+        ("a,b, a\n", "line 1: the columns 1 and 3 are both named 'a'"),
+        ("a,,b\n", "line 1: column 2 of the header has no name"),
+        ("\na,b,\n", "line 2: column 3 of the header has no name"),
+        ("body,body.price\n", "line 1: 'body' can't be a value and hold 'body.price' too"),
+        ("a.b.c,a.b\n", "line 1: 'a.b' can't be a value and hold 'a.b.c' too"),
+        ("a..b\n", "line 1: 'a..b' has a part that is empty"),
+        ("a\n1\n\0\n", "line 3: holds a NUL byte, which no text has"),
+        ('a,b\n1,2\n3,"x\n4,5\n', "line 3: a quote that opens in this record is never closed"),
+        ('a,b\n"x"y,2\n', "line 2: a cell goes on behind its closing quote"),
+        (b"a\r\nb\rc\n\n\xff", "line 5: the byte 0xff is no UTF-8"),
+        (b"a\nb\xc3", "line 2: the byte 0xc3 is no UTF-8"),
+    ],
+)
+async def test_a_broken_table_is_told_by_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str | bytes, message: str
+) -> None:
+    """Each error names the line its record begins in, however the file is cut into reads."""
+    assert (await refusal(tmp_path, table)).startswith(message)
+    monkeypatch.setattr(_chunks, "CHUNK_BYTES", 1)
+    assert (await refusal(tmp_path, table)).startswith(message)
+
+
+async def test_a_decimal_comma_is_never_guessed(tmp_path: Path) -> None:
+    """Where commas don't separate, 9,90 is refused with both ways out; each of them works."""
+    table = "a;b\n1;9,90\n"
+    found = await refusal(tmp_path, table)
+    assert found.startswith("line 2: column 'b': '9,90' is no number as it is written")
+    assert "--decimal-comma" in found
+    assert "--text" in found
+    assert await read(tmp_path, table, decimal_comma=True) == [(2, {"a": 1, "b": Decimal("9.90")})]
+    assert await read(tmp_path, table, text=["b"]) == [(2, {"a": 1, "b": "9,90"})]
+    assert await read(tmp_path, table, no_infer=True) == [(2, {"a": "1", "b": "9,90"})]
+    assert await read(tmp_path, 'a,b\n1,"9,90"\n') == [(2, {"a": 1, "b": "9,90"})]
+    assert await read(tmp_path, "a;b\n1,2,3;0,\n") == [(2, {"a": "1,2,3", "b": "0,"})]
+
+
+async def test_thousands_are_never_guessed(tmp_path: Path) -> None:
+    """A point that may stand for thousands is refused: nothing becomes a thousandth of itself."""
+    for options in ({}, {"decimal_comma": True}):
+        assert "points between its thousands" in await refusal(
+            tmp_path, "a;b\n1;1.234,50\n", **options
+        )
+    assert "has a point" in await refusal(tmp_path, "a;b\n1;1.234\n", decimal_comma=True)
+
+
+async def test_a_quote_that_swallows_the_file_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands behind an open quote is not read to its end; a long record still is."""
+    monkeypatch.setattr(_limits, "MAX_BYTES", 1 << 20)
+    rows = "y,1\n" * (1 << 19)
+    assert await refusal(tmp_path, 'a,b\n1,"x\n' + rows) == (
+        "line 2: longer than 1 MiB; is a quote not closed?"
+    )
+    assert (await refusal(tmp_path, "a,b\n1," + "x" * (2 << 20))).startswith("line 2: longer than")
+    ((_, item),) = await read(tmp_path, 'a,b\n1,"' + 'x""\n' * (1 << 16) + '"\n')
+    assert item["b"] == 'x"\n' * (1 << 16)
+
+
+async def test_a_quote_that_closes_in_half_a_line_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record whose end came in the same read as its beginning holds nothing up."""
+    head = 'a,b\n1,"x\ny"'
+    monkeypatch.setattr(_chunks, "CHUNK_BYTES", len(head))
+    monkeypatch.setattr(_limits, "MAX_BYTES", 1 << 10)
+    assert len(await read(tmp_path, head + "\n1,2" * 1000)) == 1001
+
+
+async def test_only_a_header_is_no_items(tmp_path: Path) -> None:
+    """A table without rows yields nothing, which the hub refuses."""
+    assert await read(tmp_path, "a,b\n") == []
+    assert await read(tmp_path, "") == []
+
+
+@pytest.mark.parametrize("delimiter", ["", "ab", '"', "\n", " "])
+def test_what_can_not_separate_is_refused(tmp_path: Path, delimiter: str) -> None:
+    """A separator is one character."""
+    path = tmp_path / "items.csv"
+    path.write_text("a\n")
+    with pytest.raises(UsageError, match="--delimiter is one character or the word tab"):
+        open_items(str(path), Reading(delimiter=delimiter))

@@ -1,0 +1,200 @@
+"""Rows mapped to items: templates, what they may name, and what an adapter makes of a map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from support.vendor import ScriptedAdapter
+
+from batchhub.adapter import Adapter, RowMap
+from batchhub.cli._input import open_items
+from batchhub.cli._options import Reading
+from batchhub.errors import InputError, UnsupportedError, UsageError
+from batchhub_ecwid import EcwidAdapter
+from batchhub_mircate import MircateAdapter
+
+
+class Mapped(ScriptedAdapter):
+    """An adapter whose items are calls with a body."""
+
+    text_keys: ClassVar[frozenset[str]] = frozenset({"verb", "path", "body.sku"})
+    takes_decimals: ClassVar[bool] = True
+
+    @classmethod
+    def read_map(cls, operation: str, text: str) -> RowMap:
+        """Read a path."""
+        templates = {"verb": "put", "path": text}
+        return RowMap(templates=templates, quoted=frozenset({"path"}), set_under="body")
+
+
+async def read(
+    folder: Path,
+    content: str,
+    name: str = "items.csv",
+    *,
+    adapter: type[Adapter[Any]] = Mapped,
+    **options: Any,
+) -> list[Any]:
+    """Read a file for an adapter."""
+    path = folder / name
+    path.write_text(content)
+    with open_items(str(path), Reading(**options)) as reader:
+        reader.fit(adapter, next(iter(adapter.operations)))
+        return [item async for item in reader]
+
+
+TABLE = "nr;price;body.on;EAN code\n1/2;9.90;true;007\n"
+OBJECTS = '{"nr":"1/2","price":9.9,"body":{"on":true},"EAN code":"007"}\n'
+
+
+@pytest.mark.parametrize(("content", "name"), [(TABLE, "a.csv"), (OBJECTS, "a.jsonl")])
+async def test_rows_and_objects_are_mapped_alike(tmp_path: Path, content: str, name: str) -> None:
+    """A template that is one column gives its value, any other text; only what is set is there."""
+    (item,) = await read(
+        tmp_path,
+        content,
+        name,
+        map="/things/{nr}?x={EAN code}",
+        set=["price={price}", "deep.on={ body.on }", "note={{{nr}}}", "sku={EAN code}"],
+        id="{nr}-{EAN code}",
+    )
+    price = item["body"].pop("price")
+    assert float(price) == 9.9
+    assert item == {
+        "id": "1/2-007",
+        "verb": "put",
+        "path": "/things/1%2F2?x=007",
+        "body": {"deep": {"on": True}, "note": "{1/2}", "sku": "007"},
+    }
+
+
+async def test_a_constant_is_read_like_a_cell(tmp_path: Path) -> None:
+    """What names no column is a number, true or false if it looks so, and else text."""
+    options: dict[str, Any] = {"map": "/{nr}", "set": ["a=5", "b=false", "c=", "sku=5", "d=x=y"]}
+    (item,) = await read(tmp_path, TABLE, **options)
+    assert item["body"] == {"a": 5, "b": False, "c": "", "sku": "5", "d": "x=y"}
+    (item,) = await read(tmp_path, TABLE, **options, no_infer=True)
+    assert item["body"] == {"a": "5", "b": "false", "c": "", "sku": "5", "d": "x=y"}
+
+
+async def test_without_a_map_an_item_is_flat(tmp_path: Path) -> None:
+    """`--set` alone works for every adapter, and keeps only what it names."""
+    table = "nr;price;x\n7;2.50;y\n"
+    assert await read(
+        tmp_path, table, adapter=MircateAdapter, set=["sku={nr}", "price={price}"]
+    ) == [{"sku": "7", "price": Decimal("2.50")}]
+
+
+@pytest.mark.parametrize(("content", "name"), [("id,n\n5,1\n,2\n", "a.csv")])
+async def test_the_column_id_names_the_items(tmp_path: Path, content: str, name: str) -> None:
+    """Without --id the column id is the item's id, where it has one."""
+    assert await read(tmp_path, content, name, set=["n={n}"]) == [{"id": "5", "n": 1}, {"n": 2}]
+    objects = '{"id":5,"n":1}\n{"n":2}\n'
+    assert await read(tmp_path, objects, "a.jsonl", set=["n={n}"]) == [
+        {"id": "5", "n": 1},
+        {"n": 2},
+    ]
+
+
+async def test_numbers_of_objects_become_text_where_text_is_due(tmp_path: Path) -> None:
+    """A number in a path or a text key is written with its digits."""
+    assert await read(tmp_path, '{"n":12,"sku":7}', "a.jsonl", map="/t/{n}", set=["sku={sku}"]) == [
+        {"verb": "put", "path": "/t/12", "body": {"sku": "7"}}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "message"),
+    [
+        ("nr,preis\n1,2\n", "a.csv", "line 1: --set: there is no column 'price'; did you mean "),
+        ("nr,price\n1,2\n2,\n", "a.csv", "line 3: column 'price' is empty"),
+        ("nr,price\n,2\n", "a.csv", "line 2: column 'nr' is empty"),
+        ("nr;price\n1;2,50\n", "a.csv", "line 2: column 'price': '2,50' is no number"),
+        ('{"nr":1,"Price":2}', "a.jsonl", "line 1: there is no 'price' in it; did you mean"),
+        ('{"nr":1,"price":null}', "a.jsonl", "line 1: 'price' is empty"),
+        ('{"nr":"","price":1}', "a.jsonl", "line 1: 'nr' is empty"),
+        ('{"nr":[1],"price":1}', "a.jsonl", "line 1: 'nr' is an array, which is no text"),
+        ('[{"nr":1,"price":1},{}]', "a.json", "item 2: there is no 'nr' in it"),
+    ],
+)
+async def test_a_row_without_what_it_needs_is_refused(
+    tmp_path: Path, content: str, name: str, message: str
+) -> None:
+    """A column that is missing, empty or of no use is told by its line; nothing is made up."""
+    with pytest.raises(InputError) as caught:
+        await read(tmp_path, content, name, map="/{nr}", set=["price={price}"])
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"map": "/{a"}, "--map: '/{a' has a { alone"),
+        ({"map": "/a}"}, "--map: '/a}' has a } alone"),
+        ({"map": "/{ }"}, "--map: { } in '/{ }' names no column"),
+        ({"set": ["a"]}, "--set: 'a' is not of the form NAME=TEMPLATE"),
+        ({"set": ["=b"]}, "--set: '=b' is not of the form NAME=TEMPLATE"),
+        ({"set": ["a=1", "a=2"]}, "--set: 'a' is given twice"),
+        ({"set": ["a=1", "a.b=2"]}, "--set: 'a' can't be a value and hold 'a.b' too"),
+        ({"set": ["a..b=1"]}, "--set: 'a..b' has a part that is empty"),
+        ({"set": ["id=1"], "id": "{a}"}, "'id' is given by --set and by --id; give it once"),
+        ({"id": "{a}"}, "--id names the items that --map and --set make"),
+    ],
+)
+async def test_templates_that_make_no_sense_are_refused(
+    tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    """A broken template is refused before a row is read."""
+    with pytest.raises(UsageError) as caught:
+        await read(tmp_path, "a\n1\n", **options)
+    assert str(caught.value).startswith(message)
+
+
+async def test_a_map_is_the_adapters_own(tmp_path: Path) -> None:
+    """Ecwid reads a method and a path; who has no such words says what to do."""
+    assert await read(
+        tmp_path,
+        "id,sku,price\n5,a b/é,9.90\n",
+        adapter=EcwidAdapter,
+        map="put  /products/{id}?sku={sku}",
+        set=["sku={id}", "price={price}"],
+    ) == [
+        {
+            "id": "5",
+            "method": "PUT",
+            "path": "/products/5?sku=a%20b%2F%C3%A9",
+            "body": {"sku": "5", "price": Decimal("9.90")},
+        }
+    ]
+    for text in ("", "PUT", "/products/1", "PATCH /products/1"):
+        with pytest.raises(InputError, match=r"write a method \(GET, POST, PUT, DELETE\)"):
+            EcwidAdapter.read_map("batch", text)
+    with pytest.raises(UnsupportedError, match="mircate takes no --map; name an item's keys"):
+        await read(tmp_path, "a\n1\n", adapter=MircateAdapter, map="x")
+
+
+@pytest.mark.parametrize("adapter", [EcwidAdapter, MircateAdapter])
+async def test_what_is_text_to_a_vendor_stays_text(
+    tmp_path: Path, adapter: type[Adapter[Any]]
+) -> None:
+    """An article's number is no figure, nor is a postal code."""
+    columns: Mapping[type, str] = {
+        EcwidAdapter: "path,body.sku,body.name,body.shippingPerson.postalCode,body.extraFields.a",
+        MircateAdapter: "sku,barcode,code,data.sku,dataType",
+    }
+    names = columns[adapter].split(",")
+    (item,) = await read(
+        tmp_path, f"{','.join(names)},n\n{'12,' * len(names)}12\n", adapter=adapter
+    )
+    assert item.pop("n") == 12
+    found: list[Any] = [item]
+    while found:
+        value = found.pop()
+        if isinstance(value, dict):
+            found.extend(value.values())
+        else:
+            assert value == "12"
