@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
 from copy import copy
-from typing import Final
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
 
+from . import _show
 from ._core import Core
 from ._intake import Intake
 from ._job_id import make_job_id
@@ -15,6 +17,9 @@ from ._logging import get_logger
 from .errors import StoreError, UnsupportedError, UsageError, WaitTimeoutError
 from .models import BatchState, BatchStatus, Contact, ItemResult, ItemState
 from .store import JobRecord
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 WATCH_S: Final = 1.0
 """Seconds between two looks at a job that another process may drive."""
@@ -39,8 +44,16 @@ class BatchJob:
         self._status = status
 
     def __repr__(self) -> str:
-        """Show the id and the state."""
-        return f"<BatchJob {self.id} {self._status.state.value}>"
+        """Show in one line what was known of it when this handle last looked."""
+        return _show.make_line("BatchJob", self._status)
+
+    def _repr_html_(self) -> str:
+        """Show its status as a table in a notebook."""
+        return _show.make_html(self.status)
+
+    def __rich__(self) -> Table:
+        """Show its status as a table on a terminal."""
+        return _show.make_table(self.status)
 
     @property
     def is_ours(self) -> bool:
@@ -54,6 +67,15 @@ class BatchJob:
         if live is not None:
             self._status = live
         return self._status
+
+    @property
+    def cooling_until(self) -> datetime | None:
+        """
+        Until when nothing is sent for the job's account, because its vendor asked for a pause.
+
+        `None` when nothing cools down, or another process drives the account.
+        """
+        return self._core.loop.find_cooling(self._record.lane)
 
     async def refresh(self) -> BatchStatus:
         """Look again and return what is known now."""
@@ -133,7 +155,12 @@ class BatchJob:
         now = self._core.clock.now()
         await self._core.store.save_cancel(self.id, now)
         self._record = evolve(self._record, cancelled_at=now)
-        _log.info("job.cancelled", job_id=self.id)
+        _log.info(
+            "job.cancelled",
+            job_id=self.id,
+            account=self._record.account,
+            lane=self._record.lane,
+        )
         if lane is not None:
             self._core.loop.drive(lane)
         return await self.refresh()

@@ -8,8 +8,9 @@ import os
 import random
 import warnings
 from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from ._accounts import make_account
 from ._clock import Clock, SystemClock
@@ -28,6 +29,8 @@ from .store import JobRecord
 from .transport import open_session
 
 __all__ = ["BatchHub", "BatchJob"]
+
+_OPEN: Final = [state for state in BatchState if not state.is_terminal]
 
 _log = get_logger()
 
@@ -239,6 +242,7 @@ class BatchHub:
         _log.info(
             "job.submitted" if is_new else "job.joined",
             job_id=job.job_id,
+            account=job.account,
             lane=job.lane,
             items=intake.total,
         )
@@ -305,12 +309,27 @@ class BatchHub:
         return BatchJob(core, *await core.store.get_job(job_id))
 
     async def jobs(
-        self, *, state: BatchState | str | None = None, account: str | None = None
+        self,
+        *,
+        state: BatchState | str | Collection[BatchState | str] | None = None,
+        account: str | None = None,
+        since: datetime | None = None,
     ) -> list[BatchJob]:
-        """Return the jobs in the store, oldest first; those in a state, those of an account."""
+        """
+        Return the jobs in the store, oldest first.
+
+        Args:
+            state: The state or states they are in; `None` for any.
+            account: The name of the account they were handed over for; `None` for any.
+            since: When they were handed over, at the earliest; an aware time.
+        """
+        wanted: list[BatchState] | None = None
+        if state is not None:
+            wanted = [BatchState(s) for s in ([state] if isinstance(state, str) else state)]
+        if since is not None and since.tzinfo is None:
+            raise UsageError(f"since is an aware time, not {since!r}")
         core = await self._open()
-        wanted = None if state is None else BatchState(state)
-        found = await core.store.find_jobs(account=account, state=wanted)
+        found = await core.store.find_jobs(account=account, states=wanted, since=since)
         return [BatchJob(core, record, status) for record, status in found]
 
     async def run(self) -> list[BatchJob]:
@@ -324,14 +343,18 @@ class BatchHub:
         core = await self._open()
         jobs: list[BatchJob] = []
         driven: list[BatchJob] = []
-        for record, status in await core.store.find_jobs():
-            if status.state.is_terminal:
-                continue
+        for record, status in await core.store.find_jobs(states=_OPEN):
             jobs.append(BatchJob(core, record, status))
             try:
                 lane = core.find_lane(record.lane)
             except BatchHubError as error:  # one account's settings stop no other
-                _log.error("lane.stopped", lane=record.lane, error=str(error))
+                _log.error(
+                    "lane.stopped",
+                    job_id=record.job_id,
+                    account=record.account,
+                    lane=record.lane,
+                    error=str(error),
+                )
                 continue
             if lane is not None:
                 core.loop.drive(lane)

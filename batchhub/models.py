@@ -12,12 +12,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from attrs import evolve, field, frozen
 from attrs.converters import optional
 
-from . import _json
+from . import _json, _show
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 __all__ = [
     "BatchItem",
@@ -31,6 +34,8 @@ __all__ = [
     "Outcome",
     "Ticket",
 ]
+
+T = TypeVar("T")
 
 MAX_EXAMPLES: Final = 5
 """The most examples a finding keeps."""
@@ -147,17 +152,42 @@ class ItemResult:
     message: str | None = None
     vendor_ref: str | None = None
     raw: bytes | None = field(default=None, repr=False)
-    """The vendor's answer for this item as it came."""
+    """The vendor's answer for this item as it came, which may be a text that holds JSON."""
 
     @property
     def body(self) -> Any:
-        """The vendor's answer for this item: JSON, else text, else `None`. Decoded at each call."""
+        """
+        The vendor's answer for this item: JSON, else text, else `None`. Decoded at each call.
+
+        JSON that came escaped in a text is JSON here.
+        """
         if self.raw is None:
             return None
         try:
-            return _json.loads(self.raw)
+            value = _json.loads(self.raw)
         except ValueError:
             return self.raw.decode("utf-8", "replace") or None
+        if isinstance(value, str) and value.startswith(("{", "[")):
+            try:
+                return _json.loads(value)
+            except ValueError:
+                return value
+        return value
+
+    def as_(self, kind: type[T]) -> T:
+        """
+        Make an object of a type from the vendor's answer for this item: any attrs class.
+
+        It is read by `batchhub.wire.converter`, anew at each call. Look at `state` first:
+        the body of an item that failed is the vendor's error.
+
+        Raises:
+            batchhub.wire.BodyError: If there is no body, or it is none of that type; it names
+                the item and each field that is wrong, with its path.
+        """
+        from ._wire.body import read_body  # noqa: PLC0415  # cattrs is slow to import
+
+        return read_body(self.raw, kind, self.id)
 
 
 @frozen(kw_only=True)
@@ -381,6 +411,18 @@ class BatchStatus:
         object.__setattr__(self, "counts", counts)
         object.__setattr__(self, "outcome", fold_outcome(state, counts))
         object.__setattr__(self, "progress", fold_progress(state, self.tickets))
+
+    def __repr__(self) -> str:
+        """Show in one line where it stands."""
+        return _show.make_line("BatchStatus", self)
+
+    def _repr_html_(self) -> str:
+        """Show all there is to know as a table in a notebook."""
+        return _show.make_html(self)
+
+    def __rich__(self) -> Table:
+        """Show all there is to know as a table on a terminal."""
+        return _show.make_table(self)
 
     @property
     def is_held(self) -> bool:

@@ -29,10 +29,10 @@ ADAPTERS: Final = sorted(
 CORE: Final = read_package("batchhub")
 
 LAYERS: Final = (
-    {"errors", "_backoff", "_clock", "_job_id", "_json", "_logging"},
-    {"models", "settings"},
+    {"errors", "_backoff", "_clock", "_job_id", "_json", "_logging", "_secrets", "_wire"},
+    {"_bridge", "_show", "_variables", "models", "settings"},
     {"adapter", "_budget", "_http", "transport", "wire", "store", "polling"},
-    {"_accounts", "_registry"},
+    {"_accounts", "_keyring", "_registry"},
     {
         "_finisher",
         "_intake",
@@ -46,7 +46,7 @@ LAYERS: Final = (
         "_ticket",
         "_ticket_tools",
     },
-    {"_core", "_job", "hub", "__init__"},
+    {"_core", "_job", "hub", "sync", "__init__"},
     {"cli", "conformance", "sandbox", "testing"},
 )
 """Each part of the core, from the lowest layer to the highest; packages as a whole."""

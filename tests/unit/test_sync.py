@@ -1,0 +1,444 @@
+"""The hub for callers that are not async: the same as the async one, from any thread."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.hubs import numbered
+from support.vendor import ScriptedAccount, Vendor, capable, report_states
+
+import batchhub
+from batchhub import BatchState, ItemState, Outcome, sync
+from batchhub._bridge import CHUNK
+from batchhub.adapter import Observation
+from batchhub.errors import (
+    InputError,
+    NotKnownError,
+    StoreError,
+    UsageError,
+    WaitTimeoutError,
+)
+from batchhub.testing import FakeClock
+
+TESTS = Path(__file__).parents[1]
+RUNNING = Observation(words=("Running",))
+
+
+class LoopClock(FakeClock):
+    """A clock that runs by itself in whichever loop sleeps on it first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ticker: asyncio.Task[None] | None = None
+
+    async def sleep(self, delay_s: float) -> None:
+        """Wait in the fake time."""
+        if self._ticker is None:
+            self._ticker = asyncio.create_task(self._run())
+        await super().sleep(delay_s)
+
+
+def make_hub(store: Path, vendor: Vendor | None = None) -> sync.BatchHub:
+    """Make a hub with the account ``shop`` at a scripted vendor, not begun."""
+    account = ScriptedAccount(vendor=vendor or Vendor())
+    return sync.BatchHub(store, {"shop": account}, clock=LoopClock(), seed=1)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """The path of a store that is not there yet."""
+    return tmp_path / "jobs.db"
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    """Every test ends with the threads it began with."""
+    before = set(threading.enumerate())
+    yield
+    gc.collect()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+        assert not thread.is_alive(), thread
+
+
+# Alike.
+
+
+def alike(text: object) -> str:
+    """Write an annotation of the async hub as the sync one has it."""
+    text = re.sub(r"\bAsyncIterator\b", "Iterator", str(text))
+    return text.replace("_hub.", "")
+
+
+def signature(member: Any) -> list[tuple[str, str, object, str]]:
+    """Return a method's or property's parameters and what it returns."""
+    function: Any = member.fget if isinstance(member, property) else member
+    found = inspect.signature(function)
+    return [
+        *((p.name, str(p.kind), p.default, alike(p.annotation)) for p in found.parameters.values()),
+        ("return", "", None, alike(found.return_annotation)),
+    ]
+
+
+def members(kind: type) -> dict[str, Any]:
+    """Return the public members of a class, and how it is made."""
+    found = {
+        name: member
+        for name, member in inspect.getmembers(kind)
+        if not name.startswith("_") or name in {"_repr_html_", "__rich__"}
+    }
+    if kind.__name__ == "BatchHub":
+        found["__init__"] = inspect.getattr_static(kind, "__init__")
+        found["close"] = found.pop("aclose", None) or found["close"]
+    return found
+
+
+@pytest.mark.parametrize("name", ["BatchHub", "BatchJob"])
+def test_both_kinds_are_alike(name: str) -> None:
+    """The sync classes have the methods, parameters and defaults of the async ones, no other."""
+    wanted, there = members(getattr(batchhub, name)), members(getattr(sync, name))
+
+    assert there.keys() == wanted.keys()
+    for key, member in wanted.items():
+        assert isinstance(there[key], property) == isinstance(member, property), key
+        assert signature(there[key]) == signature(member), key
+        assert key == "__init__" or there[key].__doc__, key
+
+
+def test_a_job_goes_its_whole_way(store: Path) -> None:
+    """Submit, watch, wait, results and retry, from a plain thread."""
+    vendor = Vendor(default_report=report_states(i4=ItemState.FAILED))
+    with make_hub(store, vendor) as hub:
+        job = hub.submit("shop", numbered(7), label="prices", key="k")
+        states = [status.state for status in job.watch()]
+        status = job.wait(timeout_s=600)
+        results = list(job.results())
+        failed = list(job.results(only="failed"))
+        vendor.default_report = report_states()
+        again = job.retry()
+        assert again.wait().outcome is Outcome.SUCCEEDED
+        assert [j.id for j in hub.jobs(state="completed")] == [job.id, again.id]
+        assert hub.job(job.id).refresh() == status == job.status
+        assert hub.run() == []
+        assert job.is_ours
+        assert any(info.name == "scripted" for info in hub.adapters())
+    assert states[-1] is BatchState.COMPLETED
+    assert (status.outcome, status.label, status.counts.failed) == (Outcome.PARTIAL, "prices", 1)
+    assert [r.id for r in results] == [f"i{n}" for n in range(1, 8)]
+    assert [r.id for r in failed] == ["i4"]
+    assert repr(job).startswith(f"<BatchJob {job.id}: completed, partial; 6 succeeded, 1 failed")
+
+
+def test_results_are_had_in_many_turns(store: Path) -> None:
+    """More results than are handed over at once come in order, each once."""
+    vendor = capable(Vendor(), max_items=2 * CHUNK)
+    with make_hub(store, vendor) as hub:
+        job = hub.submit("shop", ({"n": n} for n in range(2 * CHUNK)))
+        assert job.status.counts.total == 2 * CHUNK
+        assert job.wait().outcome is Outcome.SUCCEEDED
+        assert [r.id for r in job.results()] == [str(n + 1) for n in range(2 * CHUNK)]
+
+
+async def test_it_works_where_a_loop_is_running(store: Path) -> None:
+    """In a notebook the caller's thread has a loop of its own; that is no hindrance."""
+    with make_hub(store) as hub:
+        assert hub.submit("shop", numbered(2)).wait().outcome is Outcome.SUCCEEDED
+
+
+def test_errors_are_those_of_the_async_hub(store: Path) -> None:
+    """The same classes with the same attributes come out of the sync calls."""
+    vendor = Vendor(polls=deque([RUNNING] * 1000))
+    with make_hub(store, vendor) as hub:
+        job = hub.submit("shop", numbered(1))
+        with pytest.raises(WaitTimeoutError, match="it goes on") as caught:
+            job.wait(timeout_s=5)
+        assert caught.value.job_id == job.id
+        with pytest.raises(NotKnownError, match="no account named 'shpo'"):
+            hub.submit("shpo", numbered(1))
+        with pytest.raises(NotKnownError, match="no job"):
+            hub.job("nowhere")
+        with pytest.raises(ValueError, match="nonsense"):
+            job.results(only="nonsense")
+        with pytest.raises(InputError, match="items are an iterable of mappings, not int"):
+            hub.submit("shop", 7)  # type: ignore[arg-type]
+        with pytest.raises(InputError, match="not dict"):
+            hub.submit("shop", {"n": 1})  # type: ignore[dict-item]
+        assert len(hub.jobs()) == 1
+
+
+def test_a_store_in_memory_warns() -> None:
+    """Nothing survives the process: that is said once, as by the async hub."""
+    hub = sync.BatchHub(accounts={"shop": ScriptedAccount()})
+    with pytest.warns(UserWarning, match="memory"):
+        hub.jobs()
+    hub.close()
+
+
+# Items.
+
+
+def test_items_are_taken_in_the_callers_thread(store: Path) -> None:
+    """A generator runs where the caller is, and no further ahead than one turn."""
+    threads: set[threading.Thread] = set()
+    taken = 0
+
+    def items() -> Iterator[dict[str, object]]:
+        nonlocal taken
+        while True:
+            threads.add(threading.current_thread())
+            taken += 1
+            yield {"bad": 1} if taken == CHUNK + 2 else {"n": taken}
+
+    with make_hub(store) as hub:
+        with pytest.raises(InputError, match=f"item {CHUNK + 2}"):
+            hub.submit("shop", items())
+        assert hub.jobs() == []
+    assert threads == {threading.current_thread()}
+    assert taken == 2 * CHUNK
+
+
+@pytest.mark.parametrize("after", [0, 3, CHUNK])
+@pytest.mark.parametrize("kind", [RuntimeError, TimeoutError, KeyboardInterrupt])
+def test_what_the_items_raise_comes_out(store: Path, kind: type[BaseException], after: int) -> None:
+    """The error of a generator is raised as itself; nothing is kept and the hub goes on."""
+    error = kind("the cursor is gone")
+
+    def items() -> Iterator[dict[str, object]]:
+        yield from numbered(after)
+        raise error
+
+    with make_hub(store) as hub:
+        with pytest.raises(kind) as caught:
+            hub.submit("shop", items())
+        assert caught.value is error
+        assert hub.jobs() == []
+        assert hub.submit("shop", numbered(1)).wait().outcome is Outcome.SUCCEEDED
+
+
+def test_items_that_come_from_the_same_hub(store: Path) -> None:
+    """A generator of items may use the hub it is for."""
+    with make_hub(store) as hub:
+        first = hub.submit("shop", numbered(4))
+        first.wait()
+        second = hub.submit("shop", ({"n": result.id} for result in first.results()))
+        assert second.wait().counts.succeeded == 4
+
+
+def test_an_async_iterable_is_read_in_the_hubs_thread(store: Path) -> None:
+    """It is taken as it is; in it the sync hub is refused rather than waited for for ever."""
+    said: list[str] = []
+
+    async def items() -> AsyncIterator[dict[str, object]]:
+        for call in (hub.jobs, hub.close):
+            with pytest.raises(UsageError) as caught:
+                call()
+            said.append(str(caught.value))
+        yield {"n": 1}
+
+    with make_hub(store) as hub:
+        assert hub.submit("shop", items()).wait().outcome is Outcome.SUCCEEDED
+    assert all("hub's own thread" in text for text in said)
+    assert len(said) == 2
+
+
+def test_refused_items_are_told_in_the_callers_thread(store: Path) -> None:
+    """A plan tells of them in order, and what the listener raises comes out."""
+    told: list[tuple[int | None, threading.Thread]] = []
+
+    def listen(error: InputError) -> None:
+        told.append((error.position, threading.current_thread()))
+
+    def fail(error: InputError) -> None:
+        raise LookupError(error.position)
+
+    items = [{"n": 1}, {"bad": 1}, {"n": 2}, {"bad": 2}]
+    hub = make_hub(store)
+    plan = hub.plan("shop", items, on_refused=listen)
+    with pytest.raises(LookupError, match="2"):
+        hub.plan("shop", items, on_refused=fail)
+    hub.close()
+    assert (plan.items, plan.refused) == (2, 2)
+    assert told == [(2, threading.current_thread()), (4, threading.current_thread())]
+    assert not store.exists()
+
+
+# Threads.
+
+
+def test_a_generator_left_early_closes_the_async_one(store: Path) -> None:
+    """What iterates over statuses or results in the loop is let go at once."""
+    with make_hub(store) as hub:
+        job = hub.submit("shop", numbered(2))
+        source = job._job.watch()
+        watch = job._iterate(source, 1)
+        next(watch)
+        assert source.ag_frame is not None  # type: ignore[attr-defined]
+        watch.close()  # type: ignore[attr-defined]
+        job.wait()
+        assert source.ag_frame is None  # type: ignore[attr-defined]
+
+
+def test_two_threads_use_one_hub(store: Path) -> None:
+    """Each gets its own job's results, though both are under way at the same time."""
+    start = threading.Barrier(4)
+
+    def work(n: int) -> list[str]:
+        start.wait()
+        items = [{"id": f"{n}-{i}", "n": i} for i in range(5)]
+        job = hub.submit("shop", (item for item in items))
+        job.wait()
+        return [result.id for result in job.results()]
+
+    with make_hub(store) as hub, ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(work, range(4)))
+    assert found == [[f"{n}-{i}" for i in range(5)] for n in range(4)]
+
+
+class Interrupts(deque[Exception | Observation]):
+    """A vendor that never finishes; at the third poll the user presses Ctrl-C."""
+
+    def popleft(self) -> Exception | Observation:
+        """Answer that it runs."""
+        self.append(RUNNING)
+        if len(self) == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+        return RUNNING
+
+
+def test_an_interrupt_ends_the_waiting_only(store: Path) -> None:
+    """Ctrl-C comes out of `wait`; the job goes on, and the hub can be used and closed."""
+    vendor = Vendor(polls=Interrupts([RUNNING]))
+    with make_hub(store, vendor) as hub:
+        job = hub.submit("shop", numbered(1))
+        with pytest.raises(KeyboardInterrupt):
+            job.wait()
+        assert not job.refresh().state.is_terminal
+        assert not hub._bridge._calls
+        vendor.polls = deque()
+        assert job.wait().outcome is Outcome.SUCCEEDED
+
+
+def test_a_closed_hub_says_so(store: Path) -> None:
+    """Every call of a closed hub is a clear error; closing again is none."""
+    hub = make_hub(store)
+    job = hub.submit("shop", numbered(1))
+    last = job.wait()
+    watch = job.watch()
+    next(watch)
+    hub.close()
+    hub.close()
+    calls: list[Any] = [
+        lambda: hub.submit("shop", numbered(1)),
+        hub.jobs,
+        hub.__enter__,
+        job.refresh,
+        job.wait,
+        lambda: list(job.results()),
+        lambda: next(watch),
+    ]
+    for call in calls:
+        with pytest.raises(UsageError, match="the hub is closed"):
+            call()
+    assert job.status == last
+    never_used = make_hub(store)
+    never_used.close()
+    with pytest.raises(UsageError, match="the hub is closed"):
+        never_used.jobs()
+
+
+def test_closing_ends_the_waiting_of_other_threads(store: Path) -> None:
+    """A thread that waits is told that the hub was closed; nothing hangs."""
+    vendor = Vendor(polls=deque([RUNNING] * 100))
+    hub = make_hub(store, vendor)
+    job = hub.submit("shop", numbered(1))
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(job.wait)
+        while not hub._bridge._calls:
+            time.sleep(0.001)
+        hub.close()
+        with pytest.raises(UsageError, match="the hub is closed"):
+            waiting.result(10)
+
+
+def test_a_store_that_cannot_be_opened_leaves_nothing_behind(tmp_path: Path) -> None:
+    """`with` raises the store's error and ends the thread it began."""
+    hub = make_hub(tmp_path)
+    with pytest.raises(StoreError, match="folder"):
+        hub.__enter__()
+    with pytest.raises(UsageError, match="the hub is closed"):
+        hub.jobs()
+
+
+def test_a_hub_that_nothing_refers_to_is_closed(store: Path) -> None:
+    """A job keeps its hub; when both are gone, so is the thread (the fixture looks)."""
+    job = make_hub(store).submit("shop", numbered(1))
+    gc.collect()
+    assert job.wait().outcome is Outcome.SUCCEEDED
+
+
+# Processes.
+
+SCRIPT = """
+import os, sys
+from pathlib import Path
+from support.hubs import numbered
+from support.vendor import ScriptedAdapter
+from unit.test_sync import make_hub
+
+async def aclose(adapter):
+    print("closed")
+
+ScriptedAdapter.aclose = aclose
+store = Path(sys.argv[1])
+hub, unused = make_hub(store), make_hub(store)
+job = hub.submit("shop", numbered(1))
+if os.fork() == 0:
+    for call in (job.wait, hub.jobs, lambda: next(job.watch())):
+        try:
+            call()
+        except ValueError as error:
+            print("child:", error)
+    print("child:", job.status.state, len(unused.jobs()), flush=True)
+    unused.submit("shop", numbered(1)).hand_over()
+    hub.close()
+    sys.exit()
+os.wait()
+print("parent:", job.wait().outcome)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_forks_and_ends_of_processes(store: Path) -> None:
+    """A used hub is refused in a child, an unused one works; what is left open is closed."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", SCRIPT, store],
+        env={**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS / 'plugins'}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [line for line in done.stdout.splitlines() if "[" not in line]
+    *refused, child, closed_in_child, parent, closed_in_parent = lines
+    assert len(refused) == 3
+    assert all("before the process forked; make a hub in each process" in line for line in refused)
+    assert re.fullmatch(r"child: \w+ 1", child)
+    assert parent == "parent: succeeded"
+    assert closed_in_child == closed_in_parent == "closed"
