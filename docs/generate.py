@@ -1,0 +1,286 @@
+"""
+The parts of the pages that follow from the code: commands, exit codes, errors, words, settings.
+
+Each stands in its page between two comments and is written by ``make docs``;
+a test says when it is out of date.
+
+    python docs/generate.py
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import NOTHING, fields
+from typer.main import get_command
+
+from batchhub import errors, models
+from batchhub.adapter import Account
+from batchhub.cli._exits import ExitCode, exit_code
+from batchhub.cli._options import Common
+from batchhub.cli.app import app
+from batchhub_ecwid import EcwidAccount
+
+DOCS: Final = Path(__file__).parent
+PART: Final = re.compile(
+    r"(?P<begin><!-- begin (?P<name>[\w-]+), written by make docs -->\n)"
+    r".*?(?P<end><!-- end (?P=name) -->)",
+    re.DOTALL,
+)
+
+COMMON: Final = frozenset(f.name for f in fields(Common)) | {"help"}
+"""The options that are told of once, for every command."""
+
+WHAT_TO_DO: Final[Mapping[type[errors.BatchHubError], str]] = {
+    errors.UsageError: "Mend the call, then repeat it.",
+    errors.InputError: "Mend the item the message names, then repeat the call.",
+    errors.SettingsError: "Mend the setting the message names.",
+    errors.NotKnownError: "Take one of the names the message lists.",
+    errors.UnsupportedError: "Do without what the message names, or take another operation.",
+    errors.KeyConflictError: "Take another key, or hand over the items the key was used for.",
+    errors.WaitTimeoutError: "Wait again, or `batchhub resume`.",
+    errors.VendorError: "Read the vendor's words in the message.",
+    errors.CredentialsError: "Mend the credentials, then `batchhub resume`.",
+    errors.RefusedError: "Mend what the vendor names; the same again is refused again.",
+    errors.NotFoundError: "Check the address and the ids.",
+    errors.RateLimitedError: "Nothing: the lane waits as long as the vendor asks.",
+    errors.BusyError: "Nothing: it is tried again.",
+    errors.ServerError: "Nothing: reading is tried again; of a write the job's state tells.",
+    errors.ReplyError: "Nothing at once; `-v` shows more. If it stays, tell who keeps the adapter.",
+    errors.ReplyTooLargeError: "Lower `max_request_bytes`, so that new jobs have smaller tickets.",
+    errors.ResultsMissingError: "Nothing at once: the results are asked for again.",
+    errors.ContactError: "Look at the network; `batchhub resume` goes on.",
+    errors.ConnectError: "Look at the network and at `base_url`; `batchhub resume` goes on.",
+    errors.NoAnswerError: "Look at the network; if a job is then held, decide over it.",
+    errors.StoreError: "Look at the disk and the file's rights; `batchhub resume` goes on.",
+    errors.StoreVersionError: "Update batchhub, or take another store.",
+    errors.AdapterError: "`batchhub adapters` says what is wrong; tell who keeps the plug-in.",
+}
+"""What to do, by error; an error that is not here has what is said of its parent."""
+
+
+def fill(text: str) -> str:
+    """Return a page's text with each of its parts as the code says it now."""
+
+    def write(match: re.Match[str]) -> str:
+        return f"{match['begin']}\n{PARTS[match['name']]()}\n\n{match['end']}"
+
+    return PART.sub(write, text)
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Write a table in Markdown."""
+    head = list(header)
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join(lines)
+
+
+def first_line(doc: str | None) -> str:
+    """Return the sentences of a docstring's first paragraph, in one line."""
+    return " ".join(inspect.cleandoc(doc or "").partition("\n\n")[0].split())
+
+
+def member_docs(kind: type[Enum]) -> dict[str, str]:
+    """Return what stands below each member of an enum."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
+    (body,) = (node.body for node in tree.body if isinstance(node, ast.ClassDef))
+    found: dict[str, str] = {}
+    name = ""
+    for node in body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                found[name] = ""
+            case ast.Expr(value=ast.Constant(value=str(text))) if name:
+                found[name] = " ".join(text.split())
+            case _:
+                name = ""
+    return found
+
+
+def attribute_docs(kind: type[Any]) -> dict[str, str]:
+    """Return the ``Attributes:`` of a class's docstring, each in one line."""
+    _, _, section = inspect.cleandoc(kind.__doc__ or "").partition("\nAttributes:\n")
+    found: dict[str, str] = {}
+    name = ""
+    for line in textwrap.dedent(section).splitlines():
+        if not line.startswith(" ") and (match := re.match(r"(\w+): (.*)", line)):
+            name, found[match[1]] = match[1], match[2]
+        elif name:
+            found[name] = f"{found[name]} {line.strip()}".strip()
+    return found
+
+
+# Commands.
+
+
+def exit_codes() -> str:
+    """Write the table of exit codes."""
+    docs = member_docs(ExitCode)
+    return table(("code", "means"), ((f"**{c.value}**", docs[c.name]) for c in ExitCode))
+
+
+def commands() -> str:
+    """Write a chapter for each command: what it does, its arguments and its own options."""
+    return "\n\n".join("\n\n".join(_chapter(*entry)) for entry in _commands().items())
+
+
+def common_options() -> str:
+    """Write the table of the options every command takes."""
+    return _options(param for param in _commands()["list"].params if param.name in COMMON)
+
+
+def _commands() -> dict[str, Any]:
+    group: Any = get_command(app)
+    return dict(group.commands)
+
+
+def _chapter(name: str, command: Any) -> Iterator[str]:
+    own = [param for param in command.params if param.name not in COMMON]
+    arguments = [p for p in own if p.param_type_name == "argument"]
+    words = [_words(p) if p.required else f"[{_words(p)}]" for p in arguments]
+    yield f"### {name}"
+    yield f"`{' '.join(['batchhub', name, *words])}`"
+    yield first_line(command.help)
+    if own:
+        yield _options(own)
+
+
+def _options(params: Iterable[Any]) -> str:
+    return table(("option", "what it says"), ((_name(p), _help(p)) for p in params))
+
+
+def _name(param: Any) -> str:
+    if param.param_type_name == "argument":
+        return f"`{_words(param)}`"
+    takes_value = not (param.is_flag or param.count)
+    value = f" {param.metavar or _choices(param)}" if takes_value else ""
+    names = [name for name in (*param.opts, *param.secondary_opts) if name.strip(" /")]
+    return ", ".join(f"`{name.strip(' /')}{value}`" for name in names).replace("|", "\\|")
+
+
+def _words(argument: Any) -> str:
+    return f"{argument.metavar}..." if argument.nargs == -1 else str(argument.metavar)
+
+
+def _choices(param: Any) -> str:
+    """Return the words an option takes, as its help shows them."""
+    context = get_command(app).make_context("batchhub", ["list"], resilient_parsing=True)
+    shown: str = param.get_help_record(context)[0]
+    return shown.rpartition(" ")[2].strip("<>[]")
+
+
+def _help(param: Any) -> str:
+    parts = [" ".join(param.help.split())]
+    if param.envvar:
+        parts.append(f"Or from the environment: `{param.envvar}`.")
+    if param.param_type_name == "argument":
+        return " ".join(parts)
+    if param.required:
+        parts.append("Required.")
+    default = param.default
+    if isinstance(default, int | float | str) and not isinstance(default, bool) and default:
+        parts.append(
+            f"Default: {default:g}." if isinstance(default, float) else f"Default: {default}."
+        )
+    return " ".join(parts)
+
+
+# Errors.
+
+
+def error_tree() -> str:
+    """Return the tree as the module draws it."""
+    doc = inspect.cleandoc(errors.__doc__ or "")
+    tree = re.search(r"^    BatchHubError\n(?:    .*\n)+", doc, re.MULTILINE)
+    if tree is None:
+        raise LookupError("the docstring of batchhub.errors draws no tree")
+    return f"```text\n{textwrap.dedent(tree[0]).rstrip()}\n```"
+
+
+def error_table() -> str:
+    """Write a row for each error, the children below their parents."""
+    rows = (_error_row(kind) for kind in family(errors.BatchHubError))
+    return table(("error", "what it means", "exit code", "what to do"), rows)
+
+
+def family(kind: type[errors.BatchHubError]) -> Iterator[type[errors.BatchHubError]]:
+    """Yield the errors below one, each before its children, as they stand in the module."""
+    for child in kind.__subclasses__():
+        if child.__module__ == errors.__name__:
+            yield child
+            yield from family(child)
+
+
+def what_to_do(kind: type[errors.BatchHubError]) -> str:
+    """Return what to do about an error: what is said of it, else of its nearest parent."""
+    return next(WHAT_TO_DO[base] for base in kind.__mro__ if base in WHAT_TO_DO)
+
+
+def _error_row(kind: type[errors.BatchHubError]) -> tuple[str, ...]:
+    code = exit_code(kind.__new__(kind))
+    meaning = first_line(kind.__doc__).replace("``", "`")
+    return f"`{kind.__name__}`", meaning, str(code.value), what_to_do(kind)
+
+
+# Words and settings.
+
+
+def words(kind: type[Enum]) -> Callable[[], str]:
+    """Make the writer of an enum's table."""
+
+    def write() -> str:
+        docs = member_docs(kind)
+        return table(("word", "means"), ((f"`{m.value}`", docs[m.name]) for m in kind))
+
+    return write
+
+
+def account_settings(kind: type[Account]) -> Callable[[], str]:
+    """Make the writer of the table of an account's settings."""
+
+    def write() -> str:
+        docs = attribute_docs(kind)
+        rows = [
+            (f"`{f.name}`", "must be given" if f.default is NOTHING else f"`{f.default}`")
+            for f in fields(kind)
+        ]
+        return table(
+            ("setting", "default", "what it says"),
+            ((*row, docs[row[0].strip("`")].replace("``", "`")) for row in rows),
+        )
+
+    return write
+
+
+PARTS: Final[Mapping[str, Callable[[], str]]] = {
+    "common-options": common_options,
+    "commands": commands,
+    "exit-codes": exit_codes,
+    "error-tree": error_tree,
+    "errors": error_table,
+    "batch-states": words(models.BatchState),
+    "ecwid-settings": account_settings(EcwidAccount),
+}
+
+
+def main() -> None:
+    """Bring every page up to date, and name those that were not."""
+    for page in sorted(DOCS.rglob("*.md")):
+        old = page.read_text(encoding="utf-8")
+        new = fill(old)
+        if new != old:
+            page.write_text(new, encoding="utf-8")
+            sys.stderr.write(f"wrote {page.relative_to(DOCS.parent)}\n")
+
+
+if __name__ == "__main__":
+    main()

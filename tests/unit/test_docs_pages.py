@@ -1,0 +1,366 @@
+"""The pages: what is generated is up to date, what is linked is there, what is said is so."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import json
+import re
+import runpy
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from support.pages import (
+    DOCS,
+    PAGES,
+    README,
+    ROOT,
+    RUN,
+    Block,
+    make_pattern,
+    name_of,
+    not_run,
+    prose,
+    read_anchors,
+    read_blocks,
+    read_links,
+    split_console,
+    squeeze,
+)
+from support.source import folder_of
+
+from batchhub import errors
+from batchhub.models import (
+    BatchState,
+    Contact,
+    Counts,
+    ItemState,
+    Outcome,
+    Ticket,
+    fold_outcome,
+    fold_state,
+)
+
+GENERATE: Final[dict[str, Any]] = runpy.run_path(str(DOCS / "generate.py"))
+STATUSES: Final = (DOCS / "statuses.md").read_text(encoding="utf-8")
+SITE: Final = ROOT / "mkdocs.yml"
+FINDERS: Final = {
+    "batchhub": "statuses.md",
+    "batchhub_ecwid": "ecwid.md",
+    "batchhub_mircate": "mircate.md",
+}
+"""The page that tells of the findings of each package."""
+
+NOT_RUN: Final = {"docs/mircate.md", "docs/howto/prices-from-csv.md", "docs/howto/web-app.md"}
+"""The pages with blocks that are not run."""
+
+UNUSED: Final = {"docs/howto/sync.md: views.py", "docs/howto/sync.md: tasks.py"}
+"""The programs that are not run: what they need is not installed with the tests."""
+
+needs_the_tree: Final = pytest.mark.skipif(not SITE.is_file(), reason="needs the source tree")
+
+
+def read_table(text: str, first_header: str) -> list[list[str]]:
+    """Return the rows of the table whose first column has this header."""
+    _, _, rest = text.partition(f"| {first_header} |")
+    lines = itertools.takewhile(lambda line: line.startswith("|"), rest.split("\n")[2:])
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+# What is generated.
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_what_is_generated_is_up_to_date(page: Path) -> None:
+    """Commands, exit codes, errors and settings stand in the pages as the code has them."""
+    text = page.read_text(encoding="utf-8")
+
+    assert GENERATE["fill"](text) == text, "out of date: run make docs, or python docs/generate.py"
+
+
+def test_every_part_is_in_a_page() -> None:
+    """Each part that can be generated stands in exactly one page."""
+    found = [
+        match["name"]
+        for page in PAGES
+        for match in GENERATE["PART"].finditer(page.read_text(encoding="utf-8"))
+    ]
+
+    assert sorted(found) == sorted(GENERATE["PARTS"])
+
+
+def test_every_error_is_told() -> None:
+    """The errors' table has each public error, the tree each of them, the children below."""
+    rows = [row[0].strip("`") for row in read_table((DOCS / "errors.md").read_text(), "error")]
+    tree = re.findall(r"\b\w+Error\b(?= |$)", GENERATE["error_tree"](), re.MULTILINE)
+
+    assert sorted(["BatchHubError", *rows]) == sorted(errors.__all__)
+    assert set(errors.__all__) <= set(tree)
+
+
+# Statuses.
+
+S = BatchState
+Tickets = Sequence[Ticket]
+
+
+def ended(tickets: Tickets) -> bool:
+    """Whether every ticket has ended."""
+    return all(ticket.state.is_terminal for ticket in tickets)
+
+
+def one(tickets: Tickets, *states: BatchState) -> bool:
+    """Whether a ticket is in one of the states."""
+    return any(ticket.state in states for ticket in tickets)
+
+
+def held(tickets: Tickets) -> bool:
+    """Whether every open ticket is unconfirmed, or waits behind one that is."""
+    numbered = [(n, t) for n, t in enumerate(tickets) if not t.state.is_terminal]
+    unconfirmed = [n for n, t in numbered if t.state is BatchState.UNCONFIRMED]
+    return all(
+        n in unconfirmed
+        or (
+            t.state is BatchState.PENDING
+            and t.waits_for_previous
+            and min(unconfirmed, default=n) < n
+        )
+        for n, t in numbered
+    )
+
+
+STATE_RULES: Final[dict[str, Callable[[Tickets], bool]]] = {
+    "all have ended, one of them `completed`": lambda ts: ended(ts) and one(ts, S.COMPLETED),
+    "all have ended, one of them `lost`": lambda ts: ended(ts) and one(ts, S.LOST),
+    "all have ended, one of them `failed`": lambda ts: ended(ts) and one(ts, S.FAILED),
+    "all have ended, all `cancelled`": lambda ts: all(t.state is S.CANCELLED for t in ts),
+    "every open one is `unconfirmed`, or waits behind one that is": held,
+    "one is `in_progress`, or has ended": lambda ts: (
+        one(ts, S.IN_PROGRESS) or any(t.state.is_terminal for t in ts)
+    ),
+    "one is `queued`": lambda ts: one(ts, S.QUEUED),
+    "else": lambda ts: True,
+}
+
+OUTCOME_RULES: Final[dict[str, Callable[[Counts], bool]]] = {
+    "one is `unknown`": lambda counts: counts.unknown > 0,
+    "all `succeeded`": lambda counts: counts.succeeded == counts.total,
+    "one `succeeded`": lambda counts: counts.succeeded > 0,
+    "else": lambda counts: True,
+}
+
+
+def all_tickets() -> Iterator[list[Ticket]]:
+    """Yield each way in which up to three tickets can stand."""
+    kinds = [(state, False) for state in BatchState] + [(BatchState.PENDING, True)]
+    for number in (1, 2, 3):
+        for ways in itertools.product(kinds, repeat=number):
+            yield [
+                Ticket(
+                    position=position,
+                    state=state,
+                    counts=Counts(succeeded=1) if state.is_terminal else Counts(pending=1),
+                    waits_for_previous=waits,
+                )
+                for position, (state, waits) in enumerate(ways, 1)
+            ]
+
+
+def test_the_table_of_states_is_what_is_done() -> None:
+    """However up to three tickets stand, the job's state is that of the first row that matches."""
+    rows = read_table(STATUSES, "tickets")
+    rules = [(STATE_RULES[text], BatchState(state.strip("`"))) for text, state in rows]
+
+    assert [text for text, _ in rows] == list(STATE_RULES)
+    for tickets in all_tickets():
+        told = next(state for holds, state in rules if holds(tickets))
+        assert fold_state(tickets) is told, [(t.state, t.waits_for_previous) for t in tickets]
+
+
+def test_the_table_of_outcomes_is_what_is_done() -> None:
+    """Whatever came of some items, the outcome is that of the first row that matches."""
+    rows = read_table(STATUSES, "items")
+    rules = [(OUTCOME_RULES[text], Outcome(outcome.strip("`"))) for text, outcome in rows]
+
+    assert [text for text, _ in rows] == list(OUTCOME_RULES)
+    for states in itertools.product(ItemState, repeat=3):
+        counts = Counts.of_states(states)
+        told = next(outcome for holds, outcome in rules if holds(counts))
+        assert fold_outcome(BatchState.COMPLETED, counts) is told, states
+
+
+@pytest.mark.parametrize("kind", [BatchState, Outcome, ItemState, Contact])
+def test_every_word_of_a_status_is_told(kind: type[Any]) -> None:
+    """Each value of the model's enums is explained in a table of the page."""
+    rows = set(re.findall(r"^\| `(\w+)` \|", STATUSES, re.MULTILINE))
+    results = set(re.findall(r"\| `(\w+)` \|$", STATUSES, re.MULTILINE))
+
+    assert {member.value for member in kind} <= rows | results
+
+
+def test_every_finding_is_told() -> None:
+    """Each code of a finding, in the core and the adapters, is in the page of its part."""
+    for package, page in FINDERS.items():
+        told = set(re.findall(r"^\| `(\w+)` \|", (DOCS / page).read_text(), re.MULTILINE))
+        paths = folder_of(package).rglob("*.py")
+        codes = {code for path in paths for code in find_codes(path)}
+        assert codes, page
+        assert codes - told == set(), page
+
+
+def find_codes(path: Path) -> Iterator[str]:
+    """Yield the codes of findings that a module makes: literals, and the keys of its messages."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Call(func=ast.Name(id="Finding"), keywords=keywords):
+                values = [k.value for k in keywords if k.arg == "code"]
+            case ast.Call(func=ast.Name(id="_finding"), args=[first, *_]):
+                values = [first]
+            case ast.AnnAssign(target=ast.Name(id="_MESSAGES"), value=ast.Dict(keys=keys)):
+                values = [key for key in keys if key is not None]
+            case _:
+                continue
+        yield from (str(v.value) for v in values if isinstance(v, ast.Constant))
+
+
+# Links.
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    """A link to a page leads to one that is there, and to a heading it has."""
+    for link in read_links(page):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.is_file(), link
+        assert not anchor or anchor in read_anchors(target), link
+
+
+def test_every_page_is_linked() -> None:
+    """Each page can be reached from the README or the first page of the site."""
+    reached, ahead = set[Path](), [README, DOCS / "index.md"]
+    while ahead:
+        page = ahead.pop()
+        if page in reached or page.suffix != ".md":
+            continue
+        reached.add(page)
+        links = (link.partition("#")[0] for link in read_links(page) if ":" not in link)
+        ahead += [(page.parent / link).resolve() for link in links if link]
+
+    assert set(PAGES) - reached - set(DOCS.glob("api/*.md")) == set()
+
+
+@needs_the_tree
+def test_every_page_is_in_the_sites_menu() -> None:
+    """The menu of the site has each page once, and no other."""
+    nav = SITE.read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    listed = re.findall(r"([\w/-]+\.md)$", nav, re.MULTILINE)
+
+    assert sorted(listed) == sorted(p.relative_to(DOCS).as_posix() for p in DOCS.rglob("*.md"))
+
+
+# Blocks.
+
+
+def test_what_is_not_run_says_why() -> None:
+    """All but a few blocks of commands and programs are run; these few say why they are not."""
+    assert {place.partition(":")[0] for place in not_run()} == NOT_RUN
+    assert len(not_run()) <= 3
+
+
+def test_every_program_is_run() -> None:
+    """A script or module that a page has is used by a block below it, but for a few."""
+    unused = {
+        f"{name_of(page)}: {block.title}"
+        for page in PAGES
+        for block, below in with_rest(read_blocks(page))
+        if block.language in RUN and block.title
+        if not any(uses(other, block.title) for other in below)
+    }
+
+    assert unused == UNUSED
+
+
+def with_rest(blocks: Sequence[Block]) -> Iterator[tuple[Block, Sequence[Block]]]:
+    """Yield each block with those below it."""
+    return ((block, blocks[n:]) for n, block in enumerate(blocks, 1))
+
+
+def uses(block: Block, name: str) -> bool:
+    """Whether a block that is run names a file, or imports it as a module."""
+    stem = re.escape(name.removesuffix(".py"))
+    pattern = rf"^(?:from|import) {stem}\b" if block.language == "python" else re.escape(name)
+    is_run = block.language in RUN and not block.why_not
+    return is_run and re.search(pattern, block.text, re.MULTILINE) is not None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_fence_is_seen(page: Path) -> None:
+    """Each fence begins or ends a block that is known, of a language that is checked or plain."""
+    blocks = read_blocks(page)
+    fences = re.findall(r"^ *(?:```|~~~)", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert len(fences) == 2 * len(blocks)
+    assert {b.language for b in blocks} <= RUN | {"text", "toml", "json", "csv"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_data_is_well_formed(page: Path) -> None:
+    """Blocks of TOML, JSON Lines and Python can be read."""
+    for block in read_blocks(page):
+        if block.language == "python":
+            ast.parse(block.text, block.place)
+        elif block.language == "toml":
+            tomllib.loads(block.text)
+        elif block.language == "json":
+            assert is_json(block.text.replace("{…}", "{}")), block.place
+
+
+def is_json(text: str) -> bool:
+    """Whether a text is JSON, as a whole or each line."""
+    with suppress(ValueError):
+        json.loads(text)
+        return True
+    return all(isinstance(json.loads(line), dict) for line in text.splitlines())
+
+
+def test_generated_parts_hold_no_other_blocks() -> None:
+    """No page draws the parts by hand: the comments around them are balanced."""
+    for page in PAGES:
+        text = prose(page)
+        assert text.count("<!-- begin ") == text.count("<!-- end "), name_of(page)
+
+
+# The machinery itself.
+
+
+def test_a_console_is_split_at_its_prompts() -> None:
+    """A command may go on over several lines; what follows is what it prints."""
+    text = "$ one \\\n>   two\na\nb\n$ three\n"
+    assert list(split_console(text)) == [("one two", "a\nb\n"), ("three", "")]
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "is_same"),
+    [
+        ("a  b", "a b", True),
+        ("a b", "a c", False),
+        ("job 261123-crxuzftf: done; 7 s", "job 270101-aaaabbbb: done; 0 s", True),
+        ("id …, 3 items", "id x-y, 3 items", True),
+        ("id …, 3 items", "id x-y, 4 items", False),
+        ("a\n…\nb", "a\nx\ny\nb", True),
+        ("a\n…\nb", "a\nb", True),
+        ("a\n…\nb", "a\nx", False),
+        ("a\n…", "a\nx\ny", True),
+        ("a\nb", "a", False),
+    ],
+)
+def test_what_may_vary(shown: str, printed: str, is_same: bool) -> None:
+    """Ids of jobs, times and dots stand for others; all else is as shown."""
+    assert bool(re.fullmatch(make_pattern(shown), squeeze(printed))) is is_same
