@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from datetime import datetime
 from typing import Final
 
 from ._clock import Clock
@@ -67,6 +68,11 @@ class Loop:
         """Return the freshest status of a job this process drives; `None` for any other."""
         known = self._lanes.get(lane) if lane in self._owned else None
         return known.find_status(job_id) if known else None
+
+    def find_cooling(self, lane: str) -> datetime | None:
+        """Return until when a lane this process drives is silent; `None` if nothing cools."""
+        known = self._lanes.get(lane) if lane in self._owned else None
+        return known.cooling_until if known else None
 
     async def wait_for_change(self, job_id: str, timeout_s: float) -> None:
         """Wait until a job that this process drives changes, at most `timeout_s` seconds."""

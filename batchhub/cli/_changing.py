@@ -54,7 +54,7 @@ async def cancel_job(invocation: Invocation, job_id: str) -> ExitCode:
         await job.cancel()
         # It is in the store now, whatever happens from here on.
         patience = Patience(timeout_s=CANCEL_WAIT_S, contact_timeout_s=_CANCEL_CONTACT_S)
-        with make_display(common, [job.status]) as display:
+        with make_display(common, [job]) as display:
             ending = await follow(job, patience, display.show)
         if common.json:
             write_json(ending.status)

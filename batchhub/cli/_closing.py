@@ -8,16 +8,27 @@ from collections.abc import AsyncIterator, Collection, Iterator
 from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
+from rich.cells import cell_len
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from batchhub.models import BatchState, BatchStatus, ItemResult, ItemState, Outcome
+from batchhub.models import BatchStatus, ItemResult, ItemState
 
 from ._advice import advise, write_advice
 from ._console import make_console, say
 from ._options import Common
-from ._tables import finding_text, outcome_style, plain_table
-from ._words import clean, count, counts_text, duration, number, state_text
+from ._tables import fits, plain_table, show_aside, stand_style
+from ._words import (
+    clean,
+    count,
+    counts_text,
+    duration,
+    finding_text,
+    number,
+    stand_text,
+    state_text,
+)
 
 if TYPE_CHECKING:
     from batchhub.hub import BatchJob
@@ -28,6 +39,8 @@ MOST_GROUPS: Final = 10
 _MOST_KEPT: Final = 1000
 _MOST_SCANNED: Final = 100_000
 _MOST_IDS: Final = 3
+_LEFT_WIDTH: Final = 29
+"""How wide the columns before the message get."""
 
 _NUMBER: Final = re.compile(r"\d+")
 
@@ -114,12 +127,11 @@ async def show_closing(
     """
     status = job.status
     if not common.quiet:
-        console = make_console(sys.stderr)
-        console.print(headline(status), soft_wrap=True)
-        if table := await _failures_table(job):
-            console.print(table)
+        show_aside(headline(status), breaks=False)
+        if failures := await _look_for_failures(job):
+            show_aside(failures_table(failures, make_console(sys.stderr)))
         for line in _notes(status):
-            console.print(Text(f"  {line}", style="yellow"), soft_wrap=True)
+            show_aside(Text(f"  {line}", style="yellow"), breaks=False)
         if results_in is not None:
             say(f"  results are in {results_in}")
     has_results = results_in is not None
@@ -133,26 +145,26 @@ def headline(status: BatchStatus) -> Text:
     parts = counts_text(status.counts)
     return Text.assemble(
         f"job {status.job_id} ({clean(status.account, 40)}): ",
-        (_end_text(status), outcome_style(status.outcome)),
+        (stand_text(status), stand_style(status)),
         f"; {parts}",
         f", of {number(status.counts.total)}" if "," in parts else "",
         f"; {took}" if status.state.is_terminal else "",
     )
 
 
-def _end_text(status: BatchStatus) -> str:
-    """Say how it ended: by its outcome, and first by its state where that is out of the usual."""
-    if status.is_held:
-        return "held"
-    if status.outcome is None:
-        return state_text(status.state)
-    if status.state is BatchState.COMPLETED:
-        return status.outcome.value
-    is_plain = status.outcome is Outcome.FAILED
-    return status.state.value + ("" if is_plain else f" ({status.outcome.value})")
+def failures_table(failures: Failures, console: Console) -> Table:
+    """
+    Draw one line for each kind of failure, the first ids at its end, or below it if that is short.
+
+    Args:
+        failures: What did not succeed.
+        console: Where there must be room for it.
+    """
+    wide = _draw_failures(failures, room=None)
+    return wide if fits(console, wide) else _draw_failures(failures, console.width - _LEFT_WIDTH)
 
 
-async def _failures_table(job: BatchJob) -> Table | None:
+async def _look_for_failures(job: BatchJob) -> Failures | None:
     counts = job.status.counts
     states = {
         ItemState.FAILED: counts.failed,
@@ -160,23 +172,28 @@ async def _failures_table(job: BatchJob) -> Table | None:
         ItemState.UNKNOWN: counts.unknown,
     }
     wanted: Collection[ItemState] = [state for state, number in states.items() if number]
-    if not wanted:
-        return None
-    failures = await find_failures(job.results(only=wanted))
-    headers = ("  items", "state", "code", "message", "first ids")
-    table = plain_table(*headers, right=("  items",), wraps="message")
+    return await find_failures(job.results(only=wanted)) if wanted else None
+
+
+def _draw_failures(failures: Failures, room: int | None) -> Table:
+    """Draw the table: the ids in a column, or if room is short with the messages."""
+    message = "message" if room is None else "message and first ids"
+    headers = ["  items", "state", "code", message] + ["first ids"] * (room is None)
+    table = plain_table(*headers, right=("  items",), wraps=message)
     for (state, code, _), group in failures.largest():
-        more = ", …" if group.number > len(group.ids) else ""
+        ids = ", ".join(group.ids) + (", …" if group.number > len(group.ids) else "")
+        last = [Text(group.message), Text(ids)] if room is None else [_join(group, ids, room)]
         table.add_row(
-            number(group.number),
-            state_text(state),
-            "-" if code is None else str(code),
-            Text(group.message),
-            Text(", ".join(group.ids) + more),
+            number(group.number), state_text(state), "-" if code is None else str(code), *last
         )
     for line in _rest(failures):
-        table.add_row("", "", "", Text(line, style="dim"), "")
+        table.add_row("", "", "", Text(line, style="dim"))
     return table
+
+
+def _join(group: FailureGroup, ids: str, room: int) -> Text:
+    line = f"{group.message}: {ids}"
+    return Text(line if cell_len(line) <= room else f"{group.message}\n{ids}")
 
 
 def _mask(message: str) -> str:

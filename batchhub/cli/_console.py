@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 import warnings
@@ -16,7 +17,12 @@ from ._words import clean
 if TYPE_CHECKING:
     from rich.console import Console
 
-_ENDLESS: Final = 10_000
+_READABLE: Final = "batchhub.readable"
+"""Names the way a character is written that an encoding lacks."""
+
+ENDLESS: Final = 10_000
+"""The width of what is no terminal: lines are not broken there."""
+
 _NARROWEST: Final = 40
 
 
@@ -31,7 +37,9 @@ class OutputError(BatchHubError):
 def say(text: str) -> None:
     """Write a line to standard error; its reader may have gone away, which stops no job."""
     try:
-        print(text, file=sys.stderr, flush=True)  # noqa: T201  # a command line talks
+        # In one piece, so that no other process's words come between a line and its end.
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
     except OSError:
         _drop(sys.stderr)
 
@@ -47,8 +55,9 @@ def say_warning(text: str) -> None:
 
 
 def write(line: str) -> None:
-    """Write a line to standard output."""
-    write_bytes([line.encode("utf-8", "replace") + b"\n"])
+    """Write a line to standard output, with escapes for what its encoding has no character for."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    write_bytes([line.encode(encoding, _READABLE) + b"\n"])
 
 
 def write_json(value: Any) -> None:
@@ -96,7 +105,17 @@ def mend_streams() -> None:
         if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
         elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=_READABLE)
+
+
+def _escape(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Write three dots for an ellipsis, and the usual escape for any other character."""
+    if isinstance(error, UnicodeEncodeError) and error.object[error.start] == "…":
+        return "...", error.start + 1
+    return codecs.backslashreplace_errors(error)
+
+
+codecs.register_error(_READABLE, _escape)
 
 
 def _drop(stream: TextIO) -> None:
@@ -124,7 +143,7 @@ def make_console(stream: TextIO, into: TextIO | None = None) -> Console:
     console = PatientConsole(
         file=into or stream,
         force_terminal=is_terminal,
-        width=None if is_terminal else _ENDLESS,
+        width=None if is_terminal else ENDLESS,
         highlight=False,
         markup=False,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
@@ -19,13 +18,13 @@ from batchhub.sandbox import Sandbox
 
 from ._advice import command_line
 from ._closing import show_closing
-from ._console import make_console, say, say_error, say_warning, write_json
+from ._console import say, say_error, say_warning, write_json
 from ._exits import ExitCode
 from ._follow import Patience, follow_all
 from ._installed import find_sandbox
 from ._invocation import Invocation
 from ._progress import make_display
-from ._tables import comparison_table
+from ._tables import comparison_table, show_aside
 from ._words import number
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ async def run_demo(invocation: Invocation) -> ExitCode:
         accounts = {name: stand.account for name, stand in stands.items()}
         hub = await stack.enter_async_context(BatchHub(common.store, accounts))
         jobs = [await _submit(hub, name, stand.sandbox) for name, stand in stands.items()]
-        with make_display(common, [job.status for job in jobs]) as display:
+        with make_display(common, jobs) as display:
             endings = await follow_all(hub, jobs, Patience(), display.show)
         for job, ending in zip(jobs, endings, strict=True):
             if common.json:
@@ -75,7 +74,7 @@ async def run_demo(invocation: Invocation) -> ExitCode:
                 say_error(str(ending.error))
             await show_closing(job, common, may_drive=False)
         if not common.quiet:
-            make_console(sys.stderr).print(comparison_table([job.status for job in jobs]))
+            show_aside(comparison_table([job.status for job in jobs]))
     say("look further; the jobs are kept:")
     say(f"  {command_line(common, 'list')}")
     return ExitCode.OK

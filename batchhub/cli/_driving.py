@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from batchhub.errors import BatchHubError, WaitTimeoutError
-from batchhub.models import BatchStatus
+from batchhub.models import BatchState, BatchStatus
 
 from ._closing import show_closing
 from ._console import make_console, say, say_error, say_warning, stream_json, write_json
@@ -16,10 +16,13 @@ from ._follow import Ending, Patience, follow_all
 from ._invocation import Invocation
 from ._open import find_store, open_driver, open_reader, store_exists
 from ._progress import make_display
-from ._tables import jobs_table
+from ._tables import jobs_table, show_aside
 
 if TYPE_CHECKING:
     from batchhub.hub import BatchJob
+
+OPEN: Final = [state for state in BatchState if not state.is_terminal]
+"""The states of a job that is unfinished."""
 
 _MOST_CLOSINGS: Final = 3
 
@@ -29,7 +32,7 @@ async def watch_jobs(invocation: Invocation, job_id: str | None, patience: Patie
     statuses = await _find(invocation, job_id)
     if not statuses:
         return _tell_nothing(invocation, "watch")
-    return await _follow(invocation, statuses, patience, stays=True)
+    return await _watch(invocation, statuses, patience, takes_all=job_id is None)
 
 
 async def resume_jobs(invocation: Invocation, patience: Patience) -> ExitCode:
@@ -37,7 +40,7 @@ async def resume_jobs(invocation: Invocation, patience: Patience) -> ExitCode:
     statuses = await _find(invocation, None)
     if not statuses:
         return _tell_nothing(invocation, "resume")
-    return await _follow(invocation, statuses, patience, stays=False)
+    return await _resume(invocation, statuses, patience)
 
 
 async def _find(invocation: Invocation, job_id: str | None) -> list[BatchStatus]:
@@ -47,45 +50,76 @@ async def _find(invocation: Invocation, job_id: str | None) -> list[BatchStatus]
     async with open_reader(common, job_id) as hub:
         if job_id is not None:
             return [(await hub.job(job_id)).status]
-        return [job.status for job in await hub.jobs() if not job.status.state.is_terminal]
+        return [job.status for job in await hub.jobs(state=OPEN)]
 
 
-async def _follow(
-    invocation: Invocation, statuses: Sequence[BatchStatus], patience: Patience, *, stays: bool
+async def _watch(
+    invocation: Invocation, statuses: Sequence[BatchStatus], patience: Patience, *, takes_all: bool
 ) -> ExitCode:
+    """Stay with jobs; with all of them, those that come meanwhile are stayed with, too."""
     common = invocation.common
     invocation.resumable = True
-    accounts = {status.account for status in statuses if not status.state.is_terminal}
-    async with open_driver(common, accounts) as hub:
+    async with open_driver(common, None if takes_all else _accounts(statuses)) as hub:
         jobs = [await hub.job(status.job_id) for status in statuses]
-        left = [job for job in jobs if _is_left(job, stays=stays)]
-        followed = [job for job in jobs if job not in left]
-        with make_display(common, statuses) as display:
+        for job in jobs:
+            _warn_if_left(job)
+        with make_display(common, jobs) as display:
 
             def show(status: BatchStatus) -> None:
                 display.show(status)
-                if common.json and stays:
+                if common.json:
                     stream_json(status)
 
-            endings = await follow_all(hub, followed, patience, show)
-        endings += [_left_ending(job) for job in left]
-        if common.json and not stays:
+            async def find_new() -> Sequence[BatchJob]:
+                known = {job.id for job in jobs}
+                new = [job for job in await hub.jobs(state=OPEN) if job.id not in known]
+                for job in new:
+                    _warn_if_left(job)
+                    display.add(job)
+                jobs.extend(new)
+                return new
+
+            endings = await follow_all(
+                hub, list(jobs), patience, show, find_new if takes_all else None
+            )
+        await _show_endings(invocation, jobs, endings)
+    return worst(ending.code for ending in endings)
+
+
+async def _resume(
+    invocation: Invocation, statuses: Sequence[BatchStatus], patience: Patience
+) -> ExitCode:
+    """Drive jobs to their end; those whose account can't be reached are left as they are."""
+    common = invocation.common
+    invocation.resumable = True
+    async with open_driver(common, _accounts(statuses)) as hub:
+        jobs = [await hub.job(status.job_id) for status in statuses]
+        followed = [job for job in jobs if not _is_left(job)]
+        with make_display(common, followed) as display:
+            endings = await follow_all(hub, followed, patience, display.show)
+        endings += [_left_ending(job) for job in jobs if _is_left(job)]
+        if common.json:
             for ending in endings:
                 write_json(ending.status)
         await _show_endings(invocation, followed, endings)
     return worst(ending.code for ending in endings)
 
 
-def _is_left(job: BatchJob, *, stays: bool) -> bool:
-    """Whether a job is left as it is: its account can't be reached from here."""
-    if job.is_ours or job.status.state.is_terminal:
-        return False
-    if stays:
+def _accounts(statuses: Sequence[BatchStatus]) -> set[str]:
+    return {status.account for status in statuses if not status.state.is_terminal}
+
+
+def _is_left(job: BatchJob) -> bool:
+    """Whether a job's account can't be reached from here."""
+    return not job.is_ours and not job.status.state.is_terminal
+
+
+def _warn_if_left(job: BatchJob) -> None:
+    if _is_left(job):
         say_warning(
             f"job {job.id}: account {job.status.account!r} can't be reached from here; "
             "it goes on only if another process drives it"
         )
-    return not stays
 
 
 def _left_ending(job: BatchJob) -> Ending:
@@ -105,7 +139,7 @@ async def _show_endings(
         for job in whole:
             await show_closing(job, common)
     elif not common.quiet:
-        make_console(sys.stderr).print(jobs_table([job.status for job in whole]))
+        show_aside(jobs_table([job.status for job in whole], make_console(sys.stderr)))
     # What befalls an account befalls all its jobs; it is said once.
     errors = {str(e.error): e.error for e in endings if e.error is not None}
     for error in errors.values():

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from batchhub.errors import BatchHubError, WaitTimeoutError
+from batchhub.errors import BatchHubError, StoreError, WaitTimeoutError
 from batchhub.models import BatchStatus, Contact
 
 from ._exits import ExitCode, exit_code
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from batchhub.hub import BatchHub, BatchJob
 
 Show = Callable[[BatchStatus], None]
+FindNew = Callable[[], Awaitable[Sequence["BatchJob"]]]
+
+JOIN_S: Final = 1.0
+"""Seconds between two looks for jobs that came while others were followed."""
 
 
 @frozen(kw_only=True)
@@ -33,6 +37,13 @@ class Patience:
 
     timeout_s: float | None = None
     contact_timeout_s: float = CONTACT_TIMEOUT_S
+
+    def after(self, passed_s: float) -> Patience | None:
+        """Return what is left of it after so many seconds; `None` if it is used up."""
+        if self.timeout_s is None:
+            return self
+        left_s = round(self.timeout_s - passed_s, 1)
+        return evolve(self, timeout_s=left_s) if left_s > 0 else None
 
 
 @frozen(kw_only=True)
@@ -64,15 +75,48 @@ async def follow(job: BatchJob, patience: Patience, show: Show) -> Ending:
 
 
 async def follow_all(
-    hub: BatchHub, jobs: Sequence[BatchJob], patience: Patience, show: Show
+    hub: BatchHub,
+    jobs: Sequence[BatchJob],
+    patience: Patience,
+    show: Show,
+    find_new: FindNew | None = None,
 ) -> list[Ending]:
-    """Drive the hub's accounts, and stay with these jobs; one's trouble stops no other."""
-    driving = asyncio.create_task(hub.run(), name="batchhub-cli-run")
+    """
+    Drive the hub's accounts, and stay with these jobs; one's trouble stops no other.
+
+    Args:
+        hub: Whose accounts are driven.
+        jobs: The jobs, in the order of the endings.
+        patience: How long to stay with each.
+        show: Called with every change.
+        find_new: Asked every second for jobs that are to be followed, too; their endings come
+            behind the others, in the order in which they joined.
+    """
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    driving = [asyncio.create_task(hub.run(), name="batchhub-cli-run")]
+    following = [asyncio.create_task(follow(job, patience, show)) for job in jobs]
     try:
-        return list(await asyncio.gather(*(follow(job, patience, show) for job in jobs)))
+        while find_new is not None and not all(task.done() for task in following):
+            await asyncio.wait(following, timeout=JOIN_S)
+            left = patience.after(loop.time() - began_s)
+            new = [] if left is None else await _ask(find_new)
+            following += [asyncio.create_task(follow(job, left, show)) for job in new if left]
+            if new:
+                # A lane with nothing left to do has stopped; it is driven again.
+                driving.append(asyncio.create_task(hub.run(), name="batchhub-cli-run"))
+        return list(await asyncio.gather(*following))
     finally:
-        driving.cancel()
-        await asyncio.gather(driving, return_exceptions=True)
+        for task in (*driving, *following):
+            task.cancel()
+        await asyncio.gather(*driving, *following, return_exceptions=True)
+
+
+async def _ask(find_new: FindNew) -> Sequence[BatchJob]:
+    try:
+        return await find_new()
+    except StoreError:
+        return []  # whoever follows a job is told of it; next time it may be there again
 
 
 async def _watch(job: BatchJob, patience: Patience, show: Show) -> None:

@@ -2,213 +2,172 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import sys
-import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
-from types import TracebackType
-from typing import Any, Final, Self
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final
 
-from rich.console import RenderableType
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.text import Text
+from attrs import define
 
-from batchhub.models import BatchStatus, Contact
+from batchhub._clock import Clock
 
-from ._console import make_console, say
+from ._console import say
+from ._display import Display, Followed, Row, state_and_word
 from ._options import Common
-from ._words import clean, done_count, done_text, number, state_text, vendor_words
+from ._pace import rate_text
+from ._words import (
+    clean,
+    contact_text,
+    counts_text,
+    done_text,
+    duration,
+    number,
+    stand_text,
+)
 
 LINE_S: Final = 3.0
 """Seconds between two plain lines about the same job, at least."""
 
-_SPARE_ROWS: Final = 6
-_NAME_WIDTH: Final = 24
+STILL_S: Final = 30.0
+"""Seconds after which a job that stands still is spoken of again."""
 
-
-class Display(ABC):
-    """Shows how jobs get on, for as long as it is entered."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(  # noqa: B027  # only a live one has something to stop
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Stop showing."""
-
-    @abstractmethod
-    def show(self, status: BatchStatus) -> None:
-        """Show a job as it is now."""
+_TICK_S: Final = 1.0
+_NO: Final = ("", "0", "false", "no")
 
 
 class Silence(Display):
     """Shows nothing."""
 
-    def show(self, status: BatchStatus) -> None:
-        """Take no note."""
+    def _draw(self, row: Row) -> None: ...
+
+    def _tell(self, line: str) -> None: ...
+
+    def _name(self, row: Row) -> str:
+        return row.job.id
 
 
 class PlainLines(Display):
     """
-    One line when a job's state, its contact or the number of its ended tickets changes.
+    A line about each job at its changes, a few seconds apart, and now and then without one.
 
     Args:
-        names: What to call the jobs, by id.
-        clock: Monotonic seconds; for tests.
-        write: Where lines go; for tests.
+        clock: What time it is.
+        write: Where lines go.
     """
 
-    def __init__(
-        self,
-        names: Mapping[str, str],
-        clock: Callable[[], float] = time.monotonic,
-        write: Callable[[str], None] = say,
-    ) -> None:
-        self._names = names
-        self._clock = clock
+    def __init__(self, clock: Clock | None = None, write: Callable[[str], None] = say) -> None:
+        super().__init__(clock)
         self._write = write
-        self._shown: dict[str, tuple[object, ...]] = {}
-        self._shown_at_s: dict[str, float] = {}
+        self._spoken: dict[str, _Spoken] = {}
 
-    def show(self, status: BatchStatus) -> None:
-        """Write a line if there is something new and the last one is long enough ago."""
-        if status.state.is_terminal or status.is_held:
-            return  # the closing table says it
-        job, now_s = status.job_id, self._clock()
-        ended = sum(ticket.state.is_terminal for ticket in status.tickets)
-        news = (status.state, status.contact, ended)
-        if news == self._shown.get(job) or now_s - self._shown_at_s.get(job, -LINE_S) < LINE_S:
+    def _draw(self, row: Row) -> None:
+        now_s = self._clock.monotonic()
+        news = self._news(row)
+        spoken = self._spoken.setdefault(row.job.id, _Spoken())
+        if news != spoken.news:
+            spoken.news, spoken.changed_s = news, now_s
+        is_new = news != spoken.shown
+        pause_s = 0.0 if row.has_ended else LINE_S if is_new else STILL_S
+        if now_s - spoken.shown_s < pause_s or (row.has_ended and not is_new):
             return
-        self._shown[job], self._shown_at_s[job] = news, now_s
-        name = self._names.get(job, job)
-        self._write(f"{name}: {_state_line(status)}{_contact_suffix(status)}")
+        spoken.shown, spoken.shown_s = news, now_s
+        still_s = 0.0 if is_new else now_s - spoken.changed_s
+        self._write(f"{self._name(row)}: {'; '.join(self._parts(row, still_s))}")
+
+    def _news(self, row: Row) -> tuple[object, ...]:
+        """Return what makes a new line worth writing when it changes."""
+        if row.has_ended:
+            return True, self._text(row)
+        return self._text(row), contact_text(row.status), row.job.cooling_until
+
+    def _parts(self, row: Row, still_s: float) -> Iterator[str]:
+        if row.has_ended:
+            yield self._text(row)
+            return
+        now = self._clock.now()
+        rate = rate_text(row.per_s(now))
+        yield self._text(row) + (f", {rate}" if rate else "")
+        if still_s:
+            yield f"nothing new for {duration(still_s)}"
+        yield from row.notes(now)
+
+    def _text(self, row: Row) -> str:
+        status = row.status
+        if row.has_ended:
+            parts = counts_text(status.counts)
+            return f"{stand_text(status)}, {parts if ',' in parts else done_text(status) + ' done'}"
+        failed = f", {number(status.counts.failed)} failed" if status.counts.failed else ""
+        return f"{state_and_word(status)}, {done_text(status)} done{failed}"
+
+    def _name(self, row: Row) -> str:
+        account = f" ({clean(row.status.account, 40)})" if len(self._rows) > 1 else ""
+        return f"job {row.job.id}{account}"
+
+    def _tell(self, line: str) -> None:
+        self._write(line)
 
 
-class LiveBars(Display):
+@define
+class _Spoken:
+    """What was said of a job: its last news, when they came, what of them was shown and when."""
+
+    news: tuple[object, ...] = ()
+    changed_s: float = 0.0
+    shown: tuple[object, ...] = ()
+    shown_s: float = float("-inf")
+
+
+@contextmanager
+def make_display(common: Common, jobs: Iterable[Followed]) -> Iterator[Display]:
     """
-    A bar for each job, and below them why a vendor is not heard.
+    Show how jobs get on, for as long as it is entered, in the way that fits standard error.
 
     Args:
-        names: What to call the jobs, by id.
+        common: The options this command was given.
+        jobs: The jobs; more may be added.
     """
-
-    def __init__(self, names: Mapping[str, str]) -> None:
-        self._names = names
-        console = make_console(sys.stderr)
-        self._bars = _Bars(console.height - _SPARE_ROWS, console=console)
-        self._rows: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Self:
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Leave the bars as they are."""
-        self._bars.stop()
-
-    def show(self, status: BatchStatus) -> None:
-        """Move a job's bar; the oldest finished ones make room when the screen is full."""
-        job = status.job_id
-        row = self._rows.get(job)
-        if row is None:
-            name = clean(self._names.get(job, job), _NAME_WIDTH)
-            row = self._rows[job] = self._bars.add_task(name, **_cells(status))
-        self._bars.notes[job] = _note(status)
-        self._bars.update(
-            row, completed=done_count(status), total=_bar_total(status), **_cells(status)
-        )
-        if status.state.is_terminal:
-            self._bars.stop_task(row)
+    display = _choose(common)
+    for job in jobs:
+        display.add(job)
+    with display, _ticking(display.tick):
+        yield display
 
 
-class _Bars(Progress):
-    """Rich's progress with notes below the bars, cut to the height of the screen."""
-
-    def __init__(self, most_rows: int, **kwargs: Any) -> None:
-        self.notes: dict[str, str | None] = {}
-        self._most_rows = max(3, most_rows)
-        super().__init__(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[done]}", justify="right"),
-            TextColumn("{task.fields[failed]}", style="red"),
-            TextColumn("{task.fields[state]}", markup=False),
-            TimeElapsedColumn(),
-            expand=True,
-            **kwargs,
-        )
-
-    def get_renderables(self) -> Iterable[RenderableType]:
-        """Draw the bars, then the notes; each note once."""
-        tasks = list(self.tasks)
-        hidden = len(tasks) - self._most_rows
-        if hidden > 0:
-            tasks.sort(key=lambda task: task.finished)
-        yield self.make_tasks_table(tasks[: self._most_rows])
-        if hidden > 0:
-            yield Text(f"… and {number(hidden)} more", style="dim")
-        for note in dict.fromkeys(note for note in list(self.notes.values()) if note):
-            yield Text(note, style="yellow", no_wrap=True, overflow="ellipsis")
-
-
-def make_display(common: Common, statuses: Iterable[BatchStatus]) -> Display:
-    """Choose how progress is shown: by the options, and by where standard error leads."""
+def _choose(common: Common) -> Display:
     if common.quiet:
         return Silence()
-    if sys.stderr.isatty():
-        return LiveBars(name_rows(statuses))
-    return PlainLines({status.job_id: f"job {status.job_id}" for status in statuses})
+    if not _may_draw():
+        return PlainLines()
+    from ._bars import LiveBars  # noqa: PLC0415  # Rich is slow to import
+
+    return LiveBars()
 
 
-def name_rows(statuses: Iterable[BatchStatus]) -> dict[str, str]:
-    """Name jobs by their accounts, or by their ids too where that would not tell them apart."""
-    statuses = list(statuses)
-    if len({status.account for status in statuses}) == len(statuses):
-        return {status.job_id: status.account for status in statuses}
-    return {status.job_id: f"{status.job_id} {status.account}" for status in statuses}
+def _may_draw() -> bool:
+    """Whether somebody looks at a screen on which lines can be drawn anew."""
+    if not sys.stderr.isatty() or os.environ.get("CI", "").lower() not in _NO:
+        return False
+    is_dumb = os.environ.get("TERM", "").lower() in {"dumb", "unknown"}
+    return not is_dumb and (sys.stderr.encoding or "").lower().startswith("utf")
 
 
-def _cells(status: BatchStatus) -> dict[str, Any]:
-    failed = status.counts.failed
-    return {
-        "done": done_text(status),
-        "failed": f"{number(failed)} failed" if failed else "",
-        "state": _state_cell(status),
-    }
+@contextmanager
+def _ticking(tick: Callable[[], None]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    timer: asyncio.TimerHandle
 
+    def again() -> None:
+        start()
+        tick()
 
-def _state_cell(status: BatchStatus) -> str:
-    words = vendor_words(status)
-    return state_text(status.state) + (f" ({words})" if words else "")
+    def start() -> None:
+        nonlocal timer
+        timer = loop.call_later(_TICK_S, again)
 
-
-def _bar_total(status: BatchStatus) -> int | None:
-    """Return where the bar ends; `None` makes it pulse: nobody knows how far it is."""
-    is_known = status.progress is not None or status.state.is_terminal or done_count(status)
-    return status.counts.total if is_known else None
-
-
-def _state_line(status: BatchStatus) -> str:
-    failed = f", {number(status.counts.failed)} failed" if status.counts.failed else ""
-    return f"{_state_cell(status)}, {done_text(status)} done{failed}"
-
-
-def _contact_suffix(status: BatchStatus) -> str:
-    note = _note(status)
-    return f"; {note}" if note else ""
-
-
-def _note(status: BatchStatus) -> str | None:
-    if status.contact is Contact.OK:
-        return None
-    why = f": {clean(status.contact_note)}" if status.contact_note else ""
-    return f"{status.contact.value}{why}"
+    start()
+    try:
+        yield
+    finally:
+        timer.cancel()

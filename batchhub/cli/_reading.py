@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from batchhub.errors import UsageError
+from batchhub.errors import NotKnownError, UsageError
 from batchhub.models import BatchStatus, ItemState
 
 from ._advice import advise, write_advice
-from ._console import say, write, write_json
+from ._console import make_console, say, write, write_json
 from ._exits import ExitCode
+from ._filters import Wanted, parse_wanted
 from ._invocation import Invocation
-from ._open import find_store, open_reader, store_exists
+from ._open import find_store, open_reader, read_settings, store_exists
 from ._output import STDOUT, ResultsWriter
 from ._tables import jobs_table, show_page, status_page
 from ._words import count, counts_text, number, state_text
+
+if TYPE_CHECKING:
+    from batchhub.hub import BatchJob
+    from batchhub.settings import Settings
 
 
 async def show_status(invocation: Invocation, job_id: str) -> ExitCode:
@@ -35,19 +42,31 @@ async def show_status(invocation: Invocation, job_id: str) -> ExitCode:
     return ExitCode.OK
 
 
-async def list_jobs(invocation: Invocation) -> ExitCode:
-    """Show a line for each job."""
+async def list_jobs(
+    invocation: Invocation, states: Sequence[str], account: str | None, since: str | None
+) -> ExitCode:
+    """
+    Show a line for each job.
+
+    Args:
+        invocation: This run of the command.
+        states: States, groups of states or outcomes, one or several with commas in each text.
+        account: The name of the account they are of.
+        since: When they were handed over, at the earliest: a time span ago, or a date.
+    """
     common = invocation.common
-    statuses = await _find_all(invocation)
+    wanted = parse_wanted(states, account, since)
+    statuses = await _find(invocation, wanted)
     if common.json:
         write_json(statuses)
     elif common.quiet:
         for status in statuses:
             write(status.job_id)
     elif statuses:
-        show_page(jobs_table(statuses))
+        show_page(jobs_table(statuses, make_console(sys.stdout)))
     else:
-        say(f"no jobs in {find_store(common)}")
+        such = "such job" if wanted else "jobs"
+        say(f"no {such} in {find_store(common)}")
     return ExitCode.OK
 
 
@@ -89,11 +108,22 @@ def parse_states(texts: Sequence[str]) -> list[ItemState]:
     return states
 
 
-async def _find_all(invocation: Invocation) -> list[BatchStatus]:
-    if not store_exists(find_store(invocation.common)):
+async def _find(invocation: Invocation, wanted: Wanted) -> list[BatchStatus]:
+    common = invocation.common
+    if not store_exists(find_store(common)):
         return []
-    async with open_reader(invocation.common) as hub:
-        return [job.status for job in await hub.jobs()]
+    async with open_reader(common) as hub:
+        jobs = await hub.jobs(state=wanted.states, account=wanted.account, since=wanted.since)
+        if not jobs and wanted.account is not None:
+            _check_account(wanted.account, await hub.jobs(), read_settings(common))
+        return [job.status for job in jobs if wanted.fits(job.status)]
+
+
+def _check_account(name: str, jobs: Sequence[BatchJob], settings: Settings) -> None:
+    """Tell a name that is mistyped from an account without such jobs."""
+    known = {*settings.accounts, *(job.status.account for job in jobs)}
+    if name not in known:
+        raise NotKnownError("account", name, sorted(known))
 
 
 def _tell_unfinished(status: BatchStatus) -> None:

@@ -9,21 +9,24 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from rich.console import JustifyMethod
+from rich.console import Console, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from batchhub.models import BatchStatus, Contact, Finding, Outcome, Ticket
+from batchhub.models import BatchState, BatchStatus, Contact, Counts, Outcome, Ticket
 
-from ._console import make_console, write
+from ._console import ENDLESS, make_console, say, write
 from ._words import (
     clean,
+    contact_text,
     count,
     counts_text,
     done_text,
     duration,
+    finding_text,
     moment,
     number,
+    stand_text,
     state_text,
     vendor_words,
 )
@@ -31,7 +34,12 @@ from ._words import (
 if TYPE_CHECKING:
     from batchhub._registry import AdapterInfo
 
-_MOST_TICKETS: Final = 5
+_MOST_TICKETS: Final = 10
+_MOST_REFS: Final = 3
+_FIGURES: Final = {"done", "failed", "findings", "age"}
+_GIVES_WAY: Final = {"account": 8, "state": 12}
+"""The columns of the list that get narrower where the terminal is, and how narrow."""
+
 _OUTCOME_STYLES: Final = {
     Outcome.SUCCEEDED: "green",
     Outcome.PARTIAL: "yellow",
@@ -46,6 +54,19 @@ def show_page(table: Table) -> None:
     make_console(sys.stdout, into=page).print(table)
     for line in page.getvalue().splitlines():
         write(line.rstrip())
+
+
+def show_aside(drawing: RenderableType, *, breaks: bool = True) -> None:
+    """
+    Write a table or a line to standard error.
+
+    Args:
+        drawing: What is written.
+        breaks: Whether a line is broken between words where the terminal ends.
+    """
+    aside = io.StringIO()
+    make_console(sys.stderr, into=aside).print(drawing, soft_wrap=not breaks)
+    say("\n".join(line.rstrip() for line in aside.getvalue().splitlines()))
 
 
 def plain_table(*headers: str, right: Sequence[str] = (), wraps: str = "") -> Table:
@@ -64,27 +85,59 @@ def plain_table(*headers: str, right: Sequence[str] = (), wraps: str = "") -> Ta
     return table
 
 
-def outcome_style(outcome: Outcome | None) -> str:
-    """Return the colour of an outcome."""
-    return "" if outcome is None else _OUTCOME_STYLES[outcome]
+def stand_style(status: BatchStatus) -> str:
+    """Return the colour of how a job stands."""
+    if status.is_held:
+        return "magenta"
+    return "" if status.outcome is None else _OUTCOME_STYLES[status.outcome]
 
 
-def jobs_table(statuses: Sequence[BatchStatus], now: datetime | None = None) -> Table:
-    """Draw one line for each job."""
+def fits(console: Console, table: Table) -> bool:
+    """Whether there is room for a table without a column giving way."""
+    options = console.options.update_width(ENDLESS)
+    return console.measure(table, options=options).maximum <= console.width
+
+
+def jobs_table(
+    statuses: Sequence[BatchStatus], console: Console, now: datetime | None = None
+) -> Table:
+    """
+    Draw one line for each job; columns in which none has anything are left out.
+
+    Args:
+        statuses: The jobs.
+        console: Where there must be room for it; if that is short, labels are below accounts.
+        now: What time it is.
+    """
     now = now or datetime.now(UTC)
-    headers = ("job", "account", "state", "outcome", "done", "failed", "age", "label")
-    table = plain_table(*headers, right=("done",), wraps="label")
-    for status in statuses:
-        table.add_row(
-            status.job_id,
-            Text(clean(status.account, 24)),
-            _state_cell(status),
-            Text(status.outcome or "-", style=outcome_style(status.outcome)),
-            done_text(status),
-            number(status.counts.failed),
-            duration((now - status.created_at).total_seconds()),
-            Text(clean(status.label or "", 40)),
-        )
+    wide = _draw_jobs(statuses, now, is_wide=True)
+    return wide if fits(console, wide) else _draw_jobs(statuses, now, is_wide=False)
+
+
+def _draw_jobs(statuses: Sequence[BatchStatus], now: datetime, *, is_wide: bool) -> Table:
+    accounts = [clean(status.account, 24) for status in statuses]
+    labels = [clean(status.label or "", 40) for status in statuses]
+    if not is_wide:
+        accounts = ["\n".join(filter(None, pair)) for pair in zip(accounts, labels, strict=True)]
+        labels = []
+    columns: dict[str, list[Text]] = {
+        "job": [Text(status.job_id) for status in statuses],
+        "account": [Text(text, no_wrap=True, overflow="ellipsis") for text in accounts],
+        "state": [_stand_cell(status) for status in statuses],
+        "done": [Text(done_text(status)) for status in statuses],
+        "failed": [_figure(status.counts.failed, "red") for status in statuses],
+        "findings": [_figure(len(status.findings), "yellow") for status in statuses],
+        "age": [Text(duration((now - s.created_at).total_seconds())) for s in statuses],
+        "label": [Text(text) for text in labels],
+    }
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    columns = {header: cells for header, cells in columns.items() if any(cells)}
+    for header in columns:
+        justify: JustifyMethod = "right" if header in _FIGURES else "left"
+        least = _GIVES_WAY.get(header)
+        table.add_column(header, justify=justify, no_wrap=least is None, min_width=least)
+    for row in zip(*columns.values(), strict=True):
+        table.add_row(*row)
     return table
 
 
@@ -99,7 +152,7 @@ def comparison_table(statuses: Sequence[BatchStatus]) -> Table:
         table.add_row(
             status.adapter,
             status.operation,
-            Text(status.outcome or status.state, style=outcome_style(status.outcome)),
+            Text(status.outcome or status.state, style=stand_style(status)),
             number(len(status.tickets)),
             number(counts.total),
             *(number(figure) for figure in figures),
@@ -131,19 +184,15 @@ def adapters_table(found: Sequence[AdapterInfo]) -> Table:
     return table
 
 
-def finding_text(finding: Finding) -> str:
-    """Write a finding in one line."""
-    times = f" ({number(finding.count)} times)" if finding.count > 1 else ""
-    examples = ", ".join(clean(example, 60) for example in finding.examples)
-    return f"{finding.code}{times}: {clean(finding.message)}" + (
-        f": {examples}" if examples else ""
-    )
+def _figure(value: int, style: str) -> Text:
+    return Text(number(value), style=style) if value else Text()
 
 
-def _state_cell(status: BatchStatus) -> Text:
-    if status.contact is Contact.OK or status.state.is_terminal:
-        return Text(state_text(status.state))
-    return Text(f"{state_text(status.state)}, {status.contact.value}", style="yellow")
+def _stand_cell(status: BatchStatus) -> Text:
+    silent = status.contact is not Contact.OK and not status.state.is_terminal
+    words = [stand_text(status)] + ([status.contact.value] if silent else [])
+    style = "yellow" if silent else stand_style(status)
+    return Text(", ".join(words), style=style)
 
 
 def _facts(status: BatchStatus, now: datetime) -> Iterator[tuple[str, Text]]:
@@ -154,18 +203,17 @@ def _facts(status: BatchStatus, now: datetime) -> Iterator[tuple[str, Text]]:
         yield "label", Text(clean(status.label))
     words = vendor_words(status)
     said = f", the vendor says {words}" if words else ""
-    yield "state", Text(state_text(status.state) + said)
+    held = "held: " if status.is_held else ""
+    yield "state", Text(f"{held}{state_text(status.state)}{said}", style="bold")
     if status.outcome is not None:
-        yield "outcome", Text(status.outcome.value, style=outcome_style(status.outcome))
-    if status.contact is not Contact.OK and not status.state.is_terminal:
-        note = f": {clean(status.contact_note)}" if status.contact_note else ""
-        yield "contact", Text(status.contact.value + note, style="yellow")
-    if status.progress is not None and not status.state.is_terminal:
-        yield "progress", Text(f"{status.progress:.0%}")
+        yield "outcome", Text(status.outcome.value, style=stand_style(status))
+    if not status.state.is_terminal:
+        silence = contact_text(status)
+        yield "contact", Text(silence or status.contact.value, style="yellow" if silence else "")
+        yield "progress", Text(_progress_text(status))
     yield "items", Text(f"{number(status.counts.total)}: {counts_text(status.counts)}")
     yield "tickets", Text(_tickets_text(status.tickets))
-    for ticket in [t for t in status.tickets if t.message][:_MOST_TICKETS]:
-        yield f"  ticket {ticket.position}", Text(clean(ticket.message or ""))
+    yield from _tickets(status.tickets)
     for finding in status.findings:
         yield "finding", Text(finding_text(finding), style="yellow")
     yield "created", Text(moment(status.created_at, now))
@@ -174,7 +222,44 @@ def _facts(status: BatchStatus, now: datetime) -> Iterator[tuple[str, Text]]:
         yield "last answer", Text(moment(status.observed_at, now))
 
 
+def _progress_text(status: BatchStatus) -> str:
+    known = "unknown" if status.progress is None else f"{status.progress:.0%}"
+    return f"{known}, {done_text(status)} done"
+
+
 def _tickets_text(tickets: Sequence[Ticket]) -> str:
     states = Counter(state_text(ticket.state) for ticket in tickets)
     parts = ", ".join(f"{number(n)} {state}" for state, n in states.items())
-    return f"{count(len(tickets), 'ticket').split()[0]}: {parts}"
+    return f"{number(len(tickets))}: {parts}"
+
+
+def _tickets(tickets: Sequence[Ticket]) -> Iterator[tuple[str, Text]]:
+    """Tell of the tickets one by one; of many, those first that need to be looked at."""
+    shown = sorted(tickets, key=_weight)[:_MOST_TICKETS]
+    for ticket in sorted(shown, key=lambda ticket: ticket.position):
+        yield f"  ticket {ticket.position}", Text(_ticket_text(ticket))
+    if rest := len(tickets) - len(shown):
+        yield "", Text(f"… and {count(rest, 'ticket')} more", style="dim")
+
+
+def _weight(ticket: Ticket) -> int:
+    if ticket.message or ticket.state is BatchState.UNCONFIRMED:
+        return 0
+    if ticket.state.is_terminal:
+        return 1 if ticket.counts.succeeded < ticket.counts.total else 4
+    return 3 if ticket.state is BatchState.PENDING else 2
+
+
+def _ticket_text(ticket: Ticket) -> str:
+    is_untouched = ticket.counts == Counts(pending=ticket.counts.total)
+    what = count(ticket.counts.total, "item") if is_untouched else counts_text(ticket.counts)
+    parts = [f"{state_text(ticket.state)}, {what}"]
+    if ticket.progress is not None and not ticket.state.is_terminal:
+        parts[0] += f", {ticket.progress:.0%}"
+    if ticket.vendor_refs:
+        refs = ", ".join(clean(ref, 60) for ref in ticket.vendor_refs[:_MOST_REFS])
+        more = ", …" if len(ticket.vendor_refs) > _MOST_REFS else ""
+        parts.append(f"at the vendor {refs}{more}")
+    if ticket.message:
+        parts.append(clean(ticket.message))
+    return "; ".join(parts)

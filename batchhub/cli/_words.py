@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Final
 
-from batchhub.models import BatchState, BatchStatus, Counts, ItemState
+from batchhub.models import BatchState, BatchStatus, Contact, Counts, Finding, ItemState, Outcome
 
+_CLOCK_ENDS_S: Final = 2 * 86400
 _STEPS: Final = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 
 
@@ -44,6 +46,22 @@ def moment(at: datetime, now: datetime) -> str:
     return f"{at.astimezone():%Y-%m-%d %H:%M:%S} ({ago} ago)"
 
 
+def elapsed(seconds: float) -> str:
+    """Write how long something has lasted as a clock does: 0:00:26; from two days on as 2 d."""
+    whole = max(0, int(seconds))
+    if whole >= _CLOCK_ENDS_S:
+        return duration(whole)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
+def cooling_text(until: datetime, now: datetime) -> str:
+    """Write until when nothing is sent: cooling down until 14:02:11, 48 s more."""
+    left_s = math.ceil((until - now).total_seconds())
+    local, today = until.astimezone(), now.astimezone().date()
+    day = "" if local.date() == today else f"{local:%Y-%m-%d} "
+    return f"cooling down until {day}{local:%H:%M:%S}, {duration(left_s)} more"
+
+
 def done_count(status: BatchStatus) -> int:
     """Return how many items are done, by the counts or by what the vendor says, if that is more."""
     total = status.counts.total
@@ -71,6 +89,35 @@ def counts_text(counts: Counts) -> str:
 def state_text(state: BatchState | ItemState) -> str:
     """Write a state in words."""
     return state.value.replace("_", " ")
+
+
+def finding_text(finding: Finding) -> str:
+    """Write a finding in one line."""
+    times = f" ({number(finding.count)} times)" if finding.count > 1 else ""
+    examples = ", ".join(clean(example, 60) for example in finding.examples)
+    return f"{finding.code}{times}: {clean(finding.message)}" + (
+        f": {examples}" if examples else ""
+    )
+
+
+def stand_text(status: BatchStatus) -> str:
+    """Say how a job stands: its state, or what came of it, with its end where that is unusual."""
+    if status.is_held:
+        return "held"
+    if status.outcome is None:
+        return state_text(status.state)
+    if status.state is BatchState.COMPLETED:
+        return status.outcome.value
+    is_plain = status.outcome is Outcome.FAILED
+    return status.state.value + ("" if is_plain else f" ({status.outcome.value})")
+
+
+def contact_text(status: BatchStatus) -> str | None:
+    """Say why the vendor of an open job is not heard; `None` if it is, or the job has ended."""
+    if status.contact is Contact.OK or status.state.is_terminal:
+        return None
+    why = f": {clean(status.contact_note)}" if status.contact_note else ""
+    return f"{status.contact.value}{why}"
 
 
 def vendor_words(status: BatchStatus) -> str:

@@ -159,6 +159,51 @@ def open_jobs(lane: str) -> Select[Any]:
     )
 
 
+def select_jobs(
+    *,
+    account: str | None = None,
+    states: Collection[BatchState] | None = None,
+    since: datetime | None = None,
+) -> Select[Any]:
+    """
+    Select jobs, oldest first.
+
+    Args:
+        account: The account they are of; `None` for any.
+        states: The states they may be in, as far as the tables tell: whether they have ended.
+        since: When they were made, at the earliest.
+    """
+    query = select(jobs).order_by(jobs.c.job_no)
+    if account is not None:
+        query = query.where(jobs.c.account == account)
+    if since is not None:
+        query = query.where(jobs.c.created_at >= to_text(since))
+    kinds = {state.is_terminal for state in states or ()}
+    if kinds == {True}:
+        query = query.where(jobs.c.ended_at.is_not(None))
+    elif kinds == {False}:
+        query = query.where(jobs.c.ended_at.is_(None))
+    return query
+
+
+async def with_tickets(
+    connection: AsyncConnection, query: Select[Any]
+) -> list[tuple[JobRecord, list[TicketRecord]]]:
+    """Return the jobs a query selects, each with its tickets; two questions, however many jobs."""
+    found = [read_job(row) for row in (await connection.execute(query)).mappings()]
+    numbers = query.order_by(None).with_only_columns(jobs.c.job_no)
+    theirs = (
+        select(tickets)
+        .where(tickets.c.job_no.in_(numbers))
+        .order_by(tickets.c.job_no, tickets.c.position)
+    )
+    by_job: dict[int, list[TicketRecord]] = {job.job_no: [] for job in found}
+    for row in (await connection.execute(theirs)).mappings():
+        ticket = read_ticket(row)
+        by_job[ticket.job_no].append(ticket)
+    return [(job, by_job[job.job_no]) for job in found]
+
+
 def end_job(job_no: int, at: datetime) -> Update:
     """Mark a job as ended if no ticket of it is open."""
     open_tickets = exists().where(tickets.c.job_no == job_no, tickets.c.state.not_in(_TERMINAL))

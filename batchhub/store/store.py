@@ -113,22 +113,21 @@ class Store:
         return await self._db.read(work)
 
     async def find_jobs(
-        self, *, account: str | None = None, state: BatchState | None = None
+        self,
+        *,
+        account: str | None = None,
+        states: Collection[BatchState] | None = None,
+        since: datetime | None = None,
     ) -> list[StoredJob]:
-        """Return the jobs of an account, in a state; oldest first."""
+        """Return the jobs of an account, in certain states, made since a time; oldest first."""
+        wanted = queries.select_jobs(account=account, states=states, since=since)
 
         async def work(connection: AsyncConnection) -> list[StoredJob]:
-            query = select(jobs).order_by(jobs.c.job_no)
-            if account is not None:
-                query = query.where(jobs.c.account == account)
-            if state is not None:
-                ended = jobs.c.ended_at.is_not(None)
-                query = query.where(ended if state.is_terminal else ~ended)
-            found = [read_job(row) for row in (await connection.execute(query)).mappings()]
-            views = [
-                (j, make_status(j, await queries.tickets_of(connection, j.job_no))) for j in found
+            found = [
+                (job, make_status(job, tickets))
+                for job, tickets in await queries.with_tickets(connection, wanted)
             ]
-            return [view for view in views if state is None or view[1].state is state]
+            return [one for one in found if states is None or one[1].state in states]
 
         return await self._db.read(work)
 
@@ -141,8 +140,7 @@ class Store:
             connection: AsyncConnection,
         ) -> list[tuple[JobRecord, list[TicketRecord]]]:
             query = queries.open_jobs(lane).where(jobs.c.job_no > after)
-            found = [read_job(row) for row in (await connection.execute(query)).mappings()]
-            return [(job, await queries.tickets_of(connection, job.job_no)) for job in found]
+            return await queries.with_tickets(connection, query)
 
         return await self._db.read(work)
 

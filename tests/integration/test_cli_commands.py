@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
+import gzip
 import json
+import os
+import pty
+import re
 import shlex
 import signal
 import socket
 import sqlite3
+import struct
 import subprocess
+import termios
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -465,6 +472,39 @@ def test_an_interrupted_run_can_go_on(
     assert len(executions(sandbox, mark)) == 4
 
 
+def test_a_table_is_mapped_and_sent(sandbox: str, run: Run, tmp_path: Path) -> None:
+    """Rows become the vendor's items by --map and --set, from a packed file and from a pipe."""
+    write_settings(tmp_path, sandbox)
+    table = 'artikel;preis;ad\n1;9,90;"çay; demli"\n2;4,50;007\n'
+    (tmp_path / "fiyat.csv.gz").write_bytes(gzip.compress(table.encode()))
+    how = ("--account", "shop", "--map", "PUT /products/{artikel}", "--decimal-comma")
+    values = ("--set", "price={preis}", "--set", "name={ad}", "--id", "csv-{artikel}")
+    done = run("run", "fiyat.csv.gz", *how, *values, "--out", "results.jsonl")
+    assert done.code == 0, done.err
+    assert [r["id"] for r in read_results(tmp_path / "results.jsonl")] == ["csv-1", "csv-2"]
+    assert executions(sandbox, "csv") == [("csv-1", 200), ("csv-2", 200)]
+    piped = "id,method,path,body.price\npiped-1,PUT,/products/1,9.90\n"
+    assert run("run", "-", "--account", "shop", stdin=piped).code == 0
+    assert executions(sandbox, "piped") == [("piped-1", 200)]
+
+
+def test_a_broken_table_sends_nothing(sandbox: str, run: Run, tmp_path: Path) -> None:
+    """An error anywhere in the file comes before anything is sent; a dry run makes no store."""
+    write_settings(tmp_path, sandbox)
+    rows = "".join(f"half-{n},GET,/products/{n}\n" for n in range(1, 1200))
+    (tmp_path / "items.csv").write_text(f"id,method,path\n{rows}half-x,GET\n")
+    dry = run("submit", "items.csv", "--account", "shop", "--dry-run")
+    assert dry.code == 2
+    assert not (tmp_path / "jobs.db").exists()
+    done = run("submit", "items.csv", "--account", "shop")
+    assert done.code == 2
+    assert done.err == (
+        "error: items.csv: line 1201: the row has 2 cells, the header 3 columns; "
+        "is one missing?; nothing was sent\n"
+    )
+    assert executions(sandbox, "half") == []
+
+
 def test_waiting_for_input_can_be_interrupted(sandbox: str, tmp_path: Path) -> None:
     """While standard input is silent, a signal ends the command."""
     write_settings(tmp_path, sandbox)
@@ -527,3 +567,69 @@ def test_a_closed_pipe_is_no_error(sandbox: str, tmp_path: Path) -> None:
     )
     assert done.stderr == ""
     assert [r["id"] for r in parse_lines(done.stdout)] == ["head-1"]
+
+
+def test_a_live_bar_is_one_line_on_a_terminal(sandbox: str, tmp_path: Path) -> None:
+    """On a terminal of 80 columns a bar is drawn anew in its line, and the closing follows it."""
+    write_settings(tmp_path, sandbox)
+    set_sandbox(sandbox, item_time_s=0.03)
+    write_items(tmp_path / "items.jsonl", make_items(40, "tty", bad=(7,)))
+    shown = run_on_terminal(tmp_path, 80, "run", "items.jsonl", "--account", "shop")
+    above, _, rest = shown.partition("\x1b[?25l")
+    drawn, _, closing = rest.partition("\x1b[?25h")
+    assert above.split()[2:] == ["40", "items", "for", "shop"]
+    frames = [" ".join(plain(frame).split()) for frame in drawn.split("\x1b[2K")]
+    assert len(frames) > 5
+    assert {frame[:6] for frame in frames} == {"shop ━"}
+    assert max(len(plain(frame).strip()) for frame in drawn.split("\x1b[2K")) <= 80
+    assert any(re.search(r"━ 1?[1-9]/40 in progress 0:00:0\d$", frame) for frame in frames)
+    assert re.search(r"━ 40/40 1 failed partial 0:00:0\d$", frames[-1])
+    lines = plain(closing).splitlines()
+    assert "partial; 39 succeeded, 1 failed, of 40" in lines[0]
+    assert max(map(len, lines)) <= 80
+
+
+def test_the_shell_is_offered_job_ids(sandbox: str, run: Run, tmp_path: Path) -> None:
+    """At the Tab key the real command prints the ids of the jobs in the store, and nothing else."""
+    write_settings(tmp_path, sandbox)
+    write_items(tmp_path / "items.jsonl", make_items(1, "tab"))
+    assert run("submit", "items.jsonl", "--account", "shop", "--quiet").code == 0
+    typed = {"COMP_WORDS": "batchhub status ", "COMP_CWORD": "2"}
+    done = subprocess.run(
+        [COMMAND],
+        cwd=tmp_path,
+        env=environment(tmp_path) | typed | {"_BATCHHUB_COMPLETE": "complete_bash"},
+        text=True,
+        capture_output=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert (done.stdout.split(), done.stderr) == (job_ids(tmp_path), "")
+
+
+def run_on_terminal(folder: Path, columns: int, *arguments: str) -> str:
+    """Run the command on a terminal; return all that it wrote there."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    variables = {k: v for k, v in environment(folder).items() if k not in {"COLUMNS", "CI"}}
+    process = subprocess.Popen(
+        [COMMAND, *arguments],
+        cwd=folder,
+        env=variables | {"TERM": "xterm-256color", "PYTHONUTF8": "1"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    written = b""
+    with suppress(OSError):  # as a terminal says that nobody writes any more
+        while chunk := os.read(ours, 65536):
+            written += chunk
+    os.close(ours)
+    process.wait(timeout=DEADLINE_S)
+    return written.decode()
+
+
+def plain(text: str) -> str:
+    """Leave out what moves the cursor or colours."""
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", text)

@@ -5,13 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
-from batchhub import BatchState, BatchStatus, Contact, Counts, Ticket
+import pytest
+from support.hubs import numbered, scripted_world
+from support.vendor import ScriptedAccount, Vendor
+
+from batchhub import BatchHub, BatchState, BatchStatus, Contact, Counts, Ticket
+from batchhub.adapter import Observation
+from batchhub.cli import _follow
 from batchhub.cli._exits import ExitCode
-from batchhub.cli._follow import Ending, Patience, follow
+from batchhub.cli._follow import Ending, Patience, follow, follow_all
 from batchhub.errors import CredentialsError, StoreError, WaitTimeoutError
 from batchhub.hub import BatchJob
+from batchhub_ecwid.sandbox import EcwidSandbox
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -123,3 +131,78 @@ async def test_a_held_job_needs_a_decision() -> None:
     held = make_status(BatchState.UNCONFIRMED)
     ending, _ = await play(held)
     assert ending.code is ExitCode.HELD
+
+
+# Jobs that join.
+
+
+async def test_jobs_that_come_meanwhile_join(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who follows all jobs follows, and drives, those that another process submits meanwhile."""
+    monkeypatch.setattr(_follow, "JOIN_S", 0.01)
+    vendor, store = Vendor(), tmp_path / "jobs.db"
+    vendor.polls.extend([Observation(words=("Running",), progress=0.1)] * 3)
+    async with scripted_world(vendor, store) as world:
+        first = await world.hub.submit("shop", numbered(1))
+        known, shown = [first.id], set[str]()
+
+        async def find_new() -> list[BatchJob]:
+            if len(known) == 1:
+                account = ScriptedAccount(vendor=vendor)
+                async with BatchHub(store, {"shop": account}, clock=world.clock) as other:
+                    await other.submit("shop", numbered(2))
+            new = [job for job in await world.hub.jobs() if job.id not in known]
+            known.extend(job.id for job in new)
+            return new
+
+        endings = await follow_all(
+            world.hub, [first], Patience(), lambda status: shown.add(status.job_id), find_new
+        )
+    assert [ending.status.job_id for ending in endings] == known
+    assert [ending.code for ending in endings] == [ExitCode.OK, ExitCode.OK]
+    assert shown == set(known)
+
+
+async def test_a_store_that_fails_stops_no_one_who_follows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the look for new jobs fails, those that are followed are followed on."""
+    monkeypatch.setattr(_follow, "JOIN_S", 0.01)
+
+    async def find_new() -> list[BatchJob]:
+        raise StoreError("locked")
+
+    async with scripted_world(Vendor(), tmp_path / "jobs.db") as world:
+        job = await world.hub.submit("shop", numbered(1))
+        (ending,) = await follow_all(world.hub, [job], Patience(), lambda _: None, find_new)
+    assert ending.code is ExitCode.OK
+
+
+def test_who_joins_late_waits_no_longer() -> None:
+    """--timeout counts from the beginning, also for a job that joined later."""
+    assert Patience(timeout_s=10.0).after(7.53) == Patience(timeout_s=2.5)
+    assert Patience(timeout_s=10.0).after(10.0) is None
+    assert Patience().after(1e9) == Patience()
+
+
+# Cool-downs.
+
+
+async def test_a_job_knows_until_when_its_lane_is_silent(tmp_path: Path) -> None:
+    """The driving process tells until when the vendor asked for silence; a reader can't know."""
+    store, sandbox = tmp_path / "jobs.db", EcwidSandbox()
+    sandbox.set_switch("answer_429", 1)
+    sandbox.set_switch("block_s", 120.0)
+    items = [{"method": "GET", "path": "/products/1"}]
+    async with (
+        sandbox.running() as url,
+        BatchHub(store, {"shop": sandbox.account(url)}) as hub,
+        BatchHub(store) as reader,
+        asyncio.timeout(30.0),
+    ):
+        job = await hub.submit("shop", items)
+        while (until := job.cooling_until) is None:  # noqa: ASYNC110  # no event tells of it
+            await asyncio.sleep(0.01)
+        assert 60 < (until - datetime.now(UTC)).total_seconds() <= 120
+        assert (await reader.job(job.id)).cooling_until is None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import shlex
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from batchhub import (
@@ -22,11 +25,24 @@ from batchhub import (
     Ticket,
 )
 from batchhub.cli._advice import advise, command_line, write_advice
-from batchhub.cli._closing import MOST_GROUPS, find_failures, headline
+from batchhub.cli._closing import (
+    MOST_GROUPS,
+    Failures,
+    failures_table,
+    find_failures,
+    headline,
+)
+from batchhub.cli._console import mend_streams, say
 from batchhub.cli._options import Common
-from batchhub.cli._progress import LiveBars, PlainLines, Silence, make_display, name_rows
 from batchhub.cli._tables import jobs_table, status_page
-from batchhub.cli._words import clean, counts_text, done_count, duration, vendor_words
+from batchhub.cli._words import (
+    clean,
+    cooling_text,
+    counts_text,
+    done_count,
+    duration,
+    vendor_words,
+)
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 COMMON = Common()
@@ -54,12 +70,17 @@ def make_status(
     return BatchStatus(**{**defaults, **facts})
 
 
-def draw(drawing: Any) -> str:
-    """Draw on a wide page."""
-    console = Console(width=200, record=True, highlight=False, markup=False, quiet=False)
+def draw(drawing: Any, width: int = 200) -> str:
+    """Draw on a page, by default a wide one."""
+    console = page(width)
     with console.capture() as capture:
         console.print(drawing)
     return capture.get()
+
+
+def page(width: int = 200) -> Console:
+    """Make a page to draw on."""
+    return Console(width=width, highlight=False, markup=False)
 
 
 PARTIAL = Counts(succeeded=7, failed=2, unknown=1)
@@ -200,87 +221,64 @@ def test_the_headline_says_what_came_of_it(status: BatchStatus, text: str) -> No
     assert headline(status).plain.startswith(f"job 260101-abc (shop): {text}")
 
 
-def test_plain_lines_come_at_changes_and_not_too_often() -> None:
-    """One line at each change of state, none twice, three seconds between them at least."""
-    now_s, lines = 100.0, list[str]()
-    display = PlainLines({"260101-abc": "job x"}, clock=lambda: now_s, write=lines.append)
-    with display:
-        display.show(make_status(BatchState.PENDING))
-        display.show(make_status(BatchState.QUEUED))
-        assert lines == ["job x: pending, 0/10 done"]
-        now_s += 3.0
-        display.show(make_status(BatchState.QUEUED))
-        now_s += 3.0
-        display.show(make_status(BatchState.QUEUED))
-        display.show(
-            make_status(BatchState.QUEUED, contact=Contact.UNREACHABLE, contact_note="gone")
-        )
-        display.show(make_status(BatchState.COMPLETED, Counts(succeeded=10)))
-    assert lines[1:] == [
-        "job x: queued, 0/10 done",
-        "job x: queued, 0/10 done; unreachable: gone",
-    ]
-
-
-def test_bars_show_what_is_done_and_why_nobody_answers(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """A bar has done and total, failures, the state and the vendor's word; notes are below."""
-    with LiveBars({"260101-abc": "[red]shop"}) as bars:
-        bars.show(
-            make_status(
-                counts=Counts(succeeded=3, failed=2, pending=5),
-                vendor_state="PONDERING",
-                contact=Contact.STALE,
-                contact_note="[b]no[/b] answer",
-            )
-        )
-    shown = capsys.readouterr().err
-    assert "[red]shop" in shown
-    assert "5/10" in shown
-    assert "2 failed" in shown
-    assert "in progress (PONDERING)" in shown
-    assert "stale: [b]no[/b] answer" in shown
-
-
-def test_many_bars_fit_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
-    """Of more jobs than the screen has lines, those that are finished make room."""
-    with LiveBars({}) as bars:
-        for n in range(200):
-            bars.show(make_status(BatchState.COMPLETED, Counts(succeeded=1), job_id=f"old{n}"))
-        bars.show(make_status(job_id="running"))
-    shown = capsys.readouterr().err
-    assert "running" in shown
-    assert " more" in shown
-    assert len(shown.splitlines()) < 200
-
-
-def test_rows_are_named_so_that_they_differ() -> None:
-    """The account is enough, unless two jobs share it."""
-    one, two = make_status(), make_status(job_id="2", account="other")
-    assert name_rows([one, two]) == {"260101-abc": "shop", "2": "other"}
-    same = make_status(job_id="2")
-    assert name_rows([one, same]) == {"260101-abc": "260101-abc shop", "2": "2 shop"}
-
-
-def test_quiet_shows_nothing() -> None:
-    """With --quiet there is no progress at all."""
-    assert isinstance(make_display(Common(quiet=True), [make_status()]), Silence)
-
-
 def test_the_list_has_a_line_for_each_job() -> None:
     """A job's line has its id, state, outcome, counts, age and label, as text and not as markup."""
     statuses = [
         make_status(contact=Contact.UNREACHABLE, label="[b]my[/b]"),
         make_status(BatchState.COMPLETED, PARTIAL, job_id="2"),
     ]
-    text = draw(jobs_table(statuses, now=AT + timedelta(hours=3)))
-    _, first, second = text.splitlines()
+    text = draw(jobs_table(statuses, page(), now=AT + timedelta(hours=3)))
+    headers, first, second = text.splitlines()
+    assert headers.split() == ["job", "account", "state", "done", "failed", "age", "label"]
     assert first.split() == [
-        *("260101-abc", "shop", "in", "progress,", "unreachable", "-", "0/10", "0", "3", "h"),
+        *("260101-abc", "shop", "in", "progress,", "unreachable", "0/10", "3", "h"),
         "[b]my[/b]",
     ]
-    assert second.split() == ["2", "shop", "completed", "indeterminate", "10/10", "2", "3", "h"]
+    assert second.split() == ["2", "shop", "indeterminate", "10/10", "2", "3", "h"]
+
+
+def test_a_narrow_list_loses_nothing_but_width() -> None:
+    """At 80 columns no column is cut off: labels go below accounts, states into two lines."""
+    finding = Finding(code="odd", message="odd things")
+    statuses = [
+        make_status(BatchState.COMPLETED, PARTIAL, job_id="260101-abcdefgh", findings=(finding,)),
+        make_status(
+            job_id="260101-bcdefghi",
+            account="an account with a long name",
+            contact=Contact.UNREACHABLE,
+            label="日本語 " * 10,
+        ),
+    ]
+    lines = draw(jobs_table(statuses, page(80), now=AT + timedelta(hours=3)), 80).splitlines()
+    assert max(cell_len(line) for line in lines) <= 80
+    headers = lines[0].split()
+    assert headers == ["job", "account", "state", "done", "failed", "findings", "age"]
+    assert lines[1].split()[-3:] == ["1", "3", "h"]
+    assert lines[2].split()[-3:] == ["0/10", "3", "h"]
+    assert lines[3].split()[0].startswith("日本語")
+    assert lines[3].split()[-1] == "unreachable"
+
+
+def test_ids_go_below_the_message_where_room_is_short() -> None:
+    """The closing table is one line a kind if it fits, and loses no word if it doesn't."""
+    failures = Failures()
+    for n in range(4):
+        failures.add(
+            ItemResult(
+                id=f"商品-{n}-" + "x" * 20,
+                state=ItemState.NOT_EXECUTED,
+                code=422,
+                message="too cheap by far",
+            )
+        )
+    failures.add(ItemResult(id="a", state=ItemState.FAILED, message="no"))
+    wide = draw(failures_table(failures, page(200))).splitlines()
+    assert [len(wide), wide[0].split()[-2:]] == [3, ["first", "ids"]]
+    narrow = draw(failures_table(failures, page(80)), 80)
+    assert max(cell_len(line) for line in narrow.splitlines()) <= 80
+    assert "too cheap by far" in narrow
+    assert all(f"商品-{n}-" in narrow for n in range(3))
+    assert narrow.splitlines()[-1].split() == ["1", "failed", "-", "no:", "a"]
 
 
 def test_a_status_page_has_all_there_is_to_know() -> None:
@@ -289,6 +287,7 @@ def test_a_status_page_has_all_there_is_to_know() -> None:
         BatchState.FAILED,
         Counts(failed=10),
         message="\x1b[1mthe vendor said no",
+        vendor_refs=("v-1",),
         label="my label",
         findings=(Finding(code="odd", message="odd things", count=2, examples=("a", "b")),),
         observed_at=AT,
@@ -300,8 +299,55 @@ def test_a_status_page_has_all_there_is_to_know() -> None:
         "failed",
         "10: 10 failed",
         "1: 1 failed",
+        "ticket 1",
+        "at the vendor v-1",
         "?[1mthe vendor said no",
         "odd (2 times): odd things: a, b",
         "(5 min ago)",
     ):
         assert part in text
+
+
+def test_an_open_jobs_page_has_progress_and_contact() -> None:
+    """What is going on: how far it is, the vendor's word, and how well the vendor is heard."""
+    status = make_status(
+        progress=0.4, vendor_state="PONDERING", contact=Contact.STALE, contact_note="no answer"
+    )
+    text = draw(status_page(status, now=AT))
+    for part in ("40%, 4/10 done", "the vendor says PONDERING", "stale: no answer"):
+        assert part in text
+
+
+def test_of_many_tickets_those_to_look_at_are_shown() -> None:
+    """A page stays a page: ten tickets are shown, those with trouble before those without."""
+    tickets = [
+        Ticket(position=n, state=BatchState.COMPLETED, counts=Counts(succeeded=10))
+        for n in range(1, 31)
+    ]
+    tickets[28] = Ticket(position=29, state=BatchState.FAILED, counts=Counts(failed=10))
+    text = draw(status_page(make_status(tickets=tuple(tickets)), now=AT))
+    assert "30: 29 completed, 1 failed" in text
+    assert "ticket 29" in text
+    assert "… and 20 tickets more" in text
+
+
+@pytest.mark.parametrize(
+    ("until_s", "text"),
+    [(48.2, "49 s more"), (300.0, "5 min more"), (90_000.0, "1 d more")],
+)
+def test_a_cool_down_says_until_when(until_s: float, text: str) -> None:
+    """The time is the reader's own, with the date if it is another day, and what is left of it."""
+    until = AT + timedelta(seconds=until_s)
+    shown = cooling_text(until, AT)
+    assert shown.startswith("cooling down until ")
+    assert f"{until.astimezone():%H:%M:%S}, {text}" in shown
+    assert (f"{until.astimezone():%Y-%m-%d}" in shown) is (until_s > 86_400)
+
+
+def test_a_terminal_without_the_characters_gets_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where an encoding lacks a character there are three dots or an escape, and no crash."""
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(raw, encoding="ascii"))
+    mend_streams()
+    say("a, b, … of 日本")
+    assert raw.getvalue() == b"a, b, ... of \\u65e5\\u672c\n"

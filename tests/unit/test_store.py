@@ -442,7 +442,8 @@ async def test_jobs_are_found_by_account_and_state(store: Store) -> None:
     await end_all(store, "a", SUCCEEDED)
 
     async def ids(account: str | None = None, state: BatchState | None = None) -> list[str]:
-        return [job.job_id for job, _ in await store.find_jobs(account=account, state=state)]
+        states = None if state is None else [state]
+        return [job.job_id for job, _ in await store.find_jobs(account=account, states=states)]
 
     assert await ids() == ["a", "b", "c"]
     assert await ids(account="shop") == ["a", "c"]
@@ -450,6 +451,20 @@ async def test_jobs_are_found_by_account_and_state(store: Store) -> None:
     assert await ids(state=BatchState.PENDING) == ["b", "c"]
     assert await ids(account="shop", state=BatchState.PENDING) == ["c"]
     assert await ids(state=BatchState.FAILED) == []
+
+
+async def test_jobs_are_found_by_several_states_and_since_when(store: Store) -> None:
+    """Several states are one question; since a time means at that time, too."""
+    a = await add_job(store, 1, job_id="a")
+    await add_job(store, 2, job_id="b")
+    await end_all(store, "a", SUCCEEDED)
+    either = [BatchState.COMPLETED, BatchState.PENDING]
+
+    assert [job.job_id for job, _ in await store.find_jobs(states=either)] == ["a", "b"]
+    assert await store.find_jobs(states=[]) == []
+    assert len(await store.find_jobs(since=a.created_at)) == 2
+    assert await store.find_jobs(since=a.created_at + timedelta(microseconds=1)) == []
+    assert [len(status.tickets) for _, status in await store.find_jobs()] == [1, 1]
 
 
 async def test_a_driver_finds_the_unfinished_jobs_of_its_lane(store: Store) -> None:
