@@ -22,7 +22,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PageRun]:
     stage = Stage()
     with on_stage(stage, tmp_path, monkeypatch) as run:
         run.take(evolve(blocks("toml")[0], title="batchhub.toml"))
-        run.take(evolve(blocks("json")[0], title="items.jsonl"))
+        run.take(evolve(blocks("csv")[0], title="prices.csv"))
         yield run
     stage.aclose()
 
@@ -36,11 +36,11 @@ def test_the_shell_blocks(run: PageRun) -> None:
     lines = (run.folder / "results.jsonl").read_text().splitlines()
     results = [json.loads(line) for line in lines]
     assert [(r["id"], r["state"]) for r in results] == [
-        ("mug", "succeeded"),
-        ("cup", "succeeded"),
-        ("jar", "failed"),
+        ("1", "succeeded"),
+        ("2", "succeeded"),
+        ("999999", "failed"),
     ]
-    shown = json.loads(blocks("json")[1].text.replace("…", results[0]["vendor_ref"]))
+    shown = json.loads(blocks("json")[0].text.replace("…", results[0]["vendor_ref"]))
     assert results[0] == shown
     assert list(results[0]) == list(shown)
 
