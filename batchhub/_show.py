@@ -69,12 +69,16 @@ def state_text(status: BatchStatus) -> str:
     return ("held: " if status.is_held else "") + words(status.state)
 
 
-def done_text(status: BatchStatus) -> str:
-    """Write how many items are done, by the counts or what the vendor says, if that is more."""
+def done_count(status: BatchStatus) -> int:
+    """Return how many items are done, by the counts or by what the vendor says, if that is more."""
     total = status.counts.total
     settled = total - status.counts.pending
-    done = max(settled, min(total, round((status.progress or 0.0) * total)))
-    return f"{number(done)}/{number(total)}"
+    return max(settled, min(total, round((status.progress or 0.0) * total)))
+
+
+def done_text(status: BatchStatus) -> str:
+    """Write how many items are done: 550/1,200."""
+    return f"{number(done_count(status))}/{number(status.counts.total)}"
 
 
 def counts_text(counts: Counts) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -13,29 +12,22 @@ from rich.console import Console, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from batchhub.models import BatchState, BatchStatus, Contact, Counts, Outcome, Ticket
+from batchhub._show import facts
+from batchhub.models import BatchStatus, Contact, Outcome
 
 from ._console import ENDLESS, make_console, say, write
 from ._words import (
     clean,
     contact_text,
-    count,
-    counts_text,
     done_text,
     duration,
-    finding_text,
-    moment,
     number,
     stand_text,
-    state_text,
-    vendor_words,
 )
 
 if TYPE_CHECKING:
     from batchhub._registry import AdapterInfo
 
-_MOST_TICKETS: Final = 10
-_MOST_REFS: Final = 3
 _FIGURES: Final = {"done", "failed", "findings", "age"}
 _GIVES_WAY: Final = {"account": 8, "state": 12}
 """The columns of the list that get narrower where the terminal is, and how narrow."""
@@ -167,8 +159,8 @@ def status_page(status: BatchStatus, now: datetime | None = None) -> Table:
     page = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     page.add_column(style="bold", no_wrap=True)
     page.add_column(overflow="fold")
-    for name, text in _facts(status, now):
-        page.add_row(name, text)
+    for name, text in facts(status, now):
+        page.add_row(name, Text(text, style=_style(name, status)))
     return page
 
 
@@ -195,71 +187,9 @@ def _stand_cell(status: BatchStatus) -> Text:
     return Text(", ".join(words), style=style)
 
 
-def _facts(status: BatchStatus, now: datetime) -> Iterator[tuple[str, Text]]:
-    yield "job", Text(status.job_id)
-    operation = f"{status.adapter} {status.operation}"
-    yield "account", Text(f"{clean(status.account)} ({operation})")
-    if status.label:
-        yield "label", Text(clean(status.label))
-    words = vendor_words(status)
-    said = f", the vendor says {words}" if words else ""
-    held = "held: " if status.is_held else ""
-    yield "state", Text(f"{held}{state_text(status.state)}{said}", style="bold")
-    if status.outcome is not None:
-        yield "outcome", Text(status.outcome.value, style=stand_style(status))
-    if not status.state.is_terminal:
-        silence = contact_text(status)
-        yield "contact", Text(silence or status.contact.value, style="yellow" if silence else "")
-        yield "progress", Text(_progress_text(status))
-    yield "items", Text(f"{number(status.counts.total)}: {counts_text(status.counts)}")
-    yield "tickets", Text(_tickets_text(status.tickets))
-    yield from _tickets(status.tickets)
-    for finding in status.findings:
-        yield "finding", Text(finding_text(finding), style="yellow")
-    yield "created", Text(moment(status.created_at, now))
-    yield "changed", Text(moment(status.updated_at, now))
-    if status.observed_at is not None:
-        yield "last answer", Text(moment(status.observed_at, now))
-
-
-def _progress_text(status: BatchStatus) -> str:
-    known = "unknown" if status.progress is None else f"{status.progress:.0%}"
-    return f"{known}, {done_text(status)} done"
-
-
-def _tickets_text(tickets: Sequence[Ticket]) -> str:
-    states = Counter(state_text(ticket.state) for ticket in tickets)
-    parts = ", ".join(f"{number(n)} {state}" for state, n in states.items())
-    return f"{number(len(tickets))}: {parts}"
-
-
-def _tickets(tickets: Sequence[Ticket]) -> Iterator[tuple[str, Text]]:
-    """Tell of the tickets one by one; of many, those first that need to be looked at."""
-    shown = sorted(tickets, key=_weight)[:_MOST_TICKETS]
-    for ticket in sorted(shown, key=lambda ticket: ticket.position):
-        yield f"  ticket {ticket.position}", Text(_ticket_text(ticket))
-    if rest := len(tickets) - len(shown):
-        yield "", Text(f"… and {count(rest, 'ticket')} more", style="dim")
-
-
-def _weight(ticket: Ticket) -> int:
-    if ticket.message or ticket.state is BatchState.UNCONFIRMED:
-        return 0
-    if ticket.state.is_terminal:
-        return 1 if ticket.counts.succeeded < ticket.counts.total else 4
-    return 3 if ticket.state is BatchState.PENDING else 2
-
-
-def _ticket_text(ticket: Ticket) -> str:
-    is_untouched = ticket.counts == Counts(pending=ticket.counts.total)
-    what = count(ticket.counts.total, "item") if is_untouched else counts_text(ticket.counts)
-    parts = [f"{state_text(ticket.state)}, {what}"]
-    if ticket.progress is not None and not ticket.state.is_terminal:
-        parts[0] += f", {ticket.progress:.0%}"
-    if ticket.vendor_refs:
-        refs = ", ".join(clean(ref, 60) for ref in ticket.vendor_refs[:_MOST_REFS])
-        more = ", …" if len(ticket.vendor_refs) > _MOST_REFS else ""
-        parts.append(f"at the vendor {refs}{more}")
-    if ticket.message:
-        parts.append(clean(ticket.message))
-    return "; ".join(parts)
+def _style(name: str, status: BatchStatus) -> str:
+    """Return the colour of a fact."""
+    if name == "outcome":
+        return stand_style(status)
+    is_silent = name == "contact" and bool(contact_text(status))
+    return {"state": "bold", "finding": "yellow"}.get(name, "yellow" if is_silent else "")

@@ -1,4 +1,4 @@
-"""How the command says things: numbers, times, and text that comes from outside."""
+"""How the command says things; what it has in common with other ways to show a job comes first."""
 
 from __future__ import annotations
 
@@ -6,44 +6,41 @@ import math
 from datetime import datetime
 from typing import Final
 
-from batchhub.models import BatchState, BatchStatus, Contact, Counts, Finding, ItemState, Outcome
+from batchhub._show import (
+    clean,
+    contact_text,
+    count,
+    counts_text,
+    done_count,
+    done_text,
+    duration,
+    finding_text,
+    moment,
+    number,
+    vendor_words,
+    words,
+)
+from batchhub.models import BatchState, BatchStatus, ItemState, Outcome
+
+__all__ = [
+    "clean",
+    "contact_text",
+    "cooling_text",
+    "count",
+    "counts_text",
+    "done_count",
+    "done_text",
+    "duration",
+    "elapsed",
+    "finding_text",
+    "moment",
+    "number",
+    "stand_text",
+    "state_text",
+    "vendor_words",
+]
 
 _CLOCK_ENDS_S: Final = 2 * 86400
-_STEPS: Final = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
-
-
-def clean(text: str, limit: int = 300) -> str:
-    """
-    Make one line of a text from outside: no control characters, at most `limit` characters.
-
-    What a vendor or an item says must not move the cursor or colour the terminal.
-    """
-    line = "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
-    return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
-def number(value: int) -> str:
-    """Write a whole number with commas: 1,200."""
-    return f"{value:,}"
-
-
-def count(value: int, noun: str) -> str:
-    """Write a number of things: 1 item, 1,200 items."""
-    return f"{number(value)} {noun}" if value == 1 else f"{number(value)} {noun}s"
-
-
-def duration(seconds: float) -> str:
-    """Write a time span in its largest unit: 12 s, 3 min, 2 h, 5 d."""
-    for step_s, unit in _STEPS:
-        if seconds >= step_s:
-            return f"{seconds / step_s:.0f} {unit}"
-    return f"{max(0.0, seconds):.0f} s"
-
-
-def moment(at: datetime, now: datetime) -> str:
-    """Write a moment and how long ago it was."""
-    ago = duration((now - at).total_seconds())
-    return f"{at.astimezone():%Y-%m-%d %H:%M:%S} ({ago} ago)"
 
 
 def elapsed(seconds: float) -> str:
@@ -62,42 +59,9 @@ def cooling_text(until: datetime, now: datetime) -> str:
     return f"cooling down until {day}{local:%H:%M:%S}, {duration(left_s)} more"
 
 
-def done_count(status: BatchStatus) -> int:
-    """Return how many items are done, by the counts or by what the vendor says, if that is more."""
-    total = status.counts.total
-    settled = total - status.counts.pending
-    return max(settled, min(total, round((status.progress or 0.0) * total)))
-
-
-def done_text(status: BatchStatus) -> str:
-    """Write how many items are done: 550/1,200."""
-    return f"{number(done_count(status))}/{number(status.counts.total)}"
-
-
-def counts_text(counts: Counts) -> str:
-    """Write the counts that are not zero: 1,152 succeeded, 48 failed."""
-    parts = {
-        "succeeded": counts.succeeded,
-        "failed": counts.failed,
-        "not executed": counts.not_executed,
-        "unknown": counts.unknown,
-        "pending": counts.pending,
-    }
-    return ", ".join(f"{number(n)} {word}" for word, n in parts.items() if n)
-
-
 def state_text(state: BatchState | ItemState) -> str:
     """Write a state in words."""
-    return state.value.replace("_", " ")
-
-
-def finding_text(finding: Finding) -> str:
-    """Write a finding in one line."""
-    times = f" ({number(finding.count)} times)" if finding.count > 1 else ""
-    examples = ", ".join(clean(example, 60) for example in finding.examples)
-    return f"{finding.code}{times}: {clean(finding.message)}" + (
-        f": {examples}" if examples else ""
-    )
+    return words(state.value)
 
 
 def stand_text(status: BatchStatus) -> str:
@@ -110,22 +74,3 @@ def stand_text(status: BatchStatus) -> str:
         return status.outcome.value
     is_plain = status.outcome is Outcome.FAILED
     return status.state.value + ("" if is_plain else f" ({status.outcome.value})")
-
-
-def contact_text(status: BatchStatus) -> str | None:
-    """Say why the vendor of an open job is not heard; `None` if it is, or the job has ended."""
-    if status.contact is Contact.OK or status.state.is_terminal:
-        return None
-    why = f": {clean(status.contact_note)}" if status.contact_note else ""
-    return f"{status.contact.value}{why}"
-
-
-def vendor_words(status: BatchStatus) -> str:
-    """Return the vendor's own words for what is open, where they say more than the state."""
-    words = dict.fromkeys(
-        clean(ticket.vendor_state, 40)
-        for ticket in status.tickets
-        if ticket.vendor_state and not ticket.state.is_terminal
-    )
-    plain = {state.value for state in BatchState}
-    return ", ".join(w for w in words if w.strip().casefold() not in plain)
