@@ -1,27 +1,51 @@
 """
 The one converter between attrs and JSON, for the edges: command line, files, web handlers.
 
-The model itself knows no JSON. States come out as their lower-case words, times
-as ISO 8601 in UTC.
+    from attrs import frozen
+    from batchhub.wire import converter, dumps
+
+    @frozen(kw_only=True)
+    class Price:
+        sku: str
+        price: Decimal
+
+    converter.structure(b'{"sku": "A-1", "price": 9.90}', Price)
+    dumps(Price(sku="A-1", price=Decimal("9.90")))
+
+`converter` is a cattrs converter: register hooks on it for classes of your own. What msgspec can
+represent is decoded by it; `record` lays out a class for its fastest way, keeps the fields nobody
+named, and gives fields their wire names in camelCase.
+
+batchhub's own model knows no JSON. Its states come out as their lower-case words, times as
+ISO 8601 in UTC.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
-from cattrs import Converter
 from cattrs.gen import make_dict_unstructure_fn
 
-from . import _json
+from ._wire import exact
+from ._wire.body import BodyError
+from ._wire.converter import WireConverter
+from ._wire.door import converter
+from ._wire.extra import Extra
+from ._wire.record import kept, named, record, wire_names
 from .models import BatchStatus, Counts, ItemResult
 
-__all__ = ["converter", "dumps"]
-
-
-def _write_time(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+__all__ = [
+    "BodyError",
+    "Extra",
+    "WireConverter",
+    "converter",
+    "dumps",
+    "kept",
+    "named",
+    "record",
+    "wire_names",
+]
 
 
 def _write_result(result: ItemResult) -> dict[str, Any]:
@@ -35,23 +59,30 @@ def _write_result(result: ItemResult) -> dict[str, Any]:
     }
 
 
-def _make_converter() -> Converter:
-    made = Converter()
-    made.register_unstructure_hook(datetime, _write_time)
-    made.register_unstructure_hook(ItemResult, _write_result)
-    made.register_unstructure_hook_func(lambda kind: kind == Mapping[str, Any], dict)
+def _register_model() -> None:
+    converter.register_unstructure_hook(ItemResult, _write_result)
+    converter.register_unstructure_hook_func(lambda kind: kind == Mapping[str, Any], dict)
     for derived in (Counts, BatchStatus):
         # Their counts, state, outcome and progress are worked out, and are to be seen.
-        made.register_unstructure_hook(
-            derived, make_dict_unstructure_fn(derived, made, _cattrs_include_init_false=True)
-        )
-    return made
+        hook = make_dict_unstructure_fn(derived, converter, _cattrs_include_init_false=True)
+        converter.register_unstructure_hook(derived, hook)
 
 
-converter: Final = _make_converter()
-"""The converter; register hooks on it for classes of your own."""
+_register_model()
 
 
 def dumps(value: Any) -> bytes:
-    """Write an attrs object, or plain JSON values, as compact UTF-8 JSON."""
-    return _json.dumps(converter.unstructure(value))
+    """
+    Write an attrs object, or plain JSON values, as compact UTF-8 JSON.
+
+    A `Decimal` is written as a number, digit for digit. A record is written as its vendor
+    writes it: with its unknown fields, and without those that are `None` and were not sent.
+
+    Raises:
+        TypeError: If the value holds something JSON has no form for, such as bytes or NaN.
+        ValueError: If it is nested too deeply, or has a time without an offset.
+    """
+    try:
+        return exact.dumps(converter.unstructure(value))
+    except RecursionError:
+        raise ValueError("nested too deeply to be written") from None

@@ -6,14 +6,122 @@ Ecwid for batchhub: the account of a store, the adapter, and four ways to write 
     shop = EcwidAccount(store_id=1003, token="secret_...")
     items = [get("/orders/XJ12H"), put("/products/12", {"price": 9.9}, id="price-12")]
 
+and orders as typed objects, `Order` and all that is in one:
+
+    order = result.as_(Order)
+    order.total, order.items[0].sku, order.extra
+
 ``Source:`` names what a fact rests on: the older pages are the vendor's documents of
 2019 to 2024, the newer ones those of 2025. ``Assumed:`` marks what no page says.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .account import EcwidAccount
 from .adapter import EcwidAdapter
 from .items import delete, get, post, put
 
-__all__ = ["EcwidAccount", "EcwidAdapter", "delete", "get", "post", "put"]
+if TYPE_CHECKING:
+    from .orders import (
+        CreditCardStatus,
+        CustomSurcharge,
+        DiscountCouponCatalogLimit,
+        DiscountCouponInfo,
+        DiscountInfo,
+        ExternalOrderData,
+        HandlingFeeInfo,
+        HandlingFeeTax,
+        Invoice,
+        Loyalty,
+        Order,
+        OrderCreated,
+        OrderDeleted,
+        OrderExtraField,
+        OrderItem,
+        OrderItemDiscount,
+        OrderItemDiscountInfo,
+        OrderItemOption,
+        OrderItemOptionFile,
+        OrderItemProductFile,
+        OrderItemTax,
+        OrderSearch,
+        OrderUpdated,
+        PackageInfo,
+        PersonInfo,
+        PredictedPackage,
+        ProductDimensions,
+        RecurringChargeSettings,
+        RefundInfo,
+        SelectedPrice,
+        SelectionInfo,
+        Shipment,
+        ShippingLabel,
+        ShippingOptionInfo,
+        ShippingOrigin,
+        ShippingService,
+        SurchargeTax,
+        TaxOnShipping,
+        Tracking,
+        UtmData,
+        UtmDataSet,
+    )
+
+__all__ = [
+    "CreditCardStatus",
+    "CustomSurcharge",
+    "DiscountCouponCatalogLimit",
+    "DiscountCouponInfo",
+    "DiscountInfo",
+    "EcwidAccount",
+    "EcwidAdapter",
+    "ExternalOrderData",
+    "HandlingFeeInfo",
+    "HandlingFeeTax",
+    "Invoice",
+    "Loyalty",
+    "Order",
+    "OrderCreated",
+    "OrderDeleted",
+    "OrderExtraField",
+    "OrderItem",
+    "OrderItemDiscount",
+    "OrderItemDiscountInfo",
+    "OrderItemOption",
+    "OrderItemOptionFile",
+    "OrderItemProductFile",
+    "OrderItemTax",
+    "OrderSearch",
+    "OrderUpdated",
+    "PackageInfo",
+    "PersonInfo",
+    "PredictedPackage",
+    "ProductDimensions",
+    "RecurringChargeSettings",
+    "RefundInfo",
+    "SelectedPrice",
+    "SelectionInfo",
+    "Shipment",
+    "ShippingLabel",
+    "ShippingOptionInfo",
+    "ShippingOrigin",
+    "ShippingService",
+    "SurchargeTax",
+    "TaxOnShipping",
+    "Tracking",
+    "UtmData",
+    "UtmDataSet",
+    "delete",
+    "get",
+    "post",
+    "put",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the typed orders when one of them is first asked for: they are many."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(".orders", __name__), name)

@@ -14,6 +14,7 @@ from .wire import Answer, BrokenEntry, Entry, one_line, read_count, read_error
 
 _OK: Final = 200
 _FIRST_ERROR: Final = 400
+_SUCCEEDED: Final = ItemState.SUCCEEDED
 _MESSAGES: Final = {
     "broken_item": "results that are ill-formed, so that nobody can tell what came of the item",
     "unknown_item_word": "words for an item's state that Ecwid never documented",
@@ -66,22 +67,32 @@ def item_state(word: str | None, code: int | None) -> tuple[ItemState, str | Non
 
 
 def _read_item(entry: Entry | BrokenEntry, met: defaultdict[str, list[str]]) -> ItemReport:
-    if isinstance(entry, BrokenEntry):
-        met["broken_item"].append(entry.id or "no id")
-        return ItemReport(
-            id=entry.id, state=ItemState.UNKNOWN, message="Ecwid's result for it is ill-formed"
-        )
+    if type(entry) is not Entry:  # Twice as fast here as `isinstance`, and met 500 times.
+        return _broken(entry.id, met)
+    try:
+        body = entry.body
+    except ValueError:
+        return _broken(entry.id, met)
+    if entry.status == "COMPLETED" and entry.http_status_code == _OK:
+        # What `item_state` says of nearly every item, without asking it.
+        return ItemReport(id=entry.id, state=_SUCCEEDED, code=_OK, raw=body)
     state, finding = item_state(entry.status, entry.code)
     if finding:
         is_word = finding == "unknown_item_word"
         met[finding].append((entry.status if is_word else entry.id) or "no id")
-    body = entry.body
     return ItemReport(
         id=entry.id,
         state=state,
         code=entry.code,
         message=None if state is ItemState.SUCCEEDED else _message(entry, state, body),
         raw=body,
+    )
+
+
+def _broken(item_id: str | None, met: defaultdict[str, list[str]]) -> ItemReport:
+    met["broken_item"].append(item_id or "no id")
+    return ItemReport(
+        id=item_id, state=ItemState.UNKNOWN, message="Ecwid's result for it is ill-formed"
     )
 
 

@@ -26,6 +26,9 @@ STATES: Final[Mapping[str, BatchState]] = {
 """The words for a batch; none means failed. Source: newer page "Get batch status", response."""
 
 _ABSENT: Final = msgspec.Raw()
+_EMPTY: Final = (b"", b"null", b'""')
+_ESCAPED: Final = (b'"{', b'"[')
+_text: Final = msgspec.json.Decoder(str)
 _ERRORS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -40,7 +43,7 @@ class Entry(msgspec.Struct, frozen=True, rename="camel"):
     id: str | None = None
     status: str | None = None
     http_body: msgspec.Raw = _ABSENT
-    escaped_http_body: str | None = None
+    escaped_http_body: msgspec.Raw = _ABSENT
     http_status_code: int | str | None = None
     http_code: int | str | None = None
     http_status_line: str | None = None
@@ -55,11 +58,22 @@ class Entry(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def body(self) -> bytes | None:
-        """The item's answer as bytes of its own, so that the whole answer can be let go."""
-        if self.escaped_http_body:
-            return self.escaped_http_body.encode()
+        """
+        The item's answer as bytes of its own, so that the whole answer can be let go.
+
+        An escaped JSON object or array stays the text it came as: most are never looked at.
+
+        Raises:
+            ValueError: If what should be text is none.
+        """
+        if self.escaped_http_body is not _ABSENT:
+            escaped = bytes(self.escaped_http_body)
+            if escaped.startswith(_ESCAPED):
+                return escaped
+            if escaped not in _EMPTY:
+                return _text.decode(escaped).encode()
         raw = bytes(self.http_body)
-        return None if raw in (b"", b"null", b'""') else raw
+        return None if raw in _EMPTY else raw
 
 
 class BrokenEntry(msgspec.Struct, frozen=True):
@@ -124,9 +138,11 @@ def read_answer(body: bytes) -> Answer:
 
 
 def read_object(body: bytes) -> dict[str, Any] | None:
-    """Read a small JSON object; `None` if it is anything else."""
+    """Read a small JSON object, also one inside a text; `None` if it is anything else."""
     try:
         value = msgspec.json.decode(body)
+        if isinstance(value, str):
+            value = msgspec.json.decode(value)
     except _ERRORS:
         return None
     return value if isinstance(value, dict) else None

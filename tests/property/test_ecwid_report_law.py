@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from batchhub.adapter import Report, TicketRef, WireItem
 from batchhub.errors import InputError, ReplyError
-from batchhub.models import BatchItem, BatchState, ItemState
+from batchhub.models import BatchItem, BatchState, ItemResult, ItemState
 from batchhub.transport import Reply
 from batchhub_ecwid import EcwidAccount, EcwidAdapter
 from batchhub_ecwid.items import encode_item
@@ -158,7 +158,8 @@ async def test_both_generations_read_the_same_body(body: Any, escaped: bool) -> 
     assert item.state is ItemState.SUCCEEDED
     if body == "" and not escaped:
         body = None
-    assert (item.raw and json.loads(item.raw)) == body
+    assume(not (isinstance(body, str) and body.startswith(("{", "["))))
+    assert ItemResult(id="1", state=item.state, raw=item.raw).body == body
 
 
 @given(

@@ -294,7 +294,7 @@ async def test_results_are_fetched_escaped(vendor: aioresponses, adapter: EcwidA
     vendor.get(RESULTS, payload={"status": "COMPLETED", "responses": responses})
     report = await adapter.fetch_results(TICKET, ITEMS)
     assert [(e.id, e.state, e.code, e.message, e.raw) for e in report.items] == [
-        ("a", ItemState.SUCCEEDED, 200, None, b'{"id":1}'),
+        ("a", ItemState.SUCCEEDED, 200, None, rb'"{\"id\":1}"'),
         ("b", ItemState.FAILED, 404, "Not here", None),
     ]
     assert report.rest is ItemState.UNKNOWN

@@ -1,0 +1,1 @@
+"""Typed JSON below the public door `batchhub.wire`: records, the converter, and their edges."""

@@ -1,0 +1,111 @@
+"""JSON in and out without a digit lost: numbers with a fraction are `Decimal`, not float."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, Final, NoReturn
+
+import msgspec
+
+ERRORS: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
+"""What msgspec raises on bytes it can't read."""
+
+_ESCAPED: Final = (b'"{', b'"[')
+_LONGEST_INT: Final = 4000
+_decoder: Final = msgspec.json.Decoder(float_hook=Decimal)
+_text: Final = msgspec.json.Decoder(str)
+_encoder: Final = msgspec.json.Encoder(decimal_format="number")
+
+
+def unescape(raw: bytes) -> bytes | str:
+    """Return the JSON of a body; some vendors send an object or array escaped, as a text."""
+    if not raw.startswith(_ESCAPED):
+        return raw
+    try:
+        return _text.decode(raw)
+    except ERRORS:
+        return raw
+
+
+def loads(data: bytes | str) -> Any:
+    """
+    Decode one JSON document, strictly.
+
+    Raises:
+        ValueError: If it is no valid JSON, with the place in the message.
+    """
+    try:
+        return _decoder.decode(data)
+    except ERRORS as error:
+        found = error
+    if isinstance(found, msgspec.ValidationError):
+        return _loads_slowly(data)  # An integer longer than msgspec takes.
+    raise ValueError(_why(found)) from None
+
+
+def loads_pairs(data: bytes | str, make: Callable[[list[tuple[str, Any]]], Any]) -> Any:
+    """
+    Decode what msgspec has decoded, each object through `make`: its pairs in their order.
+
+    Doubled keys are in them. What msgspec skipped it did not look at closely, so bytes that
+    are no UTF-8 are replaced and control characters taken.
+    """
+    return json.loads(
+        data if isinstance(data, str) else data.decode("utf-8", "replace"),
+        object_pairs_hook=make,
+        parse_float=Decimal,
+        parse_int=_read_int,
+        strict=False,
+    )
+
+
+def dumps(value: Any) -> bytes:
+    """
+    Encode plain JSON values as compact UTF-8; a `Decimal` becomes a number, digit for digit.
+
+    Raises:
+        TypeError: If the value holds something JSON has no form for, such as bytes or NaN.
+    """
+    _refuse(value)
+    return _encoder.encode(value)
+
+
+def _read_int(text: str) -> int | Decimal:
+    return int(text) if len(text) <= _LONGEST_INT else Decimal(text)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _loads_slowly(data: bytes | str) -> Any:
+    try:
+        return json.loads(
+            data, parse_float=Decimal, parse_int=_read_int, parse_constant=_refuse_constant
+        )
+    except RecursionError as error:
+        raise ValueError(_why(error)) from None
+
+
+def _why(error: BaseException) -> str:
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def _refuse(value: Any) -> None:
+    # msgspec would write bytes as base64 text, and NaN as null: silent changes of the value.
+    stack = [value]
+    while stack:
+        top = stack.pop()
+        if isinstance(top, bytes | bytearray | memoryview):
+            raise TypeError("binary data has no form in JSON")
+        if (isinstance(top, float) and not math.isfinite(top)) or (
+            isinstance(top, Decimal) and not top.is_finite()
+        ):
+            raise TypeError(f"{top} has no form in JSON")
+        if isinstance(top, dict):
+            stack.extend(top.values())
+        elif isinstance(top, list | tuple | set | frozenset):
+            stack.extend(top)

@@ -1,0 +1,154 @@
+"""
+What a finished Ecwid status of 500 orders costs, from its bytes to typed orders.
+
+Against `orjson.loads` of the same bytes, and beside pydantic and plain cattrs. Then what stays
+in memory, and what each thing costs that a bare decoder does not give.
+"""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+import orjson
+
+from batchhub._join import join_report
+from batchhub.models import ItemResult
+from batchhub.wire import dumps
+from batchhub_ecwid import Order
+from batchhub_ecwid.report import make_report
+from batchhub_ecwid.wire import read_answer, read_observation
+
+from ._measure import measure, show
+from ._payload import ITEMS, make_status
+from ._rivals import bare_struct, plain_cattrs, pydantic_model
+
+_IDS: Final = [str(number) for number in range(ITEMS)]
+
+
+def results(data: bytes) -> list[ItemResult]:
+    """Go the whole way: a result for every item sent, each with its own bytes."""
+    return join_report(_IDS, make_report(read_answer(data), ITEMS), None)[0]
+
+
+def typed(data: bytes, orders: int = ITEMS) -> list[Order]:
+    """Read the status, then so many bodies as orders."""
+    answer = make_report(read_answer(data), ITEMS)
+    return [
+        ItemResult(id=item.id or "", state=item.state, raw=item.raw).as_(Order)
+        for item in answer.items[:orders]
+    ]
+
+
+def _touch(orders: list[Order], name: str) -> None:
+    for order in orders:
+        getattr(order, name)
+
+
+def _forms() -> Mapping[str, bytes]:
+    return {
+        "httpBody": make_status(escaped=False),
+        "escapedHttpBody": make_status(escaped=True),
+    }
+
+
+def speed(form: str, data: bytes, base: str, loads: Callable[[], object]) -> None:
+    """Measure the ways from bytes to orders."""
+    bodies = [item.raw or b"" for item in make_report(read_answer(data), ITEMS).items]
+    validate = pydantic_model(Order).model_validate
+    structure = plain_cattrs()
+
+    def text(body: bytes) -> bytes:
+        return orjson.loads(body).encode() if body.startswith(b'"') else body
+
+    medians = measure(
+        {
+            base: loads,
+            "the status read, bodies raw": lambda: read_answer(data),
+            "… and a result per item, its bytes its own": lambda: make_report(
+                read_answer(data), ITEMS
+            ),
+            "… and joined with what was sent": lambda: results(data),
+            "a tenth typed": lambda: typed(data, orders=ITEMS // 10),
+            "all typed": lambda: typed(data),
+            "a light poll of the same answer": lambda: read_observation(data),
+            "pydantic, all": lambda: [validate(orjson.loads(text(body))) for body in bodies],
+            "plain cattrs, all": lambda: [structure(text(body)) for body in bodies],
+        }
+    )
+    show(f"finished status, {ITEMS} orders, {form}, {len(data):,} bytes", medians, base)
+    ratio = medians["all typed"] / medians["plain cattrs, all"]
+    print(f"  all typed against plain cattrs {ratio:37.2f} x")
+
+
+def memory(form: str, data: bytes) -> None:
+    """Measure what stays alive, once the answer's own bytes are let go, against their size."""
+    ways: dict[str, Callable[[], Any]] = {
+        "results, no body looked at": lambda: results(bytes(bytearray(data))),
+        "results, and all orders typed": lambda: [
+            (result, result.as_(Order)) for result in results(bytes(bytearray(data)))
+        ],
+        "all of it by orjson.loads": lambda: orjson.loads(bytes(bytearray(data))),
+    }
+    print(f"live memory, {form}, against the {len(data):,} bytes")
+    for name, run in ways.items():
+        gc.collect()
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        alive = run()
+        gc.collect()
+        grown = tracemalloc.get_traced_memory()[0] - before
+        tracemalloc.stop()
+        print(f"  {name:<44} {grown / 1e6:8.2f} MB  {grown / len(data):6.2f} x")
+        del alive
+
+
+def cost(data: bytes) -> None:
+    """Measure what exact money, times and kept unknown fields cost."""
+    bodies = [item.raw or b"" for item in make_report(read_answer(data), ITEMS).items]
+    bare = msgspec.json.Decoder(bare_struct(Order)).decode
+    medians = measure(
+        {
+            "orjson.loads": lambda: orjson.loads(data),
+            "float money, times as text, unknown dropped": lambda: [bare(raw) for raw in bodies],
+            "our orders, from the same bodies": lambda: _orders(bodies),
+            "… and one exact sum and one time of each read": lambda: _read_some(_orders(bodies)),
+            "… and every order's unknown fields asked for": lambda: _touch(
+                _orders(bodies), "extra"
+            ),
+            "… and every order written back": lambda: [dumps(order) for order in _orders(bodies)],
+        }
+    )
+    show("what the orders give beyond a bare decoder", medians, "orjson.loads")
+
+
+def _orders(bodies: list[bytes]) -> list[Order]:
+    from batchhub.wire import converter  # noqa: PLC0415  # beside its one use
+
+    return [converter.structure(body, Order) for body in bodies]
+
+
+def _read_some(orders: list[Order]) -> None:
+    _touch(orders, "total")
+    _touch(orders, "create_date")
+
+
+def main() -> None:
+    """Measure and print."""
+    forms = _forms()
+    plain, escaped = forms["httpBody"], forms["escapedHttpBody"]
+    speed("httpBody", plain, "orjson.loads", lambda: orjson.loads(plain))
+    speed(
+        "escapedHttpBody",
+        escaped,
+        "orjson.loads, twice",
+        lambda: [
+            orjson.loads(entry["escapedHttpBody"]) for entry in orjson.loads(escaped)["responses"]
+        ],
+    )
+    for form, data in forms.items():
+        memory(form, data)
+    cost(plain)
