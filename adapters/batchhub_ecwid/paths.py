@@ -21,6 +21,9 @@ Params: TypeAlias = Mapping[str, ParamValue | Iterable[ParamValue] | None]
 """Names and values of a query; a list is joined by commas, `None` is left out."""
 
 _KEPT: Final = "/?&=%:@!$'()*,;"
+_PLAIN: Final = re.compile(r"/?(?!(?i:batch))(?!.*api/v3)[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*")
+"""Nearly every path: none of the checks has anything to say of it."""
+
 _BARE_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _SEGMENT_TAIL: Final = re.compile(r"[;?#].*")
@@ -43,6 +46,8 @@ def make_path(path: object) -> str:
     """
     if not isinstance(path, str) or not path:
         raise InputError("path is missing: text such as /products/12 is needed")
+    if _PLAIN.fullmatch(path):
+        return f"/{path.removeprefix('/')}"
     _check_characters(path)
     route, mark, query = path.partition("?")
     _check_route(route)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 import batchhub_ecwid
 from batchhub.errors import InputError
 from batchhub.models import BatchItem
-from batchhub_ecwid import delete, get, post, put
+from batchhub_ecwid import delete, get, orders, paths, post, put
 from batchhub_ecwid.items import encode_item
 from batchhub_ecwid.paths import make_path
 
@@ -37,16 +40,11 @@ def item(**payload: Any) -> dict[str, Any]:
     return {"method": "GET", "path": "/orders/1"} | payload
 
 
-def test_the_package_exports_the_account_the_adapter_and_four_functions() -> None:
-    """The public names are exactly those in `__all__`."""
-    assert sorted(batchhub_ecwid.__all__) == [
-        "EcwidAccount",
-        "EcwidAdapter",
-        "delete",
-        "get",
-        "post",
-        "put",
-    ]
+def test_the_package_exports_what_users_need() -> None:
+    """The account, the adapter, four functions that make items, and the types of orders."""
+    plain = {"EcwidAccount", "EcwidAdapter", "delete", "get", "post", "put"}
+
+    assert set(batchhub_ecwid.__all__) == plain | set(orders.__all__)
     assert all(hasattr(batchhub_ecwid, name) for name in batchhub_ecwid.__all__)
 
 
@@ -58,10 +56,10 @@ def test_an_item_is_compact_json_with_its_id_first() -> None:
 
 def test_documented_items_are_taken_as_they_are() -> None:
     """Every item of the vendor's own example is accepted; an empty body is left out."""
-    for given in json.loads((FIXTURES / "batch_create_request_2025_docs.json").read_bytes()):
-        expected = {key: value for key, value in given.items() if value != ""}
-        expected["path"] = given["path"]
-        assert encode(given, given["id"]) == expected
+    for item in json.loads((FIXTURES / "batch_create_request_2025_docs.json").read_bytes()):
+        expected = {key: value for key, value in item.items() if value != ""}
+        expected["path"] = item["path"]
+        assert encode(item, item["id"]) == expected
 
 
 @pytest.mark.parametrize(
@@ -299,3 +297,27 @@ def test_an_item_needs_an_id() -> None:
     with pytest.raises(InputError, match="id must be text"):
         encode(item(), None)
     assert encode(item(id="own"), None)["id"] == "own"
+
+
+@given(st.from_regex(r"/?[a-zA-Z0-9_./-]{1,12}", fullmatch=True))
+@example("batch")
+@example("/Batch/x")
+@example("/batches")
+@example("/a/api/v3/b")
+@example("/api/v3")
+@example("/a/../b")
+@example("//a")
+@example("/")
+def test_the_short_way_for_plain_paths_changes_nothing(path: str) -> None:
+    """A path that is taken as it is comes out as one that went through every check."""
+
+    def outcome() -> str:
+        try:
+            return make_path(path)
+        except InputError as error:
+            return str(error)
+
+    short = outcome()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "_PLAIN", re.compile(r"(?!)"))
+        assert outcome() == short
