@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ._plan import Plan
     from .hub import BatchHub, BatchJob
     from .models import (
+        BatchEvent,
         BatchItem,
         BatchState,
         BatchStatus,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "BatchEvent",
     "BatchHub",
     "BatchItem",
     "BatchJob",

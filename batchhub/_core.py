@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from typing import Any, Self
-
-import aiohttp
+from typing import TYPE_CHECKING, Any, Self
 
 from ._clock import Clock
 from ._lane import Lane
@@ -15,7 +13,9 @@ from ._registry import Registry
 from .adapter import Account, Adapter
 from .errors import NotKnownError
 from .store import Store
-from .transport import Transport, open_session
+
+if TYPE_CHECKING:
+    import aiohttp
 
 
 class Core:
@@ -42,7 +42,7 @@ class Core:
         self._accounts = accounts
         self._registry = registry
         self._rng = rng
-        self._session = open_session()
+        self._session: aiohttp.ClientSession | None = None
         self._lanes: dict[str, Lane] = {}
 
     @classmethod
@@ -63,7 +63,8 @@ class Core:
             await self.loop.aclose()
         finally:
             try:
-                await self._session.close()
+                if self._session is not None:
+                    await self._session.close()
             finally:
                 await self.store.aclose()
 
@@ -93,7 +94,7 @@ class Core:
             self._lanes[account.lane] = Lane(
                 name=account.lane,
                 adapter=make_adapter(
-                    adapter_type, account, self._session, clock=self.clock, rng=self._rng
+                    adapter_type, account, self._get_session(), clock=self.clock, rng=self._rng
                 ),
                 store=self.store,
                 clock=self.clock,
@@ -101,6 +102,14 @@ class Core:
                 on_change=self.loop.announce,
             )
         return self._lanes[account.lane]
+
+    def _get_session(self) -> aiohttp.ClientSession:
+        """Open the session with the first lane: who only reads the store needs no HTTP."""
+        from .transport import open_session  # noqa: PLC0415  # slow to import
+
+        if self._session is None:
+            self._session = open_session()
+        return self._session
 
 
 def make_adapter(
@@ -112,6 +121,8 @@ def make_adapter(
     rng: random.Random,
 ) -> Adapter[Any]:
     """Make the adapter that speaks for an account, with a transport of its own."""
+    from .transport import Transport  # noqa: PLC0415  # slow to import
+
     transport = Transport(
         session=session,
         clock=clock,

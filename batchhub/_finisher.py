@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from attrs import evolve
 
+from ._checkpoints import reach
 from ._job_run import JobRun, new_findings
 from ._join import join_report
 from ._ticket_tools import Step, TicketTools
@@ -34,6 +35,7 @@ class Finisher:
             )
         except (ResultsMissingError, ReplyTooLargeError) as error:
             return await self._results_missing(run, ticket, error)
+        reach("results.fetched")
         grace_s = self._tools.capabilities(run).count_grace_s
         if not report.is_settled and not self._tools.is_past(ticket.finished_at, grace_s):
             return Step(delay_s=self._tools.delay_s(run, ticket.position))
@@ -105,6 +107,7 @@ class Finisher:
                 run.job, ticket, rows, rest, rest_message, at=self._tools.clock.now()
             )
         )
+        reach("results.kept")
         run.put(ended)
         run.job = evolve(run.job, ended_at=job.ended_at)
         self._tools.log("ticket.ended", run, ended, state=ended.state.value)

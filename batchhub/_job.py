@@ -82,6 +82,9 @@ class BatchJob:
         live = self._core.loop.find_status(self._record.lane, self.id)
         if live is None:
             self._record, live = await self._core.store.get_job(self.id)
+            owner = self._core.loop.find_silent_owner(self._record.lane)
+            if owner is not None and not live.state.is_terminal:
+                live = evolve(live, contact=Contact.STALE, contact_note=owner)
         self._status = live
         return live
 
@@ -281,5 +284,7 @@ class BatchJob:
                 observed_at=None,
                 cancelled_at=None,
                 ended_at=None,
+                telling_at=None,
+                told_at=None,
             )
             return await store.add_retry(new, intake.plans, intake.tickets(), states)

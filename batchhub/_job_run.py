@@ -24,7 +24,10 @@ class JobRun:
         misses: How many polls in a row the vendor did not know a ticket, by ticket position.
         answered_at: When the newest answer was made, in monotonic seconds, by ticket position;
             older ones are no news.
+        changed_at: When a ticket last showed progress to this process, by ticket position.
+        stalled: The positions of the tickets that have shown no progress for long.
         sending: The positions of the tickets whose request, with an effect, is under way.
+        unsaved: The positions of the tickets whose progress is newer than the store's.
         cancel_sent: The positions of the tickets the vendor was asked to cancel.
     """
 
@@ -33,7 +36,10 @@ class JobRun:
         self.failures: Counter[int] = Counter()
         self.misses: Counter[int] = Counter()
         self.answered_at: dict[int, float] = {}
+        self.changed_at: dict[int, datetime] = {}
+        self.stalled: set[int] = set()
         self.sending: set[int] = set()
+        self.unsaved: set[int] = set()
         self.cancel_sent: set[int] = set()
         self._tickets = list(tickets)
 
@@ -60,6 +66,12 @@ class JobRun:
         """Take note of what a ticket is now."""
         self._tickets[ticket.position - 1] = ticket
 
+    def take_unsaved(self) -> list[TicketRecord]:
+        """Return the open tickets whose progress is to be kept, once."""
+        positions, self.unsaved = self.unsaved, set()
+        tickets = [self.ticket(position) for position in sorted(positions)]
+        return [ticket for ticket in tickets if not ticket.state.is_terminal]
+
     def previous_ended_unclean(self, ticket: TicketRecord) -> bool:
         """Whether a ticket is never to be sent, since one before it did not end clean."""
         if not ticket.waits_for_previous:
@@ -84,6 +96,15 @@ class JobRun:
             elif ticket.state is BatchState.PENDING and free > 0 and self._may_go(ticket):
                 free -= 1
                 yield ticket.position
+
+    def find_doubtful(self) -> set[int]:
+        """Return the positions of tickets whose answer nobody here has, or waits for."""
+        return {
+            ticket.position
+            for ticket in self._tickets
+            if (ticket.state is BatchState.UNCONFIRMED or ticket.is_in_doubt)
+            and ticket.position not in self.sending
+        }
 
     def mark_cancelled(self, at: datetime) -> None:
         """Take note that somebody asked to stop it."""

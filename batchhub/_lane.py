@@ -33,6 +33,9 @@ MAX_STEPS: Final = 8
 SYNC_S: Final = 1.0
 """Seconds between two looks at what other processes put into the store."""
 
+SAVE_S: Final = 5.0
+"""Seconds between two times at which progress is kept; what is more than figures is at once."""
+
 _SILENCES_UNTIL_UNREACHABLE: Final = 3
 _CLOSING_S: Final = 5.0
 
@@ -74,15 +77,18 @@ class Lane:
         )
         self._driver = TicketDriver(tools)
         self._runs: dict[int, JobRun] = {}
+        self._job_nos: dict[str, int] = {}
         self._last_job_no = 0
         self._heap: list[tuple[float, int, int, int]] = []
         self._scheduled: dict[int, set[int]] = {}
+        self._dirty: set[int] = set()
         self._numbers = itertools.count()
         self._steps: dict[asyncio.Task[None], tuple[int, int]] = {}
         self._fault: BaseException | None = None
         self._wake = asyncio.Event()
         self._poked = True
         self._synced_at_s = float("-inf")
+        self._saved_at_s = float("-inf")
         self._sync_failed = False
         self._version = 0
         self._silences = 0
@@ -104,10 +110,9 @@ class Lane:
 
     def find_status(self, job_id: str) -> BatchStatus | None:
         """Return what this lane knows of a job it drives; `None` if it does not drive it."""
-        for run in self._runs.values():
-            if run.job.job_id == job_id:
-                return run.status()
-        return None
+        job_no = self._job_nos.get(job_id)
+        run = None if job_no is None else self._runs.get(job_no)
+        return None if run is None else run.status()
 
     async def drive(self) -> None:
         """
@@ -117,7 +122,9 @@ class Lane:
             StoreError: The store could not be read when driving began.
         """
         self._runs.clear()
+        self._job_nos.clear()
         self._scheduled.clear()
+        self._dirty.clear()
         self._heap.clear()
         self._fault = None
         self._last_job_no = 0
@@ -126,6 +133,7 @@ class Lane:
         try:
             while self.error is None:
                 await self._sync()
+                await self._save_progress()
                 if self._fault is not None:
                     raise self._fault
                 self._schedule()
@@ -161,6 +169,22 @@ class Lane:
                 self._sync_failed = False
                 self._note_store(None)
 
+    async def _save_progress(self) -> None:
+        """Let other processes see how far the tickets are, all of the lane in one transaction."""
+        now_s = self._clock.monotonic()
+        if now_s - self._saved_at_s < SAVE_S:
+            return
+        self._saved_at_s = now_s
+        changed = [(run.job, run.take_unsaved()) for run in self._runs.values() if run.unsaved]
+        if changed:
+            try:
+                await self._store.save_tickets(changed)
+            except StoreError as error:  # only figures, and the next ones come soon
+                self._note_store(error)
+            else:
+                if not self._sync_failed:
+                    self._note_store(None)
+
     async def _others_wrote(self) -> bool:
         if self._store.path is None:
             return False
@@ -182,15 +206,34 @@ class Lane:
                 await self._store.save_contact([job.job_no], Contact.STALE, note)
                 continue
             self._runs[job.job_no] = JobRun(job, tickets)
+            self._job_nos[job.job_id] = job.job_no
             self._scheduled[job.job_no] = set()
+            self._dirty.add(job.job_no)
+        for doubtful in [run for run in self._runs.values() if run.find_doubtful()]:
+            await self._look_for_evidence(doubtful)
         for job_no, cancelled_at in (await self._store.find_cancelled(self.name)).items():
             run = self._runs.get(job_no)
             if run is not None and not run.is_cancelled:
                 run.mark_cancelled(cancelled_at)
+                self._dirty.add(job_no)
                 self._hurry(run)
 
+    async def _look_for_evidence(self, run: JobRun) -> None:
+        """Take over what another process, stopped while it sent a ticket, learned of it late."""
+        doubtful = run.find_doubtful()
+        for ticket in await self._store.get_tickets(run.job.job_no):
+            if ticket.position in doubtful and ticket.vendor_refs:
+                run.put(ticket)
+                self._dirty.add(run.job.job_no)
+                self._on_change(run.job.job_id)
+
     def _schedule(self) -> None:
-        for job_no, run in self._runs.items():
+        """Give every ticket that needs a step a time; only jobs that changed are looked at."""
+        while self._dirty:
+            job_no = self._dirty.pop()
+            run = self._runs.get(job_no)
+            if run is None:
+                continue
             capabilities = self.adapter.capabilities(run.job.operation)
             scheduled = self._scheduled[job_no]
             for position in list(run.find_due(capabilities.parallel_tickets, scheduled)):
@@ -238,6 +281,7 @@ class Lane:
         job_no = run.job.job_no
         if job_no not in self._runs:
             return  # another step has ended the job
+        self._dirty.add(job_no)
         self._scheduled[job_no].discard(position)
         if step.delay_s is not None:
             hurries = run.is_cancelled and not was_cancelled
@@ -253,6 +297,7 @@ class Lane:
         self._wake.set()
         if task.cancelled():
             self._scheduled.get(job_no, set()).discard(position)
+            self._dirty.add(job_no)
         else:
             self._fault = self._fault or task.exception()
 

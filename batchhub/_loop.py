@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import defaultdict
 from datetime import datetime
 from typing import Final
@@ -18,6 +19,12 @@ from .store import Store
 RECLAIM_S: Final = 1.0
 """Seconds between two tries to take a lane that another process drives."""
 
+BEAT_S: Final = 5.0
+"""Seconds between two signs of life of whoever drives a lane."""
+
+SILENT_S: Final = 30.0
+"""Seconds without a sign of life after which those who wait for a lane say who has it."""
+
 _log = get_logger()
 
 
@@ -31,6 +38,7 @@ class Loop:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._owned: set[str] = set()
         self._troubles: dict[str, BatchHubError] = {}
+        self._silent_owners: dict[str, str] = {}
         self._watchers: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
 
     def drive(self, lane: Lane) -> None:
@@ -63,6 +71,10 @@ class Loop:
         """Return what stopped a lane: refused credentials, or a store that can't be read."""
         known = self._lanes.get(lane)
         return (known.error if known else None) or self._troubles.get(lane)
+
+    def find_silent_owner(self, lane: str) -> str | None:
+        """Tell, in one line, of a process that has a lane and gives no sign of life."""
+        return self._silent_owners.get(lane)
 
     def find_status(self, lane: str, job_id: str) -> BatchStatus | None:
         """Return the freshest status of a job this process drives; `None` for any other."""
@@ -125,12 +137,37 @@ class Loop:
 
     async def _drive(self, lane: Lane) -> None:
         lock = LaneLock(self._store.path, lane.name)
-        while not lock.claim():
-            await self._clock.sleep(RECLAIM_S)
+        try:
+            while not lock.claim(self._clock.now()):
+                self._look_at_owner(lane, lock)
+                await self._clock.sleep(RECLAIM_S)
+        finally:
+            self._silent_owners.pop(lane.name, None)
         self._owned.add(lane.name)
         _log.info("lane.claimed", lane=lane.name)
+        beating = asyncio.create_task(self._beat(lock), name=f"batchhub-beat-{lane.name}")
         try:
             await lane.drive()
         finally:
             self._owned.discard(lane.name)
+            beating.cancel()
             lock.release()
+
+    async def _beat(self, lock: LaneLock) -> None:
+        while True:
+            await self._clock.sleep(BEAT_S)
+            lock.beat(self._clock.now())
+
+    def _look_at_owner(self, lane: Lane, lock: LaneLock) -> None:
+        """Take note of an owner that gives no sign of life: it may be stopped for ever."""
+        owner, now = lock.find_owner(), self._clock.now()
+        if owner is None or (now - owner.seen_at).total_seconds() < SILENT_S:
+            self._silent_owners.pop(lane.name, None)
+            return
+        if lane.name not in self._silent_owners:
+            _log.warning("lane.waited", lane=lane.name, pid=owner.pid, host=owner.host)
+        where = "" if owner.host == socket.gethostname() else f" on {owner.host}"
+        self._silent_owners[lane.name] = (
+            f"process {owner.pid}{where} drives this account and has given no sign of life since "
+            f"{owner.seen_at.astimezone():%H:%M:%S}; continue it or end it"
+        )

@@ -145,7 +145,7 @@ def facts(status: BatchStatus, now: datetime | None = None) -> Iterator[tuple[st
         known = "unknown" if status.progress is None else f"{status.progress:.0%}"
         yield "progress", f"{known}, {done_text(status)} done"
     yield "items", f"{number(status.counts.total)}: {counts_text(status.counts)}"
-    yield from _tickets(status.tickets)
+    yield from _tickets(status.tickets, now)
     for finding in status.findings:
         yield "finding", finding_text(finding)
     yield "created", moment(status.created_at, now)
@@ -154,14 +154,14 @@ def facts(status: BatchStatus, now: datetime | None = None) -> Iterator[tuple[st
         yield "last answer", moment(status.observed_at, now)
 
 
-def _tickets(tickets: Sequence[Ticket]) -> Iterator[tuple[str, str]]:
+def _tickets(tickets: Sequence[Ticket], now: datetime | None) -> Iterator[tuple[str, str]]:
     """Tell how many tickets there are; of many, show those first that need to be looked at."""
     states = Counter(words(ticket.state) for ticket in tickets)
     parts = ", ".join(f"{number(n)} {state}" for state, n in states.items())
     yield "tickets", f"{number(len(tickets))}: {parts}"
     shown = sorted(tickets, key=_weight)[:_MOST_TICKETS]
     for ticket in sorted(shown, key=lambda ticket: ticket.position):
-        yield f"  ticket {ticket.position}", _ticket_text(ticket)
+        yield f"  ticket {ticket.position}", _ticket_text(ticket, now)
     if rest := len(tickets) - len(shown):
         yield "", f"… and {count(rest, 'ticket')} more"
 
@@ -174,7 +174,7 @@ def _weight(ticket: Ticket) -> int:
     return 3 if ticket.state.value == "pending" else 2
 
 
-def _ticket_text(ticket: Ticket) -> str:
+def _ticket_text(ticket: Ticket, now: datetime | None) -> str:
     is_untouched = ticket.counts.pending == ticket.counts.total
     what = count(ticket.counts.total, "item") if is_untouched else counts_text(ticket.counts)
     parts = [f"{words(ticket.state)}, {what}"]
@@ -184,6 +184,8 @@ def _ticket_text(ticket: Ticket) -> str:
         refs = ", ".join(clean(ref, 60) for ref in ticket.vendor_refs[:_MOST_REFS])
         more = ", …" if len(ticket.vendor_refs) > _MOST_REFS else ""
         parts.append(f"at the vendor {refs}{more}")
+    if ticket.state.value == "unconfirmed" and ticket.attempted_at is not None:
+        parts.append(f"attempt {ticket.attempt_id} of {moment(ticket.attempted_at, now)}")
     if ticket.message:
         parts.append(clean(ticket.message))
     return "; ".join(parts)

@@ -2,7 +2,8 @@
 Sending a ticket: a durable intent, the request, and what is known afterwards.
 
 A request is repeated only when it is certain that it did not run, when the vendor
-deduplicates it, or when the user said so. Else the ticket is UNCONFIRMED and waits.
+deduplicates it, when a second run changes nothing, or when the user said so. Else the
+ticket is UNCONFIRMED and waits.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from uuid import uuid4
 
 from attrs import evolve
 
+from ._checkpoints import reach
 from ._finisher import Finisher
 from ._job_run import JobRun
 from ._ticket_tools import Step, TicketTools, group_of
-from .adapter import Accepted, Capabilities, Submission, WireItem
+from .adapter import Accepted, Attempt, Submission, WireItem
 from .errors import AdapterError, BatchHubError, CredentialsError, ReplyError
 from .models import BatchState, ItemState
 from .store import TicketRecord
@@ -37,11 +39,17 @@ class Submitter:
         items = await self._tools.store.get_items(ticket)
         # Before the intent: what waits for the budget was not sent, and can be called off.
         await self._tools.adapter.transport.wait_turn()
-        if run.is_cancelled:
+        ticket = run.ticket(ticket.position)
+        if run.is_cancelled or ticket.state is not BatchState.PENDING:
             return Step(delay_s=0.0, answered=False)
         was_in_doubt = ticket.is_in_doubt
-        if was_in_doubt and not self._may_resend(ticket, self._tools.capabilities(run)):
-            return await self._hold(run, ticket)
+        if was_in_doubt and not self._may_resend(run, ticket, items):
+            if not self._tools.capabilities(run).finds_attempts:
+                return await self._hold(run, ticket)
+            found = await self._search(run, ticket)
+            if found is not None:
+                return found
+            ticket, was_in_doubt = run.ticket(ticket.position), False
         run.sending.add(ticket.position)
         try:
             return await self._send(run, ticket, items, was_in_doubt=was_in_doubt)
@@ -67,13 +75,15 @@ class Submitter:
             accepted = await self._tools.ask(self._tools.adapter.submit(submission))
             self._check(accepted)
         except BatchHubError as error:
-            return await self._not_accepted(run, ticket, error, was_in_doubt=was_in_doubt)
+            return await self._not_accepted(run, ticket, items, error, was_in_doubt=was_in_doubt)
+        reach("request.answered")
         return await self._accepted(run, ticket, accepted)
 
     async def _intend(self, run: JobRun, ticket: TicketRecord) -> TicketRecord:
         intent = evolve(ticket, attempt_id=str(uuid4()), attempted_at=self._tools.clock.now())
         await self._tools.save(run, intent)
         self._tools.log("ticket.intended", run, intent, attempt_id=intent.attempt_id)
+        reach("intent.kept")
         return intent
 
     def _check(self, accepted: Accepted) -> None:
@@ -91,13 +101,49 @@ class Submitter:
             accepted_at=now,
         )
         self._tools.touch(run, observed=True)
-        await self._tools.save(run, taken)
+        kept = await self._tools.persist(lambda: self._tools.store.accept_ticket(run.job, taken))
+        run.put(kept)
         run.failures[ticket.position] = 0
         self._tools.log("ticket.accepted", run, taken, vendor_refs=list(taken.vendor_refs))
+        reach("ticket.kept")
+        if kept.state.is_terminal:  # another process ended it while this one stood still
+            return Step(delay_s=None)
         return Step(delay_s=self._tools.delay_s(run, ticket.position))
 
+    async def _search(self, run: JobRun, ticket: TicketRecord) -> Step | None:
+        """
+        Look for a ticket in doubt among what the vendor has.
+
+        Returns:
+            What came of it; `None` if the vendor does not have it, so that it may be sent anew.
+        """
+        capabilities = self._tools.capabilities(run)
+        assert ticket.attempt_id is not None  # noqa: S101  # it is in doubt
+        attempt = Attempt(
+            operation=run.job.operation,
+            group=group_of(run),
+            key=run.job.key,
+            idempotency_key=ticket.attempt_id,
+            attempted_at=ticket.attempted_at or run.job.created_at,
+            total=ticket.total,
+        )
+        accepted = await self._tools.ask(self._tools.adapter.find_attempt(attempt))
+        if accepted is not None:
+            self._check(accepted)
+            return await self._accepted(run, ticket, accepted)
+        if not self._tools.is_past(ticket.attempted_at, capabilities.visibility_grace_s):
+            return Step(delay_s=self._tools.delay_s(run, ticket.position))
+        await self._tools.save(run, evolve(ticket, attempt_id=None, attempted_at=None))
+        return None
+
     async def _not_accepted(
-        self, run: JobRun, ticket: TicketRecord, error: BatchHubError, *, was_in_doubt: bool
+        self,
+        run: JobRun,
+        ticket: TicketRecord,
+        items: Sequence[WireItem],
+        error: BatchHubError,
+        *,
+        was_in_doubt: bool,
     ) -> Step:
         """Sort a failed submit: certain that nothing ran, refused for good, or nobody knows."""
         certain = not getattr(error, "may_have_run", True)
@@ -112,7 +158,7 @@ class Submitter:
         capabilities = self._tools.capabilities(run)
         if was_answered and capabilities.dedup_window_s is None:
             return await self._hold(run, ticket, str(error))
-        if self._may_resend(ticket, capabilities):
+        if self._may_resend(run, ticket, items) or capabilities.finds_attempts:
             self._tools.log("ticket.unanswered", run, ticket, error=str(error))
             raise error
         step = await self._hold(run, ticket, str(error))
@@ -136,8 +182,11 @@ class Submitter:
         self._tools.log("ticket.unconfirmed", run, held, attempt_id=held.attempt_id)
         return Step(delay_s=None, answered=False)
 
-    def _may_resend(self, ticket: TicketRecord, capabilities: Capabilities) -> bool:
+    def _may_resend(self, run: JobRun, ticket: TicketRecord, items: Sequence[WireItem]) -> bool:
+        capabilities = self._tools.capabilities(run)
         if capabilities.resends_unanswered:
+            return True
+        if self._tools.adapter.may_repeat(run.job.operation, items, run.job.options):
             return True
         if capabilities.dedup_window_s is None or ticket.attempted_at is None:
             return False

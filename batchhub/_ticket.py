@@ -80,13 +80,13 @@ class TicketDriver:
 
     async def _observed(self, run: JobRun, ticket: TicketRecord, answer: Observation) -> Step:
         run.failures[ticket.position] = run.misses[ticket.position] = 0
-        step = Step(delay_s=self._tools.delay_s(run, ticket.position))
         now = self._tools.clock.now()
         made_at_s = self._tools.clock.monotonic() - (answer.age_s or 0.0)
         if made_at_s < run.answered_at.get(ticket.position, made_at_s):
-            return step  # from a cache, and older than what is known
+            # From a cache, and older than what is known.
+            return Step(delay_s=self._tools.delay_s(run, ticket.position))
         run.answered_at[ticket.position] = made_at_s
-        seen = self._learn(run, ticket, answer)
+        seen = self._note_stall(run, ticket, self._learn(run, ticket, answer))
         is_late = self._note_overdue(run)
         run.job = evolve(run.job, observed_at=now)
         if seen != ticket or is_late:
@@ -94,8 +94,14 @@ class TicketDriver:
             self._tools.log(
                 "ticket.observed", run, seen, word=seen.vendor_state, progress=seen.progress
             )
-            await self._tools.save(run, seen)
-        return step if seen.finished_as is None else await self._finisher.fetch(run, seen)
+            if seen.finished_as is None and (is_late or _is_transition(ticket, seen)):
+                await self._tools.save(run, seen)
+            else:  # figures; or the end, which is kept together with the results
+                run.put(seen)
+                run.unsaved.add(seen.position)
+        if seen.finished_as is not None:
+            return await self._finisher.fetch(run, seen)
+        return Step(delay_s=self._tools.delay_s(run, ticket.position))
 
     def _learn(self, run: JobRun, ticket: TicketRecord, answer: Observation) -> TicketRecord:
         """Return a ticket with what an answer says of it."""
@@ -126,6 +132,30 @@ class TicketDriver:
             progress=meaning.progress,
             findings=findings,
         )
+
+    def _note_stall(self, run: JobRun, before: TicketRecord, seen: TicketRecord) -> TicketRecord:
+        """Say once of a ticket that nothing has moved for longer than is usual."""
+        now = self._tools.clock.now()
+        since = run.changed_at.setdefault(seen.position, now)
+        if _signs_of_life(before) != _signs_of_life(seen):
+            run.changed_at[seen.position] = now
+            run.stalled.discard(seen.position)
+            return seen
+        if seen.state is BatchState.QUEUED:
+            since = max(run.changed_at.values())  # it waits its turn behind others of the job
+        stall_s = self._tools.capabilities(run).stall_s
+        if not self._tools.is_past(since, stall_s):
+            return seen
+        run.stalled.add(seen.position)
+        if any(finding.code == "stalled" for finding in seen.findings):
+            return seen
+        self._tools.log("ticket.stalled", run, seen, since=since.isoformat())
+        stall = Finding(
+            code="stalled",
+            message=f"tickets the vendor has made no progress with for {stall_s:.0f} s or more",
+            examples=seen.vendor_refs,
+        )
+        return evolve(seen, findings=new_findings(seen, [stall]))
 
     async def _missed(self, run: JobRun, ticket: TicketRecord, error: NotFoundError) -> Step:
         """The vendor does not know the ticket: not yet within its grace, no longer after it."""
@@ -179,3 +209,13 @@ class TicketDriver:
         message = f"not finished {run.job.deadline_s:.0f} s after it was handed over"
         run.add_findings([Finding(code="overdue", message=message)])
         return True
+
+
+def _is_transition(before: TicketRecord, seen: TicketRecord) -> bool:
+    """Whether more than figures changed: those are kept now and then, all else at once."""
+    return evolve(seen, progress=before.progress, vendor=before.vendor) != before
+
+
+def _signs_of_life(ticket: TicketRecord) -> tuple[object, ...]:
+    """Return what changes while a vendor works on a ticket."""
+    return ticket.state, ticket.finished_as, ticket.vendor_state, ticket.progress

@@ -67,8 +67,9 @@ class TicketTools:
         self._on_store_trouble = on_store_trouble
 
     async def save(self, run: JobRun, ticket: TicketRecord) -> None:
-        await self.persist(lambda: self.store.save_ticket(run.job, ticket))
+        await self.persist(lambda: self.store.save_tickets([(run.job, [ticket])]))
         run.put(ticket)
+        run.unsaved.discard(ticket.position)
 
     async def persist(self, write: Callable[[], Awaitable[T]]) -> T:
         """Write until it is written: what the vendor said must not be lost to a full disk."""
@@ -107,7 +108,7 @@ class TicketTools:
             self.capabilities(run),
             age_s=self.age_s(run.ticket(position)),
             failures=run.failures[position],
-            is_overdue=run.has_finding("overdue"),
+            is_slow=position in run.stalled or run.has_finding("overdue"),
             spread=self.rng.random(),
         )
         return max(delay_s, getattr(trouble, "retry_after_s", None) or 0.0)

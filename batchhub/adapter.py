@@ -31,6 +31,7 @@ __all__ = [
     "Accepted",
     "Account",
     "Adapter",
+    "Attempt",
     "Budget",
     "Capabilities",
     "ItemReport",
@@ -88,11 +89,16 @@ class Capabilities:
             is completed, and what was never counted is UNKNOWN.
         dedup_window_s: Seconds for which the vendor answers a second submit with the same
             idempotency key with the first one's ticket; `None` where it does not.
+        finds_attempts: Whether `Adapter.find_attempt` can tell whether the vendor has a batch that
+            was sent and not answered.
         resends_unanswered: Whether the user has said that an unanswered submit is to be sent again
             although the vendor may then have it twice.
-        visibility_grace_s: Seconds for which a fresh ticket may answer 404.
+        visibility_grace_s: Seconds for which a fresh ticket may answer 404, and be missing in what
+            `Adapter.find_attempt` sees.
         results_grace_s: Seconds for which the results of a finished ticket are asked for again
             while the vendor answers without them; after that its items are UNKNOWN.
+        stall_s: Seconds without any progress after which a ticket is said to have stalled; it is
+            asked about less often then, and nothing else.
         deadline_s: Seconds a job of so many items, with these options, may usually take.
     """
 
@@ -107,9 +113,11 @@ class Capabilities:
     counts_items: bool = False
     count_grace_s: float = 60.0
     dedup_window_s: float | None = None
+    finds_attempts: bool = False
     resends_unanswered: bool = False
     visibility_grace_s: float = 60.0
     results_grace_s: float = 900.0
+    stall_s: float = 1800.0
     deadline_s: Callable[[int, JSONMapping], float] = field(default=_deadline_default, repr=False)
 
 
@@ -193,6 +201,28 @@ class Submission:
     group: str
     key: str | None = None
     idempotency_key: str
+
+
+@frozen(kw_only=True)
+class Attempt:
+    """
+    A request that was made, or was about to be made, and of which no answer is known.
+
+    Attributes:
+        operation: The kind of batch.
+        group: The `Submission.group` it was sent with.
+        key: The `Submission.key` it was sent with.
+        idempotency_key: The `Submission.idempotency_key` it was sent with.
+        attempted_at: When it was first made.
+        total: How many items it has.
+    """
+
+    operation: str
+    group: str
+    key: str | None
+    idempotency_key: str
+    attempted_at: datetime
+    total: int
 
 
 @frozen(kw_only=True)
@@ -442,6 +472,26 @@ class Adapter(ABC, Generic[AccountT]):
     @abstractmethod
     async def submit(self, submission: Submission) -> Accepted:
         """Send one batch. Called once per attempt, or again with the same key inside the window."""
+
+    def may_repeat(self, operation: str, items: Sequence[WireItem], options: JSONMapping) -> bool:
+        """
+        Whether a batch may run twice without any more effect than once.
+
+        Such as one that only reads. Asked when it was sent, no answer came, and the vendor does
+        not deduplicate it.
+        """
+        del operation, items, options
+        return False
+
+    async def find_attempt(self, attempt: Attempt) -> Accepted | None:
+        """
+        Look for a batch that was sent and not answered among those the vendor has.
+
+        Only asked where `Capabilities.finds_attempts` says so. `None` must be certain, once
+        `Capabilities.visibility_grace_s` has passed: the batch is sent anew then.
+        """
+        del attempt
+        raise UnsupportedError(f"{self.name} can't look for a batch that was not answered")
 
     @abstractmethod
     async def poll(self, tickets: Sequence[TicketRef]) -> Sequence[Observation]:

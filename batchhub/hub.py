@@ -7,14 +7,19 @@ import math
 import os
 import random
 import warnings
-from collections.abc import Callable, Collection, Mapping
-from datetime import datetime
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from contextlib import aclosing
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Final, Self
 
+from attrs import frozen
+
 from ._accounts import make_account
+from ._checkpoints import reach
 from ._clock import Clock, SystemClock
 from ._core import Core, make_adapter
+from ._events import Teller
 from ._intake import Intake, RawItems
 from ._job import BatchJob
 from ._job_id import make_job_id
@@ -23,16 +28,29 @@ from ._plan import Plan, make_plan
 from ._registry import AdapterInfo, Registry
 from .adapter import Account, Adapter, Probe
 from .errors import BatchHubError, InputError, NotKnownError, UnsupportedError, UsageError
-from .models import BatchState
+from .models import BatchEvent, BatchState
 from .settings import load_settings
 from .store import JobRecord
-from .transport import open_session
 
-__all__ = ["BatchHub", "BatchJob"]
+__all__ = ["BatchHub", "BatchJob", "Pruned"]
 
 _OPEN: Final = [state for state in BatchState if not state.is_terminal]
 
 _log = get_logger()
+
+
+@frozen(kw_only=True)
+class Pruned:
+    """
+    What was forgotten.
+
+    Attributes:
+        jobs: How many jobs.
+        items: How many items they had.
+    """
+
+    jobs: int
+    items: int
 
 
 class BatchHub:
@@ -61,6 +79,8 @@ class BatchHub:
         self._rng = random.Random(seed)  # noqa: S311  # jitter, no secret
         self._registry = Registry()
         self._core: Core | None = None
+        self._teller: Teller
+        self._is_closed = False
         self._opening = asyncio.Lock()
 
     @classmethod
@@ -100,6 +120,7 @@ class BatchHub:
 
     async def __aenter__(self) -> Self:
         """Open the store."""
+        self._is_closed = False
         await self._open()
         return self
 
@@ -115,10 +136,16 @@ class BatchHub:
     async def aclose(self) -> None:
         """Stop driving and close. Nothing is cancelled at a vendor; a later hub goes on."""
         core, self._core = self._core, None
+        self._is_closed = True
         if core is not None:
-            await core.aclose()
+            try:
+                await self._teller.finish()
+            finally:
+                await core.aclose()
 
     async def _open(self) -> Core:
+        if self._is_closed:
+            raise UsageError("this hub is closed; make another one")
         async with self._opening:
             return await self._find_core()
 
@@ -133,6 +160,7 @@ class BatchHub:
             self._core = await Core.open(
                 self._store_at, self._accounts, self._registry, self._clock, self._rng
             )
+            self._teller = Teller(self._core)
         return self._core
 
     # What there is.
@@ -239,6 +267,7 @@ class BatchHub:
                 deadline_s=deadline_s,
             )
             job, is_new = await core.store.add_job(record, intake.plans, intake.tickets())
+        reach("items.kept")
         _log.info(
             "job.submitted" if is_new else "job.joined",
             job_id=job.job_id,
@@ -279,6 +308,8 @@ class BatchHub:
         """
         if account not in self._accounts:
             raise NotKnownError("account", account, self._accounts)
+        from .transport import open_session  # noqa: PLC0415  # slow to import
+
         adapter_type = self._registry.get(self._accounts[account].adapter)
         async with open_session() as session:
             adapter = make_adapter(
@@ -363,6 +394,49 @@ class BatchHub:
             async for _ in job.watch():
                 pass
         return jobs
+
+    async def events(
+        self, *, jobs: Collection[str] | None = None, follow: bool = True
+    ) -> AsyncGenerator[BatchEvent]:
+        """
+        Yield each job of the store when it has ended, once: over restarts, and whatever process.
+
+        An event counts as told as soon as the loop over them asks for the next one or is left.
+        A process that dies in between has it told again, with `BatchEvent.is_repeated`. Nothing
+        is driven by this; what ended before and was told to nobody comes first.
+
+        Args:
+            jobs: The ids of the jobs that are asked about; `None` for all.
+            follow: Whether to wait for more when all are told.
+
+        Raises:
+            StoreError: The store can't be read or written.
+        """
+        await self._open()
+        async with aclosing(self._teller.events(jobs, follow=follow)) as events:
+            async for event in events:
+                yield event
+
+    async def prune(self, older_than_s: float) -> Pruned:
+        """
+        Forget jobs with all their items and results, and give their room back to the disk.
+
+        Only jobs that ended more than so many seconds ago. Their keys are free again, and of an
+        end that was told to nobody nobody is told any more.
+
+        Raises:
+            UsageError: The number of seconds makes no sense.
+            StoreError: The store can't be written; what was forgotten until then stays so.
+        """
+        if not 0 <= older_than_s < math.inf:
+            raise UsageError(f"older_than_s is a number of seconds, not {older_than_s}")
+        core = await self._open()
+        before = self._clock.now() - timedelta(seconds=older_than_s)
+        jobs, items = await core.store.prune(before)
+        if jobs:
+            await core.store.vacuum()
+            _log.info("store.pruned", jobs=jobs, items=items)
+        return Pruned(jobs=jobs, items=items)
 
     def _make_record(self, account: str, adapter: Adapter[Any], **facts: Any) -> JobRecord:
         now = self._clock.now()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 __all__ = [
+    "BatchEvent",
     "BatchItem",
     "BatchState",
     "BatchStatus",
@@ -259,6 +260,12 @@ def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(merged.values())
 
 
+def _to_utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError(f"times are aware datetimes, not {value!r}")
+    return value.astimezone(UTC)
+
+
 @frozen(kw_only=True)
 class Ticket:
     """
@@ -273,6 +280,8 @@ class Ticket:
         vendor: The other fields of the vendor's last answer, as they came.
         progress: The share of its items that is done, 0..1; `None` when nobody knows.
         message: Why it was refused, or why nothing is known of it.
+        attempt_id: The idempotency key it was sent with; `None` while it was not.
+        attempted_at: When it was sent, or was about to be.
         waits_for_previous: Whether it is sent only after the one before it ended clean.
     """
 
@@ -284,6 +293,8 @@ class Ticket:
     vendor: Mapping[str, Any] = field(factory=dict)
     progress: float | None = None
     message: str | None = None
+    attempt_id: str | None = None
+    attempted_at: datetime | None = field(default=None, converter=optional(_to_utc))
     waits_for_previous: bool = False
 
     def __attrs_post_init__(self) -> None:
@@ -352,12 +363,6 @@ def fold_progress(state: BatchState, tickets: Sequence[Ticket]) -> float | None:
 
 def _ticket_progress(ticket: Ticket) -> float | None:
     return 1.0 if ticket.state is BatchState.COMPLETED else ticket.progress
-
-
-def _to_utc(value: datetime) -> datetime:
-    if value.tzinfo is None:
-        raise ValueError(f"times are aware datetimes, not {value!r}")
-    return value.astimezone(UTC)
 
 
 @frozen(kw_only=True)
@@ -433,3 +438,22 @@ class BatchStatus:
     def is_refused(self) -> bool:
         """Whether the vendor refused every ticket that was sent."""
         return self.state is BatchState.FAILED and not any(t.vendor_refs for t in self.tickets)
+
+
+@frozen(kw_only=True)
+class BatchEvent:
+    """
+    A job has ended.
+
+    Attributes:
+        status: Where it stands for good.
+        is_repeated: Whether somebody was being told of it already, by a process that died then.
+    """
+
+    status: BatchStatus
+    is_repeated: bool = False
+
+    @property
+    def job_id(self) -> str:
+        """Our id of the job; each has one event."""
+        return self.status.job_id

@@ -40,7 +40,7 @@ from ._plan import Plan
 from ._registry import AdapterInfo
 from .adapter import Account, Probe
 from .errors import InputError
-from .models import BatchState, BatchStatus, ItemResult, ItemState
+from .models import BatchEvent, BatchState, BatchStatus, ItemResult, ItemState
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -307,6 +307,38 @@ class BatchHub:
         """
         return [BatchJob(self, job) for job in self._bridge.call(self._hub.run)]
 
+    def events(
+        self, *, jobs: Collection[str] | None = None, follow: bool = True
+    ) -> Iterator[BatchEvent]:
+        """
+        Yield each job of the store when it has ended, once: over restarts, and whatever process.
+
+        An event counts as told as soon as the loop over them asks for the next one or is left.
+        A process that dies in between has it told again, with `BatchEvent.is_repeated`. Nothing
+        is driven by this; what ended before and was told to nobody comes first.
+
+        Args:
+            jobs: The ids of the jobs that are asked about; `None` for all.
+            follow: Whether to wait for more when all are told.
+
+        Raises:
+            StoreError: The store can't be read or written.
+        """
+        return _iterate(self._bridge, self._hub.events(jobs=jobs, follow=follow), 1)
+
+    def prune(self, older_than_s: float) -> _hub.Pruned:
+        """
+        Forget jobs with all their items and results, and give their room back to the disk.
+
+        Only jobs that ended more than so many seconds ago. Their keys are free again, and of an
+        end that was told to nobody nobody is told any more.
+
+        Raises:
+            UsageError: The number of seconds makes no sense.
+            StoreError: The store can't be written; what was forgotten until then stays so.
+        """
+        return self._bridge.call(self._hub.prune, older_than_s)
+
 
 class BatchJob:
     """
@@ -380,7 +412,7 @@ class BatchJob:
         Raises:
             StoreError: The store can't be read.
         """
-        return self._iterate(self._job.watch(), 1)
+        return _iterate(self._bridge, self._job.watch(), 1)
 
     def results(
         self, only: ItemState | str | Collection[ItemState | str] | None = None
@@ -391,7 +423,7 @@ class BatchJob:
         Args:
             only: The state or states that are wanted; `None` for all.
         """
-        return self._iterate(self._job.results(only), CHUNK)
+        return _iterate(self._bridge, self._job.results(only), CHUNK)
 
     def cancel(self) -> BatchStatus:
         """
@@ -436,18 +468,20 @@ class BatchJob:
 
         return self._bridge.call(look)
 
-    def _iterate(self, source: AsyncIterator[T], most: int) -> Iterator[T]:
-        while True:
-            taken, error = self._bridge.call(pull, source, most)
-            try:
-                yield from taken
-            except GeneratorExit:
-                self._bridge.begin(cast("Any", source).aclose)
-                raise
-            if error is not None:
-                raise error
-            if len(taken) < most:
-                return
+
+def _iterate(bridge: Bridge, source: AsyncIterator[T], most: int) -> Iterator[T]:
+    """Take `most` things at a time out of an async iterator; closing this one closes that."""
+    while True:
+        taken, error = bridge.call(pull, source, most)
+        try:
+            yield from taken
+        except GeneratorExit:
+            bridge.begin(cast("Any", source).aclose)
+            raise
+        if error is not None:
+            raise error
+        if len(taken) < most:
+            return
 
 
 def _fed(items: RawItems, desk: Desk) -> RawItems:

@@ -1,6 +1,6 @@
 """Run every benchmark."""
 
-from . import decode, intake
+from . import decode, intake, loop
 
-for module in (decode, intake):
+for module in (decode, intake, loop):
     module.main()

@@ -75,6 +75,12 @@ def _check_positive(_: object, attribute: Attribute[int], value: object) -> None
         raise SettingsError(f"{key} must be a whole number above zero", key=key)
 
 
+def _check_bool(_: object, attribute: Attribute[bool], value: object) -> None:
+    key = attribute.name
+    if not isinstance(value, bool):
+        raise SettingsError(f"{key} must be true or false", key=key)
+
+
 @frozen(kw_only=True)
 class EcwidAccount(Account):
     """
@@ -87,6 +93,8 @@ class EcwidAccount(Account):
         max_request_bytes: The most bytes in the body of one request.
         requests_per_minute: How many requests a minute the token may make. More than the
             vendor allows gets the token blocked.
+        repeat_idempotent: Whether a batch of nothing but GET, PUT and DELETE is sent again when no
+            answer came and the vendor would no longer recognise it. Of GET alone it always is.
     """
 
     adapter: ClassVar[str] = "ecwid"
@@ -100,6 +108,7 @@ class EcwidAccount(Account):
     requests_per_minute: int = field(
         default=REQUESTS_PER_MINUTE, converter=_to_number, validator=_check_positive
     )
+    repeat_idempotent: bool = field(default=False, validator=_check_bool)
 
     @property
     def identity(self) -> str:

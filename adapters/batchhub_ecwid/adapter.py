@@ -31,7 +31,7 @@ from batchhub.errors import (
 )
 from batchhub.models import BatchItem, BatchState
 
-from . import wire
+from . import repeats, wire
 from .account import MAX_REQUEST_BYTES, EcwidAccount
 from .items import encode_item
 from .report import make_report
@@ -124,6 +124,13 @@ class EcwidAdapter(Adapter[EcwidAccount]):
         if len(token) >= _SHORTEST_SECRET and token.encode() in wire_item:
             raise InputError("the item holds the account's token, which would be stored")
         return wire_item
+
+    def may_repeat(
+        self, operation: str, items: Sequence[WireItem], options: Mapping[str, Any]
+    ) -> bool:
+        """Say yes to what only reads, and to PUT and DELETE where the account allows it."""
+        del operation, options
+        return repeats.may_repeat(items, idempotent_writes=self.account.repeat_idempotent)
 
     @classmethod
     def explain(cls, status: int, body: bytes) -> tuple[str | None, str | None]:

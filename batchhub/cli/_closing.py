@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import AsyncIterator, Collection, Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from batchhub.models import BatchStatus, ItemResult, ItemState
+from batchhub.models import BatchState, BatchStatus, ItemResult, ItemState
 
 from ._advice import advise, write_advice
 from ._console import make_console, say
@@ -25,6 +26,7 @@ from ._words import (
     counts_text,
     duration,
     finding_text,
+    moment,
     number,
     stand_text,
     state_text,
@@ -210,8 +212,19 @@ def _rest(failures: Failures) -> Iterator[str]:
 
 def _notes(status: BatchStatus) -> Iterator[str]:
     if status.is_held:
-        held = [t for t in status.tickets if t.message and not t.state.is_terminal]
-        for ticket in held[:3]:
-            yield f"ticket {ticket.position}: {clean(ticket.message or '')}"
+        yield from _held_notes(status)
     for finding in status.findings:
         yield f"finding {finding_text(finding)}"
+
+
+def _held_notes(status: BatchStatus) -> Iterator[str]:
+    """Tell what is known of each ticket of which nobody knows whether the vendor has it."""
+    now, first = datetime.now(UTC), 1
+    for ticket in status.tickets:
+        last = first + ticket.counts.total - 1
+        if ticket.state is BatchState.UNCONFIRMED:
+            yield f"ticket {ticket.position}, items {number(first)} to {number(last)}:"
+            if ticket.attempted_at is not None:
+                yield f"  sent {moment(ticket.attempted_at, now)} with the key {ticket.attempt_id}"
+            yield f"  {clean(ticket.message or 'no answer came')}"
+        first = last + 1

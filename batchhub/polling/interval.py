@@ -9,8 +9,8 @@ from batchhub.adapter import Capabilities
 MAX_DELAY_S: Final = 300.0
 """The most seconds between two polls of a ticket."""
 
-OVERDUE_FACTOR: Final = 6.0
-"""How much rarer a ticket of an overdue job is asked about."""
+SLOW_FACTOR: Final = 6.0
+"""How much rarer a ticket is asked about that has stalled, or whose job is overdue."""
 
 
 AGE_SHARE: Final = 0.5
@@ -18,7 +18,7 @@ AGE_SHARE: Final = 0.5
 
 
 def next_delay_s(
-    capabilities: Capabilities, *, age_s: float, failures: int, is_overdue: bool, spread: float
+    capabilities: Capabilities, *, age_s: float, failures: int, is_slow: bool, spread: float
 ) -> float:
     """
     Return the seconds until a ticket is asked about again.
@@ -30,13 +30,13 @@ def next_delay_s(
         capabilities: What the adapter says of its vendor.
         age_s: Seconds since the vendor took the ticket.
         failures: How many polls in a row brought no answer; each doubles the delay.
-        is_overdue: Whether the job is past its deadline.
+        is_slow: Whether the ticket has stalled, or its job is past the deadline.
         spread: A random number in 0..1; the delay varies by a tenth with it, so that
             tickets sent together are not asked about together for ever.
     """
     usual_s = max(capabilities.poll_s, capabilities.min_poll_s)
     delay_s = min(usual_s, max(capabilities.min_poll_s, AGE_SHARE * age_s))
-    if is_overdue:
-        delay_s = usual_s * OVERDUE_FACTOR
+    if is_slow:
+        delay_s = usual_s * SLOW_FACTOR
     delay_s = min(delay_s * float(2 ** min(failures, 10)), MAX_DELAY_S)
     return max(capabilities.min_poll_s, delay_s * (0.95 + 0.1 * spread))

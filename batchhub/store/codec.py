@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -12,8 +13,22 @@ from batchhub.models import BatchState, Contact, Finding, ItemState
 
 from .records import JobRecord, ResultRow, TicketRecord
 
-_JOB_TIMES: Final = ("created_at", "updated_at", "observed_at", "cancelled_at", "ended_at")
+_JOB_TIMES: Final = (
+    "created_at",
+    "updated_at",
+    "observed_at",
+    "cancelled_at",
+    "ended_at",
+    "telling_at",
+    "told_at",
+)
 _TICKET_TIMES: Final = ("attempted_at", "accepted_at", "finished_at", "settling_since")
+
+_WORTH_PACKING: Final = 200
+"""Bytes below which an answer is kept as it is."""
+
+_LEVEL: Final = 1
+"""The fastest of zlib's levels; more of them win little on JSON of a few kB."""
 
 
 def to_text(value: datetime | None) -> str | None:
@@ -37,7 +52,7 @@ def job_row(job: JobRecord) -> dict[str, Any]:
     row["contact"] = job.contact.value
     row["contact_note"] = to_words(job.contact_note)
     row["options"] = dict(job.options)
-    row["findings"] = _findings(job.findings)
+    row["findings"] = findings_row(job.findings)
     for name in _JOB_TIMES:
         row[name] = to_text(row[name])
     return row
@@ -62,7 +77,7 @@ def ticket_row(ticket: TicketRecord) -> dict[str, Any]:
     row["vendor_state"] = to_words(ticket.vendor_state)
     row["vendor"] = dict(ticket.vendor)
     row["message"] = to_words(ticket.message)
-    row["findings"] = _findings(ticket.findings)
+    row["findings"] = findings_row(ticket.findings)
     for name in _TICKET_TIMES:
         row[name] = to_text(row[name])
     return row
@@ -88,7 +103,21 @@ def result_row(job_no: int, result: ResultRow) -> dict[str, Any]:
     row["message"] = to_words(result.message)
     row["vendor_ref"] = to_words(result.vendor_ref)
     row["job_no"] = job_no
+    row["raw"], row["packed"] = pack(result.raw)
     return row
+
+
+def pack(raw: bytes | None) -> tuple[bytes | None, bool]:
+    """Compress an answer where that saves something; return it, and whether it is compressed."""
+    if raw is None or len(raw) < _WORTH_PACKING:
+        return raw, False
+    packed = zlib.compress(raw, _LEVEL)
+    return (packed, True) if len(packed) < len(raw) else (raw, False)
+
+
+def unpack(raw: bytes | None, packed: bool) -> bytes | None:
+    """Return an answer as it came."""
+    return zlib.decompress(raw) if packed and raw is not None else raw
 
 
 def read_state(text: str) -> ItemState:
@@ -96,7 +125,8 @@ def read_state(text: str) -> ItemState:
     return ItemState(text)
 
 
-def _findings(findings: tuple[Finding, ...]) -> list[dict[str, Any]]:
+def findings_row(findings: tuple[Finding, ...]) -> list[dict[str, Any]]:
+    """Return the column of findings."""
     return [{**asdict(f), "examples": list(f.examples)} for f in findings]
 
 

@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError, Statem
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from batchhub._checkpoints import reach
 from batchhub.errors import SettingsError, StoreError
 
 from .migrations import is_current, migrate
@@ -73,6 +74,22 @@ class Database:
             self._spawn(self._flush())
         return await future
 
+    async def vacuum(self) -> None:
+        """
+        Write the database anew without its gaps.
+
+        Raises:
+            StoreError: Another process uses it, or the disk has no room for a second copy.
+        """
+        async with self._lock:
+            try:
+                await self._connection.exec_driver_sql("VACUUM")
+                await self._connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            except (SQLAlchemyError, sqlite3.Error) as error:
+                raise explain_error(error, self.name) from error
+            finally:
+                await self._connection.rollback()
+
     async def aclose(self) -> None:
         """Finish what has begun and close."""
         while self._tasks:
@@ -105,7 +122,9 @@ class Database:
                 await self._connection.exec_driver_sql("BEGIN IMMEDIATE")
                 for work, future in batch:
                     await self._write_one(work, future, answers)
+                reach("commit.begun")
                 await self._connection.commit()
+                reach("commit.done")
             except Exception as error:  # handed to whoever asked
                 for _, future in batch:
                     _fail(future, self._explain(error))

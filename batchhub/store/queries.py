@@ -25,9 +25,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batchhub.adapter import WireItem
 from batchhub.errors import KeyConflictError, NotKnownError
-from batchhub.models import BatchState, Counts, ItemResult, ItemState
+from batchhub.models import BatchState, Counts, Finding, ItemResult, ItemState, merge_findings
 
-from .codec import job_row, read_job, read_state, read_ticket, ticket_row, to_text, to_words
+from .codec import (
+    findings_row,
+    job_row,
+    read_job,
+    read_state,
+    read_ticket,
+    ticket_row,
+    to_text,
+    to_words,
+    unpack,
+)
 from .database import Work
 from .records import JobRecord, TicketPlan, TicketRecord
 from .tables import items, jobs, results, tickets
@@ -35,6 +45,7 @@ from .tables import items, jobs, results, tickets
 PAGE: Final = 500
 """How many rows of items or results are in memory at once."""
 
+_NOT_THE_DRIVERS: Final = ("cancelled_at", "ended_at", "telling_at", "told_at")
 _TERMINAL: Final = [state.value for state in BatchState if state.is_terminal]
 
 
@@ -130,14 +141,45 @@ async def save_ticket(connection: AsyncConnection, ticket: TicketRecord) -> None
     )
 
 
+async def accept_ticket(
+    connection: AsyncConnection, job: JobRecord, ticket: TicketRecord
+) -> TicketRecord:
+    """
+    Write that the vendor took a ticket, whoever learned it and however late.
+
+    A ticket that has ended meanwhile, or that is the vendor's under another attempt or id,
+    stays as it is and says so by a finding.
+    """
+    old = await get_ticket(connection, ticket)
+    is_free = not old.state.is_terminal and not old.vendor_refs
+    if is_free and old.attempt_id in (None, ticket.attempt_id):
+        await save_ticket(connection, ticket)
+        await save_job(connection, job)
+        return ticket
+    if old.vendor_refs == ticket.vendor_refs:
+        return old
+    late = Finding(
+        code="late_ticket",
+        message="the vendor took a batch that had been given up or sent again; see there",
+        examples=ticket.vendor_refs,
+    )
+    told = evolve(old, findings=merge_findings((*old.findings, late)))
+    await connection.execute(
+        update(tickets).where(same(ticket)).values(findings=findings_row(told.findings))
+    )
+    return told
+
+
 async def save_job(connection: AsyncConnection, job: JobRecord) -> None:
     """
     Write a job, but for what a driver may not know of.
 
-    Anybody may set `cancelled_at` at any time, and `ended_at` is set by `end_job`.
+    Anybody may set `cancelled_at` at any time, `ended_at` is set by `end_job`, and who has been
+    told of it is the business of those who tell.
     """
     row = job_row(job)
-    del row["cancelled_at"], row["ended_at"]
+    for name in _NOT_THE_DRIVERS:
+        del row[name]
     await connection.execute(update(jobs).where(jobs.c.job_no == job.job_no).values(row))
 
 
@@ -214,6 +256,14 @@ def end_job(job_no: int, at: datetime) -> Update:
     )
 
 
+def untold_jobs(job_ids: Collection[str] | None) -> Select[Any]:
+    """Select the jobs that have ended and of which nobody has been told, as they ended."""
+    query = select(jobs).where(jobs.c.told_at.is_(None), jobs.c.ended_at.is_not(None))
+    if job_ids is not None:
+        query = query.where(jobs.c.job_id.in_(job_ids))
+    return query.order_by(jobs.c.ended_at, jobs.c.job_no).limit(1)
+
+
 def same(ticket: TicketRecord) -> ColumnElement[bool]:
     """Match one ticket."""
     return and_(tickets.c.job_no == ticket.job_no, tickets.c.position == ticket.position)
@@ -268,7 +318,7 @@ def results_page(
                     code=row["code"],
                     message=row["message"],
                     vendor_ref=row["vendor_ref"],
-                    raw=row["raw"],
+                    raw=unpack(row["raw"], row["packed"]),
                 ),
             )
             for row in (await connection.execute(query)).mappings()

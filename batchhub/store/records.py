@@ -47,6 +47,8 @@ class JobRecord:
         retry_of: The job whose items it repeats.
         cancelled_at: When somebody asked to cancel it.
         ended_at: When its last ticket ended.
+        telling_at: When somebody began to tell that it has ended.
+        told_at: When they had.
 
     The other attributes are those of `BatchStatus`.
     """
@@ -72,6 +74,8 @@ class JobRecord:
     observed_at: datetime | None = None
     cancelled_at: datetime | None = None
     ended_at: datetime | None = None
+    telling_at: datetime | None = None
+    told_at: datetime | None = None
 
 
 @frozen(kw_only=True)
@@ -161,6 +165,8 @@ class TicketRecord:
             vendor=self.vendor,
             progress=self.progress,
             message=self.message,
+            attempt_id=self.attempt_id,
+            attempted_at=self.attempted_at,
             waits_for_previous=self.waits_for_previous,
         )
 

@@ -13,7 +13,7 @@ from batchhub.adapter import WireItem
 from batchhub.errors import StoreError
 from batchhub.models import BatchState, BatchStatus, Contact, ItemResult, ItemState
 
-from . import queries
+from . import queries, upkeep
 from .codec import read_job, result_row, to_text, to_words
 from .database import Database, open_database
 from .records import JobRecord, ResultRow, TicketPlan, TicketRecord, make_status
@@ -181,14 +181,39 @@ class Store:
 
     # Tickets.
 
-    async def save_ticket(self, job: JobRecord, ticket: TicketRecord) -> None:
-        """Keep a ticket as it is now, and its job."""
+    async def save_tickets(
+        self, changed: Iterable[tuple[JobRecord, Sequence[TicketRecord]]]
+    ) -> None:
+        """Keep jobs as they are now, and some tickets of each."""
 
         async def work(connection: AsyncConnection) -> None:
-            await queries.save_ticket(connection, ticket)
-            await queries.save_job(connection, job)
+            for job, tickets in changed:
+                for ticket in tickets:
+                    await queries.save_ticket(connection, ticket)
+                await queries.save_job(connection, job)
 
         await self._db.write(work)
+
+    async def accept_ticket(self, job: JobRecord, ticket: TicketRecord) -> TicketRecord:
+        """
+        Keep that the vendor took a ticket; return the ticket as it is in the store then.
+
+        It is evidence, however late it comes: a ticket that has ended meanwhile stays ended, and
+        gets the finding ``late_ticket``.
+        """
+
+        async def work(connection: AsyncConnection) -> TicketRecord:
+            return await queries.accept_ticket(connection, job, ticket)
+
+        return await self._db.write(work)
+
+    async def get_tickets(self, job_no: int) -> list[TicketRecord]:
+        """Return the tickets of a job, in order."""
+
+        async def work(connection: AsyncConnection) -> list[TicketRecord]:
+            return await queries.tickets_of(connection, job_no)
+
+        return await self._db.read(work)
 
     async def end_ticket(
         self,
@@ -239,6 +264,71 @@ class Store:
             return [WireItem(id=item_id, wire=wire) for item_id, wire in rows]
 
         return await self._db.read(work)
+
+    # Telling that a job has ended.
+
+    async def take_untold(
+        self, at: datetime, job_ids: Collection[str] | None = None
+    ) -> tuple[JobRecord, BatchStatus] | None:
+        """
+        Return the job that ended first of those nobody has been told of, and keep that it is told.
+
+        Args:
+            at: The time.
+            job_ids: The jobs that are asked about; `None` for all.
+
+        Returns:
+            The job as it was before: `JobRecord.telling_at` is set if somebody has begun to tell
+            of it and was not heard of again. `None` if there is no such job.
+        """
+
+        async def work(connection: AsyncConnection) -> tuple[JobRecord, BatchStatus] | None:
+            row = (await connection.execute(queries.untold_jobs(job_ids))).mappings().first()
+            if row is None:
+                return None
+            job = read_job(row)
+            await connection.execute(
+                update(jobs).where(jobs.c.job_no == job.job_no).values(telling_at=to_text(at))
+            )
+            return job, make_status(job, await queries.tickets_of(connection, job.job_no))
+
+        return await self._db.write(work)
+
+    async def has_untold(self, job_ids: Collection[str] | None = None) -> bool:
+        """Whether a job has ended and nobody has been told of it."""
+
+        async def work(connection: AsyncConnection) -> bool:
+            return (await connection.execute(queries.untold_jobs(job_ids))).first() is not None
+
+        return await self._db.read(work)
+
+    async def save_told(self, job_no: int, at: datetime) -> None:
+        """Keep that somebody has been told that a job ended."""
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(
+                update(jobs).where(jobs.c.job_no == job_no).values(told_at=to_text(at))
+            )
+
+        await self._db.write(work)
+
+    # Upkeep.
+
+    async def prune(self, before: datetime) -> tuple[int, int]:
+        """
+        Forget the jobs that ended before a moment, a job a transaction.
+
+        Returns:
+            How many jobs and how many items were forgotten.
+        """
+        found, forgotten = await self._db.read(upkeep.old_jobs(before)), 0
+        for job_no in found:
+            forgotten += await self._db.write(upkeep.forget(job_no))
+        return len(found), forgotten
+
+    async def vacuum(self) -> None:
+        """Give the room of what was forgotten back to the disk."""
+        await self._db.vacuum()
 
     # Results.
 

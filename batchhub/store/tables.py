@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 metadata: Final = MetaData()
@@ -49,9 +50,12 @@ jobs: Final = Table(
     Column("observed_at", _TIME),
     Column("cancelled_at", _TIME),
     Column("ended_at", _TIME),
+    Column("telling_at", _TIME),
+    Column("told_at", _TIME),
     UniqueConstraint("lane", "key", name="uq_jobs_lane_key"),
     Index("ix_jobs_lane_ended", "lane", "ended_at"),
     Index("ix_jobs_retry_of", "retry_of"),
+    Index("ix_jobs_told_ended", "told_at", "ended_at"),
 )
 
 tickets: Final = Table(
@@ -103,5 +107,6 @@ results: Final = Table(
     Column("vendor_ref", Text),
     Column("raw", LargeBinary),
     Column("retried_in", String(64)),
+    Column("packed", Boolean, nullable=False, server_default=false()),
     ForeignKeyConstraint(["job_no", "position"], ["items.job_no", "items.position"]),
 )

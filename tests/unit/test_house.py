@@ -29,7 +29,17 @@ ADAPTERS: Final = sorted(
 CORE: Final = read_package("batchhub")
 
 LAYERS: Final = (
-    {"errors", "_backoff", "_clock", "_job_id", "_json", "_logging", "_secrets", "_wire"},
+    {
+        "errors",
+        "_backoff",
+        "_checkpoints",
+        "_clock",
+        "_job_id",
+        "_json",
+        "_logging",
+        "_secrets",
+        "_wire",
+    },
     {"_bridge", "_show", "_variables", "models", "settings"},
     {"adapter", "_budget", "_http", "transport", "wire", "store", "polling"},
     {"_accounts", "_keyring", "_registry"},
@@ -46,7 +56,7 @@ LAYERS: Final = (
         "_ticket",
         "_ticket_tools",
     },
-    {"_core", "_job", "hub", "sync", "__init__"},
+    {"_core", "_events", "_job", "hub", "sync", "__init__"},
     {"cli", "conformance", "sandbox", "testing"},
 )
 """Each part of the core, from the lowest layer to the highest; packages as a whole."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.hubs import numbered, results_of, scripted_world
@@ -12,6 +13,7 @@ from support.vendor import ScriptedAccount, Vendor, capable, report_states
 
 from batchhub import BatchHub, BatchItem, BatchState, Contact, ItemState, Outcome
 from batchhub._intake import RawItem
+from batchhub._lane import SAVE_S
 from batchhub.adapter import Observation, Report
 from batchhub.errors import (
     ConnectError,
@@ -447,3 +449,43 @@ async def test_a_quiet_poll_writes_nothing() -> None:
     observed = {s.observed_at for s in running}
     assert len(observed) > 5
     assert all(o is not None and o - seen[0].created_at < timedelta(hours=1) for o in observed)
+
+
+async def test_a_closed_hub_says_so(tmp_path: Path) -> None:
+    """It does not open the store again behind the user's back; entered again, it may."""
+    hub = BatchHub(tmp_path / "jobs.db")
+    async with hub:
+        await hub.jobs()
+
+    with pytest.raises(UsageError, match="this hub is closed"):
+        await hub.jobs()
+    async with hub:
+        assert await hub.jobs() == []
+
+
+async def test_progress_is_kept_now_and_then(tmp_path: Path) -> None:
+    """A poll that brings only figures writes nothing; other processes see them soon."""
+    store = tmp_path / "jobs.db"
+    steps = [Observation(words=("Running",), progress=n / 100) for n in range(1, 41)]
+    vendor = capable(Vendor(polls=deque(steps)), poll_s=0.5, min_poll_s=0.5)
+    writes = 0
+    async with scripted_world(vendor, store) as world:
+        job = await world.hub.submit("shop", numbered(2))
+        core = world.hub._core
+        assert core is not None
+        write = core.store._db.write
+
+        async def counted(work: Any) -> Any:
+            nonlocal writes
+            writes += 1
+            return await write(work)
+
+        core.store._db.write = counted  # type: ignore[method-assign]
+        while len(vendor.polls) > 20:
+            await world.clock.sleep(0.5)
+        await world.clock.sleep(SAVE_S + 1)
+        async with BatchHub(store) as reader:
+            seen = (await reader.job(job.id)).status
+        await job.wait()
+    assert (seen.progress or 0) > 0.2
+    assert writes < 15

@@ -89,6 +89,8 @@ async def test_a_job_comes_back_as_it_was_put_in(store: Store) -> None:
         observed_at=LATER,
         cancelled_at=LATER,
         ended_at=LATER,
+        telling_at=LATER,
+        told_at=LATER,
     )
     assert_set(given)
     added, is_new = await store.add_job(given, make_plans(2, 1), make_chunks(3))
@@ -135,7 +137,7 @@ async def test_a_ticket_comes_back_as_it_was_saved(store: Store) -> None:
         unknown=4,
     )
     assert_set(given)
-    await store.save_ticket(job, given)
+    await store.save_tickets([(job, [given])])
 
     assert await tickets_of(store, job) == [given]
 
@@ -349,7 +351,7 @@ async def test_a_late_save_opens_nothing_again(store: Store) -> None:
         job, completed(ticket), rows(1, SUCCEEDED, SUCCEEDED), UNKNOWN, at=NOW
     )
 
-    await store.save_ticket(job, evolve(ticket, state=BatchState.IN_PROGRESS, progress=0.1))
+    await store.save_tickets([(job, [evolve(ticket, state=BatchState.IN_PROGRESS, progress=0.1)])])
 
     got, status = await store.get_job("job-1")
     assert status.state is BatchState.COMPLETED
@@ -364,10 +366,9 @@ async def test_words_that_are_no_valid_text_are_kept_as_well_as_may_be(store: St
     (ticket,) = await tickets_of(store, job)
     odd = "so \ud800 so"
 
-    await store.save_ticket(
-        evolve(job, contact=Contact.STALE, contact_note=odd),
-        evolve(ticket, state=BatchState.IN_PROGRESS, vendor_state=odd, message=odd),
-    )
+    doubtful = evolve(job, contact=Contact.STALE, contact_note=odd)
+    seen = evolve(ticket, state=BatchState.IN_PROGRESS, vendor_state=odd, message=odd)
+    await store.save_tickets([(doubtful, [seen])])
     await store.save_contact([job.job_no], Contact.STALE, odd)
     row = ResultRow(position=1, state=FAILED, message=odd, vendor_ref=odd)
     await store.end_ticket(
@@ -384,7 +385,7 @@ async def test_what_is_no_json_is_no_trouble_of_the_store(store: Store) -> None:
     (ticket,) = await tickets_of(store, job)
 
     with pytest.raises(TypeError, match="datetime is not JSON"):
-        await store.save_ticket(job, evolve(ticket, vendor={"at": NOW}))
+        await store.save_tickets([(job, [evolve(ticket, vendor={"at": NOW})])])
 
 
 # Results.
@@ -485,7 +486,7 @@ async def test_a_wish_to_cancel_survives_what_the_driver_saves(store: Store) -> 
     (ticket,) = await tickets_of(store, job)
     await store.save_cancel("job-1", NOW)
 
-    await store.save_ticket(job, evolve(ticket, state=BatchState.QUEUED))
+    await store.save_tickets([(job, [evolve(ticket, state=BatchState.QUEUED)])])
 
     assert await store.find_cancelled("lane-1") == {job.job_no: NOW}
 

@@ -81,7 +81,7 @@ def no_thread_is_left() -> Iterator[None]:
 
 def alike(text: object) -> str:
     """Write an annotation of the async hub as the sync one has it."""
-    text = re.sub(r"\bAsyncIterator\b", "Iterator", str(text))
+    text = re.sub(r"\bAsync(Iterator|Generator)\b", "Iterator", str(text))
     return text.replace("_hub.", "")
 
 
@@ -285,7 +285,7 @@ def test_a_generator_left_early_closes_the_async_one(store: Path) -> None:
     with make_hub(store) as hub:
         job = hub.submit("shop", numbered(2))
         source = job._job.watch()
-        watch = job._iterate(source, 1)
+        watch = sync._iterate(job._bridge, source, 1)
         next(watch)
         assert source.ag_frame is not None  # type: ignore[attr-defined]
         watch.close()  # type: ignore[attr-defined]

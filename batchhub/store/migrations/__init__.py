@@ -15,7 +15,7 @@ from sqlalchemy import Connection, inspect, text
 
 from batchhub.errors import StoreError, StoreVersionError
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The version this batchhub writes; a test compares it with Alembic's own."""
 
 

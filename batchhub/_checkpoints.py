@@ -1,0 +1,32 @@
+"""
+The places between durable steps, so that a test can stop the process at each of them.
+
+In a program nothing listens, and reaching one costs a look at a variable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+CHECKPOINTS: Final = {
+    "commit.begun": "a transaction is written, but not committed",
+    "commit.done": "a transaction is durable; whoever asked for it does not know yet",
+    "items.kept": "a job and its items are in the store; nothing was sent",
+    "intent.kept": "an attempt is in the store; its request comes next",
+    "request.answered": "the vendor answered a submit; the store does not know yet",
+    "ticket.kept": "the store has the vendor's answer to a submit",
+    "results.fetched": "the results of a ticket came; the store does not have them yet",
+    "results.kept": "the store has the results, together with the ticket's end",
+    "end.told": "somebody has been told that a job ended; the store does not know yet",
+}
+"""Every checkpoint, and what holds there."""
+
+listener: Callable[[str], None] | None = None
+"""Told the name of each checkpoint that is reached."""
+
+
+def reach(checkpoint: str) -> None:
+    """Say that a checkpoint is reached."""
+    if listener is not None:
+        listener(checkpoint)

@@ -1,0 +1,292 @@
+"""What becomes of a batch that was sent and not answered, and of answers that come late."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve
+from support.hubs import numbered, results_of, scripted_world
+from support.stores import add_job, make_job, make_plans
+from support.vendor import ScriptedAdapter, Vendor, capable
+
+from batchhub import BatchState, ItemState, Outcome
+from batchhub.adapter import Accepted, Attempt, ItemReport, Observation, Report, WireItem
+from batchhub.errors import NoAnswerError, RefusedError
+from batchhub.store import Store
+from batchhub.testing import FakeClock
+
+NO_ANSWER = NoAnswerError("silence")
+
+
+# Batches that may run twice.
+
+
+def let_repeat(monkeypatch: pytest.MonkeyPatch, answer: bool) -> list[Sequence[WireItem]]:
+    """Let the adapter say whether a batch may run twice; return what it is asked."""
+    asked: list[Sequence[WireItem]] = []
+
+    def may_repeat(
+        self: Any, operation: str, items: Sequence[WireItem], options: Mapping[str, Any]
+    ) -> bool:
+        asked.append(items)
+        return answer
+
+    monkeypatch.setattr(ScriptedAdapter, "may_repeat", may_repeat)
+    return asked
+
+
+async def test_a_batch_that_may_run_twice_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the same key, until an answer comes; nobody has to decide."""
+    asked = let_repeat(monkeypatch, answer=True)
+    vendor = Vendor(submits=deque([NO_ANSWER, NO_ANSWER]))
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(2))
+        status = await job.wait()
+    assert status.outcome is Outcome.SUCCEEDED
+    assert len(vendor.submissions) == 3
+    assert len({submission.idempotency_key for submission in vendor.submissions}) == 1
+    assert [item.id for item in asked[0]] == ["i1", "i2"]
+
+
+async def test_one_that_may_not_waits_for_a_decision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The adapter's no is the end of it."""
+    let_repeat(monkeypatch, answer=False)
+    vendor = Vendor(submits=deque([NO_ANSWER]))
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(2))
+        status = await job.wait()
+    assert status.is_held
+    assert len(vendor.submissions) == 1
+
+
+# Vendors whose list shows what they have.
+
+
+def let_find(
+    monkeypatch: pytest.MonkeyPatch, answers: list[Accepted | Exception | None]
+) -> list[Attempt]:
+    """Let the adapter find attempts; return those it is asked about."""
+    asked: list[Attempt] = []
+
+    async def find_attempt(self: Any, attempt: Attempt) -> Accepted | None:
+        asked.append(attempt)
+        answer = answers.pop(0) if answers else None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(ScriptedAdapter, "find_attempt", find_attempt)
+    return asked
+
+
+async def test_a_batch_that_is_found_is_not_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search is told what the request said, and its answer is the vendor's ticket."""
+    asked = let_find(monkeypatch, [NO_ANSWER, Accepted(vendor_refs=("found",))])
+    vendor = capable(Vendor(submits=deque([NO_ANSWER])), finds_attempts=True)
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(2), key="mine")
+        status = await job.wait()
+    assert status.outcome is Outcome.SUCCEEDED
+    assert status.tickets[0].vendor_refs == ("found",)
+    (sent,) = vendor.submissions
+    assert {(a.key, a.group, a.idempotency_key, a.total) for a in asked} == {
+        ("mine", sent.group, sent.idempotency_key, 2)
+    }
+
+
+async def test_a_batch_that_is_not_there_is_sent_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But only after the time for which a fresh one may be missing in the list."""
+    asked = let_find(monkeypatch, [])
+    vendor = Vendor(submits=deque([NO_ANSWER]))
+    capable(vendor, finds_attempts=True, visibility_grace_s=20.0)
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(2))
+        while len(vendor.submissions) < 2:
+            before_s = world.clock.monotonic()
+            await world.clock.sleep(1.0)
+        status = await job.wait()
+    assert status.outcome is Outcome.SUCCEEDED
+    assert before_s > 19
+    assert len(asked) > 1
+    first, second = vendor.submissions
+    assert first.idempotency_key != second.idempotency_key
+
+
+async def test_a_search_that_is_refused_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is tried again; the ticket stays as it is meanwhile."""
+    refused = RefusedError("not now", status=500)
+    let_find(monkeypatch, [refused, Accepted(vendor_refs=("found",))])
+    vendor = capable(Vendor(submits=deque([NO_ANSWER])), finds_attempts=True)
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(2))
+        status = await job.wait()
+    assert status.outcome is Outcome.SUCCEEDED
+    assert len(vendor.submissions) == 1
+
+
+# Evidence that comes late.
+
+
+async def test_a_late_answer_settles_a_ticket_in_doubt(tmp_path: Path) -> None:
+    """Held here, taken there: what another process learned is polled, not decided."""
+    store, clock = tmp_path / "jobs.db", FakeClock()
+    vendor = Vendor(submits=deque([NO_ANSWER]), polls=deque([Observation(words=("Running",))] * 9))
+    async with scripted_world(vendor, store, clock) as world:
+        # A second job keeps the lane busy, so that it is not simply read anew.
+        held = await world.hub.submit("shop", numbered(2))
+        other = await world.hub.submit("shop", numbered(1))
+        await held.wait()
+        late = await Store.open(store)
+        job, _ = await late.get_job(held.id)
+        (ticket,) = await late.get_tickets(job.job_no)
+        taken = evolve(ticket, state=BatchState.QUEUED, vendor_refs=("late",), accepted_at=None)
+        await late.accept_ticket(job, taken)
+        await late.aclose()
+        await other.wait()
+        status = await held.wait()
+    assert status.outcome is Outcome.SUCCEEDED
+    assert status.tickets[0].vendor_refs == ("late",)
+    assert len(vendor.submissions) == 2
+
+
+@pytest.mark.parametrize("given_up", ["cancelled", "sent again"])
+async def test_evidence_after_the_end_is_a_finding(tmp_path: Path, given_up: str) -> None:
+    """A ticket that was given up, or is there under another id, stays and tells of the late one."""
+    store = await Store.open(tmp_path / "jobs.db")
+    job = await add_job(store, 2)
+    (ticket,) = await store.get_tickets(job.job_no)
+    intent = evolve(ticket, attempt_id="a-1", attempted_at=job.created_at)
+    await store.save_tickets([(job, [intent])])
+    if given_up == "cancelled":
+        ended = evolve(intent, state=BatchState.CANCELLED)
+        await store.end_ticket(job, ended, (), ItemState.UNKNOWN, at=job.created_at)
+    else:
+        await store.accept_ticket(
+            job, evolve(intent, state=BatchState.QUEUED, vendor_refs=("first",))
+        )
+    before = (await store.get_tickets(job.job_no))[0]
+
+    late = evolve(intent, state=BatchState.QUEUED, vendor_refs=("second",))
+    kept = await store.accept_ticket(job, late)
+    again = await store.accept_ticket(job, late)
+    _, status = await store.get_job(job.job_id)
+    await store.aclose()
+
+    assert (kept.state, kept.vendor_refs) == (before.state, before.vendor_refs)
+    assert again.state is before.state
+    (finding,) = status.findings
+    assert finding.code == "late_ticket"
+    assert finding.examples == ("second",)
+
+
+async def test_evidence_for_another_attempt_ends_nothing(tmp_path: Path) -> None:
+    """A ticket that is being sent under a new attempt is not taken for the old one."""
+    store = await Store.open(tmp_path / "jobs.db")
+    job, _ = await store.add_job(make_job(), make_plans(1), [[WireItem(id="i1", wire=b"{}")]])
+    (ticket,) = await store.get_tickets(job.job_no)
+    await store.save_tickets(
+        [(job, [evolve(ticket, attempt_id="new", attempted_at=job.created_at)])]
+    )
+
+    kept = await store.accept_ticket(
+        job, evolve(ticket, attempt_id="old", state=BatchState.QUEUED, vendor_refs=("r",))
+    )
+    await store.aclose()
+
+    assert (kept.state, kept.attempt_id, kept.vendor_refs) == (BatchState.PENDING, "new", ())
+    assert [finding.code for finding in kept.findings] == ["late_ticket"]
+
+
+# Tickets that stand still.
+
+
+async def test_a_ticket_that_stands_still_has_stalled() -> None:
+    """It is said once, and asked about less often; nothing else changes, other jobs go on."""
+    vendor = Vendor(polls=deque([Observation(words=("Running",), progress=0.5)] * 100))
+    capable(vendor, stall_s=20.0, poll_s=2.0, deadline_s=lambda items, options: 1e9)
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(2))
+        await world.clock.sleep(19.0)
+        assert job.status.findings == ()
+        before = len(vendor.polled)
+        await world.clock.sleep(120.0)
+        slow = len(vendor.polled) - before
+        status = job.status
+        other = await world.hub.submit("shop", numbered(1))
+        vendor.polls.clear()
+        assert (await other.wait()).outcome is Outcome.SUCCEEDED
+        done = await job.wait()
+    assert status.state is BatchState.IN_PROGRESS
+    (finding,) = status.findings
+    assert (finding.code, finding.count) == ("stalled", 1)
+    assert slow < 30  # of 60 at the usual pace
+    assert done.outcome is Outcome.SUCCEEDED
+
+
+async def test_a_ticket_that_moves_slowly_has_not_stalled() -> None:
+    """Any progress within the time counts."""
+    steps = [Observation(words=("Running",), progress=n / 10) for n in range(8) for _ in range(3)]
+    vendor = capable(Vendor(polls=deque(steps)), stall_s=20.0, poll_s=5.0, min_poll_s=5.0)
+    capable(vendor, deadline_s=lambda items, options: 1e9)
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(2))
+        status = await job.wait()
+    assert status.findings == ()
+
+
+# Results, and forgetting them.
+
+
+async def test_large_results_come_back_as_they_came(tmp_path: Path) -> None:
+    """They are kept compressed, and nobody sees it; small ones and binary ones too."""
+    bodies = [b'{"a": "' + b"x" * 5000 + b'"}', b"{}", bytes(range(256)) * 2, b""]
+    vendor = Vendor()
+    vendor.default_report = lambda items: Report(
+        items=[
+            ItemReport(id=item.id, state=ItemState.SUCCEEDED, raw=body)
+            for item, body in zip(items, bodies, strict=False)
+        ]
+    )
+    capable(vendor, max_items=10)
+    path = tmp_path / "jobs.db"
+    async with scripted_world(vendor, path) as world:
+        job = await world.hub.submit("shop", numbered(4))
+        await job.wait()
+        raws = [result.raw for result in await results_of(job)]
+    assert raws == bodies
+    assert b"x" * 300 not in read(path) + read(path.with_name("jobs.db-wal"))
+
+
+async def test_old_jobs_are_forgotten(tmp_path: Path) -> None:
+    """Jobs that ended before, with all that is theirs; open ones and younger ones stay."""
+    path, clock = tmp_path / "jobs.db", FakeClock()
+    vendor = capable(Vendor(), max_items=1000)
+    async with scripted_world(vendor, path, clock) as world:
+        old = await world.hub.submit("shop", numbered(1000), key="k")
+        await old.wait()
+        await clock.sleep(timedelta(days=40).total_seconds())
+        young = await world.hub.submit("shop", numbered(1))
+        await young.wait()
+        vendor.submits.append(NO_ANSWER)
+        held = await world.hub.submit("shop", numbered(1))
+        await held.wait()
+        size = len(read(path) + read(path.with_name("jobs.db-wal")))
+
+        gone = await world.hub.prune(timedelta(days=30).total_seconds())
+
+        assert (gone.jobs, gone.items) == (1, 1000)
+        assert [job.id for job in await world.hub.jobs()] == [young.id, held.id]
+        assert len(read(path) + read(path.with_name("jobs.db-wal"))) < size / 2
+        again = await world.hub.prune(timedelta(days=30).total_seconds())
+        assert (again.jobs, again.items) == (0, 0)
+        assert (await world.hub.submit("shop", numbered(1000), key="k")).id != old.id
+
+
+def read(path: Path) -> bytes:
+    """Return a file's bytes, none if there is no such file."""
+    return path.read_bytes() if path.exists() else b""
