@@ -14,6 +14,7 @@ from ._console import make_console, say, say_error, say_warning, stream_json, wr
 from ._exits import ExitCode, exit_code, worst
 from ._follow import Ending, Patience, follow_all
 from ._invocation import Invocation
+from ._on_complete import telling
 from ._open import find_store, open_driver, open_reader, store_exists
 from ._progress import make_display
 from ._tables import jobs_table, show_aside
@@ -27,20 +28,35 @@ OPEN: Final = [state for state in BatchState if not state.is_terminal]
 _MOST_CLOSINGS: Final = 3
 
 
-async def watch_jobs(invocation: Invocation, job_id: str | None, patience: Patience) -> ExitCode:
+async def watch_jobs(
+    invocation: Invocation, job_id: str | None, patience: Patience, on_complete: str | None = None
+) -> ExitCode:
     """Stay with one job, or with all that are unfinished; drive those nobody else drives."""
     statuses = await _find(invocation, job_id)
     if not statuses:
+        await _tell_ended(invocation, on_complete)
         return _tell_nothing(invocation, "watch")
-    return await _watch(invocation, statuses, patience, takes_all=job_id is None)
+    return await _watch(
+        invocation, statuses, patience, takes_all=job_id is None, on_complete=on_complete
+    )
 
 
-async def resume_jobs(invocation: Invocation, patience: Patience) -> ExitCode:
+async def resume_jobs(
+    invocation: Invocation, patience: Patience, on_complete: str | None = None
+) -> ExitCode:
     """Drive all that is unfinished."""
     statuses = await _find(invocation, None)
     if not statuses:
+        await _tell_ended(invocation, on_complete)
         return _tell_nothing(invocation, "resume")
-    return await _resume(invocation, statuses, patience)
+    return await _resume(invocation, statuses, patience, on_complete)
+
+
+async def _tell_ended(invocation: Invocation, on_complete: str | None) -> None:
+    """Tell of what had ended untold, where nothing is left to be driven."""
+    if on_complete is not None and store_exists(find_store(invocation.common)):
+        async with open_reader(invocation.common) as hub, telling(hub, on_complete):
+            pass
 
 
 async def _find(invocation: Invocation, job_id: str | None) -> list[BatchStatus]:
@@ -54,7 +70,12 @@ async def _find(invocation: Invocation, job_id: str | None) -> list[BatchStatus]
 
 
 async def _watch(
-    invocation: Invocation, statuses: Sequence[BatchStatus], patience: Patience, *, takes_all: bool
+    invocation: Invocation,
+    statuses: Sequence[BatchStatus],
+    patience: Patience,
+    *,
+    takes_all: bool,
+    on_complete: str | None,
 ) -> ExitCode:
     """Stay with jobs; with all of them, those that come meanwhile are stayed with, too."""
     common = invocation.common
@@ -79,15 +100,20 @@ async def _watch(
                 jobs.extend(new)
                 return new
 
-            endings = await follow_all(
-                hub, list(jobs), patience, show, find_new if takes_all else None
-            )
+            told = None if takes_all else [job.id for job in jobs]
+            async with telling(hub, on_complete, told):
+                endings = await follow_all(
+                    hub, list(jobs), patience, show, find_new if takes_all else None
+                )
         await _show_endings(invocation, jobs, endings)
     return worst(ending.code for ending in endings)
 
 
 async def _resume(
-    invocation: Invocation, statuses: Sequence[BatchStatus], patience: Patience
+    invocation: Invocation,
+    statuses: Sequence[BatchStatus],
+    patience: Patience,
+    on_complete: str | None,
 ) -> ExitCode:
     """Drive jobs to their end; those whose account can't be reached are left as they are."""
     common = invocation.common
@@ -96,7 +122,8 @@ async def _resume(
         jobs = [await hub.job(status.job_id) for status in statuses]
         followed = [job for job in jobs if not _is_left(job)]
         with make_display(common, followed) as display:
-            endings = await follow_all(hub, followed, patience, display.show)
+            async with telling(hub, on_complete):
+                endings = await follow_all(hub, followed, patience, display.show)
         endings += [_left_ending(job) for job in jobs if _is_left(job)]
         if common.json:
             for ending in endings:

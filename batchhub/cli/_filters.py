@@ -1,4 +1,4 @@
-"""Which jobs `list` shows: by state, by account, by when they were handed over."""
+"""Which jobs a command is about: by state, by account, by time."""
 
 from __future__ import annotations
 
@@ -88,14 +88,32 @@ def parse_since(text: str, now: datetime) -> datetime:
     """
     word = text.strip()
     try:
-        if ago := _AGO.fullmatch(word.lower()):
-            return now - timedelta(seconds=int(ago[1]) * _UNITS_S[ago[2]])
+        if (ago_s := _span_s(word)) is not None:
+            return now - timedelta(seconds=ago_s)
         return datetime.fromisoformat(word.upper()).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         raise UsageError(
             "--since takes a time span such as 30min, 2h or 3d, or a date such as 2026-11-20 or "
             f"2026-11-20T10:00, not {text!r}"
         ) from None
+
+
+def parse_span_s(text: str, option: str) -> float:
+    """
+    Read a time span such as 30min, 2h or 3d, in seconds.
+
+    Raises:
+        UsageError: It is none.
+    """
+    span_s = _span_s(text.strip())
+    if span_s is None:
+        raise UsageError(f"{option} takes a time span such as 30min, 2h or 3d, not {text!r}")
+    return float(span_s)
+
+
+def _span_s(word: str) -> int | None:
+    span = _AGO.fullmatch(word.lower())
+    return None if span is None else int(span[1]) * _UNITS_S[span[2]]
 
 
 def _parse_word(text: str) -> str:

@@ -19,6 +19,7 @@ from ._exits import ExitCode, exit_code
 from ._follow import Ending, Patience, follow
 from ._input import ItemReader, open_items
 from ._invocation import Invocation
+from ._on_complete import telling
 from ._open import open_hub
 from ._options import Order, Reading
 from ._output import ResultsWriter
@@ -48,7 +49,13 @@ class Handing:
 
 
 async def run_job(
-    invocation: Invocation, order: Order, reading: Reading, *, out: str | None, patience: Patience
+    invocation: Invocation,
+    order: Order,
+    reading: Reading,
+    *,
+    out: str | None,
+    patience: Patience,
+    on_complete: str | None = None,
 ) -> ExitCode:
     """Hand items over, stay until the job ends, write its results."""
     writer = None if out is None else ResultsWriter(out)
@@ -57,7 +64,9 @@ async def run_job(
             job = await _submit(invocation, handing)
             with make_display(invocation.common, [job]) as display:
                 ending = await follow(job, patience, display.show)
-            return await _finish(invocation, job, ending, writer)
+            code = await _finish(invocation, job, ending, writer)
+            async with telling(handing.hub, on_complete, [job.id]):
+                return code
 
 
 async def submit_job(invocation: Invocation, order: Order, reading: Reading) -> ExitCode:

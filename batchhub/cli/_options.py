@@ -32,6 +32,16 @@ ContactTimeoutOption = Annotated[
     ),
 ]
 
+OnCompleteOption = Annotated[
+    str | None,
+    typer.Option(
+        "--on-complete",
+        metavar="CMD",
+        help="Run this when a job has ended, once for each; the job is in BATCHHUB_JOB, "
+        "BATCHHUB_STATE and BATCHHUB_OUTCOME, its status on standard input.",
+    ),
+]
+
 CONTACT_TIMEOUT_S: Final = 60.0
 """Seconds without contact after which the commands that drive give up."""
 

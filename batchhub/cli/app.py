@@ -21,6 +21,7 @@ from ._options import (
     Common,
     ContactTimeoutOption,
     JobArgument,
+    OnCompleteOption,
     Order,
     Reading,
     TimeoutOption,
@@ -125,6 +126,7 @@ def run(
     ] = None,
     timeout: TimeoutOption = None,
     contact_timeout: ContactTimeoutOption = CONTACT_TIMEOUT_S,
+    on_complete: OnCompleteOption = None,
 ) -> None:
     """Hand items over, wait for the end, write the results."""
     _refuse_both(common, out)
@@ -135,7 +137,9 @@ def run(
     invocation = _begin(common)
     if order.dry_run:
         _show_plan(invocation, order, reading)
-    invocation.run(run_job(invocation, order, reading, out=out, patience=patience))
+    invocation.run(
+        run_job(invocation, order, reading, out=out, patience=patience, on_complete=on_complete)
+    )
 
 
 @app.command()
@@ -215,6 +219,7 @@ def watch(
     ] = None,
     timeout: TimeoutOption = None,
     contact_timeout: ContactTimeoutOption = CONTACT_TIMEOUT_S,
+    on_complete: OnCompleteOption = None,
 ) -> None:
     """Follow a job, or all unfinished ones, to the end."""
     from ._driving import watch_jobs
@@ -222,7 +227,7 @@ def watch(
 
     patience = Patience(timeout_s=timeout, contact_timeout_s=contact_timeout)
     invocation = _begin(common)
-    invocation.run(watch_jobs(invocation, job, patience))
+    invocation.run(watch_jobs(invocation, job, patience, on_complete))
 
 
 @app.command()
@@ -288,6 +293,7 @@ def resume(
     *,
     timeout: TimeoutOption = None,
     contact_timeout: ContactTimeoutOption = CONTACT_TIMEOUT_S,
+    on_complete: OnCompleteOption = None,
 ) -> None:
     """Drive all that is unfinished to its end."""
     from ._driving import resume_jobs
@@ -295,7 +301,26 @@ def resume(
 
     patience = Patience(timeout_s=timeout, contact_timeout_s=contact_timeout)
     invocation = _begin(common)
-    invocation.run(resume_jobs(invocation, patience))
+    invocation.run(resume_jobs(invocation, patience, on_complete))
+
+
+@app.command()
+@with_common
+def prune(
+    common: Common,
+    *,
+    older_than: Annotated[
+        str,
+        typer.Option(
+            "--older-than", metavar="SPAN", help="Those that ended so long ago: 30d, 12h."
+        ),
+    ],
+) -> None:
+    """Forget old jobs with their results, and free the disk."""
+    from ._prune import prune_jobs
+
+    invocation = _begin(common)
+    invocation.run(prune_jobs(invocation, older_than))
 
 
 @app.command()
