@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench docs dist clean
+.PHONY: help demo test soak check format bench docs dist clean
 
 help:  ## show what there is to do
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ demo: $(VENV)/.installed  ## run every installed vendor's sandbox through one co
 
 test: $(VENV)/.installed-dev  ## run every test
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+soak: $(VENV)/.installed-dev  ## kill the command 500 times at random, and look at what is left
+	cd tests && PYTHONPATH=. $(abspath $(BIN))/python -m soak
 
 check: $(VENV)/.installed-dev  ## format, lint, types, and every test with branch coverage
 	$(BIN)/ruff format --check .

@@ -1,0 +1,1 @@
+"""Long runs, which are no part of the tests."""

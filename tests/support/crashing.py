@@ -1,0 +1,264 @@
+"""
+The real command in a process that dies, stands still or loses its store where a test says.
+
+    python -m support.crashing CHECKPOINT NTH -- COMMAND…   be killed at a checkpoint
+    python -m support.crashing serve SOCKET                 do so for whoever asks; see `Lab`
+
+A server has everything imported and forks a process for each order, which costs a tenth of
+a start. An order is a line of JSON, an `Order`; so are the answers: ``{"pid": 1}``, which waits for
+an empty line in return, ``{"stopped": true}`` whenever it is stopped, and at last
+``{"code": 0}``, which is below zero for the signal that ended it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import pkgutil
+import resource
+import signal
+import socket
+import sqlite3
+import sys
+from collections import Counter
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from attrs import asdict, evolve, frozen
+
+import batchhub.cli
+import batchhub.store
+from batchhub import BatchHub, _checkpoints, _loop
+from batchhub.cli import main
+from batchhub.errors import StoreError
+from batchhub.store import database
+from batchhub_ecwid import EcwidAdapter
+from batchhub_mircate import MircateAdapter
+
+LISTEN: Final = "listen"
+"""The command that is none of batchhub's: tell of the jobs that have ended, a line each."""
+
+TOLD: Final = "told.txt"
+"""The file `LISTEN` writes to: a job's id and whether it is said to be repeated, a line each."""
+
+_BROKEN: Final = 70
+_UNFINISHED: Final = 4
+
+
+@frozen(kw_only=True)
+class Plan:
+    """
+    What befalls a process.
+
+    Attributes:
+        at: The checkpoint at which it befalls it; `None` for nothing.
+        nth: The how many-eth time the checkpoint is reached, from 1.
+        action: ``kill`` (SIGKILL), ``stop`` (SIGSTOP) or ``fail`` (the database says that the
+            disk is full).
+        times: How often in a row it fails.
+        file_bytes: The most bytes a file may have; the system refuses more.
+        poll_s: The usual seconds between two polls: a vendor's pace, shortened.
+        silent_s: Seconds after which an owner without a sign of life is named.
+        busy_s: Seconds a transaction waits for another process's.
+    """
+
+    at: str | None = None
+    nth: int = 1
+    action: str = "kill"
+    times: int = 1
+    file_bytes: int | None = None
+    poll_s: float = 0.1
+    silent_s: float = _loop.SILENT_S
+    busy_s: float = database.BUSY_TIMEOUT_S
+
+
+@frozen(kw_only=True)
+class Order:
+    """
+    A process that is wanted.
+
+    Attributes:
+        argv: The command, without its name.
+        folder: Where it runs.
+        logs: The folder for what it writes, in files named by its number: ``.out``, ``.err``,
+            and ``.reached``, the checkpoints it came to.
+        env: Its environment.
+        plan: What befalls it.
+    """
+
+    argv: list[str]
+    folder: str
+    logs: str
+    env: dict[str, str]
+    plan: Plan = Plan()
+
+    def to_line(self) -> bytes:
+        """Write it as a line."""
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+    @classmethod
+    def from_line(cls, line: str) -> Order:
+        """Read it."""
+        values = json.loads(line)
+        return cls(**{**values, "plan": Plan(**values["plan"])})
+
+
+def arm(plan: Plan, trace: int | None = None) -> None:
+    """
+    Let a plan befall this process.
+
+    Args:
+        plan: The plan.
+        trace: An open file for the names of the checkpoints that are reached.
+    """
+    for adapter in (EcwidAdapter, MircateAdapter):
+        adapter.operations = {
+            name: evolve(capabilities, poll_s=plan.poll_s, min_poll_s=min(0.05, plan.poll_s))
+            for name, capabilities in adapter.operations.items()
+        }
+    _loop.SILENT_S = plan.silent_s  # type: ignore[misc]
+    _loop.BEAT_S = min(_loop.BEAT_S, plan.silent_s / 3)  # type: ignore[misc]
+    database.BUSY_TIMEOUT_S = plan.busy_s  # type: ignore[misc]
+    if plan.file_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (plan.file_bytes, plan.file_bytes))
+    reached: Counter[str] = Counter()
+    actions: dict[str, Callable[[], None]] = {
+        "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+        "stop": lambda: os.kill(os.getpid(), signal.SIGSTOP),
+        "fail": _fail,
+    }
+    act = actions[plan.action]
+    last = plan.nth + (plan.times if plan.action == "fail" else 1)
+
+    def listen(checkpoint: str) -> None:
+        reached[checkpoint] += 1
+        if trace is not None:
+            os.write(trace, f"{checkpoint}\n".encode())
+        if checkpoint == plan.at and plan.nth <= reached[checkpoint] < last:
+            act()
+
+    _checkpoints.listener = listen
+
+
+def _fail() -> None:
+    raise sqlite3.OperationalError("database or disk is full")
+
+
+def serve(path: str) -> NoReturn:
+    """Fork a process for each order that comes, until killed."""
+    _import_all()
+    gc.freeze()  # else each process copies all of it when it first looks for garbage
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen(64)
+        print("ready", flush=True)  # noqa: T201
+        while True:
+            connection, _ = server.accept()
+            if os.fork() == 0:
+                server.close()
+                _mind(connection)
+            connection.close()
+
+
+def _import_all() -> None:
+    """Import what the commands import when they run."""
+    for package in (batchhub.cli, batchhub.store):
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            import_module(module.name)
+    for name in ("aiosqlite", "alembic.command", "rich.live", "sqlalchemy.dialects.sqlite"):
+        import_module(name)
+    with Path(os.devnull).open("w") as nothing, redirect_stdout(nothing):
+        _run(["adapters"])
+
+
+def _mind(connection: socket.socket) -> NoReturn:
+    """Start what is ordered, and tell how it goes."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    lines = connection.makefile()
+    line = lines.readline()
+    pid = os.fork()
+    if pid == 0:
+        connection.close()
+        _become(Order.from_line(line))
+    try:
+        _send(connection, pid=pid)
+        lines.readline()  # by then it has a hold on the process, which may have ended already
+        while True:
+            _, status = os.waitpid(pid, os.WUNTRACED)
+            if not os.WIFSTOPPED(status):
+                break
+            _send(connection, stopped=True)
+        _send(connection, code=os.waitstatus_to_exitcode(status))
+    except OSError:  # whoever ordered it is gone
+        os.kill(pid, signal.SIGKILL)
+    os._exit(0)
+
+
+def _send(connection: socket.socket, **facts: Any) -> None:
+    connection.sendall(json.dumps(facts).encode() + b"\n")
+
+
+def _become(order: Order) -> NoReturn:
+    """Be the command, from here to its end."""
+    code = _BROKEN
+    try:
+        logs = Path(order.logs) / str(os.getpid())
+        kinds = (os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        trace = os.open(logs.with_suffix(".reached"), *kinds)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(os.open(logs.with_suffix(".out"), *kinds), 1)
+        os.dup2(os.open(logs.with_suffix(".err"), *kinds), 2)
+        os.chdir(order.folder)
+        os.environ.clear()
+        os.environ.update(order.env)
+        arm(order.plan, trace)
+        code = _run(order.argv)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
+def _run(argv: list[str]) -> int:
+    if argv[0] == LISTEN:
+        try:
+            asyncio.run(_listen(*argv[1:]))
+        except StoreError as error:
+            print(error, file=sys.stderr)  # noqa: T201
+            return _UNFINISHED
+        return 0
+    sys.argv = ["batchhub", *argv]
+    try:
+        main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+async def _listen(store: str) -> None:
+    """Write down each job that has ended, as a program does that acts on it."""
+    to = os.open(TOLD, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    async with BatchHub(store, {}) as hub:
+        async for event in hub.events(follow=False):
+            os.write(to, f"{event.job_id} {'again' if event.is_repeated else 'first'}\n".encode())
+
+
+def start() -> None:
+    """Do what the command line says."""
+    if sys.argv[1:2] == ["serve"]:
+        serve(sys.argv[2])
+    checkpoint, nth, dashes, *argv = sys.argv[1:]
+    if dashes != "--" or checkpoint not in _checkpoints.CHECKPOINTS:
+        sys.exit(f"usage: CHECKPOINT NTH -- COMMAND…; of {', '.join(_checkpoints.CHECKPOINTS)}")
+    arm(Plan(at=checkpoint, nth=int(nth)))
+    sys.exit(_run(argv))
+
+
+if __name__ == "__main__":
+    start()
