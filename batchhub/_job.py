@@ -121,18 +121,23 @@ class BatchJob:
             yield status
 
     def results(
-        self, only: ItemState | str | Collection[ItemState | str] | None = None
+        self,
+        only: ItemState | str | Collection[ItemState | str] | None = None,
+        *,
+        code: int | Collection[int] | None = None,
     ) -> AsyncIterator[ItemResult]:
         """
         Iterate over the results so far, in the order of the items, a page in memory at a time.
 
         Args:
             only: The state or states that are wanted; `None` for all.
+            code: The items' own HTTP status or statuses that are wanted, such as 404; `None` for
+                all, also those of items that have none.
+
+        Raises:
+            UsageError: There is no such state, or a code is no whole number.
         """
-        wanted: list[ItemState] | None = None
-        if only is not None:
-            wanted = [ItemState(state) for state in ([only] if isinstance(only, str) else only)]
-        return self._core.store.results(self.id, wanted)
+        return self._core.store.results(self.id, _read_states(only), _read_codes(code))
 
     async def cancel(self) -> BatchStatus:
         """
@@ -288,3 +293,26 @@ class BatchJob:
                 told_at=None,
             )
             return await store.add_retry(new, intake.plans, intake.tickets(), states)
+
+
+def _read_states(
+    only: ItemState | str | Collection[ItemState | str] | None,
+) -> list[ItemState] | None:
+    """Return the states that are wanted; `None` for all."""
+    if only is None:
+        return None
+    try:
+        return [ItemState(state) for state in ([only] if isinstance(only, str) else only)]
+    except ValueError:
+        known = ", ".join(ItemState)
+        raise UsageError(f"only takes {known}, not {only!r}") from None
+
+
+def _read_codes(code: int | Collection[int] | None) -> frozenset[int] | None:
+    """Return the statuses that are wanted; `None` for all."""
+    if code is None:
+        return None
+    codes = frozenset([code] if isinstance(code, int) else code)
+    if not all(isinstance(each, int) for each in codes):
+        raise UsageError(f"code takes HTTP statuses such as 404, not {code!r}")
+    return codes

@@ -16,6 +16,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from attrs import field, fields, frozen
@@ -390,6 +391,8 @@ class Adapter(ABC, Generic[AccountT]):
             whatever they look like, with all that is in them: an article's number is no figure.
         takes_decimals: Whether `encode` takes `decimal.Decimal`. Figures out of a table then keep
             every digit; else they come as float, as those out of JSON do.
+        types: What bodies may be read as, by the names users call them: attrs classes, as
+            ``module:Class``.
         sandbox: Where its stand-in server is, as ``module:Class``; `None` if it has none.
     """
 
@@ -401,6 +404,7 @@ class Adapter(ABC, Generic[AccountT]):
     not_executed_statuses: ClassVar[frozenset[int]] = frozenset()
     text_keys: ClassVar[frozenset[str]] = frozenset()
     takes_decimals: ClassVar[bool] = False
+    types: ClassVar[Mapping[str, str]] = MappingProxyType({})
     sandbox: ClassVar[str | None] = None
 
     def __init__(self, account: AccountT, transport: Transport) -> None:

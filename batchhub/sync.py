@@ -415,15 +415,23 @@ class BatchJob:
         return _iterate(self._bridge, self._job.watch(), 1)
 
     def results(
-        self, only: ItemState | str | Collection[ItemState | str] | None = None
+        self,
+        only: ItemState | str | Collection[ItemState | str] | None = None,
+        *,
+        code: int | Collection[int] | None = None,
     ) -> Iterator[ItemResult]:
         """
         Iterate over the results so far, in the order of the items, a page in memory at a time.
 
         Args:
             only: The state or states that are wanted; `None` for all.
+            code: The items' own HTTP status or statuses that are wanted, such as 404; `None` for
+                all, also those of items that have none.
+
+        Raises:
+            UsageError: There is no such state, or a code is no whole number.
         """
-        return _iterate(self._bridge, self._job.results(only), CHUNK)
+        return _iterate(self._bridge, self._job.results(only, code=code), CHUNK)
 
     def cancel(self) -> BatchStatus:
         """

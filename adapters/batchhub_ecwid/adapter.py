@@ -85,6 +85,7 @@ class EcwidAdapter(Adapter[EcwidAccount]):
     claims_id: ClassVar[bool] = True
     text_keys: ClassVar[frozenset[str]] = TEXT_KEYS
     takes_decimals: ClassVar[bool] = True
+    types: ClassVar[Mapping[str, str]] = {"order": "batchhub_ecwid:Order"}
     sandbox: ClassVar[str | None] = "batchhub_ecwid.sandbox:EcwidSandbox"
 
     def __init__(self, account: EcwidAccount, transport: Transport) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
@@ -16,17 +17,18 @@ from batchhub.models import BatchState, Contact
 from ._closing import show_closing
 from ._console import OutputError, say, write, write_json
 from ._exits import ExitCode, exit_code
+from ._export import ResultsWriter
 from ._follow import Ending, Patience, follow
 from ._input import ItemReader, open_items
 from ._invocation import Invocation
 from ._on_complete import telling
-from ._open import open_hub
-from ._options import Order, Reading
-from ._output import ResultsWriter
+from ._open import open_hub, own_files
+from ._options import Order, Reading, Writing
 from ._progress import make_display
 from ._words import clean, count, duration
 
 if TYPE_CHECKING:
+    from batchhub.adapter import Adapter
     from batchhub.hub import BatchHub, BatchJob
 
 
@@ -39,12 +41,14 @@ class Handing:
         order: What the user said.
         items: Where the items come from.
         hub: Who takes them; not open yet.
+        adapter: The class that speaks to the account's vendor.
         options: The operation's options, by name.
     """
 
     order: Order
     items: ItemReader
     hub: BatchHub
+    adapter: type[Adapter[Any]]
     options: dict[str, str]
 
 
@@ -52,14 +56,17 @@ async def run_job(
     invocation: Invocation,
     order: Order,
     reading: Reading,
+    writing: Writing,
     *,
-    out: str | None,
     patience: Patience,
     on_complete: str | None = None,
 ) -> ExitCode:
     """Hand items over, stay until the job ends, write its results."""
-    writer = None if out is None else ResultsWriter(out)
+    writer = _make_writer(writing)
     with prepare(invocation, order, reading) as handing:
+        if writer is not None:
+            writer.fit(handing.adapter)
+            writer.spare([Path(order.items), *own_files(invocation.common)])
         async with handing.hub:
             job = await _submit(invocation, handing)
             with make_display(invocation.common, [job]) as display:
@@ -95,7 +102,7 @@ def prepare(invocation: Invocation, order: Order, reading: Reading) -> Iterator[
         operation = order.operation or next(iter(adapter.operations))
         if operation in adapter.operations:  # the hub refuses others
             items.fit(adapter, operation)
-        yield Handing(order=order, items=items, hub=hub, options=options)
+        yield Handing(order=order, items=items, hub=hub, adapter=adapter, options=options)
 
 
 async def let_go(invocation: Invocation, job: BatchJob) -> ExitCode:
@@ -135,6 +142,20 @@ def parse_options(texts: Sequence[str]) -> dict[str, str]:
             raise UsageError(f"{name!r} is given twice")
         options[name] = value
     return options
+
+
+def _make_writer(writing: Writing) -> ResultsWriter | None:
+    """Make what writes the results; `None` if nobody wants them yet."""
+    if writing.out is not None:
+        return ResultsWriter(writing)
+    for option, said in (
+        (writing.form_option, writing.form),
+        ("--fields", writing.fields),
+        ("--as", writing.as_),
+    ):
+        if said:
+            raise UsageError(f"{option} is for results that are written; name a file with --out")
+    return None
 
 
 async def _submit(invocation: Invocation, handing: Handing) -> BatchJob:
@@ -206,7 +227,7 @@ async def _write_results(
     if writer is None or not job.status.state.is_terminal:
         return None, None
     try:
-        await writer.write(job.results())
+        await writer.write(job.results)
     except OutputError as error:
         return None, error
     return writer.name, None

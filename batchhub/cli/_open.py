@@ -71,6 +71,16 @@ def open_reader(common: Common, job_id: str | None = None) -> BatchHub:
     return BatchHub(store)
 
 
+def own_files(common: Common) -> list[Path]:
+    """Return the files a command works with, which it must not write results over."""
+    config = find_config(common)
+    store = find_path(find_store(common))
+    files = [] if config is None else [config]
+    if store is not None:
+        files += [store, *(Path(f"{store}{ending}") for ending in ("-wal", "-shm"))]
+    return files
+
+
 def store_exists(store: str) -> bool:
     """Whether there is such a store already; reading must not make one."""
     path = find_path(store)

@@ -7,12 +7,12 @@ import inspect
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final, get_type_hints
+from typing import Annotated, Any, ClassVar, Final, get_type_hints
 
 import typer
 from attrs import NOTHING, fields, frozen, has
 
-from ._completion import complete_account, complete_job
+from ._completion import complete_account, complete_item_state, complete_job
 
 JobArgument = Annotated[
     str, typer.Argument(metavar="JOB", help="The job's id.", autocompletion=complete_job)
@@ -258,6 +258,108 @@ class Reading:
             "--text",
             metavar="COLUMN",
             help="Keep this column of CSV as text, whatever it looks like; may be repeated.",
+        ),
+    ] = None
+
+
+_FieldsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fields",
+        metavar="NAMES",
+        help="Only these, with commas: the results' own keys, else paths in the body such as "
+        "total or items.sku.",
+    ),
+]
+_AsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as", metavar="TYPE", help="Read bodies as this type of the adapter's, such as order."
+    ),
+]
+
+
+@frozen(kw_only=True)
+class Writing:
+    """
+    How `run` writes results.
+
+    Attributes:
+        out: A path, or ``-`` for standard output; `None` writes none.
+        form: The form's name; `None` if the file's name tells.
+        fields: The columns, as they were said.
+        as_: The name of the type bodies are read as.
+        form_option: The option that says the form.
+    """
+
+    form_option: ClassVar[str] = "--out-format"
+
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Write the results there, in the form its ending names; - is stdout.",
+        ),
+    ] = None
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--out-format",
+            metavar="FORM",
+            help="jsonl, csv, tsv, json or parquet; by default the ending of --out tells.",
+        ),
+    ] = None
+    fields: _FieldsOption = None
+    as_: _AsOption = None
+
+
+@frozen(kw_only=True)
+class Export(Writing):
+    """
+    What `results` writes, and how.
+
+    Attributes:
+        out: A path; ``-`` and `None` are standard output.
+        only: The states that are wanted, as they were said.
+        code: The items' own HTTP statuses that are wanted, as they were said.
+    """
+
+    form_option: ClassVar[str] = "--format"
+
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Write them there, in the form its ending names; by default to stdout.",
+        ),
+    ] = None
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORM",
+            help="jsonl, csv, tsv, json or parquet; by default the ending of --out tells.",
+        ),
+    ] = None
+    fields: _FieldsOption = None
+    as_: _AsOption = None
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="STATE",
+            autocompletion=complete_item_state,
+            help="succeeded, failed, not_executed or unknown; several with commas.",
+        ),
+    ] = None
+    code: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--code",
+            metavar="STATUS",
+            help="Only items with this HTTP status of their own; several with commas.",
         ),
     ] = None
 

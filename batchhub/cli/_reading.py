@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
+from batchhub._registry import Registry
 from batchhub.errors import NotKnownError, UsageError
 from batchhub.models import BatchStatus, ItemState
 
 from ._advice import advise, write_advice
 from ._console import make_console, say, write, write_json
 from ._exits import ExitCode
+from ._export import STDOUT, ResultsWriter
 from ._filters import Wanted, parse_wanted
 from ._invocation import Invocation
-from ._open import find_store, open_reader, read_settings, store_exists
-from ._output import STDOUT, ResultsWriter
+from ._open import find_store, open_reader, own_files, read_settings, store_exists
+from ._options import Export
 from ._tables import jobs_table, show_page, status_page
 from ._words import count, counts_text, number, state_text
 
 if TYPE_CHECKING:
     from batchhub.hub import BatchJob
     from batchhub.settings import Settings
+
+_LONGEST_CODE: Final = 9
 
 
 async def show_status(invocation: Invocation, job_id: str) -> ExitCode:
@@ -70,25 +75,41 @@ async def list_jobs(
     return ExitCode.OK
 
 
-async def write_results(
-    invocation: Invocation, job_id: str, *, out: str | None, only: Sequence[str]
-) -> ExitCode:
+async def write_results(invocation: Invocation, job_id: str, export: Export) -> ExitCode:
     """Write the results a job has so far."""
     common = invocation.common
-    states = parse_states(only)
-    writer = ResultsWriter(STDOUT if out is None else out)
+    states, codes = parse_states(export.only or ()), parse_codes(export.code or ())
+    writer = ResultsWriter(export)
+    writer.spare(own_files(common))
     async with open_reader(common, job_id) as hub:
         job = await hub.job(job_id)
-        written = await writer.write(job.results(only=states or None))
         status = job.status
+        if writer.needs_adapter:
+            writer.fit(Registry().get(status.adapter))
+        results = partial(job.results, only=states or None, code=codes or None)
+        written = await writer.write(results)
     if common.json:
         write_json(status)
     if not common.quiet:
-        if out not in (None, STDOUT):
+        if export.out not in (None, STDOUT):
             say(f"{count(written, 'result')} in {writer.name}")
         if not status.state.is_terminal:
             _tell_unfinished(status)
     return ExitCode.OK
+
+
+def parse_codes(texts: Sequence[str]) -> list[int]:
+    """
+    Read HTTP statuses, one or several with commas in each text.
+
+    Raises:
+        UsageError: One is no number.
+    """
+    words = [word.strip() for text in texts for word in text.split(",")]
+    for word in words:
+        if not (word.isascii() and word.isdigit() and len(word) <= _LONGEST_CODE):
+            raise UsageError(f"--code takes HTTP statuses such as 404 or 404,500, not {word!r}")
+    return [int(word) for word in words]
 
 
 def parse_states(texts: Sequence[str]) -> list[ItemState]:

@@ -12,7 +12,6 @@ import typer
 from ._completion import (
     complete_account,
     complete_adapter,
-    complete_item_state,
     complete_job,
     complete_job_state,
 )
@@ -20,11 +19,13 @@ from ._options import (
     CONTACT_TIMEOUT_S,
     Common,
     ContactTimeoutOption,
+    Export,
     JobArgument,
     OnCompleteOption,
     Order,
     Reading,
     TimeoutOption,
+    Writing,
     with_common,
 )
 
@@ -118,18 +119,15 @@ def check(
 def run(
     order: Order,
     reading: Reading,
+    writing: Writing,
     common: Common,
     *,
-    out: Annotated[
-        str | None,
-        typer.Option("--out", metavar="FILE", help="Write the results there; - is stdout."),
-    ] = None,
     timeout: TimeoutOption = None,
     contact_timeout: ContactTimeoutOption = CONTACT_TIMEOUT_S,
     on_complete: OnCompleteOption = None,
 ) -> None:
     """Hand items over, wait for the end, write the results."""
-    _refuse_both(common, out)
+    _refuse_both(common, writing.out)
     from ._follow import Patience
     from ._handing import run_job
 
@@ -138,7 +136,7 @@ def run(
     if order.dry_run:
         _show_plan(invocation, order, reading)
     invocation.run(
-        run_job(invocation, order, reading, out=out, patience=patience, on_complete=on_complete)
+        run_job(invocation, order, reading, writing, patience=patience, on_complete=on_complete)
     )
 
 
@@ -232,30 +230,13 @@ def watch(
 
 @app.command()
 @with_common
-def results(
-    common: Common,
-    *,
-    job: JobArgument,
-    out: Annotated[
-        str | None,
-        typer.Option("--out", metavar="FILE", help="Write them there; by default to stdout."),
-    ] = None,
-    only: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--only",
-            metavar="STATE",
-            autocompletion=complete_item_state,
-            help="succeeded, failed, not_executed or unknown; several with commas.",
-        ),
-    ] = None,
-) -> None:
-    """Write a job's results as JSON Lines, in the items' order."""
-    _refuse_both(common, out or "-")
+def results(export: Export, common: Common, *, job: JobArgument) -> None:
+    """Write a job's results, in the order of the items."""
+    _refuse_both(common, export.out or "-")
     from ._reading import write_results
 
     invocation = _begin(common)
-    invocation.run(write_results(invocation, job, out=out, only=only or ()))
+    invocation.run(write_results(invocation, job, export))
 
 
 @app.command()

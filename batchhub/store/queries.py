@@ -291,7 +291,10 @@ def fill_rest(ticket: TicketRecord, rest: ItemState, message: str | None) -> Ins
 
 
 def results_page(
-    job_no: int, after: int, only: Collection[ItemState] | None
+    job_no: int,
+    after: int,
+    only: Collection[ItemState] | None,
+    codes: Collection[int] | None,
 ) -> Work[list[tuple[int, ItemResult]]]:
     """Return a page of results after a position."""
     query = (
@@ -307,6 +310,8 @@ def results_page(
     )
     if only is not None:
         query = query.where(results.c.state.in_([state.value for state in only]))
+    if codes is not None:
+        query = query.where(results.c.code.in_(codes))
 
     async def work(connection: AsyncConnection) -> list[tuple[int, ItemResult]]:
         return [

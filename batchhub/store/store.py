@@ -333,13 +333,23 @@ class Store:
     # Results.
 
     async def results(
-        self, job_id: str, only: Collection[ItemState] | None = None
+        self,
+        job_id: str,
+        only: Collection[ItemState] | None = None,
+        codes: Collection[int] | None = None,
     ) -> AsyncIterator[ItemResult]:
-        """Yield the results a job has so far, in the order of its items, a page in memory."""
+        """
+        Yield the results a job has so far, in the order of its items, a page in memory.
+
+        Args:
+            job_id: The job.
+            only: The states that are wanted; `None` for all.
+            codes: The items' own HTTP statuses that are wanted; `None` for all.
+        """
         job, _ = await self.get_job(job_id)
         after = 0
         while True:
-            page = await self._db.read(queries.results_page(job.job_no, after, only))
+            page = await self._db.read(queries.results_page(job.job_no, after, only, codes))
             for position, result in page:
                 yield result
                 after = position
