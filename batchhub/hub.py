@@ -26,6 +26,7 @@ from ._job_id import make_job_id
 from ._logging import get_logger
 from ._plan import Plan, make_plan
 from ._registry import AdapterInfo, Registry
+from ._secrets import MIN_LENGTH
 from .adapter import Account, Adapter, Probe
 from .errors import BatchHubError, InputError, NotKnownError, UnsupportedError, UsageError
 from .models import BatchEvent, BatchState
@@ -247,6 +248,7 @@ class BatchHub:
         operation = _check_operation(adapter, operation, stop=bool(stop_on_first_failure))
         capabilities = adapter.capabilities(operation)
         checked = adapter.check_options(operation, options or {})
+        _check_secrets(adapter.account, {"key": key, "label": label})
         with Intake(adapter, operation) as intake:
             await intake.take(items, checked)
             if not intake.total:
@@ -458,6 +460,14 @@ def _check_text(name: str, text: str | None) -> None:
         (text or "").encode()
     except UnicodeEncodeError:
         raise InputError(f"the {name} {text!r} is no valid Unicode text") from None
+
+
+def _check_secrets(account: Account, texts: Mapping[str, str | None]) -> None:
+    """Refuse what would put a secret of the account into the store."""
+    secrets = [secret for secret in account.secrets if len(secret) >= MIN_LENGTH]
+    for name, text in texts.items():
+        if text and any(secret in text for secret in secrets):
+            raise InputError(f"the {name} holds a secret of the account, which would be stored")
 
 
 def _check_operation(adapter: Adapter[Any], operation: str | None, *, stop: bool) -> str:

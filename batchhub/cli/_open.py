@@ -48,10 +48,15 @@ def find_store(common: Common, settings: Settings | None = None) -> str:
     Raises:
         SettingsError: The settings can't be read.
     """
-    if common.store is not None:
-        return common.store
-    store = (settings or read_settings(common)).store
-    return store or str(user_data_path("batchhub") / "jobs.db")
+    store = common.store
+    if store is None:
+        store = (settings or read_settings(common)).store
+    if store is not None and find_path(store) is None:
+        raise SettingsError(
+            f"the store {store} would end with this command, and its jobs with it; name a file",
+            key="store",
+        )
+    return str(user_data_path("batchhub") / "jobs.db") if store is None else store
 
 
 def open_reader(common: Common, job_id: str | None = None) -> BatchHub:

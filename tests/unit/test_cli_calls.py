@@ -322,3 +322,16 @@ def test_settings_that_do_not_parse_are_refused(command: Command) -> None:
     assert command("list", "--store", "x.db").exit_code == 0
     with pytest.raises(SettingsError):
         find_store(Common())
+
+
+@pytest.mark.parametrize("store", [":memory:", "sqlite:///:memory:"])
+@pytest.mark.parametrize("call", [("list",), ("run", "items.jsonl", "--account", "shop")])
+def test_a_store_that_ends_with_the_command_is_refused(
+    command: Command, store: str, call: tuple[str, ...]
+) -> None:
+    """Nothing could go on with its jobs, so none is begun."""
+    settings()
+    Path("items.jsonl").write_text('{"n": 1}\n')
+    result = command(*call, "--store", store)
+    assert result.exit_code == 2
+    assert "would end with this command" in result.stderr

@@ -355,7 +355,9 @@ def test_results_take_no_file_that_is_needed(job_id: str, name: str) -> None:
     Path("items.jsonl").write_text('{"n": 1}\n')
     Path("link").symlink_to(name)
     before = {path.name: path.read_bytes() for path in Path().iterdir() if path.is_file()}
-    calls = [("run", "items.jsonl", "--account", "shop", "--out-format", "jsonl", "--out")]
+    calls: list[tuple[str, ...]] = [
+        ("run", "items.jsonl", "--account", "shop", "--out-format", "jsonl", "--out")
+    ]
     if name != "items.jsonl":
         calls.append(("results", job_id, "--format", "jsonl", "--out"))
     for call in calls:

@@ -30,6 +30,7 @@ from batchhub.errors import (
     WaitTimeoutError,
 )
 from batchhub.testing import FakeClock
+from batchhub_ecwid import EcwidAccount, get
 
 FAILED, SUCCEEDED = ItemState.FAILED, ItemState.SUCCEEDED
 NOT_EXECUTED, UNKNOWN = ItemState.NOT_EXECUTED, ItemState.UNKNOWN
@@ -489,3 +490,14 @@ async def test_progress_is_kept_now_and_then(tmp_path: Path) -> None:
         await job.wait()
     assert (seen.progress or 0) > 0.2
     assert writes < 15
+
+
+@pytest.mark.parametrize("name", ["key", "label"])
+async def test_no_secret_is_kept_with_a_job(tmp_path: Path, name: str) -> None:
+    """A key or label that holds the account's token is refused, and not shown."""
+    account = EcwidAccount(store_id=1, token="secret_0123456789", base_url="http://127.0.0.1:9")
+    async with BatchHub(tmp_path / "jobs.db", {"shop": account}) as hub:
+        with pytest.raises(InputError, match=f"the {name} holds a secret") as caught:
+            await hub.submit("shop", [get("/a")], **{name: f"x {account.token}"})  # type: ignore[arg-type]
+        assert await hub.jobs() == []
+    assert account.token not in str(caught.value)
