@@ -9,6 +9,7 @@ Every error batchhub raises, grouped by what the caller can do about it.
     │   ├── UnsupportedError              the vendor has no such ability
     │   └── KeyConflictError              the key belongs to a job with other items or options
     ├── WaitTimeoutError (TimeoutError)   waited long enough; the job goes on
+    ├── BodyError (ValueError)            an item's body is not of the type asked for
     ├── VendorError                       the vendor answered, and the answer is no use
     │   ├── CredentialsError              401, 403: mend the credentials, then resume
     │   ├── RefusedError                  other 4xx, redirects: would be refused again
@@ -38,6 +39,7 @@ from typing import Any, ClassVar, Self
 __all__ = [
     "AdapterError",
     "BatchHubError",
+    "BodyError",
     "BusyError",
     "ConnectError",
     "ContactError",
@@ -165,6 +167,23 @@ class WaitTimeoutError(BatchHubError, TimeoutError):
     """The wait is over before the job is; the job goes on and can be waited for again."""
 
     retryable = True
+
+
+class BodyError(BatchHubError, ValueError):
+    """
+    A body can't be read as the type that was asked for. The other items are not touched by it.
+
+    Attributes:
+        item_id: The item's id.
+        problems: What is wrong, each with its path: ``Expected `int`, got `str` @ $.items[3].id``.
+    """
+
+    def __init__(
+        self, message: str, *, item_id: str | None = None, problems: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message)
+        self.item_id = item_id
+        self.problems = problems
 
 
 class VendorError(BatchHubError):

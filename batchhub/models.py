@@ -183,7 +183,7 @@ class ItemResult:
         the body of an item that failed is the vendor's error.
 
         Raises:
-            batchhub.wire.BodyError: If there is no body, or it is none of that type; it names
+            BodyError: If there is no body, or it is none of that type; it names
                 the item and each field that is wrong, with its path.
         """
         from ._wire.body import read_body  # noqa: PLC0415  # cattrs is slow to import

@@ -28,7 +28,6 @@ from typing import Any
 from cattrs.gen import make_dict_unstructure_fn
 
 from ._wire import exact
-from ._wire.body import BodyError
 from ._wire.converter import WireConverter
 from ._wire.door import converter
 from ._wire.extra import Extra
@@ -36,7 +35,6 @@ from ._wire.record import kept, named, record, wire_names
 from .models import BatchStatus, Counts, ItemResult
 
 __all__ = [
-    "BodyError",
     "Extra",
     "WireConverter",
     "converter",

@@ -46,6 +46,7 @@ WHAT_TO_DO: Final[Mapping[type[errors.BatchHubError], str]] = {
     errors.NotKnownError: "Take one of the names the message lists.",
     errors.UnsupportedError: "Do without what the message names, or take another operation.",
     errors.KeyConflictError: "Take another key, or hand over the items the key was used for.",
+    errors.BodyError: "Look at the item's `state` first; read its plain `body`, or mend the type.",
     errors.WaitTimeoutError: "Wait again, or `batchhub resume`.",
     errors.VendorError: "Read the vendor's words in the message.",
     errors.CredentialsError: "Mend the credentials, then `batchhub resume`.",

@@ -6,36 +6,13 @@ from typing import Any, Final, TypeVar
 
 from cattrs import BaseValidationError, transform_error
 
-from batchhub.errors import BatchHubError
+from batchhub.errors import BodyError
 
 from .door import converter
 
 T = TypeVar("T")
 
 _MOST_TOLD: Final = 5
-
-
-class BodyError(BatchHubError, ValueError):
-    """
-    A body can't be read as the type that was asked for. The other items are not touched by it.
-
-    Attributes:
-        item_id: The item's id.
-        problems: What is wrong, each with its path: ``Expected `int`, got `str` @ $.items[3].id``.
-    """
-
-    def __init__(self, message: str, *, item_id: str, problems: tuple[str, ...] = ()) -> None:
-        super().__init__(message)
-        self.item_id = item_id
-        self.problems = problems
-
-    def __reduce__(self) -> Any:
-        """Copy by what it was made of: the message alone would not do."""
-        return _again, (str(self), self.item_id, self.problems)
-
-
-def _again(message: str, item_id: str, problems: tuple[str, ...]) -> BodyError:
-    return BodyError(message, item_id=item_id, problems=problems)
 
 
 def read_body(raw: bytes | None, kind: type[T], item_id: str) -> T:

@@ -12,8 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.orders import ORDERS, SEARCHES, any_order, exact, recorded
 
+from batchhub.errors import BodyError
 from batchhub.models import ItemResult, ItemState
-from batchhub.wire import BodyError, converter, dumps
+from batchhub.wire import converter, dumps
 from batchhub_ecwid import Order, OrderSearch
 
 _WRONG = st.sampled_from(

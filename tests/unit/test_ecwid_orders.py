@@ -15,8 +15,9 @@ from attrs import evolve
 from support.orders import exact, recorded
 
 import batchhub_ecwid
+from batchhub.errors import BodyError
 from batchhub.models import ItemResult, ItemState
-from batchhub.wire import BodyError, converter, dumps, wire_names
+from batchhub.wire import converter, dumps, wire_names
 from batchhub_ecwid import (
     ExternalOrderData,
     HandlingFeeInfo,

@@ -16,8 +16,9 @@ import pytest
 from attrs import field, frozen
 from cattrs import BaseValidationError, transform_error
 
+from batchhub.errors import BodyError
 from batchhub.models import ItemResult, ItemState
-from batchhub.wire import BodyError, WireConverter, converter, dumps, kept, named, record
+from batchhub.wire import WireConverter, converter, dumps, kept, named, record
 
 
 class Size(StrEnum):
