@@ -6,11 +6,12 @@ import os
 import stat
 import tomllib
 import warnings
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, get_type_hints
 
-from attrs import NOTHING, Attribute, fields, frozen
+from attrs import NOTHING, Attribute, Converter, Factory, fields, frozen
 
 from ._keyring import find_in_keyring
 from ._registry import Registry
@@ -66,11 +67,13 @@ def find_account(
     Return what an account is made of.
 
     Raises:
+        SettingsError: It names no adapter.
         NotKnownError: There is no such account, or its adapter is not installed.
         AdapterError: Its adapter does not load.
     """
     if name not in settings.accounts:
-        raise NotKnownError("account", name, settings.accounts, f"add it to {settings.where}")
+        known = [each.name for each in settings.accounts.values() if each.adapter_name is not None]
+        raise NotKnownError("account", name, known, f"add it to {settings.where}")
     table = settings.accounts[name]
     if table.adapter not in registry.names:
         hint = f"account {name!r} in {table.where} names it: mend that, or install its package"
@@ -101,6 +104,7 @@ def read_account(
     """Make an account as far as it can be, and tell of its secrets and of all that is wrong."""
     known = {f.alias or f.name: f for f in fields(account_type) if f.init}
     reader = _Reader(account_type, table, environ)
+    reader.problems += table.problems
     keys = {to_part(key): key for key in known}
     for part in table.variables:
         if part not in keys:
@@ -118,7 +122,11 @@ def read_account(
     missing = [k for k, f in known.items() if f.default is NOTHING and k not in given]
     if missing:
         reader.note(f"lacks {', '.join(missing)}", missing[0])
-    account = None if reader.problems else reader.make()
+    account = None
+    if reader.problems:
+        reader.find_faults()
+    else:
+        account = reader.make()
     return AccountReading(account=account, sources=reader.sources, problems=tuple(reader.problems))
 
 
@@ -143,7 +151,8 @@ class _Reader:
         name = None if key is None else f"accounts.{self._table.name}.{key}"
         between = " " if why.startswith("lacks ") else ": "
         message = f"account {self._table.name!r} in {self._table.where}{between}{why}"
-        self.problems.append(SettingsError(message, key=name, path=self._table.path))
+        if message not in map(str, self.problems):
+            self.problems.append(SettingsError(message, key=name, path=self._table.path))
 
     def take(self, field: Attribute[Any], key: str, value: Any) -> None:
         """Take a value of the file, or what it refers to."""
@@ -166,12 +175,49 @@ class _Reader:
         try:
             return self._type(**self._values)
         except Exception as error:  # a plug-in's class may refuse a value with any of them
-            named = getattr(error, "key", None)
-            why = _blank(error, self._secrets)
-            if named in self._origins:
-                why += f" (from the {self._origins[named]})"
-            self.note(why, named)
+            self.find_faults()
+            if not self.problems:
+                self._refuse(error)
             return None
+
+    def find_faults(self) -> None:
+        """Ask the class of each value alone: making an account stops at the first fault."""
+        # In place of the account that can't be made, for checks of one value by another.
+        draft = object.__new__(self._type)
+        given: list[tuple[Attribute[Any], Callable[..., Any]]] = []
+        for setting in (f for f in fields(self._type) if f.init):
+            key = setting.alias or setting.name
+            value = self._values.get(key, setting.default)
+            if value is NOTHING or isinstance(value, Factory):  # type: ignore[arg-type]
+                continue
+            with self._noting(key):
+                object.__setattr__(draft, setting.name, _convert(setting, value, draft))
+                if key in self._values and setting.validator is not None:
+                    given.append((setting, setting.validator))
+        for setting, validate in given:
+            value = getattr(draft, setting.name)
+            object.__delattr__(draft, setting.name)  # others are not held against a wrong one
+            with self._noting(setting.alias or setting.name):
+                validate(draft, setting, value)
+                object.__setattr__(draft, setting.name, value)
+
+    @contextmanager
+    def _noting(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except AttributeError:
+            pass  # it looks at a value that is missing, or wrong itself
+        except Exception as error:  # a plug-in's class may refuse a value with any of them
+            self._refuse(error, key)
+
+    def _refuse(self, error: Exception, key: str | None = None) -> None:
+        named = getattr(error, "key", None) or key
+        why = _blank(error, self._secrets)
+        if key is not None and named == key and key not in why:
+            why = f"{key}: {why}"
+        if named in self._origins:
+            why += f" (from the {self._origins[named]})"
+        self.note(why, named)
 
     def _follow(self, field: Attribute[Any], key: str, reference: Mapping[str, Any]) -> None:
         """Take what ``{ env = … }`` or ``{ keyring = … }`` stands for."""
@@ -219,6 +265,15 @@ class _Reader:
             'put { env = "NAME" } or { keyring = "service/name" } there instead',
             stacklevel=5,
         )
+
+
+def _convert(setting: Attribute[Any], value: Any, draft: object) -> Any:
+    converter: Any = setting.converter
+    if not isinstance(converter, Converter):
+        return value if converter is None else converter(value)
+    form: Any = converter
+    more = [draft] * form.takes_self + [setting] * form.takes_field
+    return form.converter(value, *more)
 
 
 def _is_reference(value: Mapping[str, Any]) -> bool:

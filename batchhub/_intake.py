@@ -51,6 +51,7 @@ class Intake:
         plans: The tickets the items were cut into, in order.
         total: How many items there are.
         body_bytes: The bytes of the requests' bodies.
+        sample: The first item in its stored form; `None` before there is one.
 
     Args:
         adapter: Checks and encodes the items.
@@ -62,6 +63,7 @@ class Intake:
         self.plans: list[TicketPlan] = []
         self.total = 0
         self.body_bytes = 0
+        self.sample: bytes | None = None
         self._keeps = keeps
         self._adapter = adapter
         self._operation = operation
@@ -97,14 +99,14 @@ class Intake:
         Raises:
             InputError: An item can't be sent; it says which. Nothing is kept.
         """
-        seen: set[str] = set()
+        seen: dict[str, int] = {}
         keys: dict[str, str] = {}
         async for position, raw in _enumerate(raw_items):
             item_id: str | None = None
             try:
                 item = _normalise(raw, position, claims_id=self._adapter.claims_id)
                 item_id = item.id or ""
-                _check_unique(item_id, seen)
+                _check_unique(item_id, position, seen)
                 wire = self._adapter.encode(self._operation, item, options)
                 self._check_key(item, item_id, keys)
                 self.add(WireItem(id=item_id, wire=wire))
@@ -126,6 +128,8 @@ class Intake:
         if self._ticket and (count > capabilities.max_items or too_large):
             self.close()
         self._digest.update(b"%d %d " % (len(item.id), size) + item.id.encode() + item.wire)
+        if self.sample is None:
+            self.sample = item.wire
         self._ticket.append((item.id, item.wire))
         self._ticket_bytes += size
 
@@ -190,10 +194,16 @@ async def _enumerate(raw_items: RawItems) -> AsyncIterator[tuple[int, RawItem]]:
             await asyncio.sleep(0)
 
 
-def _check_unique(item_id: str, seen: set[str]) -> None:
-    if item_id in seen:
-        raise InputError(f"the id {item_id!r} is there twice; ids are unique in a job")
-    seen.add(item_id)
+def _check_unique(item_id: str, position: int, seen: dict[str, int]) -> None:
+    first = seen.setdefault(item_id, position)
+    if first == position:
+        return
+    # Nobody wrote an id down that is a position, and who looks for it must be told.
+    by_number = item_id in {str(first), str(position)}
+    hint = ", and an item without an id has its number for one" if by_number else ""
+    raise InputError(
+        f"the id {item_id!r} is there twice, first in item {first}; ids are unique in a job{hint}"
+    )
 
 
 def _normalise(raw: RawItem, position: int, *, claims_id: bool) -> BatchItem:
@@ -210,7 +220,9 @@ def _normalise(raw: RawItem, position: int, *, claims_id: bool) -> BatchItem:
         raise InputError(f"an item is a mapping or a BatchItem, not {type(raw).__name__}")
     if item_id is None:
         item_id = str(position)
-    if not isinstance(item_id, str) or not item_id:
+    if item_id == "":
+        raise InputError("the id is empty; write one, or leave the id out")
+    if not isinstance(item_id, str):
         raise InputError(f"the id {item_id!r} is no text; write it in quotes")
     item_id = str.__str__(item_id)  # of a subclass, such as an enumeration, the plain text
     try:

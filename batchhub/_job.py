@@ -56,6 +56,11 @@ class BatchJob:
         return _show.make_table(self.status)
 
     @property
+    def lane(self) -> str:
+        """The lane it belongs to: adapter and identity of the account it was handed to."""
+        return self._record.lane
+
+    @property
     def is_ours(self) -> bool:
         """Whether this hub knows the account the job belongs to, and so can drive it."""
         return self._core.find_lane(self._record.lane) is not None
@@ -248,7 +253,7 @@ class BatchJob:
             pause_s = WATCH_S if end_s is None else min(WATCH_S, end_s - clock.monotonic())
             if pause_s <= 0:
                 raise WaitTimeoutError(
-                    f"job {self.id} is {status.state.value} after {timeout_s:g} s; it goes on",
+                    f"job {self.id} is {_show.words(status.state)} after {timeout_s:g} s; it goes on",
                     job_id=self.id,
                 )
             await loop.wait_for_change(self.id, pause_s)

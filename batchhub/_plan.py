@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import builtins
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ._intake import Intake, RawItems
 from .adapter import Adapter, Budget, JSONMapping
@@ -30,6 +31,9 @@ class Plan:
         refused: How many items would be refused; with any, a submit sends nothing at all.
         least_s: Seconds the requests take at least at the account's budget; the time the vendor
             needs for the items comes on top, and nobody knows it before.
+        joins: The id of the job that has the same key and is the same: a submit would send
+            nothing and return it. `None` if the job would be a new one, or no key was given.
+        sample: The first item that would be sent, in the form it is sent in; `None` without one.
     """
 
     account: str
@@ -40,6 +44,8 @@ class Plan:
     bytes: int
     refused: int
     least_s: float
+    joins: str | None = None
+    sample: builtins.bytes | None = field(default=None, repr=False)
 
 
 async def make_plan(
@@ -49,9 +55,27 @@ async def make_plan(
     *,
     account: str,
     options: JSONMapping,
+    stop: bool,
     on_refused: Callable[[InputError], None] | None,
+    find_joined: Callable[[str], Awaitable[str | None]] | None,
 ) -> Plan:
-    """Take items as a submit would, keep none, and go on after one that is refused."""
+    """
+    Take items as a submit would, keep none, and go on after one that is refused.
+
+    Args:
+        adapter: Checks and encodes the items.
+        operation: The kind of batch.
+        items: The items.
+        account: The account's name.
+        options: What `Adapter.check_options` gave.
+        stop: Whether nothing more is sent after an item fails.
+        on_refused: Told of every item that would be refused.
+        find_joined: Gives the id of the job that a submit with this fingerprint would join;
+            `None` if there is no key to join by.
+
+    Raises:
+        KeyConflictError: From `find_joined`.
+    """
     refused = 0
 
     def refuse(error: InputError) -> None:
@@ -62,6 +86,9 @@ async def make_plan(
 
     with Intake(adapter, operation, keeps=False) as intake:
         await intake.take(items, options, on_refused=refuse)
+        joins = None
+        if find_joined is not None and intake.total and not refused:
+            joins = await find_joined(make_fingerprint(intake, operation, options, stop=stop))
         return Plan(
             account=account,
             adapter=adapter.name,
@@ -71,7 +98,14 @@ async def make_plan(
             bytes=intake.body_bytes,
             refused=refused,
             least_s=_least_s(len(intake.plans), adapter.account.budget),
+            joins=joins,
+            sample=intake.sample,
         )
+
+
+def make_fingerprint(intake: Intake, operation: str, options: JSONMapping, *, stop: bool) -> str:
+    """Return what tells whether two jobs that were handed over are the same; the items are in."""
+    return intake.fingerprint(operation=operation, options=dict(options), stop=stop)
 
 
 def _least_s(tickets: int, budget: Budget) -> float:

@@ -70,9 +70,16 @@ def state_text(status: BatchStatus) -> str:
 
 
 def done_count(status: BatchStatus) -> int:
-    """Return how many items are done, by the counts or by what the vendor says, if that is more."""
-    total = status.counts.total
-    settled = total - status.counts.pending
+    """
+    Return how many items are done, by the counts or by what the vendor says, if that is more.
+
+    What was not executed is over, and not done.
+    """
+    counts = status.counts
+    total = counts.total
+    settled = total - counts.pending - counts.not_executed
+    if status.state.is_terminal:
+        return settled
     return max(settled, min(total, round((status.progress or 0.0) * total)))
 
 
@@ -143,7 +150,7 @@ def facts(status: BatchStatus, now: datetime | None = None) -> Iterator[tuple[st
     else:
         yield "contact", contact_text(status) or status.contact.value
         known = "unknown" if status.progress is None else f"{status.progress:.0%}"
-        yield "progress", f"{known}, {done_text(status)} done"
+        yield "progress", f"{known}, {_progress_text(status)}"
     yield "items", f"{number(status.counts.total)}: {counts_text(status.counts)}"
     yield from _tickets(status.tickets, now)
     for finding in status.findings:
@@ -152,6 +159,14 @@ def facts(status: BatchStatus, now: datetime | None = None) -> Iterator[tuple[st
     yield "changed", moment(status.updated_at, now)
     if status.observed_at is not None:
         yield "last answer", moment(status.observed_at, now)
+
+
+def _progress_text(status: BatchStatus) -> str:
+    """Write how many items are done, and whose word it is where no result says so yet."""
+    done, counts = done_count(status), status.counts
+    if done > counts.total - counts.pending:
+        return f"{number(done)} of {number(counts.total)} by the vendor's count"
+    return f"{done_text(status)} done"
 
 
 def _tickets(tickets: Sequence[Ticket], now: datetime | None) -> Iterator[tuple[str, str]]:

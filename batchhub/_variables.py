@@ -13,6 +13,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from attrs import field, frozen
+
 from .errors import SettingsError
 
 STORE_VARIABLE: Final = "BATCHHUB_STORE"
@@ -20,6 +22,24 @@ STORE_VARIABLE: Final = "BATCHHUB_STORE"
 
 _PREFIX: Final = "BATCHHUB_ACCOUNTS__"
 _ADAPTER: Final = "__ADAPTER"
+
+
+@frozen(kw_only=True)
+class AccountVariables:
+    """
+    What the environment says of one account.
+
+    Attributes:
+        values: What its variables say, by key as variables write it.
+        problems: What is wrong with them; it stops this account alone.
+    """
+
+    values: Mapping[str, str] = field(factory=dict, repr=False)
+    problems: tuple[SettingsError, ...] = ()
+
+
+NOTHING_GIVEN: Final = AccountVariables()
+"""What the environment says of an account that has no variable."""
 
 
 def to_part(name: str) -> str:
@@ -34,17 +54,17 @@ def account_variable(account: str, key: str) -> str:
 
 def find_account_values(
     accounts: Iterable[str], environ: Mapping[str, str]
-) -> dict[str, dict[str, str]]:
+) -> dict[str, AccountVariables]:
     """
-    Return what the environment says of accounts: by account, then by key as variables write it.
+    Return what the environment says of accounts, by their names.
+
+    A variable that belongs to no account makes one by its name, which can't be used: so it is
+    told by whoever looks at all accounts, and stops none of the others.
 
     Args:
         accounts: The accounts of the file. Others are in the environment alone: each has a
             variable for its adapter, and the variable's name for it in lower case.
         environ: The environment.
-
-    Raises:
-        SettingsError: A variable belongs to no account, or could belong to two.
     """
     given = {name[len(_PREFIX) :]: text for name, text in environ.items() if text and _is_one(name)}
     names: defaultdict[str, list[str]] = defaultdict(list)
@@ -55,15 +75,19 @@ def find_account_values(
         if part != rest and part and part not in names:
             names[part].append(part.lower())
     values: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    problems: defaultdict[str, list[SettingsError]] = defaultdict(list)
     for rest, text in given.items():
-        part = _find_part(rest, names)
-        if len(names[part]) > 1:
-            raise SettingsError(
-                f"{_PREFIX}{rest} could be for {' or '.join(map(repr, sorted(names[part])))}; "
-                "give one of these accounts another name"
-            )
-        values[names[part][0]][rest[len(part) + 2 :]] = text
-    return dict(values)
+        part, key = _split(rest, names)
+        owners = names.get(part) or [part.lower()]
+        if part in names and key and len(owners) == 1:
+            values[owners[0]][key] = text
+            continue
+        for owner in owners:
+            problems[owner].append(_ownerless(rest, part, key, names))
+    return {
+        name: AccountVariables(values=values[name], problems=tuple(problems[name]))
+        for name in {**values, **problems}
+    }
 
 
 def unknown_variable(account: str, part: str, keys: Iterable[str]) -> SettingsError:
@@ -83,17 +107,30 @@ def _is_one(name: str) -> bool:
     return name.startswith(_PREFIX) and name != _PREFIX
 
 
-def _find_part(rest: str, parts: Mapping[str, object]) -> str:
-    fitting = [part for part in parts if rest.startswith(f"{part}__") and rest != f"{part}__"]
+def _split(rest: str, parts: Iterable[str]) -> tuple[str, str]:
+    """Split a variable into account and key; of what fits no account, at the last ``__``."""
+    fitting = [part for part in parts if rest == part or rest.startswith(f"{part}__")]
     if fitting:
-        return max(fitting, key=len)
-    name, _, key = rest.rpartition("__")
-    if not name or not key:
-        raise SettingsError(f"{_PREFIX}{rest} names no key, as {_PREFIX}<ACCOUNT>__<KEY> does")
-    near = difflib.get_close_matches(name, parts, n=1)
-    hint = (
-        f"did you mean {_PREFIX}{near[0]}__{key}?"
-        if near
-        else f"one that no file has needs {_PREFIX}{name}{_ADAPTER}, too"
-    )
-    raise SettingsError(f"{_PREFIX}{rest}: there is no such account; {hint}")
+        part = max(fitting, key=len)
+        return part, rest[len(part) + 2 :]
+    part, _, key = rest.rpartition("__")
+    return (part, key) if part else (rest, "")
+
+
+def _ownerless(rest: str, part: str, key: str, names: Mapping[str, Iterable[str]]) -> SettingsError:
+    """Make the error for a variable that belongs to no account, or could belong to two."""
+    variable = f"{_PREFIX}{rest}"
+    if not key:
+        why = f"{variable} names no key, as {_PREFIX}<ACCOUNT>__<KEY> does"
+    elif part in names:
+        owners = " or ".join(map(repr, sorted(names[part])))
+        why = f"{variable} could be for {owners}; give one of these accounts another name"
+    else:
+        near = difflib.get_close_matches(part, names, n=1)
+        hint = (
+            f"did you mean {_PREFIX}{near[0]}__{key}?"
+            if near
+            else f"one that no file has needs {_PREFIX}{part}{_ADAPTER}, too"
+        )
+        why = f"{variable}: there is no such account; {hint}"
+    return SettingsError(why, key=variable)

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing
 from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -24,7 +25,7 @@ from ._intake import Intake, RawItems
 from ._job import BatchJob
 from ._job_id import make_job_id
 from ._logging import get_logger
-from ._plan import Plan, make_plan
+from ._plan import Plan, make_fingerprint, make_plan
 from ._registry import AdapterInfo, Registry
 from ._secrets import MIN_LENGTH
 from .adapter import Account, Adapter, Probe
@@ -32,6 +33,7 @@ from .errors import BatchHubError, InputError, NotKnownError, UnsupportedError, 
 from .models import BatchEvent, BatchState
 from .settings import load_settings
 from .store import JobRecord
+from .store.database import find_path
 
 __all__ = ["BatchHub", "BatchJob", "Pruned"]
 
@@ -245,7 +247,8 @@ class BatchHub:
         core = await self._open()
         lane = core.get_lane(account)
         adapter = lane.adapter
-        operation = _check_operation(adapter, operation, stop=bool(stop_on_first_failure))
+        stop = bool(stop_on_first_failure)
+        operation = _check_operation(adapter, operation, stop=stop)
         capabilities = adapter.capabilities(operation)
         checked = adapter.check_options(operation, options or {})
         _check_secrets(adapter.account, {"key": key, "label": label})
@@ -260,12 +263,10 @@ class BatchHub:
                 adapter,
                 operation=operation,
                 key=key,
-                fingerprint=intake.fingerprint(
-                    operation=operation, options=dict(checked), stop=bool(stop_on_first_failure)
-                ),
+                fingerprint=make_fingerprint(intake, operation, checked, stop=stop),
                 label=label,
                 options=dict(checked),
-                stop_on_first_failure=bool(stop_on_first_failure),
+                stop_on_first_failure=stop,
                 deadline_s=deadline_s,
             )
             job, is_new = await core.store.add_job(record, intake.plans, intake.tickets())
@@ -287,19 +288,22 @@ class BatchHub:
         *,
         operation: str | None = None,
         stop_on_first_failure: bool | None = None,
+        key: str | None = None,
         options: Mapping[str, Any] | None = None,
         on_refused: Callable[[InputError], None] | None = None,
     ) -> Plan:
         """
         Tell what `submit` would do with these arguments; nothing is kept, nothing is sent.
 
-        Needs no store and no network, so the hub need not be open.
+        Needs no network, and without a key no store, so the hub need not be open. With a key
+        the store is asked for a job that has it, if there is a store; none is made.
 
         Args:
             account: The account's name.
             items: As for `submit`.
             operation: As for `submit`.
             stop_on_first_failure: As for `submit`.
+            key: As for `submit`; see `Plan.joins`.
             options: As for `submit`.
             on_refused: Told of every item that would be refused, before the next one is taken.
 
@@ -307,7 +311,10 @@ class BatchHub:
             NotKnownError: No such account, adapter or operation.
             InputError: An option is wrong.
             UnsupportedError: The vendor has no such ability.
+            KeyConflictError: The key belongs to a job with other items or options.
+            StoreError: The store can't be read.
         """
+        _check_text("key", key)
         if account not in self._accounts:
             raise NotKnownError("account", account, self._accounts)
         from .transport import open_session  # noqa: PLC0415  # slow to import
@@ -317,7 +324,8 @@ class BatchHub:
             adapter = make_adapter(
                 adapter_type, self._accounts[account], session, clock=self._clock, rng=self._rng
             )
-            operation = _check_operation(adapter, operation, stop=bool(stop_on_first_failure))
+            stop = bool(stop_on_first_failure)
+            operation = _check_operation(adapter, operation, stop=stop)
             checked = adapter.check_options(operation, options or {})
             try:
                 return await make_plan(
@@ -326,10 +334,27 @@ class BatchHub:
                     items,
                     account=account,
                     options=checked,
+                    stop=stop,
                     on_refused=on_refused,
+                    find_joined=(
+                        None
+                        if key is None or not self._has_store
+                        else partial(self._find_joined, key, self._accounts[account].lane)
+                    ),
                 )
             finally:
                 await adapter.aclose()
+
+    @property
+    def _has_store(self) -> bool:
+        """Whether there is a store that may have jobs; asking must not make one."""
+        path = None if self._store_at is None else find_path(self._store_at)
+        return self._core is not None or (path is not None and path.exists())
+
+    async def _find_joined(self, key: str, lane: str, fingerprint: str) -> str | None:
+        core = await self._open()
+        job = await core.store.find_by_key(lane, key, fingerprint)
+        return None if job is None else job.job_id
 
     async def job(self, job_id: str) -> BatchJob:
         """

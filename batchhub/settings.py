@@ -16,7 +16,13 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from ._variables import STORE_VARIABLE, find_account_values, to_part
+from ._variables import (
+    NOTHING_GIVEN,
+    STORE_VARIABLE,
+    AccountVariables,
+    find_account_values,
+    to_part,
+)
 from .errors import SettingsError
 
 __all__ = ["CONFIG_NAME", "AccountTable", "Settings", "load_settings", "unknown_key"]
@@ -35,17 +41,32 @@ class AccountTable:
 
     Attributes:
         name: The account's name.
-        adapter: The adapter it names.
+        adapter_name: The adapter it names; `None` if it names none.
         values: Its other keys, as they stand in the file.
         path: The file it was read from; `None` if it is in the environment alone.
         variables: What the environment says, by key as variables write it; wins.
+        problems: What is wrong with it whatever its adapter, the first thing first. It stops
+            this account, and nobody who does without it.
     """
 
     name: str
-    adapter: str
+    adapter_name: str | None = field(alias="adapter")
     values: Mapping[str, Any] = field(repr=False)
     path: str | None
     variables: Mapping[str, str] = field(factory=dict, repr=False)
+    problems: tuple[SettingsError, ...] = ()
+
+    @property
+    def adapter(self) -> str:
+        """
+        The adapter it names.
+
+        Raises:
+            SettingsError: It names none.
+        """
+        if self.adapter_name is None:
+            raise self.problems[0]
+        return self.adapter_name
 
     @property
     def where(self) -> str:
@@ -86,8 +107,8 @@ def load_settings(
         environ: The environment; wins over the file.
 
     Raises:
-        SettingsError: The file can't be read, is no TOML, or has a key nobody knows; or a
-            variable belongs to no account.
+        SettingsError: The file can't be read, is no TOML, or has a key nobody knows. What is
+            wrong with one account, or with a variable of one, is raised when it is made.
     """
     file = None if path is None else Path(path)
     table = {} if file is None else _read(file)
@@ -97,12 +118,12 @@ def load_settings(
     tables = _table(table.get("accounts", {}), "accounts", file)
     for name, values in tables.items():
         _table(values, f"accounts.{name}", file)
-    variables = find_account_values(tables, environ)
+    given = find_account_values(tables, environ)
     return Settings(
         store=environ.get(STORE_VARIABLE) or _resolve_store(table.get("store"), file),
         accounts={
-            name: _account_table(name, tables.get(name), variables.get(name, {}), file)
-            for name in {**tables, **variables}
+            name: _account_table(name, tables.get(name), given.get(name, NOTHING_GIVEN), file)
+            for name in {**tables, **given}
         },
         path=None if file is None else str(file),
     )
@@ -143,15 +164,25 @@ def _resolve_store(store: Any, file: Path | None) -> str | None:
 
 
 def _account_table(
-    name: str, values: Mapping[str, Any] | None, variables: Mapping[str, str], file: Path | None
+    name: str, values: Mapping[str, Any] | None, given: AccountVariables, file: Path | None
 ) -> AccountTable:
     path = None if file is None or values is None else str(file)
-    rest, over = dict(values or {}), dict(variables)
+    rest, over = dict(values or {}), dict(given.values)
     adapter = rest.pop("adapter", None)
     adapter = over.pop(to_part("adapter"), None) or adapter
+    problems = list(given.problems)
     if not isinstance(adapter, str) or not adapter:
-        raise _no_adapter(name, adapter, rest, path)
-    return AccountTable(name=name, adapter=adapter, values=rest, path=path, variables=over)
+        if values is not None or not problems:
+            problems.append(_no_adapter(name, adapter, rest, path))
+        adapter = None
+    return AccountTable(
+        name=name,
+        adapter=adapter,
+        values=rest,
+        path=path,
+        variables=over,
+        problems=tuple(problems),
+    )
 
 
 def _no_adapter(

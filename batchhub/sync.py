@@ -236,19 +236,22 @@ class BatchHub:
         *,
         operation: str | None = None,
         stop_on_first_failure: bool | None = None,
+        key: str | None = None,
         options: Mapping[str, Any] | None = None,
         on_refused: Callable[[InputError], None] | None = None,
     ) -> Plan:
         """
         Tell what `submit` would do with these arguments; nothing is kept, nothing is sent.
 
-        Needs no store and no network.
+        Needs no network, and without a key no store. With a key the store is asked for a job that
+        has it, if there is a store; none is made.
 
         Args:
             account: The account's name.
             items: As for `submit`.
             operation: As for `submit`.
             stop_on_first_failure: As for `submit`.
+            key: As for `submit`; see `Plan.joins`.
             options: As for `submit`.
             on_refused: Told of every item that would be refused, in order and in the calling
                 thread. What it raises comes out.
@@ -257,6 +260,8 @@ class BatchHub:
             NotKnownError: No such account, adapter or operation.
             InputError: An option is wrong.
             UnsupportedError: The vendor has no such ability.
+            KeyConflictError: The key belongs to a job with other items or options.
+            StoreError: The store can't be read.
         """
         desk = Desk()
         plan = partial(
@@ -265,6 +270,7 @@ class BatchHub:
             _fed(items, desk),
             operation=operation,
             stop_on_first_failure=stop_on_first_failure,
+            key=key,
             options=options,
             on_refused=None if on_refused is None else desk.tell(on_refused),
         )
@@ -365,6 +371,11 @@ class BatchJob:
     def __rich__(self) -> Table:
         """Show its status as a table on a terminal."""
         return _show.make_table(self.status)
+
+    @property
+    def lane(self) -> str:
+        """The lane it belongs to: adapter and identity of the account it was handed to."""
+        return self._job.lane
 
     @property
     def is_ours(self) -> bool:

@@ -34,6 +34,9 @@ _MAX_WORDS: Final = 300
 _MAX_CODE: Final = 100
 _REDIRECT: Final = 3
 _LONGEST_AGE_S: Final = 366 * 86_400.0
+_TLS: Final = re.compile(r" ssl:(default|True|False|None)\b")
+"""What aiohttp says of every connection it could not make, also of those without TLS."""
+
 _SECONDS: Final = re.compile(r"\d{1,18}(\.\d*)?", re.ASCII)
 
 _BY_STATUS: Final[dict[int, type[VendorError]]] = {
@@ -153,7 +156,7 @@ class ErrorMaker:
 
     def _hint(self, error_type: type[VendorError], status: int, location: str | None) -> str:
         if error_type is CredentialsError:
-            return f"; mend the credentials of account {self._account}, then resume"
+            return f"; mend the credentials of {self._vendor}:{self._account}"
         if error_type is RateLimitedError:
             return f"; account {self._account} sends nothing for a while"
         if error_type is BusyError:
@@ -224,7 +227,7 @@ def _is_before_sending(error: Exception) -> bool:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
-        return str(error)
+        return _TLS.sub("", str(error))
     # Own words, since aiohttp's could quote what went over the wire.
     return next((words for kind, words in _REASONS if isinstance(error, kind)), "no HTTP")
 

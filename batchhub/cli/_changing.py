@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from batchhub.models import BatchState, BatchStatus
 
 from ._advice import advise, write_advice
 from ._closing import show_closing
@@ -11,9 +13,12 @@ from ._exits import ExitCode
 from ._follow import Patience, follow
 from ._handing import let_go
 from ._invocation import Invocation
-from ._open import open_driver, open_hub, open_reader
+from ._open import open_driver, open_owner, open_reader, tell_other_account
 from ._progress import make_display
 from ._words import count, state_text
+
+if TYPE_CHECKING:
+    from batchhub.hub import BatchHub, BatchJob
 
 CANCEL_WAIT_S: Final = 10.0
 """Seconds that `cancel` waits to see what becomes of it."""
@@ -25,13 +30,15 @@ async def retry_job(invocation: Invocation, job_id: str, *, unknown: bool) -> Ex
     """Make a new job of the items that did not succeed, and send what may go now."""
     common = invocation.common
     async with open_reader(common, job_id) as reader:
-        status = (await reader.job(job_id)).status
+        old = await reader.job(job_id)
+        status = old.status
     if status.is_held and not unknown:
         say_error(f"job {job_id} is held: nobody can tell whether the vendor has it; decide first")
         for line in write_advice(advise(status, common)):
             say(line)
         return ExitCode.USAGE
-    async with open_hub(common, status.account) as hub:
+    invocation.may_have_sent = True
+    async with open_owner(common, old) as hub:
         new = await (await hub.job(job_id)).retry(unknown=unknown)
         invocation.job_id = new.id
         if not common.quiet:
@@ -43,24 +50,44 @@ async def cancel_job(invocation: Invocation, job_id: str) -> ExitCode:
     """Ask for a job to stop, and see for a while what becomes of it."""
     common = invocation.common
     async with open_reader(common, job_id) as reader:
-        before = (await reader.job(job_id)).status
+        found = await reader.job(job_id)
+        before = found.status
     if before.state.is_terminal:
         if common.json:
             write_json(before)
         say(f"job {job_id} has ended already: {state_text(before.state)}")
         return ExitCode.OK
-    async with open_driver(common, [before.account]) as hub:
+    invocation.may_have_sent = True
+    async with open_driver(common, [found]) as hub:
         job = await hub.job(job_id)
         await job.cancel()
         # It is in the store now, whatever happens from here on.
+        if not job.is_ours:
+            return _leave(invocation, job, hub)
         patience = Patience(timeout_s=CANCEL_WAIT_S, contact_timeout_s=_CANCEL_CONTACT_S)
         with make_display(common, [job]) as display:
             ending = await follow(job, patience, display.show)
         if common.json:
             write_json(ending.status)
         if ending.error is None:
+            if ending.status.state.is_terminal and not _was_stopped(ending.status):
+                say(f"job {job_id} ended before it could be cancelled; nothing was cancelled")
             await show_closing(job, common)
         else:
             say_warning(f"{ending.error}; it ends as soon as it can be driven")
             invocation.tell_resume()
     return ExitCode.OK
+
+
+def _leave(invocation: Invocation, job: BatchJob, hub: BatchHub) -> ExitCode:
+    """Say that nobody here can carry a cancellation out; it is kept for who can."""
+    if invocation.common.json:
+        write_json(job.status)
+    say_warning(f"{tell_other_account(job, hub.accounts)}; it ends as soon as it can be driven")
+    invocation.tell_resume()
+    return ExitCode.OK
+
+
+def _was_stopped(status: BatchStatus) -> bool:
+    """Whether any of it did not come to its own end."""
+    return any(ticket.state is BatchState.CANCELLED for ticket in status.tickets)

@@ -76,6 +76,7 @@ async def check_accounts(invocation: Invocation, names: Sequence[str]) -> ExitCo
             if settings.path is None
             else f"{settings.path} has no account yet; one begins with a line [accounts.NAME]"
         )
+    invocation.may_have_sent = True
     turns = asyncio.Semaphore(_AT_ONCE)
     registry = Registry()
 
@@ -97,7 +98,9 @@ async def check_accounts(invocation: Invocation, names: Sequence[str]) -> ExitCo
 
 async def _check(settings: Settings, name: str, registry: Registry) -> Verdict:
     table = settings.accounts.get(name)
-    verdict = Verdict(account=name, adapter=None if table is None else table.adapter)
+    verdict = Verdict(account=name, adapter=None if table is None else table.adapter_name)
+    if table is not None and table.adapter_name is None:
+        return _wrong(verdict, *map(str, table.problems))
     try:
         reading = read_account(*find_account(settings, name, registry))
     except (UsageError, AdapterError) as error:

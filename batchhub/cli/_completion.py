@@ -43,7 +43,11 @@ def complete_account(ctx: typer.Context, incomplete: str) -> list[Offer]:
     """Offer the accounts of the settings, each with its adapter."""
     return _offer(
         incomplete,
-        lambda: [(name, table.adapter) for name, table in _settings(ctx).accounts.items()],
+        lambda: [
+            (name, table.adapter_name)
+            for name, table in _settings(ctx).accounts.items()
+            if table.adapter_name is not None
+        ],
     )
 
 

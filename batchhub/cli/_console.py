@@ -118,6 +118,11 @@ def _escape(error: UnicodeError) -> tuple[str | bytes, int]:
 codecs.register_error(_READABLE, _escape)
 
 
+def drop_output() -> None:
+    """Give up what could not be written to standard output."""
+    _drop(sys.stdout)
+
+
 def _drop(stream: TextIO) -> None:
     """Send what is still to be written nowhere, so that the interpreter's own flush succeeds."""
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -47,6 +47,7 @@ class Stand:
 
 async def run_demo(invocation: Invocation) -> ExitCode:
     """Hand items to every sandbox there is, show how they get on, and what failed."""
+    invocation.may_have_sent = True  # though only to stand-ins
     sandboxes = dict(_find_sandboxes())
     if not sandboxes:
         raise UnsupportedError("no installed adapter offers a sandbox to show")

@@ -18,6 +18,7 @@ from ._words import clean
 async def examine(invocation: Invocation, account: str, vendor_ref: str | None) -> ExitCode:
     """Ask an account's vendor one harmless thing and show all there is to see."""
     made = make_one(read_settings(invocation.common), account)[account]
+    invocation.may_have_sent = True
     seen = await probe(account, made, vendor_ref)
     if invocation.common.json:
         write_json(_to_json(seen))

@@ -15,12 +15,19 @@ from ._exits import ExitCode, exit_code, worst
 from ._follow import Ending, Patience, follow_all
 from ._invocation import Invocation
 from ._on_complete import telling
-from ._open import find_store, open_driver, open_reader, store_exists
+from ._open import (
+    find_store,
+    no_store,
+    open_driver,
+    open_reader,
+    store_exists,
+    tell_other_account,
+)
 from ._progress import make_display
 from ._tables import jobs_table, show_aside
 
 if TYPE_CHECKING:
-    from batchhub.hub import BatchJob
+    from batchhub.hub import BatchHub, BatchJob
 
 OPEN: Final = [state for state in BatchState if not state.is_terminal]
 """The states of a job that is unfinished."""
@@ -32,12 +39,12 @@ async def watch_jobs(
     invocation: Invocation, job_id: str | None, patience: Patience, on_complete: str | None = None
 ) -> ExitCode:
     """Stay with one job, or with all that are unfinished; drive those nobody else drives."""
-    statuses = await _find(invocation, job_id)
-    if not statuses:
+    found = await _find(invocation, job_id)
+    if not found:
         await _tell_ended(invocation, on_complete)
         return _tell_nothing(invocation, "watch")
     return await _watch(
-        invocation, statuses, patience, takes_all=job_id is None, on_complete=on_complete
+        invocation, found, patience, takes_all=job_id is None, on_complete=on_complete
     )
 
 
@@ -45,11 +52,11 @@ async def resume_jobs(
     invocation: Invocation, patience: Patience, on_complete: str | None = None
 ) -> ExitCode:
     """Drive all that is unfinished."""
-    statuses = await _find(invocation, None)
-    if not statuses:
+    found = await _find(invocation, None)
+    if not found:
         await _tell_ended(invocation, on_complete)
         return _tell_nothing(invocation, "resume")
-    return await _resume(invocation, statuses, patience, on_complete)
+    return await _resume(invocation, found, patience, on_complete)
 
 
 async def _tell_ended(invocation: Invocation, on_complete: str | None) -> None:
@@ -59,19 +66,19 @@ async def _tell_ended(invocation: Invocation, on_complete: str | None) -> None:
             pass
 
 
-async def _find(invocation: Invocation, job_id: str | None) -> list[BatchStatus]:
+async def _find(invocation: Invocation, job_id: str | None) -> list[BatchJob]:
     common = invocation.common
     if job_id is None and not store_exists(find_store(common)):
         return []
     async with open_reader(common, job_id) as hub:
         if job_id is not None:
-            return [(await hub.job(job_id)).status]
-        return [job.status for job in await hub.jobs(state=OPEN)]
+            return [await hub.job(job_id)]
+        return await hub.jobs(state=OPEN)
 
 
 async def _watch(
     invocation: Invocation,
-    statuses: Sequence[BatchStatus],
+    found: Sequence[BatchJob],
     patience: Patience,
     *,
     takes_all: bool,
@@ -80,10 +87,10 @@ async def _watch(
     """Stay with jobs; with all of them, those that come meanwhile are stayed with, too."""
     common = invocation.common
     invocation.resumable = True
-    async with open_driver(common, None if takes_all else _accounts(statuses)) as hub:
-        jobs = [await hub.job(status.job_id) for status in statuses]
+    async with open_driver(common, None if takes_all else _unfinished(found)) as hub:
+        jobs = [await hub.job(job.id) for job in found]
         for job in jobs:
-            _warn_if_left(job)
+            _warn_if_left(job, hub)
         with make_display(common, jobs) as display:
 
             def show(status: BatchStatus) -> None:
@@ -95,7 +102,7 @@ async def _watch(
                 known = {job.id for job in jobs}
                 new = [job for job in await hub.jobs(state=OPEN) if job.id not in known]
                 for job in new:
-                    _warn_if_left(job)
+                    _warn_if_left(job, hub)
                     display.add(job)
                 jobs.extend(new)
                 return new
@@ -105,26 +112,28 @@ async def _watch(
                 endings = await follow_all(
                     hub, list(jobs), patience, show, find_new if takes_all else None
                 )
+        _note_end(invocation, endings)
         await _show_endings(invocation, jobs, endings)
     return worst(ending.code for ending in endings)
 
 
 async def _resume(
     invocation: Invocation,
-    statuses: Sequence[BatchStatus],
+    found: Sequence[BatchJob],
     patience: Patience,
     on_complete: str | None,
 ) -> ExitCode:
     """Drive jobs to their end; those whose account can't be reached are left as they are."""
     common = invocation.common
     invocation.resumable = True
-    async with open_driver(common, _accounts(statuses)) as hub:
-        jobs = [await hub.job(status.job_id) for status in statuses]
+    async with open_driver(common, _unfinished(found)) as hub:
+        jobs = [await hub.job(job.id) for job in found]
         followed = [job for job in jobs if not _is_left(job)]
         with make_display(common, followed) as display:
             async with telling(hub, on_complete):
                 endings = await follow_all(hub, followed, patience, display.show)
-        endings += [_left_ending(job) for job in jobs if _is_left(job)]
+        endings += [_left_ending(job, hub) for job in jobs if _is_left(job)]
+        _note_end(invocation, endings)
         if common.json:
             for ending in endings:
                 write_json(ending.status)
@@ -132,8 +141,14 @@ async def _resume(
     return worst(ending.code for ending in endings)
 
 
-def _accounts(statuses: Sequence[BatchStatus]) -> set[str]:
-    return {status.account for status in statuses if not status.state.is_terminal}
+def _unfinished(jobs: Sequence[BatchJob]) -> list[BatchJob]:
+    return [job for job in jobs if not job.status.state.is_terminal]
+
+
+def _note_end(invocation: Invocation, endings: Sequence[Ending]) -> None:
+    """Take note of what was achieved, whatever becomes of telling it."""
+    if all(ending.error is None for ending in endings):
+        invocation.ended = worst(ending.code for ending in endings)
 
 
 def _is_left(job: BatchJob) -> bool:
@@ -141,19 +156,15 @@ def _is_left(job: BatchJob) -> bool:
     return not job.is_ours and not job.status.state.is_terminal
 
 
-def _warn_if_left(job: BatchJob) -> None:
+def _warn_if_left(job: BatchJob, hub: BatchHub) -> None:
     if _is_left(job):
-        say_warning(
-            f"job {job.id}: account {job.status.account!r} can't be reached from here; "
-            "it goes on only if another process drives it"
-        )
+        why = tell_other_account(job, hub.accounts)
+        say_warning(f"{why}; it goes on only if another process drives it")
 
 
-def _left_ending(job: BatchJob) -> Ending:
-    error = WaitTimeoutError(
-        f"job {job.id}: account {job.status.account!r} can't be reached from here; "
-        "the job is left as it is"
-    )
+def _left_ending(job: BatchJob, hub: BatchHub) -> Ending:
+    why = tell_other_account(job, hub.accounts)
+    error = WaitTimeoutError(f"{why}; the job is left as it is")
     return Ending(status=job.status, error=error)
 
 
@@ -181,5 +192,7 @@ def _is_resumable(error: BatchHubError) -> bool:
 
 def _tell_nothing(invocation: Invocation, verb: str) -> ExitCode:
     if not invocation.common.quiet:
-        say(f"nothing to {verb}: no job is unfinished in {find_store(invocation.common)}")
+        store = find_store(invocation.common)
+        why = f"no job is unfinished in {store}" if store_exists(store) else no_store(store)
+        say(f"nothing to {verb}: {why}")
     return ExitCode.OK

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from batchhub.errors import AdapterError, CredentialsError, UsageError
 
+from ._console import OutputError
+
 if TYPE_CHECKING:
     from batchhub.models import BatchStatus
 
@@ -21,7 +23,7 @@ class ExitCode(IntEnum):
     UNSUCCESSFUL = 1
     """Finished, but some item did not succeed."""
     USAGE = 2
-    """Bad usage, input, settings, or an unknown name; nothing was sent."""
+    """Bad usage, input, settings, or an unknown name: nothing was sent. Or output nobody takes."""
     REFUSED = 3
     """The vendor refused every ticket, or the credentials."""
     UNFINISHED = 4
@@ -65,7 +67,8 @@ def _of_error(error: BaseException) -> ExitCode:
     if isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
         return ExitCode.INTERRUPTED
     # A plug-in that does not load is met before anything is sent: the installation is at fault.
-    if isinstance(error, UsageError | AdapterError):
+    # Output that can't be written is the caller's to mend, too; the results can be asked for again.
+    if isinstance(error, UsageError | AdapterError | OutputError):
         return ExitCode.USAGE
     if isinstance(error, CredentialsError):
         return ExitCode.REFUSED

@@ -13,7 +13,7 @@ from batchhub.models import BatchStatus, Contact
 
 from ._exits import ExitCode, exit_code
 from ._options import CONTACT_TIMEOUT_S
-from ._words import clean
+from ._words import clean, state_text
 
 if TYPE_CHECKING:
     from batchhub.hub import BatchHub, BatchJob
@@ -147,7 +147,7 @@ async def _watch(job: BatchJob, patience: Patience, show: Show) -> None:
 def _timed_out(job: BatchJob, patience: Patience, *, is_over: bool) -> WaitTimeoutError:
     status = job.status
     if is_over:
-        what = f"job {job.id} is {status.state.value} after {patience.timeout_s:g} s"
+        what = f"job {job.id} is {state_text(status.state)} after {patience.timeout_s:g} s"
     else:
         what = (
             f"job {job.id}: no contact with {status.adapter} for {patience.contact_timeout_s:g} s"

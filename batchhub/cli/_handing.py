@@ -16,7 +16,7 @@ from batchhub.models import BatchState, Contact
 
 from ._closing import show_closing
 from ._console import OutputError, say, write, write_json
-from ._exits import ExitCode, exit_code
+from ._exits import ExitCode
 from ._export import ResultsWriter
 from ._follow import Ending, Patience, follow
 from ._input import ItemReader, open_items
@@ -211,13 +211,14 @@ async def _finish(
     failure: Exception | None = ending.error
     if failure is None:
         invocation.job_id = None  # nothing is left to go on with
+        invocation.ended = ending.code
         results_in, failure = await _write_results(job, writer)
         await show_closing(job, common, results_in=results_in)
     if failure is not None:
         invocation.tell(failure)
     if common.json:
         write_json(ending.status)
-    return ending.code if failure is None else exit_code(failure)
+    return ending.code if failure is None else invocation.code_of(failure)
 
 
 async def _write_results(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from platformdirs import user_data_path
 
@@ -17,6 +19,9 @@ from batchhub.store.database import find_path
 
 from ._console import say_warning
 from ._options import Common
+
+if TYPE_CHECKING:
+    from batchhub.hub import BatchJob
 
 
 def find_config(common: Common) -> Path | None:
@@ -72,8 +77,13 @@ def open_reader(common: Common, job_id: str | None = None) -> BatchHub:
     """
     store = find_store(common)
     if job_id is not None and not store_exists(store):
-        raise NotKnownError("job", job_id, hint=f"there is no store {store} yet")
+        raise NotKnownError("job", job_id, hint=no_store(store))
     return BatchHub(store)
+
+
+def no_store(store: str) -> str:
+    """Say that a store is not there; its name may be mistyped."""
+    return f"there is no store {store} yet"
 
 
 def own_files(common: Common) -> list[Path]:
@@ -87,9 +97,17 @@ def own_files(common: Common) -> list[Path]:
 
 
 def store_exists(store: str) -> bool:
-    """Whether there is such a store already; reading must not make one."""
+    """
+    Whether there is such a store already; reading must not make one.
+
+    Raises:
+        SettingsError: There can be no such file.
+    """
     path = find_path(store)
-    return path is not None and path.exists()
+    try:
+        return path is not None and path.exists()
+    except OSError as error:
+        raise SettingsError(f"store {store}: {error.strerror}", key="store") from None
 
 
 def open_hub(common: Common, account: str) -> BatchHub:
@@ -123,25 +141,91 @@ def make_one(settings: Settings, account: str) -> dict[str, Account]:
     return make_accounts(settings, Registry(), [account])
 
 
-def open_driver(common: Common, only: Collection[str] | None = None) -> BatchHub:
+def open_owner(common: Common, job: BatchJob) -> BatchHub:
+    """
+    Make a hub with the one account a job can be gone on with, whatever its name is now.
+
+    Args:
+        common: The options.
+        job: The job, from a hub that reads.
+
+    Raises:
+        UsageError: The account of that name is another one at the vendor now.
+        SettingsError: There are no settings, or the account lacks one.
+        NotKnownError: No account goes through the job's lane.
+        AdapterError: Its adapter does not load.
+    """
+    settings = read_settings(common)
+    name = job.status.account
+    owner: dict[str, Account] = {}
+    trouble: UsageError | AdapterError | None = None
+    try:
+        owner = make_one(settings, name)
+    except (UsageError, AdapterError) as error:
+        trouble = error
+    if not _has_lane(owner, job.lane):
+        owner = _find_owner(settings, job.lane) or owner
+    if trouble is not None and not owner:
+        raise trouble
+    if not _has_lane(owner, job.lane):
+        raise UsageError(f"{tell_other_account(job, owner)}; nothing was sent")
+    return BatchHub(find_store(common, settings), owner)
+
+
+def open_driver(common: Common, jobs: Collection[BatchJob] | None = None) -> BatchHub:
     """
     Make a hub with all accounts that are usable; the others are warned about and left out.
 
     Args:
         common: The options.
-        only: The accounts that are needed; `None` takes all. If one of them is not in the
-            settings all are taken: it may go by another name now.
+        jobs: The jobs that are to be driven, from a hub that reads; `None` takes all accounts.
+            All are taken, too, where the accounts they were handed to are not theirs any more:
+            these may go by other names now.
     """
-    if only is not None and not only:
+    if jobs is not None and not jobs:
         return BatchHub(find_store(common))
     settings = read_settings(common)
     store = find_store(common, settings)
     if settings.path is None and not settings.accounts:
         say_warning(f"there is no {CONFIG_NAME} here, so no account can be reached")
         return BatchHub(store)
-    names = set(settings.accounts)
-    if only is not None and names.issuperset(only):
-        names = set(only)
+    known = set(settings.accounts)
+    names = known if jobs is None else {job.status.account for job in jobs} & known
+    accounts = _make_usable(settings, names)
+    if jobs is not None and not all(_has_lane(accounts, job.lane) for job in jobs):
+        accounts.update(_make_usable(settings, known - names))
+    return BatchHub(store, accounts)
+
+
+def tell_other_account(job: BatchJob, accounts: Mapping[str, Account]) -> str:
+    """Say why a job's account can't be reached: it is another one now, or not there."""
+    name = job.status.account
+    if name in accounts:
+        return (
+            f"job {job.id} belongs to {job.lane}, and account {name!r} is "
+            f"{accounts[name].lane} now; give {job.lane} an account in the settings"
+        )
+    return f"job {job.id}: account {name!r} can't be reached from here"
+
+
+def _has_lane(accounts: Mapping[str, Account], lane: str) -> bool:
+    return any(account.lane == lane for account in accounts.values())
+
+
+def _find_owner(settings: Settings, lane: str) -> dict[str, Account]:
+    """Find the account that goes through a lane, under its name; empty if there is none."""
+    registry = Registry()
+    for name, table in sorted(settings.accounts.items()):
+        if table.adapter_name is None or not lane.startswith(f"{table.adapter_name}:"):
+            continue
+        with suppress(UsageError, AdapterError):
+            made = make_accounts(settings, registry, [name])
+            if _has_lane(made, lane):
+                return made
+    return {}
+
+
+def _make_usable(settings: Settings, names: Iterable[str]) -> dict[str, Account]:
     registry = Registry()
     accounts: dict[str, Account] = {}
     for name in sorted(names):
@@ -149,4 +233,4 @@ def open_driver(common: Common, only: Collection[str] | None = None) -> BatchHub
             accounts.update(make_accounts(settings, registry, [name]))
         except (UsageError, AdapterError) as error:
             say_warning(f"{error}; account {name!r} is left out")
-    return BatchHub(store, accounts)
+    return accounts

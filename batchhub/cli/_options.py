@@ -102,6 +102,7 @@ class Common:
         typer.Option(
             "--log-format",
             envvar="BATCHHUB_LOG_FORMAT",
+            case_sensitive=False,
             show_default=False,
             help="How the log is written; json is an object a line, and shows it without -v.",
         ),

@@ -17,7 +17,7 @@ from ._exits import ExitCode
 from ._export import STDOUT, ResultsWriter
 from ._filters import Wanted, parse_wanted
 from ._invocation import Invocation
-from ._open import find_store, open_reader, own_files, read_settings, store_exists
+from ._open import find_store, no_store, open_reader, own_files, read_settings, store_exists
 from ._options import Export
 from ._tables import jobs_table, show_page, status_page
 from ._words import count, counts_text, number, state_text
@@ -70,8 +70,8 @@ async def list_jobs(
     elif statuses:
         show_page(jobs_table(statuses, make_console(sys.stdout)))
     else:
-        such = "such job" if wanted else "jobs"
-        say(f"no {such} in {find_store(common)}")
+        store, such = find_store(common), "such job" if wanted else "jobs"
+        say(f"no {such} in {store}" if store_exists(store) else no_store(store))
     return ExitCode.OK
 
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from rich.console import Console, JustifyMethod, RenderableType
+from rich.console import Console, Group, JustifyMethod, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +20,7 @@ from ._console import ENDLESS, make_console, say, write
 from ._words import (
     clean,
     contact_text,
+    count,
     done_text,
     duration,
     number,
@@ -28,9 +30,10 @@ from ._words import (
 if TYPE_CHECKING:
     from batchhub._registry import AdapterInfo
 
+_GAP: Final = 2
 _FIGURES: Final = {"done", "failed", "findings", "age"}
-_GIVES_WAY: Final = {"account": 8, "state": 12}
-"""The columns of the list that get narrower where the terminal is, and how narrow."""
+_GIVES_WAY: Final = {"account": 15, "state": 15}
+"""The columns of the list that get narrower where the terminal is, both alike, and how narrow."""
 
 _OUTCOME_STYLES: Final = {
     Outcome.SUCCEEDED: "green",
@@ -98,12 +101,26 @@ def jobs_table(
 
     Args:
         statuses: The jobs.
-        console: Where there must be room for it; if that is short, labels are below accounts.
+        console: Where there must be room for it; if that is short, labels are below accounts,
+            and if it is shorter still, each job has some lines of its own.
         now: What time it is.
     """
     now = now or datetime.now(UTC)
     wide = _draw_jobs(statuses, now, is_wide=True)
-    return wide if fits(console, wide) else _draw_jobs(statuses, now, is_wide=False)
+    if fits(console, wide):
+        return wide
+    narrow = _draw_jobs(statuses, now, is_wide=False)
+    options = console.options.update_width(ENDLESS)
+    widths = {
+        str(column.header): max(
+            console.measure(cell, options=options).maximum
+            for cell in (column.header, *column.cells)
+        )
+        for column in narrow.columns
+    }
+    least = sum(min(width, _GIVES_WAY.get(name, width)) for name, width in widths.items())
+    is_enough = least + _GAP * (len(widths) - 1) <= console.width
+    return narrow if is_enough else _stack_jobs(statuses, now)
 
 
 def _draw_jobs(statuses: Sequence[BatchStatus], now: datetime, *, is_wide: bool) -> Table:
@@ -114,7 +131,7 @@ def _draw_jobs(statuses: Sequence[BatchStatus], now: datetime, *, is_wide: bool)
         labels = []
     columns: dict[str, list[Text]] = {
         "job": [Text(status.job_id) for status in statuses],
-        "account": [Text(text, no_wrap=True, overflow="ellipsis") for text in accounts],
+        "account": [_one_line(text) for text in accounts],
         "state": [_stand_cell(status) for status in statuses],
         "done": [Text(done_text(status)) for status in statuses],
         "failed": [_figure(status.counts.failed, "red") for status in statuses],
@@ -122,15 +139,38 @@ def _draw_jobs(statuses: Sequence[BatchStatus], now: datetime, *, is_wide: bool)
         "age": [Text(duration((now - s.created_at).total_seconds())) for s in statuses],
         "label": [Text(text) for text in labels],
     }
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     columns = {header: cells for header, cells in columns.items() if any(cells)}
     for header in columns:
         justify: JustifyMethod = "right" if header in _FIGURES else "left"
-        least = _GIVES_WAY.get(header)
-        table.add_column(header, justify=justify, no_wrap=least is None, min_width=least)
+        table.add_column(header, justify=justify, no_wrap=header not in _GIVES_WAY)
     for row in zip(*columns.values(), strict=True):
         table.add_row(*row)
     return table
+
+
+def _stack_jobs(statuses: Sequence[BatchStatus], now: datetime) -> Table:
+    """Draw a job's facts below one another: no figure is lost, however narrow it is."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=0)
+    table.add_column()
+    for status in statuses:
+        first = f"{status.job_id}  {clean(status.account, 24)}"
+        failed, findings = status.counts.failed, len(status.findings)
+        facts = [
+            Text(f"{done_text(status)} done"),
+            Text(f"{number(failed)} failed", style="red") if failed else None,
+            Text(count(findings, "finding"), style="yellow") if findings else None,
+            Text(f"{duration((now - status.created_at).total_seconds())} old"),
+        ]
+        rest = [_stand_cell(status), Text(", ").join(fact for fact in facts if fact is not None)]
+        if status.label:
+            rest.append(_one_line(clean(status.label, 40)))
+        table.add_row(Group(_one_line(first), *(Padding(line, (0, 0, 0, 2)) for line in rest)))
+    return table
+
+
+def _one_line(text: str) -> Text:
+    return Text(text, no_wrap=True, overflow="ellipsis")
 
 
 def comparison_table(statuses: Sequence[BatchStatus]) -> Table:

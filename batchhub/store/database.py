@@ -9,10 +9,12 @@ even when the task that asked for it is cancelled.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import sqlite3
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -229,6 +231,10 @@ def _make_room(path: Path) -> None:
     if path.is_dir():
         raise StoreError("it is a folder; give the path of a file")
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Nobody else reads what is in the items and the answers. Only a file that is not there yet is
+    # opened: closing one would take the locks from SQLite. What it can't make, SQLite tells of.
+    with suppress(OSError):
+        os.close(os.open(path.resolve(), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _name(path: Path | None) -> str:

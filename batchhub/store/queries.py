@@ -49,16 +49,18 @@ _NOT_THE_DRIVERS: Final = ("cancelled_at", "ended_at", "telling_at", "told_at")
 _TERMINAL: Final = [state.value for state in BatchState if state.is_terminal]
 
 
-async def find_by_key(connection: AsyncConnection, job: JobRecord) -> JobRecord | None:
-    """Return the job that has a job's key already; refuse it if the jobs differ."""
-    query = select(jobs).where(jobs.c.lane == job.lane, jobs.c.key == job.key)
+async def find_by_key(
+    connection: AsyncConnection, lane: str, key: str, fingerprint: str
+) -> JobRecord | None:
+    """Return the job that has a key already; refuse it if it is another one."""
+    query = select(jobs).where(jobs.c.lane == lane, jobs.c.key == key)
     row = (await connection.execute(query)).mappings().first()
     if row is None:
         return None
     old = read_job(row)
-    if old.fingerprint != job.fingerprint:
+    if old.fingerprint != fingerprint:
         raise KeyConflictError(
-            f"key {job.key!r} belongs to job {old.job_id}, which has other items, options or "
+            f"key {key!r} belongs to job {old.job_id}, which has other items, options or "
             "another operation; use another key, or hand over the same again",
             job_id=old.job_id,
         )

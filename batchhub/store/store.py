@@ -84,11 +84,10 @@ class Store:
         """
 
         async def work(connection: AsyncConnection) -> tuple[JobRecord, bool]:
-            if (
-                job.key is not None
-                and (old := await queries.find_by_key(connection, job)) is not None
-            ):
-                return old, False
+            if job.key is not None:
+                find = queries.find_by_key(connection, job.lane, job.key, job.fingerprint)
+                if (old := await find) is not None:
+                    return old, False
             new = await queries.insert_job(connection, job, plans)
             position = 1
             for chunk in wire_items:
@@ -97,6 +96,19 @@ class Store:
             return new, True
 
         return await self._db.write(work)
+
+    async def find_by_key(self, lane: str, key: str, fingerprint: str) -> JobRecord | None:
+        """
+        Return the job that has a key in a lane; `None` if none has.
+
+        Raises:
+            KeyConflictError: The job has another fingerprint.
+        """
+
+        async def work(connection: AsyncConnection) -> JobRecord | None:
+            return await queries.find_by_key(connection, lane, key, fingerprint)
+
+        return await self._db.read(work)
 
     async def get_job(self, job_id: str) -> StoredJob:
         """

@@ -199,13 +199,13 @@ def test_the_store_is_looked_for_in_order(
     Path("other.toml").write_text('store = "other.db"')
     assert find_store(Common(config=Path("other.toml"))) == "other.db"
     monkeypatch.setenv("BATCHHUB_CONFIG", "other.toml")
-    assert command("list").stderr == "no jobs in other.db\n"
-    assert command("list", "--config", "batchhub.toml").stderr == "no jobs in set.db\n"
+    assert command("list").stderr == "there is no store other.db yet\n"
+    assert command("list", "--config", "batchhub.toml").stderr == "there is no store set.db yet\n"
     monkeypatch.setenv("BATCHHUB_STORE", "env.db")
     assert find_store(Common()) == "env.db"
-    assert command("list").stderr == "no jobs in env.db\n"
+    assert command("list").stderr == "there is no store env.db yet\n"
     assert find_store(Common(config=Path("other.toml"), store="given.db")) == "given.db"
-    assert command("list", "--store", "given.db").stderr == "no jobs in given.db\n"
+    assert command("list", "--store", "given.db").stderr == "there is no store given.db yet\n"
 
 
 def test_adapters_names_what_does_not_load(

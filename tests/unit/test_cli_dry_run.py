@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from batchhub import BatchHub
 from batchhub.cli._exits import ExitCode
 from batchhub.cli.app import app
 
@@ -119,3 +121,75 @@ def test_a_call_that_makes_no_sense_is_refused_either_way(
     line = result.stderr.splitlines()[-1]
     assert line.startswith("error: ")
     assert message in line
+
+
+def test_a_dry_run_shows_the_first_item(command: Command) -> None:
+    """As it would be sent, in one line, cut where it is long, without a secret; whole as JSON."""
+    text = "x" * 500
+    Path("items.jsonl").write_text(
+        json.dumps({"id": "a", "note": "secret_" + "t" * 24, "text": text}) + '\n{"n":2}\n'
+    )
+    call = ("run", "items.jsonl", "--account", "work", "--dry-run")
+    command("run", "items.jsonl", "--account", "shop", "--dry-run")  # makes the token known
+    (line,) = (line for line in command(*call).stdout.splitlines() if "first item" in line)
+    assert line.startswith('the first item is {"note":"***","text":"xxx')
+    assert len(line) <= 320
+    plan = json.loads(command(*call, "--json").stdout)
+    assert plan["sample"] == {"note": "***", "text": text}
+    Path("prices.csv").write_text("id,price\n1,9.90\n")
+    mapped = ("--map", "PUT /products/{id}", "--set", "price={price}", "--dry-run")
+    result = command("run", "prices.csv", "--account", "shop", *mapped)
+    sent = '{"id":"1","method":"PUT","path":"/products/1","body":{"price":9.90}}'
+    assert f"the first item is {sent}\n" in result.stdout
+
+
+def test_a_dry_run_without_an_item_shows_none(command: Command) -> None:
+    """Where all are refused there is nothing to show."""
+    Path("items.csv").write_text("bad\n1\n")
+    result = command("run", "items.csv", "--account", "work", "--dry-run")
+    assert result.exit_code == ExitCode.USAGE
+    assert "first item" not in result.stdout
+
+
+def test_a_dry_run_asks_whose_the_key_is(command: Command, tmp_path: Path) -> None:
+    """The key's own job would be joined, other items are refused as by the real call."""
+    Path("items.csv").write_text("n\n1\n")
+    call = ("submit", "items.csv", "--account", "work", "--key", "monday")
+    fresh = command(*call, "--dry-run")
+    assert fresh.stdout.startswith("would send 1 item")
+    assert not Path("jobs.db").exists()
+    job_id = make_job(tmp_path, "monday")
+    before = sorted(tmp_path.iterdir())
+    joined = command(*call, "--dry-run")
+    assert joined.exit_code == ExitCode.OK, joined.stderr
+    assert joined.stdout.startswith(f"joins job {job_id}, handed over ")
+    assert joined.stdout.splitlines()[0].endswith(" ago; nothing would be sent")
+    assert "would send" not in joined.stdout
+    assert json.loads(command(*call, "--dry-run", "--json").stdout)["joins"] == job_id
+    Path("items.csv").write_text("n\n2\n")
+    other = command(*call, "--dry-run")
+    assert other.exit_code == ExitCode.USAGE
+    assert f"key 'monday' belongs to job {job_id}, which has other items" in other.stderr
+    assert not other.stdout
+    other_key = command(*call[:-1], "tuesday", "--dry-run")
+    assert other_key.stdout.startswith("would send 1 item")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def make_job(folder: Path, key: str) -> str:
+    """Keep a job in the store of the settings, as a command that was cut off leaves one."""
+
+    async def submit() -> str:
+        async with BatchHub.from_config(folder / "batchhub.toml", only=["work"]) as hub:
+            return (await hub.submit("work", [{"n": 1}], key=key)).id
+
+    return asyncio.run(submit())
+
+
+def test_rows_without_a_map_are_sent_to_it(command: Command) -> None:
+    """A plain table at a vendor that takes --map is refused with the way out, once."""
+    Path("prices.csv").write_text("product_id,price\n1,2\n3,4\n")
+    for dry in ((), ("--dry-run",)):
+        result = command("run", "prices.csv", "--account", "shop", *dry)
+        assert result.exit_code == ExitCode.USAGE
+        assert result.stderr.count("--map makes items of rows") == 1

@@ -97,12 +97,12 @@ def test_code_of_every_error(kind: type[errors.BatchHubError]) -> None:
     [
         (KeyboardInterrupt(), ExitCode.INTERRUPTED),
         (asyncio.CancelledError(), ExitCode.INTERRUPTED),
-        (OutputError("disk full"), ExitCode.UNFINISHED),
+        (OutputError("disk full"), ExitCode.USAGE),
         (TypeError("a fault of ours"), ExitCode.UNFINISHED),
     ],
 )
 def test_code_of_foreign_errors(error: BaseException, code: ExitCode) -> None:
-    """A signal is 130; a fault of our own leaves the jobs to be resumed."""
+    """A signal is 130; nowhere to write is 2; a fault of our own leaves the jobs: 4."""
     assert exit_code(error) is code
 
 

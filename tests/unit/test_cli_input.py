@@ -103,6 +103,7 @@ async def test_lines_may_cross_chunks(
         (b"null", "line 7: not an object but null"),
         (b'{"a":1,"b":2,"a":3}', "line 7: the key 'a' is there twice"),
         (b'{"a":{"c":1,"c":1}}', "line 7: the key 'c' is there twice"),
+        (b'{"a":' * 100_000, "line 7: not valid JSON: nested too deeply"),
     ],
 )
 def test_a_broken_line_is_named(line: bytes, message: str) -> None:

@@ -71,12 +71,15 @@ async def test_rows_become_items(tmp_path: Path) -> None:
         ("2e-3", Decimal("0.002")),
         ("true", True),
         ("False", False),
-        *((text, text) for text in ("007", "1e", "+1", ".5", "5.", "1_000", " 1", "1 ", "NaN")),
+        *((text, text) for text in ("007", "1e", "+1", ".5", "5.", "1_000", " a ", "NaN")),
         *(
             (text, text)
             for text in ("-", "\u0661", "0x1", "null", "Infinity", "1e999", "truer", "1.2.3")
         ),
         ("1" * 5000, "1" * 5000),
+        (" 9.90 ", Decimal("9.90")),
+        ("\u00a01", 1),
+        ("\ttrue ", True),
     ],
 )
 async def test_cells_are_read_by_the_grammar_of_json(
@@ -87,7 +90,7 @@ async def test_cells_are_read_by_the_grammar_of_json(
     assert item == {"x": value}
     assert type(item["x"]) is type(value)
     if isinstance(value, Decimal):
-        assert str(item["x"]) == str(Decimal(cell))
+        assert str(item["x"]) == str(Decimal(cell.strip()))
 
 
 async def test_columns_can_be_kept_as_text(tmp_path: Path) -> None:
@@ -201,17 +204,114 @@ async def test_a_decimal_comma_is_never_guessed(tmp_path: Path) -> None:
     assert await read(tmp_path, table, decimal_comma=True) == [(2, {"a": 1, "b": Decimal("9.90")})]
     assert await read(tmp_path, table, text=["b"]) == [(2, {"a": 1, "b": "9,90"})]
     assert await read(tmp_path, table, no_infer=True) == [(2, {"a": "1", "b": "9,90"})]
-    assert await read(tmp_path, 'a,b\n1,"9,90"\n') == [(2, {"a": 1, "b": "9,90"})]
+    assert await refusal(tmp_path, 'a,EAN code\n1,"9,90"\n') == (
+        "line 2: column 'EAN code': '9,90' is no number as it is written; --decimal-comma reads it "
+        "as one, or keep the column as text by --text 'EAN code'"
+    )
     assert await read(tmp_path, "a;b\n1,2,3;0,\n") == [(2, {"a": "1,2,3", "b": "0,"})]
 
 
-async def test_thousands_are_never_guessed(tmp_path: Path) -> None:
-    """A point that may stand for thousands is refused: nothing becomes a thousandth of itself."""
-    for options in ({}, {"decimal_comma": True}):
-        assert "points between its thousands" in await refusal(
-            tmp_path, "a;b\n1;1.234,50\n", **options
-        )
-    assert "has a point" in await refusal(tmp_path, "a;b\n1;1.234\n", decimal_comma=True)
+THOUSANDS = "something between its thousands"
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("9,90", "--decimal-comma reads it as one"),
+        (" -9,90 ", "--decimal-comma reads it as one"),
+        (",5", "no number as it is written; write a 0"),
+        ("-,5", "no number as it is written; write a 0"),
+        ("1.234,56", THOUSANDS),
+        ("-1.234.567,8", THOUSANDS),
+        ("1 234,56", THOUSANDS),
+        ("1 234.56", THOUSANDS),
+        ("1\u00a0234,56", THOUSANDS),
+        ("1\u00a0234", THOUSANDS),
+        ("1\u202f234\u202f567,5", THOUSANDS),
+        ("1'234,56", THOUSANDS),
+        ("1'234.56", THOUSANDS),
+        ("1\u2019234", THOUSANDS),
+        ("1,234.56", THOUSANDS),
+        ("1,234,567", THOUSANDS),
+    ],
+)
+async def test_a_figure_that_json_lacks_is_refused_whatever_separates(
+    tmp_path: Path, separator: str, cell: str, message: str
+) -> None:
+    """It never becomes text by itself; it does by --text, and where nothing is inferred."""
+    table = f'a{separator}b\n1{separator}"{cell}"\n'
+    found = await refusal(tmp_path, table)
+    assert found.startswith("line 2: column 'b': ")
+    assert message in found
+    assert "by --text b" in found
+    assert await read(tmp_path, table, text=["b"]) == [(2, {"a": 1, "b": cell})]
+    assert await read(tmp_path, table, no_infer=True) == [(2, {"a": "1", "b": cell})]
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("1.234", "has a point"),
+        ("9.90", "has a point"),
+        ("1.234.567", THOUSANDS),
+        ("1.234,50", THOUSANDS),
+        ("1 234,56", THOUSANDS),
+        ("1'234,56", THOUSANDS),
+        ("1,234.56", THOUSANDS),
+        (",5", "write a 0"),
+    ],
+)
+async def test_with_decimal_commas_thousands_are_never_guessed(
+    tmp_path: Path, cell: str, message: str
+) -> None:
+    """Nothing becomes a thousandth of itself, and nothing that is a figure becomes text."""
+    found = await refusal(tmp_path, f"a;b\n1;{cell}\n", decimal_comma=True)
+    assert message in found
+    assert "by --text b" in found
+
+
+@pytest.mark.parametrize("decimal_comma", [False, True])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *("007", "2026-11-23", "23.11.2026", "+49 170 1234", "030 12345", "555 123 456"),
+        *("1.2.3", "1,2,3", "10,20,30", "a 1,5", "5 kg", ", ", "-", "1, 2", "12:30,5"),
+    ],
+)
+async def test_what_is_no_figure_is_text(tmp_path: Path, cell: str, decimal_comma: bool) -> None:
+    """Dates, telephone numbers, versions, lists and words are nobody's decimal commas."""
+    found = await read(tmp_path, f'a;b\n1;"{cell}"\n', decimal_comma=decimal_comma)
+    assert found == [(2, {"a": 1, "b": cell})]
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "delimiter"),
+    [
+        ("id|price\n1|9.90\n", {}, "'|'"),
+        ("id;price\n1;9,90\n", {"delimiter": ","}, "';'"),
+        ("id,price\n1,9\n", {"delimiter": "tab"}, "','"),
+        ("id\tprice\n1\t9\n", {"delimiter": ";"}, "tab"),
+        ("id|price\n1|9.90\n", {"set": ["price={price}"]}, "'|'"),
+        ("id|price\n1|9.90\n", {"text": ["id"]}, "'|'"),
+    ],
+)
+async def test_another_separator_is_named(
+    tmp_path: Path, table: str, options: dict[str, Any], delimiter: str
+) -> None:
+    """A header of one column that holds another separator, as its rows do, says which to name."""
+    found = await refusal(tmp_path, table, **options)
+    assert found.startswith("line 1: the header is one column, ")
+    assert found.endswith(f"say --delimiter {delimiter}")
+
+
+@pytest.mark.parametrize("options", [{"text": ["name, first"]}, {"set": ["n={name, first}"]}])
+async def test_a_column_that_is_named_may_hold_a_separator(
+    tmp_path: Path, options: dict[str, Any]
+) -> None:
+    """Who names the one column as it is has named the right separator."""
+    ((_, item),) = await read(tmp_path, "name, first\nRoe, Ann\n", "items.tsv", **options)
+    assert list(item.values()) == ["Roe, Ann"]
 
 
 async def test_a_quote_that_swallows_the_file_is_bounded(

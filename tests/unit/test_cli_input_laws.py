@@ -123,15 +123,15 @@ def test_a_cell_is_the_number_json_says_or_its_own_text(cell: str, is_odd: bool)
     row = write_row([cell, "-"], ";" if is_odd else ",")
     found, error = read(f"x{';' if is_odd else ','}y\n{row}\n".encode(), 1 << 20)
     if error is not None:
-        assert is_odd
-        assert "," in cell
+        assert any(char.isdigit() for char in cell)
+        assert set(cell.strip()) & set(",.'’ \u00a0\u2009\u202f")  # noqa: RUF001
         return
     ((_, item),) = found
     value = item.get("x", "")
     if isinstance(value, str):
         assert value == cell
     elif isinstance(value, bool):
-        assert cell.lower() == str(value).lower()
+        assert cell.strip().lower() == str(value).lower()
     else:
-        assert value == json.loads(cell, parse_float=Decimal)
+        assert value == json.loads(cell.strip(), parse_float=Decimal)
         assert isinstance(value, int | Decimal)

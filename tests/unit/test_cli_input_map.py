@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
@@ -131,6 +131,60 @@ async def test_a_row_without_what_it_needs_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("content", "name"),
+    [('nr,n\n" 1/2\u00a0", x \n', "a.csv"), ('{"nr":" 1/2\u00a0","n":" x "}', "a.jsonl")],
+)
+async def test_blanks_around_a_value_are_no_part_of_a_path(
+    tmp_path: Path, content: str, name: str
+) -> None:
+    """What goes into a path has none at its ends; other text keeps them; blanks alone are empty."""
+    (item,) = await read(tmp_path, content, name, map="/t/{nr}", set=["n={n}"])
+    assert item == {"verb": "put", "path": "/t/1%2F2", "body": {"n": " x "}}
+    with pytest.raises(InputError, match="'nr' is empty"):
+        await read(tmp_path, content.replace("1/2", ""), name, map="/t/{nr}")
+
+
+async def test_an_id_needs_no_more_than_a_map(tmp_path: Path) -> None:
+    """Calls without a body are named like others."""
+    assert await read(tmp_path, "nr\n7\n", map="/t/{nr}", id="{nr}") == [
+        {"id": "7", "verb": "put", "path": "/t/7"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("adapter", "options", "hint"),
+    [
+        (Mapped, {}, "; --map makes items of rows"),
+        (Mapped, {"set": ["a={nr}"]}, ""),
+        (MircateAdapter, {}, ""),
+    ],
+)
+async def test_rows_that_are_no_items_of_the_vendor_are_sent_to_the_map(
+    tmp_path: Path, adapter: type[Adapter[Any]], options: dict[str, Any], hint: str
+) -> None:
+    """Where the first row as it is is refused, --map is named, if the adapter has one."""
+    path = tmp_path / "a.csv"
+    path.write_text("nr,price\n1,2\n3,4\n")
+    with open_items(str(path), Reading(**options)) as reader:
+        reader.fit(adapter, next(iter(adapter.operations)))
+        said = [
+            str(reader.explain(InputError("unknown key 'nr'", position=n)))
+            async for n in _numbers(reader)
+        ]
+    assert said == [
+        f"{path}: line 2: unknown key 'nr'{hint}; nothing was sent",
+        f"{path}: line 3: unknown key 'nr'; nothing was sent",
+    ]
+
+
+async def _numbers(items: AsyncIterable[Any]) -> AsyncIterator[int]:
+    """Count items from 1."""
+    n = 0
+    async for _ in items:
+        yield (n := n + 1)
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"map": "/{a"}, "--map: '/{a' has a { alone"),
@@ -143,6 +197,7 @@ async def test_a_row_without_what_it_needs_is_refused(
         ({"set": ["a..b=1"]}, "--set: 'a..b' has a part that is empty"),
         ({"set": ["id=1"], "id": "{a}"}, "'id' is given by --set and by --id; give it once"),
         ({"id": "{a}"}, "--id names the items that --map and --set make"),
+        ({"set": ["a=9,90"]}, "--set: '9,90' is no number as it is written; write it with a point"),
     ],
 )
 async def test_templates_that_make_no_sense_are_refused(

@@ -40,6 +40,7 @@ from batchhub.cli._words import (
     cooling_text,
     counts_text,
     done_count,
+    done_text,
     duration,
     vendor_words,
 )
@@ -259,6 +260,34 @@ def test_a_narrow_list_loses_nothing_but_width() -> None:
     assert lines[3].split()[-1] == "unreachable"
 
 
+@pytest.mark.parametrize("width", [40, 50, 60, 66, 70, 80, 100, 120])
+def test_no_width_costs_a_figure(width: int) -> None:
+    """However narrow, and however long names and labels are, every figure is whole."""
+    finding = Finding(code="odd", message="odd things")
+    statuses = [
+        make_status(
+            BatchState.COMPLETED,
+            Counts(succeeded=1_123_456, failed=7_890),
+            job_id="260101-abcdefgh",
+            account="a-name-without-any-space-in-it",
+            label="a-label-without-any-space-in-it-to-break",
+            findings=(finding,),
+        ),
+        make_status(job_id="260101-bcdefghi", contact=Contact.UNREACHABLE, label="label " * 7),
+    ]
+    text = draw(jobs_table(statuses, page(width), now=AT + timedelta(hours=3)), width)
+    words = text.split()
+    assert {"260101-abcdefgh", "260101-bcdefghi", "1,131,346/1,131,346", "7,890", "0/10"} < {*words}
+    assert words.count("h") + words.count("h,") == 2
+    assert max(cell_len(line) for line in text.splitlines()) <= width
+
+
+def test_what_was_not_executed_is_not_done() -> None:
+    """A job that was cancelled has done what it did before."""
+    status = make_status(BatchState.CANCELLED, Counts(succeeded=2, not_executed=8))
+    assert done_text(status) == "2/10"
+
+
 def test_ids_go_below_the_message_where_room_is_short() -> None:
     """The closing table is one line a kind if it fits, and loses no word if it doesn't."""
     failures = Failures()
@@ -314,7 +343,11 @@ def test_an_open_jobs_page_has_progress_and_contact() -> None:
         progress=0.4, vendor_state="PONDERING", contact=Contact.STALE, contact_note="no answer"
     )
     text = draw(status_page(status, now=AT))
-    for part in ("40%, 4/10 done", "the vendor says PONDERING", "stale: no answer"):
+    for part in (
+        "40%, 4 of 10 by the vendor's count",
+        "the vendor says PONDERING",
+        "stale: no answer",
+    ):
         assert part in text
 
 

@@ -122,26 +122,33 @@ async def test_an_id_of_a_kind_of_text_is_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("items", "position", "twice"),
+    ("items", "position", "twice", "first"),
     [
-        ([{"id": "a"}, {}, {"id": "a"}], 3, "a"),
-        ([{"id": "2"}, {}], 2, "2"),
-        ([{}, {"id": "1"}], 2, "1"),
-        ([{"id": "a"}, BatchItem(id="a", payload={})], 2, "a"),
+        ([{"id": "x"}, {"id": "a"}, {}, {"id": "a"}], 4, "a", 2),
+        ([{"id": "2"}, {}], 2, "2", 1),
+        ([{}, {"id": "1"}], 2, "1", 1),
+        ([{"id": "a"}, BatchItem(id="a", payload={})], 2, "a", 1),
     ],
 )
 async def test_an_id_that_is_there_twice_is_refused(
-    items: Sequence[Any], position: int, twice: str
+    items: Sequence[Any], position: int, twice: str, first: int
 ) -> None:
-    """Ids are unique in a job, those that are positions included; the error names the second."""
+    """Ids are unique in a job, those that are positions included; the error names both items."""
     error = await refusal(items)
 
     assert (error.position, error.item_id) == (position, twice)
-    assert f"the id {twice!r} is there twice" in str(error)
+    assert f"the id {twice!r} is there twice, first in item {first}; " in str(error)
+    assert ("an item without an id has its number for one" in str(error)) == twice.isdigit()
     assert str(error).startswith(f"item {position}")
 
 
-@pytest.mark.parametrize("item_id", [5, 1.5, True, b"a", ["a"], "", {}])
+async def test_an_empty_id_is_refused() -> None:
+    """As a row without one gives it: it is said to be empty."""
+    for item in ({"id": ""}, BatchItem(id="", payload={})):
+        assert "item 2: the id is empty; write one" in str(await refusal([{}, item]))
+
+
+@pytest.mark.parametrize("item_id", [5, 1.5, True, b"a", ["a"], {}])
 async def test_an_id_that_is_no_text_is_refused(item_id: object) -> None:
     """A number is no id: 1 and "1" would be two ids, and their results look the same."""
     error = await refusal([{}, {"id": item_id}])

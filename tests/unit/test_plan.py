@@ -11,7 +11,7 @@ from support.vendor import ScriptedAccount, Vendor
 
 from batchhub import BatchHub
 from batchhub.adapter import Capabilities
-from batchhub.errors import InputError, NotKnownError, UnsupportedError
+from batchhub.errors import InputError, KeyConflictError, NotKnownError, UnsupportedError
 
 
 def make_hub(vendor: Vendor | None = None, store: Path | None = None) -> BatchHub:
@@ -94,3 +94,43 @@ async def test_what_a_submit_refuses_a_plan_refuses() -> None:
         await hub.plan("shop", [], stop_on_first_failure=True)
     with pytest.raises(InputError, match="takes no option"):
         await hub.plan("shop", [], options={"x": "1"})
+
+
+async def test_a_plan_has_the_first_item_that_would_be_sent() -> None:
+    """As it would be sent, whatever is refused before it; not in the plan's own words."""
+    items = [{"id": 7}, {"n": 1}, {"n": 2}]
+
+    plan = await make_hub().plan("shop", items)
+
+    assert plan.sample == b'{"n": 1}'
+    assert "sample" not in repr(plan)
+    assert (await make_hub().plan("shop", [])).sample is None
+
+
+async def test_a_plan_tells_the_job_its_key_has(tmp_path: Path) -> None:
+    """The same again would be joined, other items are refused; the store is as it was."""
+    path = tmp_path / "jobs.db"
+    async with make_hub(store=path) as hub:
+        job = await hub.submit("shop", numbered(3), key="monday")
+        assert (await hub.plan("shop", numbered(3), key="monday")).joins == job.id
+
+    hub = make_hub(store=path)
+    try:
+        assert (await hub.plan("shop", numbered(3), key="monday")).joins == job.id
+        assert (await hub.plan("shop", numbered(3), key="tuesday")).joins is None
+        assert (await hub.plan("shop", [{"id": 7}], key="monday")).joins is None
+        with pytest.raises(KeyConflictError, match="belongs to job") as caught:
+            await hub.plan("shop", numbered(2), key="monday")
+        assert caught.value.job_id == job.id
+        assert [found.id for found in await hub.jobs()] == [job.id]
+    finally:
+        await hub.aclose()
+
+
+async def test_a_key_makes_no_store(tmp_path: Path) -> None:
+    """Where there is none nobody has the key."""
+    hub = make_hub(store=tmp_path / "jobs.db")
+
+    assert (await hub.plan("shop", numbered(1), key="monday")).joins is None
+    assert (await make_hub().plan("shop", numbered(1), key="monday")).joins is None
+    assert names_in(tmp_path) == []

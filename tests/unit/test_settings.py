@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from attrs import field, frozen, validators
+from attrs import Attribute, Converter, field, frozen, validators
 
 from batchhub import BatchHub, _accounts
-from batchhub._accounts import make_account
+from batchhub._accounts import make_account, read_account
 from batchhub.adapter import Account, Budget, secret
 from batchhub.errors import NotKnownError, SettingsError
 from batchhub.settings import AccountTable, Settings, load_settings
@@ -273,13 +273,15 @@ def test_accounts_are_tables(write: Write, text: str, key: str) -> None:
     ],
 )
 def test_an_account_names_its_adapter(write: Write, line: str, why: str) -> None:
-    """An account without an adapter is refused with its name and the file's."""
-    path = write(f"[accounts.shop]\n{line}")
+    """An account without an adapter is refused when it is made, and stops no other."""
+    path = write(f"[accounts.shop]\n{line}\n[accounts.other]\nadapter = 'x'")
 
-    error = refusal(lambda: load_settings(path))
+    accounts = load_settings(path).accounts
+    error = refusal(lambda: accounts["shop"].adapter)
 
     assert str(error) == f"account 'shop' in {path}{why}"
     assert error.key == "accounts.shop.adapter"
+    assert accounts["other"].adapter == "x"
 
 
 # An account.
@@ -423,3 +425,43 @@ def test_an_adapter_that_is_not_installed_is_named(write: Write) -> None:
 
     with pytest.raises(NotKnownError, match=r"no adapter named 'nobodys'; known: .*ecwid"):
         BatchHub.from_config(path)
+
+
+def _below(limited: TallyAccount, setting: Attribute[int], value: int) -> None:
+    if value > limited.most:
+        raise SettingsError(f"{setting.name} is above most", key=setting.name)
+
+
+def _or_most(value: Any, limited: Any) -> int:
+    return int(limited.most if value is None else value)
+
+
+_OR_MOST: Any = Converter(_or_most, takes_self=True)
+
+
+@frozen(kw_only=True)
+class TallyAccount(ShopAccount):
+    """An account some of whose values depend on others."""
+
+    most: int = field(default=10, validator=validators.gt(0))
+    few: int = field(default=1, validator=_below)
+    some: int = field(default=None, converter=_OR_MOST)  # type: ignore[misc]
+    names: tuple[str, ...] = field(factory=tuple, converter=tuple)
+
+
+@pytest.mark.parametrize(
+    ("values", "keys"),
+    [
+        ({"most": 0, "store_id": "x", "token": 5}, ["store_id", "token", "most"]),
+        ({"most": 5, "few": 7, "some": "x"}, ["store_id, token", "some", "few"]),
+        ({"store_id": 1, "token": TOKEN, "few": 11, "names": 5}, ["names", "few"]),
+        ({"token": {"env": "NOT_SET"}, "store_id": "x", "few": 1}, ["token", "store_id"]),
+    ],
+)
+def test_every_wrong_value_is_told(values: dict[str, Any], keys: list[str]) -> None:
+    """Also next to one that is missing: each value is looked at, not only the first wrong one."""
+    reading = read_account(TallyAccount, table(**values), {})
+
+    told = [str(problem) for problem in reading.problems]
+    assert reading.account is None
+    assert [next(key for key in keys if key in text) for text in told] == keys

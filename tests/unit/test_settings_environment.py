@@ -12,7 +12,7 @@ from attrs import field, frozen
 from batchhub._accounts import make_account
 from batchhub.adapter import Account, Budget, secret
 from batchhub.errors import SettingsError
-from batchhub.settings import Settings, load_settings
+from batchhub.settings import AccountTable, Settings, load_settings
 
 TOKEN = "secret_9vKq2LxT"
 
@@ -158,8 +158,6 @@ def test_two_accounts_may_not_share_a_variable_that_is_set(tmp_path: Path) -> No
     [
         ("SHOP__NUMBR", "there is no such setting; did you mean BATCHHUB_ACCOUNTS__SHOP__NUMBER?"),
         ("SHOP__XYZXYZ", "known for this account: BASE_URL, NUMBER, LABEL"),
-        ("SHPO__NUMBER", "no such account; did you mean BATCHHUB_ACCOUNTS__SHOP__NUMBER?"),
-        ("ELSE__NUMBER", "one that no file has needs BATCHHUB_ACCOUNTS__ELSE__ADAPTER, too"),
         ("SHOP", "names no key, as BATCHHUB_ACCOUNTS__<ACCOUNT>__<KEY> does"),
         ("SHOP__", "names no key"),
     ],
@@ -173,6 +171,36 @@ def test_a_variable_nobody_knows_is_refused(tmp_path: Path, variable: str, words
     assert told.startswith(name)
     assert words in told
     assert TOKEN not in told
+
+
+@pytest.mark.parametrize(
+    ("variable", "account", "words"),
+    [
+        ("SHPO__NUMBER", "shpo", "did you mean BATCHHUB_ACCOUNTS__SHOP__NUMBER?"),
+        ("ELSE__NUMBER", "else", "one that no file has needs BATCHHUB_ACCOUNTS__ELSE__ADAPTER,"),
+        ("ELSE", "else", "names no key, as BATCHHUB_ACCOUNTS__<ACCOUNT>__<KEY> does"),
+        ("__NUMBER", "__number", "names no key"),
+    ],
+)
+def test_a_variable_of_no_account_stops_no_account(
+    tmp_path: Path, variable: str, account: str, words: str
+) -> None:
+    """It is an account that can't be made: who looks at all is told, with the nearest right one."""
+    settings = load(tmp_path, SHOP, **{f"BATCHHUB_ACCOUNTS__{variable}": TOKEN})
+
+    assert make(settings) == KioskAccount()
+    assert list(settings.accounts) == ["shop", account]
+    told = str(refused(settings.accounts[account]))
+    assert told.startswith(f"BATCHHUB_ACCOUNTS__{variable}")
+    assert words in told
+    assert TOKEN not in told
+
+
+def refused(table: AccountTable) -> SettingsError:
+    """Return why an account has no adapter."""
+    with pytest.raises(SettingsError) as caught:
+        _ = table.adapter
+    return caught.value
 
 
 def test_nothing_shows_a_secret_of_the_environment(tmp_path: Path) -> None:

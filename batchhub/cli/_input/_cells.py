@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
@@ -17,7 +18,18 @@ _NUMBER: Final = re.compile(
 )
 """As in JSON. Longer ones are no figures that any reader of JSON would keep."""
 
-_GROUPED: Final = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]+", re.ASCII)
+_FRACTION: Final = re.compile(r"-?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_BLANKS: Final = "\u00a0\u2009\u202f"
+_GROUPED: Final = re.compile(
+    rf"-?[0-9]{{1,3}}(?:(?:\.[0-9]{{3}})+,[0-9]+|(?:,[0-9]{{3}})+\.[0-9]+|(?:,[0-9]{{3}}){{2,}}"
+    rf"|(?:[ {_BLANKS}'’][0-9]{{3}})+[.,][0-9]+|(?:[{_BLANKS}'’][0-9]{{3}})+)",  # noqa: RUF001
+    re.ASCII,
+)
+"""Figures with something between their thousands: 1.234,56 and 1 234,56. A plain blank or points
+alone may be a telephone number's or a version's."""
+
+_POINTS: Final = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{3})+", re.ASCII)
+_AMBIGUOUS: Final = re.compile(r"-?[1-9][0-9]{0,2},[0-9]{3}", re.ASCII)
 _WORDS: Final = {"true": True, "false": False}
 _LONGEST_WORD: Final = 5
 _LARGEST: Final = 308
@@ -28,49 +40,54 @@ def keep_text(cell: str) -> str:
     return cell
 
 
-def make_cell_reader(*, decimal_comma: bool, comma_is_odd: bool, exact: bool) -> CellReader:
+def make_cell_reader(*, decimal_comma: bool, exact: bool) -> CellReader:
     """
-    Make what reads cells.
+    Make what reads cells. Blanks around a number, true or false are no part of it.
+
+    What people take for a figure and JSON doesn't is refused rather than kept as text.
 
     Args:
         decimal_comma: Whether ``9,90`` is a number.
-        comma_is_odd: Whether ``9,90`` is likely to be meant as one, so that it is refused
-            where it isn't read as one.
         exact: Whether numbers with a fraction or an exponent come as `Decimal`, which keeps
             every digit; else they come as float, as JSON's do.
     """
     make: Callable[[str], Any] = Decimal if exact else float
 
     def read(cell: str) -> Any:
-        first = cell[0]
-        if not (first.isdigit() or first == "-"):
-            return _WORDS.get(cell.lower(), cell) if len(cell) <= _LONGEST_WORD else cell
-        number = _read_number(cell, make)
+        bare = cell.strip()
+        if not (bare[:1].isdigit() or bare.startswith(("-", ","))):
+            return _WORDS.get(bare.lower(), cell) if len(bare) <= _LONGEST_WORD else cell
+        number = _read_number(bare, make)
         if number is None:
-            return read_comma(cell) if "," in cell else cell
-        if decimal_comma and "." in cell:
+            number = read_other(bare)
+            return cell if number is None else number
+        if decimal_comma and "." in bare:
             raise ValueError(
-                f"{cell[:40]!r} has a point, which may be meant for thousands or for a fraction; "
-                "with --decimal-comma write a comma, or keep the column as text by --text"
+                f"{bare[:40]!r} has a point, which may be meant for thousands or for a fraction; "
+                "with --decimal-comma write a comma"
             )
         return number
 
-    def read_comma(cell: str) -> Any:
-        if not (decimal_comma or comma_is_odd):
-            return cell
-        if _GROUPED.fullmatch(cell):
+    def read_other(bare: str) -> Any:
+        if _GROUPED.fullmatch(bare) or (decimal_comma and _POINTS.fullmatch(bare)):
+            raise ValueError(f"{bare[:40]!r} has something between its thousands; write it without")
+        if not _FRACTION.fullmatch(bare):
+            return None
+        if bare.lstrip("-").startswith(","):
             raise ValueError(
-                f"{cell[:40]!r} has points between its thousands; write it without them, "
-                "or keep the column as text by --text"
+                f"{bare[:40]!r} is no number as it is written; write a 0 before the comma"
+                + ("" if decimal_comma else " and say --decimal-comma")
             )
-        number = _read_number(cell.replace(",", "."), make) if cell.count(",") == 1 else None
-        if number is None or "." in cell:
-            return cell
-        if decimal_comma:
+        number = _read_number(bare.replace(",", "."), make)
+        if decimal_comma or number is None:
             return number
+        if _AMBIGUOUS.fullmatch(bare):
+            raise ValueError(
+                f"{bare!r} has a comma for thousands or for a fraction; write it without the "
+                f"comma, or --decimal-comma reads it as {bare.replace(',', '.')}"
+            )
         raise ValueError(
-            f"{cell[:40]!r} is no number as it is written; "
-            "--decimal-comma reads it as one, --text keeps it"
+            f"{bare[:40]!r} is no number as it is written; --decimal-comma reads it as one"
         )
 
     return read
@@ -91,4 +108,5 @@ def _read_number(cell: str, make: Callable[[str], Any]) -> Any:
 
 def refuse(column: str, error: ValueError) -> InputError:
     """Make the error for a cell that can't be read."""
-    return InputError(f"column {column!r}: {error}")
+    name = shlex.quote(column)
+    return InputError(f"column {column!r}: {error}, or keep the column as text by --text {name}")

@@ -8,6 +8,9 @@ from typing import Any, Final
 
 from batchhub.errors import InputError, UsageError
 
+SEPARATORS: Final = (",", ";", "\t", "|")
+"""What is known to separate the cells of tables."""
+
 _SHOWN: Final = 20
 
 Path = tuple[str, ...]
@@ -71,6 +74,20 @@ class Columns:
         cells_text = f"{found} cell{'s' * (found != 1)}"
         columns_text = f"{wanted} column{'s' * (wanted != 1)}"
         raise InputError(f"the row has {cells_text}, the header {columns_text}; {hint}")
+
+    def find_other_separator(self, delimiter: str) -> str | None:
+        """Return what seems to separate the cells of a header that is one column by `delimiter`."""
+        if len(self.names) != 1:
+            return None
+        name = self.names[0]
+        found = max((each for each in SEPARATORS if each != delimiter), key=name.count)
+        return found if found in name else None
+
+    def wrong_separator(self, other: str) -> InputError:
+        """Make the error for a table that is separated by something else."""
+        said = "tab" if other == "\t" else repr(other)
+        reason = f"the header is one column, {self.names[0][:60]!r}; say --delimiter {said}"
+        return InputError(reason, line=self.line)
 
     def make_paths(self) -> list[Path]:
         """

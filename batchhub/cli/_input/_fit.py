@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from inspect import getattr_static
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -11,7 +12,7 @@ from batchhub.adapter import Adapter
 from batchhub.cli._options import Reading
 from batchhub.errors import UsageError
 
-from ._cells import keep_text, make_cell_reader
+from ._cells import CellReader, keep_text, make_cell_reader
 from ._mapping import RowMaker, make_fields
 
 _DELIMITERS: Final = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";"}
@@ -29,6 +30,7 @@ class Fit:
         decimal_comma: Whether ``9,90`` is a number.
         exact: Whether numbers that are no whole ones are `Decimal`.
         row_maker: What makes items of rows; `None` where rows are items.
+        wants_map: Whether rows are items, and the adapter could have made items of them.
     """
 
     text_columns: Sequence[str] = ()
@@ -37,6 +39,13 @@ class Fit:
     decimal_comma: bool = False
     exact: bool = True
     row_maker: RowMaker | None = None
+    wants_map: bool = False
+
+    @property
+    def names_columns(self) -> bool:
+        """Whether the user named a column."""
+        fields = () if self.row_maker is None else self.row_maker.fields
+        return bool(self.text_columns) or any(field.template.columns for field in fields)
 
 
 def make_fit(reading: Reading, adapter: type[Adapter[Any]] | None, operation: str) -> Fit:
@@ -59,9 +68,8 @@ def make_fit(reading: Reading, adapter: type[Adapter[Any]] | None, operation: st
     maker = None
     if row_map is not None or reading.set:
         fields = make_fields(row_map, parse_assignments(reading.set), reading.id, text_keys)
-        read = make_cell_reader(decimal_comma=False, comma_is_odd=False, exact=exact)
-        maker = RowMaker(fields, keep_text if reading.no_infer else read)
-    elif reading.id is not None:
+        maker = RowMaker(fields, keep_text if reading.no_infer else _constant_reader(exact=exact))
+    elif reading.id is not None and reading.map is None:
         raise UsageError("--id names the items that --map and --set make; give one of them, too")
     return Fit(
         text_columns=tuple(reading.text or ()),
@@ -70,7 +78,29 @@ def make_fit(reading: Reading, adapter: type[Adapter[Any]] | None, operation: st
         decimal_comma=reading.decimal_comma,
         exact=exact,
         row_maker=maker,
+        wants_map=maker is None and adapter is not None and _has_map(adapter),
     )
+
+
+def _has_map(adapter: type[Adapter[Any]]) -> bool:
+    """Whether an adapter has words of its own for what a row becomes."""
+    return getattr_static(adapter, "read_map") is not getattr_static(Adapter, "read_map")
+
+
+def _constant_reader(*, exact: bool) -> CellReader:
+    """Make what reads the values that name no column: like cells, with a decimal point."""
+    read_cell = make_cell_reader(decimal_comma=False, exact=exact)
+
+    def read(text: str) -> Any:
+        try:
+            return read_cell(text)
+        except ValueError:
+            raise UsageError(
+                f"--set: {text[:40]!r} is no number as it is written; write it with a point, "
+                "or keep all cells as text by --no-infer"
+            ) from None
+
+    return read
 
 
 def parse_assignments(texts: Sequence[str] | None) -> Mapping[str, str]:

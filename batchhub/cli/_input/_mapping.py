@@ -94,16 +94,22 @@ class Template:
 
         Args:
             row: Where they are.
-            quoted: Whether they are percent-encoded, as parts of a URL are.
+            quoted: Whether they are percent-encoded, as parts of a URL are; blanks at their ends
+                are left out, which no vendor's names have.
         """
-        texts = (row.text(text) if is_column else text for is_column, text in self.pieces)
-        if not quoted:
-            return "".join(texts)
-        encoded = (
-            quote(text, safe="") if is_column else text
-            for (is_column, _), text in zip(self.pieces, texts, strict=True)
-        )
-        return "".join(encoded)
+
+        def write(is_column: bool, text: str) -> str:
+            if not is_column:
+                return text
+            value = row.text(text)
+            if not quoted:
+                return value
+            bare = value.strip()
+            if not bare:
+                raise InputError(f"column {text!r} is empty")
+            return quote(bare, safe="")
+
+        return "".join(write(*piece) for piece in self.pieces)
 
 
 @frozen(kw_only=True)

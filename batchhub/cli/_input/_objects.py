@@ -116,6 +116,8 @@ def parse_object(text: str) -> dict[str, Any]:
         value = _json.loads(text)
     except ValueError as error:
         reason = str(error).removeprefix("JSON is malformed: ")
+        if reason.startswith("maximum recursion depth"):
+            raise _too_deep() from None
         raise InputError(f"not valid JSON: {reason}") from None
     if not isinstance(value, dict):
         raise InputError(f"not an object but {_KINDS.get(type(value), 'a number')}")
@@ -123,6 +125,8 @@ def parse_object(text: str) -> dict[str, Any]:
         _keys.decode(text)
     except _RepeatedKeyError as error:
         raise InputError(f"the key {error.args[0]!r} is there twice") from None
+    except RecursionError:
+        raise _too_deep() from None
     return value
 
 
@@ -186,10 +190,14 @@ def split_array(data: bytes) -> Iterator[tuple[int, str | InputError]]:
 
 def _broken(error: json.JSONDecodeError | RecursionError) -> InputError:
     if isinstance(error, RecursionError):
-        return InputError("not valid JSON: nested too deeply")
+        return _too_deep()
     if error.pos >= len(error.doc.rstrip()):
         return InputError("not valid JSON: the file ends inside the array; is it complete?")
     return InputError(f"not valid JSON: {error.msg}, at line {error.lineno} column {error.colno}")
+
+
+def _too_deep() -> InputError:
+    return InputError("not valid JSON: nested too deeply")
 
 
 def _skip(text: str, at: int) -> int:

@@ -63,6 +63,7 @@ class ItemReader:
         self._encoding = find_encoding(self._reading.encoding or UTF8)
         self._fit = make_fit(self._reading, None, "")
         self._has_begun = False
+        self._is_table = False
         if self._form is not None:
             self._check_options(self._form)
 
@@ -118,7 +119,12 @@ class ItemReader:
         if not number:
             return str(error)
         name = "" if error.item_id is None else f" (id {error.item_id!r})"
-        return f"{place} {number}{name}: {error.reason}"
+        return f"{place} {number}{name}: {error.reason}{self._hint(error)}"
+
+    def _hint(self, error: InputError) -> str:
+        """Name the way out where not even the first row of a table is one of the vendor's items."""
+        is_first_row = self._is_table and error.position == 1
+        return "; --map makes items of rows" if is_first_row and self._fit.wants_map else ""
 
     def explain(self, error: InputError) -> UsageError:
         """Say of an error that came up while the items were taken which line it was in."""
@@ -134,6 +140,7 @@ class ItemReader:
         if form is None:
             form, chunks = await tell_form(chunks)
             self._check_options(form)
+        self._is_table = form is Form.CSV
         if form is Form.CSV:
             records = RecordReader(decode(chunks, self._encoding), self._delimiter)
             found = read_table(records, self._fit)

@@ -33,8 +33,19 @@ async def read_table(records: RecordReader, fit: Fit) -> AsyncIterator[Found]:
         if columns is None:
             if any(cell.strip() for cell in cells):
                 columns = Columns(cells, line)
-                make = _choose(columns, fit, delimiter)
+                other = columns.find_other_separator(delimiter)
+                try:
+                    make = _choose(columns, fit)
+                except InputError:
+                    if other is not None:
+                        raise columns.wrong_separator(other) from None
+                    raise
+                if fit.names_columns:  # the one there is has been named as it is
+                    other = None
         elif any(cells):
+            if other is not None and any(other in cell for cell in cells):
+                raise columns.wrong_separator(other)
+            other = None  # the first row tells
             try:
                 columns.check_cells(cells, delimiter)
                 yield line, make(cells)
@@ -42,14 +53,12 @@ async def read_table(records: RecordReader, fit: Fit) -> AsyncIterator[Found]:
                 yield line, InputError(error.reason, line=line)
 
 
-def _choose(columns: Columns, fit: Fit, delimiter: str) -> MakeItem:
+def _choose(columns: Columns, fit: Fit) -> MakeItem:
     """Choose how rows become items."""
     columns.check_known(fit.text_columns, "--text")
     read: CellReader = keep_text
     if fit.infers:
-        read = make_cell_reader(
-            decimal_comma=fit.decimal_comma, comma_is_odd=delimiter != ",", exact=fit.exact
-        )
+        read = make_cell_reader(decimal_comma=fit.decimal_comma, exact=fit.exact)
     if fit.row_maker is None:
         return _as_they_are(columns, fit, read)
     return _mapped(columns, fit, read, fit.row_maker)
