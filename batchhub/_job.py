@@ -211,6 +211,19 @@ class BatchJob:
             self._core.loop.drive(lane)
         return BatchJob(self._core, new, new_status)
 
+    async def find_retry(self, *, unknown: bool = False) -> str | None:
+        """
+        Return the id of the newest job that repeats items of this one; `None` if none does.
+
+        Args:
+            unknown: Whether to ask about the items of which nobody can tell, not of those that
+                failed or were not executed.
+        """
+        failed = {ItemState.FAILED, ItemState.NOT_EXECUTED}
+        return await self._core.store.find_retry(
+            self.id, {ItemState.UNKNOWN} if unknown else failed
+        )
+
     async def hand_over(self, timeout_s: float = 30.0) -> BatchStatus:
         """
         Wait until what may be sent now is sent, for a caller that will not wait for the rest.
@@ -252,9 +265,9 @@ class BatchJob:
                 return
             pause_s = WATCH_S if end_s is None else min(WATCH_S, end_s - clock.monotonic())
             if pause_s <= 0:
+                state = _show.words(status.state)
                 raise WaitTimeoutError(
-                    f"job {self.id} is {_show.words(status.state)} after {timeout_s:g} s; it goes on",
-                    job_id=self.id,
+                    f"job {self.id} is {state} after {timeout_s:g} s; it goes on", job_id=self.id
                 )
             await loop.wait_for_change(self.id, pause_s)
 

@@ -469,6 +469,16 @@ class BatchJob:
         """
         return BatchJob(self._owner, self._bridge.call(self._job.retry, unknown=unknown))
 
+    def find_retry(self, *, unknown: bool = False) -> str | None:
+        """
+        Return the id of the newest job that repeats items of this one; `None` if none does.
+
+        Args:
+            unknown: Whether to ask about the items of which nobody can tell, not of those that
+                failed or were not executed.
+        """
+        return self._bridge.call(self._job.find_retry, unknown=unknown)
+
     def hand_over(self, timeout_s: float = 30.0) -> BatchStatus:
         """
         Wait until what may be sent now is sent, for a caller that will not wait for the rest.

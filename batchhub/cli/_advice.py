@@ -4,17 +4,46 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
 
 from ._words import count
 
 if TYPE_CHECKING:
+    from batchhub.hub import BatchJob
     from batchhub.models import BatchStatus
 
     from ._options import Common
 
 Advice = tuple[str, str]
 """What for, and the command that does it."""
+
+
+@frozen(kw_only=True)
+class Repeated:
+    """
+    The jobs that repeat items of one.
+
+    Attributes:
+        failed: That of what failed or was not executed.
+        unknown: That of what nobody can tell of.
+    """
+
+    failed: str | None = None
+    unknown: str | None = None
+
+
+NOT_REPEATED: Final = Repeated()
+
+
+async def find_repeated(job: BatchJob) -> Repeated:
+    """Look which jobs repeat items of one."""
+    counts = job.status.counts
+    return Repeated(
+        failed=await job.find_retry() if counts.failed + counts.not_executed else None,
+        unknown=await job.find_retry(unknown=True) if counts.unknown else None,
+    )
 
 
 def command_line(common: Common, *words: str) -> str:
@@ -28,7 +57,12 @@ def command_line(common: Common, *words: str) -> str:
 
 
 def advise(
-    status: BatchStatus, common: Common, *, has_results: bool = False, may_drive: bool = True
+    status: BatchStatus,
+    common: Common,
+    *,
+    has_results: bool = False,
+    may_drive: bool = True,
+    repeated: Repeated = NOT_REPEATED,
 ) -> Iterator[Advice]:
     """
     Yield what may be done with a job next.
@@ -38,6 +72,7 @@ def advise(
         common: The options this command was given.
         has_results: Whether the user has its results already.
         may_drive: Whether its account is still there to send anything to.
+        repeated: The jobs that repeat its items already.
     """
     job, counts = status.job_id, status.counts
     if status.is_held:
@@ -56,9 +91,13 @@ def advise(
         yield "what did not succeed", command_line(common, "results", job, "--only", only)
     if not may_drive:
         return
-    if repeatable := counts.failed + counts.not_executed:
+    repeatable = counts.failed + counts.not_executed
+    for times, by in ((repeatable, repeated.failed), (counts.unknown, repeated.unknown)):
+        if times and by is not None:
+            yield f"{count(times, 'item')} repeated", command_line(common, "status", by)
+    if repeatable and repeated.failed is None:
         yield f"repeat {count(repeatable, 'item')}", command_line(common, "retry", job)
-    if counts.unknown:
+    if counts.unknown and repeated.unknown is None:
         yield (
             "repeat the unknown too, perhaps twice",
             command_line(common, "retry", job, "--unknown"),

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from batchhub.models import BatchState, BatchStatus, ItemResult, ItemState
 
-from ._advice import advise, write_advice
+from ._advice import advise, find_repeated, write_advice
 from ._console import make_console, say
 from ._options import Common
 from ._tables import fits, plain_table, show_aside, stand_style
@@ -137,7 +137,14 @@ async def show_closing(
         if results_in is not None:
             say(f"  results are in {results_in}")
     has_results = results_in is not None
-    for line in write_advice(advise(status, common, has_results=has_results, may_drive=may_drive)):
+    advice = advise(
+        status,
+        common,
+        has_results=has_results,
+        may_drive=may_drive,
+        repeated=await find_repeated(job),
+    )
+    for line in write_advice(advice):
         say(line)
 
 

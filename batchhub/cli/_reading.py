@@ -11,7 +11,7 @@ from batchhub._registry import Registry
 from batchhub.errors import NotKnownError, UsageError
 from batchhub.models import BatchStatus, ItemState
 
-from ._advice import advise, write_advice
+from ._advice import advise, find_repeated, write_advice
 from ._console import make_console, say, write, write_json
 from ._exits import ExitCode
 from ._export import STDOUT, ResultsWriter
@@ -33,7 +33,8 @@ async def show_status(invocation: Invocation, job_id: str) -> ExitCode:
     """Show all there is to know of a job."""
     common = invocation.common
     async with open_reader(common, job_id) as hub:
-        status = (await hub.job(job_id)).status
+        job = await hub.job(job_id)
+        status, repeated = job.status, await find_repeated(job)
     if common.json:
         write_json(status)
         return ExitCode.OK
@@ -42,7 +43,7 @@ async def show_status(invocation: Invocation, job_id: str) -> ExitCode:
         write(f"{status.state.value}{outcome}")
     else:
         show_page(status_page(status))
-    for line in write_advice(advise(status, common)):
+    for line in write_advice(advise(status, common, repeated=repeated)):
         say(line)
     return ExitCode.OK
 

@@ -24,7 +24,7 @@ from batchhub import (
     ItemState,
     Ticket,
 )
-from batchhub.cli._advice import advise, command_line, write_advice
+from batchhub.cli._advice import Repeated, advise, command_line, write_advice
 from batchhub.cli._closing import (
     MOST_GROUPS,
     Failures,
@@ -158,6 +158,15 @@ def test_advice_for_every_end() -> None:
         f"batchhub retry {job} --unknown",
         f"batchhub cancel {job}",
         f"batchhub results {job}",
+    ]
+    assert advice_of(
+        make_status(BatchState.COMPLETED, PARTIAL),
+        has_results=True,
+        repeated=Repeated(failed="260102-def"),
+    ) == [
+        f"batchhub results {job} --only failed,unknown",
+        "batchhub status 260102-def",
+        f"batchhub retry {job} --unknown",
     ]
     refused = make_status(BatchState.FAILED, Counts(failed=10))
     assert advice_of(refused, has_results=True) == [f"batchhub retry {job}"]

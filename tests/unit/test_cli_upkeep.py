@@ -157,3 +157,25 @@ def test_a_command_that_fails_is_a_warning(
     assert out == ""
     assert "mine\n" in err
     assert f"warning: the command of --on-complete ended with 3 for job {job_id}" in err
+
+
+def test_a_job_that_was_repeated_names_the_other(command: Command) -> None:
+    """Its failed items are not offered to be repeated once more."""
+
+    async def make() -> tuple[str, str]:
+        vendor = Vendor(default_report=report_states(i2=ItemState.FAILED))
+        async with scripted_world(vendor, Path("jobs.db")) as world:
+            job = await world.hub.submit("shop", numbered(3))
+            await job.wait()
+            assert await job.find_retry() is None
+            again = await job.retry()
+            await again.wait()
+            assert await job.find_retry() == again.id
+            assert await job.find_retry(unknown=True) is None
+            return job.id, again.id
+
+    job_id, again_id = asyncio.run(make())
+    page = command("status", job_id, "--store", "jobs.db").stderr
+
+    assert f"batchhub status {again_id}" in page
+    assert f"batchhub retry {job_id}" not in page
