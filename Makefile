@@ -29,7 +29,7 @@ demo: $(VENV)/.installed  ## run every installed vendor's sandbox through one co
 	$(BIN)/batchhub demo
 
 test: $(VENV)/.installed-dev  ## run every test
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 soak: $(VENV)/.installed-dev  ## kill the command 500 times at random, and look at what is left
 	cd tests && PYTHONPATH=. $(abspath $(BIN))/python -m soak
@@ -39,7 +39,7 @@ check: $(VENV)/.installed-dev  ## format, lint, types, and every test with branc
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=
 	$(BIN)/python -m coverage report --fail-under=90
 
 format: $(VENV)/.installed-dev  ## format and mend what can be mended

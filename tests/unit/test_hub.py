@@ -489,7 +489,7 @@ async def test_progress_is_kept_now_and_then(tmp_path: Path) -> None:
             seen = (await reader.job(job.id)).status
         await job.wait()
     assert (seen.progress or 0) > 0.2
-    assert writes < 15
+    assert writes < 30  # of forty answers
 
 
 @pytest.mark.parametrize("name", ["key", "label"])

@@ -452,7 +452,7 @@ async def test_refused_credentials_end_all_traffic_of_the_lane(
     assert transport.paused is None
 
     for _ in range(3):
-        with pytest.raises(errors.CredentialsError, match=r"no such token; mend .* account 7"):
+        with pytest.raises(errors.CredentialsError, match=r"no such token; mend .* shop:7"):
             await transport.request("GET", "/")
 
     assert len(vendor.asked) == 1
