@@ -12,6 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from attrs import evolve
 from sqlalchemy import (
     Connection,
     Engine,
@@ -26,7 +27,8 @@ from sqlalchemy.pool import StaticPool
 from support.stores import add_job
 
 from batchhub.errors import StoreError, StoreVersionError
-from batchhub.store import Store, migrations
+from batchhub.models import BatchState, ItemState
+from batchhub.store import ResultRow, Store, migrations
 from batchhub.store.migrations import HEAD, is_current, migrate
 from batchhub.store.tables import metadata
 
@@ -188,3 +190,29 @@ async def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:
 
     assert (await add_job(store, 1)).job_no == 1
     await store.aclose()
+
+
+async def test_a_store_of_the_first_version_goes_on(tmp_path: Path) -> None:
+    """Its results are read as they were, and what had ended in it is news to nobody."""
+    path = tmp_path / "jobs.db"
+    store = await Store.open(path)
+    job = await add_job(store, 1)
+    (ticket,) = await store.get_tickets(job.job_no)
+    ended = evolve(ticket, state=BatchState.COMPLETED, vendor_refs=("r",))
+    row = ResultRow(position=1, state=ItemState.SUCCEEDED, raw=b'{"a": 1}')
+    await store.end_ticket(job, ended, [row], ItemState.UNKNOWN, at=job.created_at)
+    await store.aclose()
+    with closing(sqlite3.connect(path)) as old:  # as the first version had it
+        old.executescript(
+            "DROP INDEX ix_jobs_told_ended; ALTER TABLE jobs DROP COLUMN telling_at;"
+            "ALTER TABLE jobs DROP COLUMN told_at; ALTER TABLE results DROP COLUMN packed;"
+            "UPDATE alembic_version SET version_num = '0001';"
+        )
+
+    store = await Store.open(path)
+    raws = [result.raw async for result in store.results(job.job_id)]
+    untold = await store.has_untold()
+    await store.aclose()
+
+    assert raws == [b'{"a": 1}']
+    assert not untold
