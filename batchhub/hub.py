@@ -380,10 +380,11 @@ class BatchHub:
             state: The state or states they are in; `None` for any.
             account: The name of the account they were handed over for; `None` for any.
             since: When they were handed over, at the earliest; an aware time.
+
+        Raises:
+            UsageError: There is no such state, or the time has no zone.
         """
-        wanted: list[BatchState] | None = None
-        if state is not None:
-            wanted = [BatchState(s) for s in ([state] if isinstance(state, str) else state)]
+        wanted = _read_states(state)
         if since is not None and since.tzinfo is None:
             raise UsageError(f"since is an aware time, not {since!r}")
         core = await self._open()
@@ -493,6 +494,18 @@ def _check_secrets(account: Account, texts: Mapping[str, str | None]) -> None:
     for name, text in texts.items():
         if text and any(secret in text for secret in secrets):
             raise InputError(f"the {name} holds a secret of the account, which would be stored")
+
+
+def _read_states(
+    state: BatchState | str | Collection[BatchState | str] | None,
+) -> list[BatchState] | None:
+    """Return the states that are wanted; `None` for any."""
+    if state is None:
+        return None
+    try:
+        return [BatchState(each) for each in ([state] if isinstance(state, str) else state)]
+    except ValueError:
+        raise UsageError(f"state takes {', '.join(BatchState)}, not {state!r}") from None
 
 
 def _check_operation(adapter: Adapter[Any], operation: str | None, *, stop: bool) -> str:

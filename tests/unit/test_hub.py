@@ -501,3 +501,13 @@ async def test_no_secret_is_kept_with_a_job(tmp_path: Path, name: str) -> None:
             await hub.submit("shop", [get("/a")], **{name: f"x {account.token}"})  # type: ignore[arg-type]
         assert await hub.jobs() == []
     assert account.token not in str(caught.value)
+
+
+async def test_a_state_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    """Of jobs as of results, by an error of ours that names those there are."""
+    async with scripted_world(store=tmp_path / "jobs.db") as world:
+        job = await world.hub.submit("shop", numbered(1))
+        with pytest.raises(UsageError, match="state takes pending, .* not 'nope'"):
+            await world.hub.jobs(state="nope")
+        with pytest.raises(UsageError, match="only takes succeeded, .* not 'faild'"):
+            job.results(only="faild")
