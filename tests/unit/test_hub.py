@@ -507,7 +507,7 @@ async def test_a_state_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     """Of jobs as of results, by an error of ours that names those there are."""
     async with scripted_world(store=tmp_path / "jobs.db") as world:
         job = await world.hub.submit("shop", numbered(1))
-        with pytest.raises(UsageError, match="state takes pending, .* not 'nope'"):
+        with pytest.raises(UsageError, match=r"state takes pending, .* not 'nope'"):
             await world.hub.jobs(state="nope")
-        with pytest.raises(UsageError, match="only takes succeeded, .* not 'faild'"):
+        with pytest.raises(UsageError, match=r"only takes succeeded, .* not 'faild'"):
             job.results(only="faild")
