@@ -47,9 +47,8 @@ class Submitter:
             if not self._tools.capabilities(run).finds_attempts:
                 return await self._hold(run, ticket)
             found = await self._search(run, ticket)
-            if found is not None:
-                return found
-            ticket, was_in_doubt = run.ticket(ticket.position), False
+            # Sent anew with the next step, in a turn of its own, if nothing speaks against it.
+            return found or Step(delay_s=0.0, answered=False)
         run.sending.add(ticket.position)
         try:
             return await self._send(run, ticket, items, was_in_doubt=was_in_doubt)
@@ -115,7 +114,8 @@ class Submitter:
         Look for a ticket in doubt among what the vendor has.
 
         Returns:
-            What came of it; `None` if the vendor does not have it, so that it may be sent anew.
+            What came of it; `None` if its state is to be looked at again: the vendor does not
+            have it, so that it may be sent anew, or an answer came late.
         """
         capabilities = self._tools.capabilities(run)
         assert ticket.attempt_id is not None  # noqa: S101  # it is in doubt
@@ -131,6 +131,8 @@ class Submitter:
         if accepted is not None:
             self._check(accepted)
             return await self._accepted(run, ticket, accepted)
+        if run.ticket(ticket.position) != ticket:
+            return None  # an answer came late, meanwhile
         if not self._tools.is_past(ticket.attempted_at, capabilities.visibility_grace_s):
             return Step(delay_s=self._tools.delay_s(run, ticket.position))
         await self._tools.save(run, evolve(ticket, attempt_id=None, attempted_at=None))

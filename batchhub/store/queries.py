@@ -136,8 +136,10 @@ async def get_ticket(connection: AsyncConnection, ticket: TicketRecord) -> Ticke
 
 
 async def save_ticket(connection: AsyncConnection, ticket: TicketRecord) -> None:
-    """Write a ticket; one that has ended stays as it is."""
+    """Write a ticket; one that has ended, or that the vendor has unknown to the writer, stays."""
     is_open = tickets.c.state.not_in(_TERMINAL)
+    if ticket.accepted_at is None:
+        is_open = and_(is_open, tickets.c.accepted_at.is_(None))
     await connection.execute(
         update(tickets).where(same(ticket), is_open).values(ticket_row(ticket))
     )
@@ -160,16 +162,21 @@ async def accept_ticket(
         return ticket
     if old.vendor_refs == ticket.vendor_refs:
         return old
-    late = Finding(
-        code="late_ticket",
-        message="the vendor took a batch that had been given up or sent again; see there",
-        examples=ticket.vendor_refs,
-    )
-    told = evolve(old, findings=merge_findings((*old.findings, late)))
+    told = with_late(old, ticket.vendor_refs)
     await connection.execute(
         update(tickets).where(same(ticket)).values(findings=findings_row(told.findings))
     )
     return told
+
+
+def with_late(ticket: TicketRecord, vendor_refs: tuple[str, ...]) -> TicketRecord:
+    """Return a ticket that tells of a batch the vendor took, which it does not stand for."""
+    late = Finding(
+        code="late_ticket",
+        message="the vendor took a batch that had been given up or sent again; see there",
+        examples=vendor_refs,
+    )
+    return evolve(ticket, findings=merge_findings((*ticket.findings, late)))
 
 
 async def save_job(connection: AsyncConnection, job: JobRecord) -> None:

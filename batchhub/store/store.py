@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from attrs import evolve
 from sqlalchemy import and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -256,6 +257,11 @@ class Store:
                 await connection.execute(insert(results), values)
             await connection.execute(queries.fill_rest(ticket, rest, rest_message))
             ended = ticket.with_counts(await queries.count_results(connection, ticket))
+            if old.accepted_at is not None and ticket.accepted_at is None:
+                # Given up by one who did not know yet that the vendor has it.
+                ended = queries.with_late(
+                    evolve(ended, accepted_at=old.accepted_at), old.vendor_refs
+                )
             await queries.save_ticket(connection, ended)
             await queries.save_job(connection, job)
             await connection.execute(queries.end_job(ticket.job_no, at))

@@ -144,7 +144,9 @@ async def test_a_late_answer_settles_a_ticket_in_doubt(tmp_path: Path) -> None:
         late = await Store.open(store)
         job, _ = await late.get_job(held.id)
         (ticket,) = await late.get_tickets(job.job_no)
-        taken = evolve(ticket, state=BatchState.QUEUED, vendor_refs=("late",), accepted_at=None)
+        taken = evolve(
+            ticket, state=BatchState.QUEUED, vendor_refs=("late",), accepted_at=clock.now()
+        )
         await late.accept_ticket(job, taken)
         await late.aclose()
         await other.wait()
@@ -200,6 +202,55 @@ async def test_evidence_for_another_attempt_ends_nothing(tmp_path: Path) -> None
 
     assert (kept.state, kept.attempt_id, kept.vendor_refs) == (BatchState.PENDING, "new", ())
     assert [finding.code for finding in kept.findings] == ["late_ticket"]
+
+
+async def test_evidence_is_not_written_over(tmp_path: Path) -> None:
+    """Who does not know of it yet can neither take it back nor end the ticket without a word."""
+    store = await Store.open(tmp_path / "jobs.db")
+    job = await add_job(store, 2)
+    (ticket,) = await store.get_tickets(job.job_no)
+    intent = evolve(ticket, attempt_id="a-1", attempted_at=job.created_at)
+    await store.save_tickets([(job, [intent])])
+    taken = evolve(intent, state=BatchState.QUEUED, vendor_refs=("r",), accepted_at=job.created_at)
+    await store.accept_ticket(job, taken)
+
+    await store.save_tickets([(job, [evolve(intent, attempt_id=None, attempted_at=None)])])
+    assert (await store.get_tickets(job.job_no)) == [taken]
+
+    ended = evolve(intent, state=BatchState.CANCELLED)
+    await store.end_ticket(job, ended, (), ItemState.UNKNOWN, at=job.created_at)
+    _, status = await store.get_job(job.job_id)
+    await store.aclose()
+    assert status.state is BatchState.CANCELLED
+    assert [(f.code, f.examples) for f in status.findings] == [("late_ticket", ("r",))]
+
+
+async def test_evidence_during_a_search_is_not_sent_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another process learned while the vendor's list was read is no reason to send anew."""
+    path, clock = tmp_path / "jobs.db", FakeClock()
+    vendor = Vendor(submits=deque([NO_ANSWER]))
+    capable(vendor, finds_attempts=True, visibility_grace_s=0.0)
+
+    async def find_attempt(self: Any, attempt: Attempt) -> Accepted | None:
+        late = await Store.open(path)
+        ((job, (ticket,)),) = await late.find_open(self.account.lane)
+        taken = evolve(
+            ticket, state=BatchState.QUEUED, vendor_refs=("late",), accepted_at=clock.now()
+        )
+        await late.accept_ticket(job, taken)
+        await late.aclose()
+        await clock.sleep(5.0)
+        return None
+
+    monkeypatch.setattr(ScriptedAdapter, "find_attempt", find_attempt)
+    async with scripted_world(vendor, path, clock) as world:
+        job = await world.hub.submit("shop", numbered(2))
+        status = await job.wait()
+    assert status.outcome is Outcome.SUCCEEDED
+    assert status.tickets[0].vendor_refs == ("late",)
+    assert len(vendor.submissions) == 1
 
 
 # Tickets that stand still.
