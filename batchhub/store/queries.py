@@ -137,7 +137,7 @@ async def get_ticket(connection: AsyncConnection, ticket: TicketRecord) -> Ticke
 
 async def save_ticket(connection: AsyncConnection, ticket: TicketRecord) -> None:
     """Write a ticket; one that has ended, or that the vendor has unknown to the writer, stays."""
-    is_open = tickets.c.state.not_in(_TERMINAL)
+    is_open: ColumnElement[bool] = tickets.c.state.not_in(_TERMINAL)
     if ticket.accepted_at is None:
         is_open = and_(is_open, tickets.c.accepted_at.is_(None))
     await connection.execute(
