@@ -12,8 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._plan import Plan
-    from .hub import BatchHub, BatchJob
+    from .hub import BatchHub, Plan
+    from .job import BatchJob
     from .models import (
         BatchEvent,
         BatchItem,
@@ -45,7 +45,7 @@ __all__ = [
     "Ticket",
 ]
 
-_ROOMS = {"BatchHub": ".hub", "BatchJob": ".hub", "Plan": "._plan"}
+_ROOMS = {"BatchHub": ".hub", "BatchJob": ".job", "Plan": ".hub"}
 
 
 def __getattr__(name: str) -> Any:

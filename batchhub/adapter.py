@@ -14,19 +14,28 @@ Errors: let what `Transport.request` raises pass. Raise `InputError` from
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
-from attrs import field, fields, frozen
-
-from . import _json
+from ._adapter.account import Account, Budget, secret
+from ._adapter.capabilities import Capabilities, JSONMapping
+from ._adapter.exchange import (
+    Accepted,
+    Attempt,
+    ItemReport,
+    Observation,
+    Probe,
+    Report,
+    RowMap,
+    Submission,
+    TicketRef,
+    WireItem,
+)
+from ._base import json as _json
+from ._http.transport import Transport
 from .errors import InputError, UnsupportedError
-from .models import BatchItem, BatchState, Finding, ItemState
-
-if TYPE_CHECKING:
-    from .transport import Transport
+from .models import BatchItem, BatchState
 
 __all__ = [
     "Accepted",
@@ -42,334 +51,10 @@ __all__ = [
     "RowMap",
     "Submission",
     "TicketRef",
+    "Transport",
     "WireItem",
     "secret",
 ]
-
-JSONMapping = Mapping[str, Any]
-
-
-def _deadline_default(items: int, options: JSONMapping) -> float:
-    del options
-    return 600.0 + 10.0 * items
-
-
-@frozen(kw_only=True)
-class Budget:
-    """
-    How many requests an account may make.
-
-    Attributes:
-        requests: At most this many requests …
-        per_s: … in any window of this many seconds.
-        burst: How many of them may go at once; the rest is spread evenly.
-    """
-
-    requests: int
-    per_s: float
-    burst: int = 5
-
-
-@frozen(kw_only=True)
-class Capabilities:
-    """
-    What a vendor can do for one operation.
-
-    Attributes:
-        max_items: The most items in one ticket.
-        max_bytes: The most bytes in one request's body; `None` where no bound is known.
-        parallel_tickets: How many tickets may be on their way at once in keep-going mode.
-        poll_s: The usual seconds between two polls of a ticket.
-        min_poll_s: The fewest seconds between two polls of a ticket.
-        max_polled_at_once: How many tickets one `poll` may be asked about.
-        can_cancel: Whether `cancel` works on a ticket the vendor has.
-        stops_on_first_failure: Whether the vendor can stop a ticket at its first failed item.
-        counts_items: Whether the vendor's answers count the items that are done, so that a word
-            for success is believed only together with the counts.
-        count_grace_s: Seconds for which word and counts of a ticket may disagree; after that it
-            is completed, and what was never counted is UNKNOWN.
-        dedup_window_s: Seconds for which the vendor answers a second submit with the same
-            idempotency key with the first one's ticket; `None` where it does not.
-        finds_attempts: Whether `Adapter.find_attempt` can tell whether the vendor has a batch that
-            was sent and not answered.
-        resends_unanswered: Whether the user has said that an unanswered submit is to be sent again
-            although the vendor may then have it twice.
-        visibility_grace_s: Seconds for which a fresh ticket may answer 404, and be missing in what
-            `Adapter.find_attempt` sees.
-        results_grace_s: Seconds for which the results of a finished ticket are asked for again
-            while the vendor answers without them; after that its items are UNKNOWN.
-        stall_s: Seconds without any progress after which a ticket is said to have stalled; it is
-            asked about less often then, and nothing else.
-        deadline_s: Seconds a job of so many items, with these options, may usually take.
-    """
-
-    max_items: int
-    max_bytes: int | None = None
-    parallel_tickets: int = 1
-    poll_s: float = 5.0
-    min_poll_s: float = 1.0
-    max_polled_at_once: int = 1
-    can_cancel: bool = False
-    stops_on_first_failure: bool = False
-    counts_items: bool = False
-    count_grace_s: float = 60.0
-    dedup_window_s: float | None = None
-    finds_attempts: bool = False
-    resends_unanswered: bool = False
-    visibility_grace_s: float = 60.0
-    results_grace_s: float = 900.0
-    stall_s: float = 1800.0
-    deadline_s: Callable[[int, JSONMapping], float] = field(default=_deadline_default, repr=False)
-
-
-def secret(**kwargs: Any) -> Any:
-    """Declare an attrs field of an `Account` that no log, store, error or `repr` may show."""
-    return field(repr=False, metadata={"secret": True}, **kwargs)
-
-
-@frozen(kw_only=True)
-class Account(ABC):
-    """
-    One set of credentials at one vendor. Adapters derive their own.
-
-    The fields are the settings: `batchhub.toml` has a key for each. A field made
-    by `secret` is blanked everywhere.
-    """
-
-    adapter: ClassVar[str]
-    """The name of the adapter that speaks for this account."""
-
-    base_url: str
-    """Where the vendor answers: scheme and host, without a trailing slash."""
-
-    @property
-    @abstractmethod
-    def identity(self) -> str:
-        """Who this is at the vendor: names the lane, together with the adapter. No secret."""
-
-    @property
-    @abstractmethod
-    def budget(self) -> Budget:
-        """How many requests this account may make."""
-
-    @property
-    def lane(self) -> str:
-        """The name of the lane all traffic of this account goes through."""
-        return f"{self.adapter}:{self.identity}"
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """The values that must show nowhere."""
-        values = (
-            getattr(self, f.name) for f in fields(type(self)) if f.metadata.get("secret", False)
-        )
-        return tuple(value for value in values if isinstance(value, str) and value)
-
-
-@frozen(kw_only=True)
-class WireItem:
-    """
-    An item as it is stored and sent.
-
-    Attributes:
-        id: The item's id.
-        wire: The item in the form `Adapter.encode` gave it.
-    """
-
-    id: str
-    wire: bytes
-
-
-@frozen(kw_only=True)
-class Submission:
-    """
-    One request to be made.
-
-    Attributes:
-        operation: The kind of batch.
-        items: Its items, in order, at most `Capabilities.max_items`.
-        options: What `Adapter.check_options` gave.
-        stop_on_first_failure: Whether the vendor shall stop at the first failed item.
-        group: The same for all requests of a job, and only for them.
-        key: The user's key of the job; the same in every store it is handed to.
-        idempotency_key: A UUID; the same when the same attempt is sent again.
-    """
-
-    operation: str
-    items: Sequence[WireItem]
-    options: JSONMapping
-    stop_on_first_failure: bool
-    group: str
-    key: str | None = None
-    idempotency_key: str
-
-
-@frozen(kw_only=True)
-class Attempt:
-    """
-    A request that was made, or was about to be made, and of which no answer is known.
-
-    Attributes:
-        operation: The kind of batch.
-        group: The `Submission.group` it was sent with.
-        key: The `Submission.key` it was sent with.
-        idempotency_key: The `Submission.idempotency_key` it was sent with.
-        attempted_at: When it was first made.
-        total: How many items it has.
-    """
-
-    operation: str
-    group: str
-    key: str | None
-    idempotency_key: str
-    attempted_at: datetime
-    total: int
-
-
-@frozen(kw_only=True)
-class Accepted:
-    """
-    The vendor took a batch.
-
-    Attributes:
-        vendor_refs: The ids it gave; at least one.
-        vendor: The other fields of the answer, as they came.
-    """
-
-    vendor_refs: tuple[str, ...]
-    vendor: JSONMapping = field(factory=dict)
-
-
-@frozen(kw_only=True)
-class TicketRef:
-    """
-    A ticket the vendor has, as the verbs are told of it.
-
-    Attributes:
-        vendor_refs: The vendor's ids for it.
-        operation: The kind of batch.
-        total: How many items were sent.
-        group: The `Submission.group` it was sent with.
-        options: The `Submission.options` it was sent with.
-        state: Its state as last seen.
-        submitted_at: When it was sent.
-    """
-
-    vendor_refs: tuple[str, ...]
-    operation: str
-    total: int
-    group: str
-    options: JSONMapping
-    state: BatchState
-    submitted_at: datetime
-
-
-@frozen(kw_only=True)
-class Observation:
-    """
-    What a poll brought. The core decides what it means.
-
-    A ticket with several `vendor_refs` has one word each; its other figures are sums over them.
-
-    Attributes:
-        words: The vendor's word for the state of each of the ticket's refs, as it came; `None`
-            where the answer had none. Looked up in `Adapter.states`.
-        done: How many items are done, if the vendor counts only that.
-        succeeded: How many items succeeded, if the vendor counts them.
-        failed: How many items failed, if the vendor counts them.
-        progress: The share that is done, 0..1, as the vendor puts it; used where it counts nothing.
-        vendor: The other fields of the answer, as they came.
-        findings: What the adapter noticed while reading.
-        age_s: Seconds the answer had waited in a cache; `None` if it came fresh.
-    """
-
-    words: tuple[str | None, ...] = (None,)
-    done: int | None = None
-    succeeded: int | None = None
-    failed: int | None = None
-    progress: float | None = None
-    vendor: JSONMapping = field(factory=dict)
-    findings: tuple[Finding, ...] = ()
-    age_s: float | None = None
-
-
-@frozen(kw_only=True)
-class Probe:
-    """
-    What one harmless request brought.
-
-    Attributes:
-        request: What was asked: method and path, without credentials.
-        status: The answer's HTTP status.
-        raw: The answer's body as it came, secrets blanked.
-        reading: What the adapter made of it, by name; JSON values.
-    """
-
-    request: str
-    status: int
-    raw: bytes = field(repr=False)
-    reading: JSONMapping
-
-
-@frozen(kw_only=True)
-class ItemReport:
-    """
-    What the vendor says of one item.
-
-    Attributes:
-        id: The item's id as the vendor gave it back; `None` if it gave none.
-        state: What came of it.
-        code: The item's own HTTP status.
-        message: The vendor's words on a failure.
-        raw: The vendor's answer for the item, as it came.
-        vendor_ref: The vendor's id for it, where that is not the ticket's.
-    """
-
-    id: str | None
-    state: ItemState
-    code: int | None = None
-    message: str | None = None
-    raw: bytes | None = field(default=None, repr=False)
-    vendor_ref: str | None = None
-
-
-@frozen(kw_only=True)
-class Report:
-    """
-    What the vendor says of the items of a ticket. The core joins it with what was sent.
-
-    Attributes:
-        items: One entry per item the vendor speaks of.
-        rest: What came of the items it does not speak of.
-        is_settled: Whether there is nothing more to wait for: while it is false, the results
-            are fetched again for `Capabilities.count_grace_s`.
-        findings: What the adapter noticed while reading.
-    """
-
-    items: Sequence[ItemReport]
-    rest: ItemState = ItemState.UNKNOWN
-    is_settled: bool = True
-    findings: tuple[Finding, ...] = ()
-
-
-@frozen(kw_only=True)
-class RowMap:
-    """
-    What a row of a table, or an object in another form, becomes: an item's keys as templates.
-
-    A template is text with names of columns in it, such as ``/products/{product_id}``;
-    ``{{`` and ``}}`` stand for braces.
-
-    Attributes:
-        templates: The templates by the item's key; dotted where it is nested.
-        quoted: Keys whose columns are percent-encoded, as parts of a URL.
-        set_under: The key that holds what else the user sets, by name; `None` is the item itself.
-    """
-
-    templates: Mapping[str, str]
-    quoted: frozenset[str] = frozenset()
-    set_under: str | None = None
-
 
 AccountT = TypeVar("AccountT", bound=Account)
 

@@ -16,26 +16,26 @@ from typing import Any, Final, Self
 
 from attrs import frozen
 
-from ._accounts import make_account
-from ._checkpoints import reach
-from ._clock import Clock, SystemClock
-from ._core import Core, make_adapter
-from ._events import Teller
-from ._intake import Intake, RawItems
-from ._job import BatchJob
-from ._job_id import make_job_id
-from ._logging import get_logger
-from ._plan import Plan, make_fingerprint, make_plan
-from ._registry import AdapterInfo, Registry
-from ._secrets import MIN_LENGTH
+from ._base.clock import Clock, SystemClock
+from ._base.failpoints import reach
+from ._base.log import get_logger
+from ._base.secrets import MIN_LENGTH
+from ._engine.events import Teller
+from ._engine.intake import Intake, RawItems
+from ._engine.job_id import make_job_id
+from ._engine.open_hub import Core, make_adapter
+from ._engine.plan import Plan, make_fingerprint, make_plan
+from ._settings.accounts import make_account
+from ._settings.file import load_settings
+from ._settings.registry import AdapterInfo, Registry
+from ._store import JobRecord
+from ._store.database import find_path
 from .adapter import Account, Adapter, Probe
 from .errors import BatchHubError, InputError, NotKnownError, UnsupportedError, UsageError
+from .job import BatchJob
 from .models import BatchEvent, BatchState
-from .settings import load_settings
-from .store import JobRecord
-from .store.database import find_path
 
-__all__ = ["BatchHub", "BatchJob", "Pruned"]
+__all__ = ["BatchHub", "BatchJob", "Plan", "Pruned"]
 
 _OPEN: Final = [state for state in BatchState if not state.is_terminal]
 
@@ -317,7 +317,7 @@ class BatchHub:
         _check_text("key", key)
         if account not in self._accounts:
             raise NotKnownError("account", account, self._accounts)
-        from .transport import open_session  # noqa: PLC0415  # slow to import
+        from ._http.session import open_session  # noqa: PLC0415  # slow to import
 
         adapter_type = self._registry.get(self._accounts[account].adapter)
         async with open_session() as session:

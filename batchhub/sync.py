@@ -31,16 +31,17 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
-from . import _show
 from . import hub as _hub
-from ._bridge import CHUNK, Bridge, Desk, pull
-from ._clock import Clock
-from ._intake import RawItems
-from ._plan import Plan
-from ._registry import AdapterInfo
+from ._base.clock import Clock
+from ._base.show import draw_html, draw_table
+from ._engine.intake import RawItems
+from ._engine.plan import Plan
+from ._settings.registry import AdapterInfo
+from ._sync.bridge import CHUNK, Bridge, Desk, pull
 from .adapter import Account, Probe
 from .errors import InputError
 from .models import BatchEvent, BatchState, BatchStatus, ItemResult, ItemState
+from .models.status import facts
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -366,11 +367,11 @@ class BatchJob:
 
     def _repr_html_(self) -> str:
         """Show its status as a table in a notebook."""
-        return _show.make_html(self.status)
+        return draw_html(facts(self.status))
 
     def __rich__(self) -> Table:
         """Show its status as a table on a terminal."""
-        return _show.make_table(self.status)
+        return draw_table(facts(self.status))
 
     @property
     def lane(self) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 import orjson
 
-from batchhub._join import join_report
+from batchhub._engine.join import join_report
 from batchhub.models import ItemResult
 from batchhub.wire import dumps
 from batchhub_ecwid import Order

@@ -17,8 +17,8 @@ from unittest.mock import patch
 import msgspec
 
 from batchhub import BatchHub
-from batchhub._lane import Lane
-from batchhub.store import JobRecord, Store, TicketRecord
+from batchhub._engine.lane import Lane
+from batchhub._store import JobRecord, Store, TicketRecord
 from batchhub_ecwid import EcwidAccount, put
 
 from ._measure import measure, show

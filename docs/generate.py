@@ -24,9 +24,9 @@ from typer.main import get_command
 
 from batchhub import errors, models
 from batchhub.adapter import Account
-from batchhub.cli._exits import ExitCode, exit_code
-from batchhub.cli._options import Common
 from batchhub.cli.app import app
+from batchhub.cli.shell.exits import ExitCode, exit_code
+from batchhub.cli.shell.options import Common
 from batchhub_ecwid import EcwidAccount
 
 DOCS: Final = Path(__file__).parent

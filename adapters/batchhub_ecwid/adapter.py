@@ -22,13 +22,7 @@ from batchhub.adapter import (
     TicketRef,
     WireItem,
 )
-from batchhub.errors import (
-    InputError,
-    NotFoundError,
-    RefusedError,
-    ReplyError,
-    ResultsMissingError,
-)
+from batchhub.errors import InputError, NotFoundError, RefusedError, ReplyError, ResultsMissingError
 from batchhub.models import BatchItem, BatchState
 
 from . import repeats, wire

@@ -27,7 +27,7 @@ from batchhub.errors import (
     VendorError,
 )
 
-from .redact import Redactor
+from .redactor import Redactor
 
 MAX_RETRY_AFTER_S: Final = 24 * 3600.0
 _MAX_WORDS: Final = 300

@@ -7,12 +7,13 @@ import random
 from datetime import datetime, timedelta
 from typing import Final
 
-from batchhub._backoff import backoff_s
-from batchhub._budget import Pacer
-from batchhub._clock import Clock
-from batchhub._logging import get_logger
-from batchhub.adapter import Budget
+from batchhub._adapter.account import Budget
+from batchhub._base.backoff import backoff_s
+from batchhub._base.clock import Clock
+from batchhub._base.log import get_logger
 from batchhub.errors import CredentialsError, RateLimitedError
+
+from .pacer import Pacer
 
 _FIRST_COOL_DOWN_S: Final = 1.0
 _LONGEST_COOL_DOWN_S: Final = 300.0

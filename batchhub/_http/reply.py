@@ -8,7 +8,7 @@ from typing import Any
 from attrs import field, frozen
 from multidict import CIMultiDict
 
-from batchhub import _json
+from batchhub._base import json as _json
 from batchhub.errors import ReplyError
 
 

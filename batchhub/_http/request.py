@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 from multidict import CIMultiDict
 from yarl import URL
 
-from batchhub.adapter import Account
+from batchhub._adapter.account import Account
 from batchhub.errors import AdapterError, SettingsError
 
 from .body import ACCEPT_ENCODING

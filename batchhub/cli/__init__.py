@@ -13,7 +13,7 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command that the process's arguments name; ends by `SystemExit`."""
     # Typer, and all that a command needs, is no business of who merely imports the package.
-    from ._start import enter_start  # noqa: PLC0415
+    from .shell.start import enter_start  # noqa: PLC0415
 
     try:
         enter_start()
@@ -21,7 +21,7 @@ def main() -> None:
 
         app(prog_name="batchhub")
     except Exception as error:  # such as a broken installation, met before a command runs
-        from ._console import drop_output, say_error  # noqa: PLC0415
+        from .screen.console import drop_output, say_error  # noqa: PLC0415
 
         if isinstance(error, OSError) and error.filename is None:
             drop_output()  # a help text, or the version

@@ -9,13 +9,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from ._completion import (
-    complete_account,
-    complete_adapter,
-    complete_job,
-    complete_job_state,
-)
-from ._options import (
+from .shell.completion import complete_account, complete_adapter, complete_job, complete_job_state
+from .shell.options import (
     CONTACT_TIMEOUT_S,
     Common,
     ContactTimeoutOption,
@@ -30,7 +25,7 @@ from ._options import (
 )
 
 if TYPE_CHECKING:
-    from ._invocation import Invocation
+    from .shell.invocation import Invocation
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -67,7 +62,7 @@ def batchhub(
 @with_common
 def demo(common: Common) -> None:
     """Show every vendor's sandbox at work; needs no account."""
-    from ._demo import run_demo
+    from .commands.demo import run_demo
 
     invocation = _begin(common)
     invocation.run(run_demo(invocation))
@@ -87,7 +82,7 @@ def init(
     ] = None,
 ) -> None:
     """Write a settings file to begin with."""
-    from ._init import write_settings
+    from .commands.init import write_settings
 
     invocation = _begin(common)
     invocation.run(write_settings(invocation, account, adapter))
@@ -108,7 +103,7 @@ def check(
     ] = None,
 ) -> None:
     """See whether settings, secrets, vendors and credentials work."""
-    from ._check import check_accounts
+    from .commands.check import check_accounts
 
     invocation = _begin(common)
     invocation.run(check_accounts(invocation, accounts or ()))
@@ -128,8 +123,8 @@ def run(
 ) -> None:
     """Hand items over, wait for the end, write the results."""
     _refuse_both(common, writing.out)
-    from ._follow import Patience
-    from ._handing import run_job
+    from .commands.follow import Patience
+    from .commands.run import run_job
 
     patience = Patience(timeout_s=timeout, contact_timeout_s=contact_timeout)
     invocation = _begin(common)
@@ -144,7 +139,7 @@ def run(
 @with_common
 def submit(order: Order, reading: Reading, common: Common) -> None:
     """Hand items over, print the job's id, and return at once."""
-    from ._handing import submit_job
+    from .commands.run import submit_job
 
     invocation = _begin(common)
     if order.dry_run:
@@ -156,7 +151,7 @@ def submit(order: Order, reading: Reading, common: Common) -> None:
 @with_common
 def status(common: Common, *, job: JobArgument) -> None:
     """Show all there is to know of a job."""
-    from ._reading import show_status
+    from .commands.read import show_status
 
     invocation = _begin(common)
     invocation.run(show_status(invocation, job))
@@ -196,7 +191,7 @@ def list_(
     ] = None,
 ) -> None:
     """Show the jobs, a line each; with --quiet only their ids."""
-    from ._reading import list_jobs
+    from .commands.read import list_jobs
 
     invocation = _begin(common)
     invocation.run(list_jobs(invocation, state or (), account, since))
@@ -220,8 +215,8 @@ def watch(
     on_complete: OnCompleteOption = None,
 ) -> None:
     """Follow a job, or all unfinished ones, to the end."""
-    from ._driving import watch_jobs
-    from ._follow import Patience
+    from .commands.follow import Patience
+    from .commands.watch import watch_jobs
 
     patience = Patience(timeout_s=timeout, contact_timeout_s=contact_timeout)
     invocation = _begin(common)
@@ -233,7 +228,7 @@ def watch(
 def results(export: Export, common: Common, *, job: JobArgument) -> None:
     """Write a job's results, in the order of the items."""
     _refuse_both(common, export.out or "-")
-    from ._reading import write_results
+    from .commands.read import write_results
 
     invocation = _begin(common)
     invocation.run(write_results(invocation, job, export))
@@ -251,7 +246,7 @@ def retry(
     ] = False,
 ) -> None:
     """Repeat what failed or was not executed, as a new job."""
-    from ._changing import retry_job
+    from .commands.change import retry_job
 
     invocation = _begin(common)
     invocation.run(retry_job(invocation, job, unknown=unknown))
@@ -261,7 +256,7 @@ def retry(
 @with_common
 def cancel(common: Common, *, job: JobArgument) -> None:
     """Stop a job, here and at the vendor."""
-    from ._changing import cancel_job
+    from .commands.change import cancel_job
 
     invocation = _begin(common)
     invocation.run(cancel_job(invocation, job))
@@ -277,8 +272,8 @@ def resume(
     on_complete: OnCompleteOption = None,
 ) -> None:
     """Drive all that is unfinished to its end."""
-    from ._driving import resume_jobs
-    from ._follow import Patience
+    from .commands.follow import Patience
+    from .commands.watch import resume_jobs
 
     patience = Patience(timeout_s=timeout, contact_timeout_s=contact_timeout)
     invocation = _begin(common)
@@ -298,7 +293,7 @@ def prune(
     ],
 ) -> None:
     """Forget old jobs with their results, and free the disk."""
-    from ._prune import prune_jobs
+    from .commands.prune import prune_jobs
 
     invocation = _begin(common)
     invocation.run(prune_jobs(invocation, older_than))
@@ -308,7 +303,7 @@ def prune(
 @with_common
 def adapters(common: Common) -> None:
     """Show the installed adapters, and what failed to load."""
-    from ._installed import list_adapters
+    from .commands.adapters import list_adapters
 
     invocation = _begin(common)
     invocation.run(list_adapters(invocation))
@@ -331,7 +326,7 @@ def doctor(
     ] = None,
 ) -> None:
     """Ask a vendor one harmless thing, and show the answer."""
-    from ._doctor import examine
+    from .commands.doctor import examine
 
     invocation = _begin(common)
     invocation.run(examine(invocation, account, ref))
@@ -364,7 +359,7 @@ def sandbox(
     ] = False,
 ) -> None:
     """Run a stand-in vendor server until Ctrl-C."""
-    from ._sandbox import Place, list_switches, run_sandbox
+    from .commands.sandbox import Place, list_switches, run_sandbox
 
     invocation = _begin(common)
     if switches:
@@ -374,13 +369,13 @@ def sandbox(
 
 
 def _begin(common: Common) -> Invocation:
-    from ._invocation import Invocation
+    from .shell.invocation import Invocation
 
     return Invocation(common)
 
 
 def _show_plan(invocation: Invocation, order: Order, reading: Reading) -> NoReturn:
-    from ._planning import show_plan
+    from .commands.plan import show_plan
 
     invocation.run(show_plan(invocation, order, reading))
 

@@ -1,6 +1,5 @@
-"""Pure rules: what an answer means, and when to ask next."""
+"""When to ask next: pure rules, without I/O."""
 
 from .interval import next_delay_s
-from .meaning import Known, Meaning, interpret
 
-__all__ = ["Known", "Meaning", "interpret", "next_delay_s"]
+__all__ = ["next_delay_s"]

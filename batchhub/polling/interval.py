@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from batchhub.adapter import Capabilities
+from batchhub._adapter.capabilities import Capabilities
 
 MAX_DELAY_S: Final = 300.0
 """The most seconds between two polls of a ticket."""

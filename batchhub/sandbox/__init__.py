@@ -7,7 +7,7 @@ a vendor is a switch, and whatever was asked and executed is in a journal.
 Derive from `Sandbox` to make one for your own adapter.
 """
 
-from batchhub._clock import Clock
+from batchhub._base.clock import Clock
 
 from .answers import AnswerError
 from .gate import Gate, GateSwitches

@@ -14,7 +14,7 @@ import attrs
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from batchhub._clock import Clock, SystemClock
+from batchhub._base.clock import Clock, SystemClock
 from batchhub.adapter import Account
 from batchhub.models import BatchItem
 

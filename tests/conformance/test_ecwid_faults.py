@@ -54,7 +54,7 @@ async def test_an_answer_that_never_ends(
 ) -> None:
     """An answer that does not come to its end is given up, and no item runs twice for that."""
     limits = Limits(read_s=0.1, total_s=0.3)
-    monkeypatch.setattr("batchhub.transport.Transport", partial(Transport, limits=limits))
+    monkeypatch.setattr("batchhub._engine.open_hub.Transport", partial(Transport, limits=limits))
     clock = FakeClock()
     sandbox = EcwidSandbox(clock=clock)
     sandbox.change_switches(

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from batchhub.store.migrations import HEAD
+from batchhub._store.migrations import HEAD
 
 TESTS = Path(__file__).parent.parent
 ALL_TABLES = ["alembic_version", "items", "jobs", "results", "tickets"]

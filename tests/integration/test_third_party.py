@@ -18,7 +18,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from support.processes import COMMAND
 
-from batchhub._registry import Registry
+from batchhub._settings.registry import Registry
 
 SOURCE = Path(__file__).parent.parent / "fixtures" / "third_party"
 TOKEN = "acme_9vKq2LxT"
@@ -109,7 +109,7 @@ async def run(site: Path, *command: object, stdin: str = "") -> tuple[int | None
 async def test_it_is_found_where_it_is_installed_and_nowhere_else(site: Path) -> None:
     """The registry names the adapter and its distribution, once it is on the path."""
     code = (
-        "from batchhub._registry import Registry\n"
+        "from batchhub._settings.registry import Registry\n"
         "print(*(f'{i.name}={i.distribution} {i.error}' for i in Registry().describe()), sep='\\n')"
     )
     status, output, errors = await run(site, sys.executable, "-c", code)

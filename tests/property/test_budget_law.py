@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchhub._budget import Pacer
+from batchhub._http.pacer import Pacer
 from batchhub.adapter import Budget
 
 _ROUNDING_S = 1e-6

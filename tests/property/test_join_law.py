@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchhub._join import join_report
+from batchhub._engine.join import join_report
 from batchhub.adapter import ItemReport, Report
 from batchhub.models import ItemState
 

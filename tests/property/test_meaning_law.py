@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batchhub._engine.interpret import Known, Meaning, interpret
 from batchhub.adapter import Capabilities, Observation
 from batchhub.models import BatchState
-from batchhub.polling import Known, Meaning, interpret
 
 S = BatchState
 WORDS = {"queued": S.QUEUED, "running": S.IN_PROGRESS, "done": S.COMPLETED, "error": S.FAILED}

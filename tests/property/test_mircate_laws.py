@@ -10,11 +10,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchhub._join import join_report
+from batchhub._engine.interpret import Known, interpret
+from batchhub._engine.join import join_report
 from batchhub.adapter import TicketRef, WireItem
 from batchhub.errors import ReplyError
 from batchhub.models import BatchState, ItemState
-from batchhub.polling import Known, interpret
 from batchhub.transport import Reply
 from batchhub_mircate import MircateAccount, MircateAdapter
 

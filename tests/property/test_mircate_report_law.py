@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from batchhub._join import join_report
+from batchhub._engine.join import join_report
 from batchhub.adapter import Observation, Report, Submission, TicketRef, WireItem
 from batchhub.errors import InputError, ReplyError
 from batchhub.models import BatchItem, BatchState, ItemState

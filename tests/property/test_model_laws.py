@@ -17,9 +17,9 @@ from batchhub.models import (
     ItemState,
     Outcome,
     Ticket,
-    fold_state,
-    merge_findings,
 )
+from batchhub.models.fold import fold_state
+from batchhub.models.tickets import merge_findings
 
 S = BatchState
 TERMINAL = {S.COMPLETED, S.FAILED, S.CANCELLED, S.LOST}

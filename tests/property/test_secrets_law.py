@@ -11,9 +11,9 @@ from urllib.parse import quote
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batchhub._base.log import LOGGER_NAME, get_logger
 from batchhub._http.errors import ErrorMaker
-from batchhub._http.redact import Redactor
-from batchhub._logging import LOGGER_NAME, get_logger
+from batchhub._http.redactor import Redactor
 from batchhub.errors import BatchHubError
 from batchhub_ecwid import EcwidAccount, EcwidAdapter
 from batchhub_mircate import MircateAccount

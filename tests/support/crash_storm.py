@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import define, field
 
-from batchhub._checkpoints import CHECKPOINTS
+from batchhub._base.failpoints import CHECKPOINTS
 
 from .crash_judge import Figures, judge, tell
 from .crash_lab import KILLED, Ended, Lab, Running, Shop, open_shop

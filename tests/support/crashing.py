@@ -31,12 +31,14 @@ from typing import Any, Final, NoReturn
 
 from attrs import asdict, evolve, frozen
 
+import batchhub._store
 import batchhub.cli
-import batchhub.store
-from batchhub import BatchHub, _checkpoints, _loop
+from batchhub import BatchHub
+from batchhub._base import failpoints as _checkpoints
+from batchhub._engine import driver as _loop
+from batchhub._store import database
 from batchhub.cli import main
 from batchhub.errors import StoreError
-from batchhub.store import database
 from batchhub_ecwid import EcwidAdapter
 from batchhub_mircate import MircateAdapter
 
@@ -168,7 +170,7 @@ def serve(path: str) -> NoReturn:
 
 def _import_all() -> None:
     """Import what the commands import when they run."""
-    for package in (batchhub.cli, batchhub.store):
+    for package in (batchhub.cli, batchhub._store):
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             import_module(module.name)
     for name in ("aiosqlite", "alembic.command", "rich.live", "sqlalchemy.dialects.sqlite"):

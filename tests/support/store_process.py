@@ -29,8 +29,8 @@ import alembic.command  # noqa: F401  # slow; imported once, before the forks
 from attrs import evolve
 from sqlalchemy import Engine, event
 
+from batchhub._store import Store
 from batchhub.models import BatchState, ItemState
-from batchhub.store import Store
 from support.stores import NOW, add_job, make_chunks, make_job, make_plans, tickets_of
 
 Work = Callable[[Path], Awaitable[None]]

@@ -9,9 +9,9 @@ from typing import Any, Final
 from sqlalchemy import Table, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from batchhub._store import JobRecord, Store, TicketPlan, TicketRecord
 from batchhub.adapter import WireItem
 from batchhub.models import ItemResult, ItemState
-from batchhub.store import JobRecord, Store, TicketPlan, TicketRecord
 
 NOW: Final = datetime(2026, 11, 22, 12, 30, 0, 250_000, tzinfo=UTC)
 """When everything in these tests happens."""

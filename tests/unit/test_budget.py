@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from batchhub._backoff import backoff_s
-from batchhub._budget import Pacer
+from batchhub._base.backoff import backoff_s
+from batchhub._http.pacer import Pacer
 from batchhub.adapter import Budget
 from batchhub.errors import AdapterError
 

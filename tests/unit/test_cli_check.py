@@ -10,9 +10,9 @@ import pytest
 from support.plugins import write_plugin
 from typer.testing import CliRunner, Result
 
-from batchhub import _accounts
-from batchhub.cli._exits import ExitCode
+from batchhub._settings import accounts as _accounts
 from batchhub.cli.app import app
+from batchhub.cli.shell.exits import ExitCode
 
 TOKEN = "secret_9vKq2LxT"
 Command = Callable[..., Result]

@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from batchhub import BatchHub
-from batchhub.cli._exits import ExitCode
 from batchhub.cli.app import app
+from batchhub.cli.shell.exits import ExitCode
 
 Command = Callable[..., Result]
 

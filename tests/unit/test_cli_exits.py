@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from batchhub import BatchState, BatchStatus, Counts, Ticket, errors
-from batchhub.cli._console import OutputError
-from batchhub.cli._exits import ExitCode, exit_code, worst
+from batchhub.cli.screen.console import OutputError
+from batchhub.cli.shell.exits import ExitCode, exit_code, worst
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -21,13 +21,14 @@ from support.vendor import Vendor, capable
 from typer.testing import CliRunner, Result
 
 from batchhub import ItemResult, ItemState
+from batchhub._tables.writing import ResultsWriter
+from batchhub._tables.writing import extras as _extras
+from batchhub._tables.writing.columns import make_table
+from batchhub._tables.writing.lines import Csv
+from batchhub._tables.writing.paths import MISSING, dig
 from batchhub.adapter import ItemReport, Report, WireItem
-from batchhub.cli._export import ResultsWriter, _extras
-from batchhub.cli._export._columns import make_table
-from batchhub.cli._export._lines import Csv
-from batchhub.cli._export._paths import MISSING, dig
-from batchhub.cli._options import Export, Writing
 from batchhub.cli.app import app
+from batchhub.cli.shell.options import Export, Writing
 from batchhub.errors import UsageError
 
 BODY = {"id": "X1", "total": 9.5, "items": [{"sku": "a"}, {"sku": "b", "n": 1}], "none": None}

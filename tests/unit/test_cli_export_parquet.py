@@ -21,15 +21,15 @@ from hypothesis import strategies as st
 from support.vendor import ScriptedAdapter
 
 from batchhub import ItemResult, ItemState
-from batchhub._registry import Registry
-from batchhub.cli._export import ResultsWriter
-from batchhub.cli._export._arrow import Layouts, UnfitError
-from batchhub.cli._export._columns import make_table
-from batchhub.cli._export._guess import Guess
-from batchhub.cli._export._kinds import bare, find_kind
-from batchhub.cli._export._parquet import Parquet
-from batchhub.cli._export._types import load_type
-from batchhub.cli._options import Export
+from batchhub._settings.registry import Registry
+from batchhub._tables.writing import ResultsWriter
+from batchhub._tables.writing.arrow import Layouts, UnfitError
+from batchhub._tables.writing.columns import make_table
+from batchhub._tables.writing.guess import Guess
+from batchhub._tables.writing.kinds import bare, find_kind
+from batchhub._tables.writing.parquet import Parquet
+from batchhub._tables.writing.types import load_type
+from batchhub.cli.shell.options import Export
 from batchhub.errors import AdapterError, NotKnownError, UsageError
 from batchhub.wire import kept, record
 
@@ -358,7 +358,7 @@ async def test_a_large_export_is_written_in_groups(
     out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows are packed as they come and written when there are enough of them."""
-    monkeypatch.setattr("batchhub.cli._export._parquet._GROUP_ROWS", 1000)
+    monkeypatch.setattr("batchhub._tables.writing.parquet._GROUP_ROWS", 1000)
     await export(out, (result(str(n), {}) for n in range(2300)), fields=["id"])
     file = open_parquet(out)
     groups = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]

@@ -14,11 +14,11 @@ import pytest
 from attrs import field, frozen
 from typer.testing import CliRunner, Result
 
-from batchhub._registry import Registry
+from batchhub._settings.registry import Registry
 from batchhub.adapter import Account, Budget, secret
-from batchhub.cli._exits import ExitCode
-from batchhub.cli._template import make_table
 from batchhub.cli.app import app
+from batchhub.cli.commands.template import make_table
+from batchhub.cli.shell.exits import ExitCode
 from batchhub.settings import load_settings
 
 Command = Callable[..., Result]

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
-from batchhub.cli._input import ItemReader, _chunks, _limits, open_items
-from batchhub.cli._input._objects import parse_line
-from batchhub.cli._options import Reading
+from batchhub._tables.reading import ItemReader, open_items
+from batchhub._tables.reading import chunks as _chunks
+from batchhub._tables.reading import limits as _limits
+from batchhub._tables.reading.objects import parse_line
+from batchhub.cli.shell.options import Reading
 from batchhub.errors import InputError, UsageError
 
 

@@ -9,8 +9,10 @@ from typing import Any, ClassVar
 import pytest
 from support.vendor import ScriptedAdapter
 
-from batchhub.cli._input import _chunks, _limits, open_items
-from batchhub.cli._options import Reading
+from batchhub._tables.reading import chunks as _chunks
+from batchhub._tables.reading import limits as _limits
+from batchhub._tables.reading import open_items
+from batchhub.cli.shell.options import Reading
 from batchhub.errors import InputError, UsageError
 
 

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchhub.cli._input import ItemReader, _chunks
-from batchhub.cli._input._forms import Form
-from batchhub.cli._options import Reading
+from batchhub._tables.reading import ItemReader
+from batchhub._tables.reading import chunks as _chunks
+from batchhub._tables.reading.forms import Form
+from batchhub.cli.shell.options import Reading
 from batchhub.errors import InputError
 
 CELLS = st.text(

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 import pytest
 from support.vendor import ScriptedAdapter
 
+from batchhub._tables.reading import open_items
 from batchhub.adapter import Adapter, RowMap
-from batchhub.cli._input import open_items
-from batchhub.cli._options import Reading
+from batchhub.cli.shell.options import Reading
 from batchhub.errors import InputError, UnsupportedError, UsageError
 from batchhub_ecwid import EcwidAdapter
 from batchhub_mircate import MircateAdapter

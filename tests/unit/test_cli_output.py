@@ -12,15 +12,16 @@ from pathlib import Path
 import pytest
 
 from batchhub import ItemResult, ItemState
-from batchhub.cli._console import (
+from batchhub._tables.writing import ResultsWriter
+from batchhub._tables.writing import place as _place
+from batchhub.cli.screen.console import (
     OutputClosedError,
     OutputError,
     stream_json,
     write_bytes,
     write_json,
 )
-from batchhub.cli._export import ResultsWriter, _place
-from batchhub.cli._options import Writing
+from batchhub.cli.shell.options import Writing
 from batchhub.errors import UsageError
 
 KEYS = ["id", "state", "code", "message", "body", "vendor_ref"]

@@ -24,18 +24,17 @@ from batchhub import (
     ItemState,
     Ticket,
 )
-from batchhub.cli._advice import Repeated, advise, command_line, write_advice
-from batchhub.cli._closing import (
+from batchhub.cli.screen.advice import Repeated, advise, command_line, write_advice
+from batchhub.cli.screen.closing import (
     MOST_GROUPS,
     Failures,
     failures_table,
     find_failures,
     headline,
 )
-from batchhub.cli._console import mend_streams, say
-from batchhub.cli._options import Common
-from batchhub.cli._tables import jobs_table, status_page
-from batchhub.cli._words import (
+from batchhub.cli.screen.console import mend_streams, say
+from batchhub.cli.screen.tables import jobs_table, status_page
+from batchhub.cli.screen.words import (
     clean,
     cooling_text,
     counts_text,
@@ -44,6 +43,7 @@ from batchhub.cli._words import (
     duration,
     vendor_words,
 )
+from batchhub.cli.shell.options import Common
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 COMMON = Common()

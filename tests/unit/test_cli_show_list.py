@@ -19,10 +19,10 @@ from support.vendor import Vendor, report_states
 from typer.testing import CliRunner, Result
 
 from batchhub import ItemState
-from batchhub.cli import _completion as completion
-from batchhub.cli._exits import ExitCode
-from batchhub.cli._filters import parse_since
 from batchhub.cli.app import app
+from batchhub.cli.shell import completion
+from batchhub.cli.shell.exits import ExitCode
+from batchhub.cli.shell.filters import parse_since
 from batchhub.errors import NoAnswerError, UsageError
 
 Command = Callable[..., Result]

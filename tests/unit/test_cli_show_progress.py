@@ -12,11 +12,11 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from batchhub import BatchState, BatchStatus, Contact, Counts, Finding, Ticket
-from batchhub.cli import _progress
-from batchhub.cli._bars import LiveBars
-from batchhub.cli._options import Common
-from batchhub.cli._pace import Pace, rate_text
-from batchhub.cli._progress import PlainLines, Silence, make_display
+from batchhub.cli.screen import progress as _progress
+from batchhub.cli.screen.bars import LiveBars
+from batchhub.cli.screen.pace import Pace, rate_text
+from batchhub.cli.screen.progress import PlainLines, Silence, make_display
+from batchhub.cli.shell.options import Common
 from batchhub.testing import FakeClock
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)

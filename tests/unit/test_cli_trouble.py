@@ -18,13 +18,13 @@ from support.vendor import Vendor, report_states
 from typer.testing import CliRunner, Result
 
 from batchhub import BatchHub, BatchJob, BatchState, Counts, ItemState, cli
-from batchhub.cli import _console
-from batchhub.cli._exits import ExitCode
-from batchhub.cli._follow import Ending
-from batchhub.cli._invocation import Invocation
-from batchhub.cli._options import Common
-from batchhub.cli._start import enter_start, leave_start
 from batchhub.cli.app import app
+from batchhub.cli.commands.follow import Ending
+from batchhub.cli.screen import console as _console
+from batchhub.cli.shell.exits import ExitCode
+from batchhub.cli.shell.invocation import Invocation
+from batchhub.cli.shell.options import Common
+from batchhub.cli.shell.start import enter_start, leave_start
 from batchhub.errors import StoreError
 
 Command = Callable[..., Result]
@@ -176,7 +176,7 @@ def test_cancel_says_at_once_that_nobody_can_drive_it(
     def waits(*_: object) -> NoReturn:
         raise AssertionError
 
-    monkeypatch.setattr("batchhub.cli._changing.follow", waits)
+    monkeypatch.setattr("batchhub.cli.commands.change.follow", waits)
     result = command("cancel", job)
 
     assert "account 'shop' is scripted:two now" in result.stderr
@@ -198,7 +198,7 @@ def test_a_cancellation_that_comes_too_late_says_so(
         ]
         return Ending(status=evolve(status, tickets=tuple(done)))
 
-    monkeypatch.setattr("batchhub.cli._changing.follow", end_meanwhile)
+    monkeypatch.setattr("batchhub.cli.commands.change.follow", end_meanwhile)
     result = command("cancel", job)
 
     assert result.exit_code == 0
@@ -387,7 +387,7 @@ def test_an_interruption_says_what_is_certain(
         def fail(*_: object) -> NoReturn:
             raise StoreError("broken")
 
-        monkeypatch.setattr("batchhub.cli._open.store_exists", fail)
+        monkeypatch.setattr("batchhub.cli.shell.open.store_exists", fail)
     with pytest.raises(SystemExit) as left:
         invocation.run(work())
 

@@ -14,8 +14,8 @@ from typer.testing import CliRunner, Result
 
 from batchhub import BatchHub, ItemState
 from batchhub.adapter import Accepted
-from batchhub.cli._on_complete import telling
 from batchhub.cli.app import app
+from batchhub.cli.shell.on_complete import telling
 from batchhub.errors import NoAnswerError
 
 Command = Callable[..., Result]

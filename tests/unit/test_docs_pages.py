@@ -41,9 +41,8 @@ from batchhub.models import (
     ItemState,
     Outcome,
     Ticket,
-    fold_outcome,
-    fold_state,
 )
+from batchhub.models.fold import fold_outcome, fold_state
 
 GENERATE: Final[dict[str, Any]] = runpy.run_path(str(DOCS / "generate.py"))
 STATUSES: Final = (DOCS / "statuses.md").read_text(encoding="utf-8")

@@ -18,7 +18,7 @@ from yarl import URL
 
 from batchhub import errors
 from batchhub._http.errors import ErrorMaker, describe_status, parse_age, parse_retry_after
-from batchhub._http.redact import Redactor
+from batchhub._http.redactor import Redactor
 from batchhub._http.session import ConnectionCutError
 
 SECRET = "secret_t0ken/42"

@@ -12,8 +12,8 @@ from support.hubs import numbered, results_of, scripted_world
 from support.vendor import ScriptedAccount, Vendor, capable, report_states
 
 from batchhub import BatchHub, BatchItem, BatchState, Contact, ItemState, Outcome
-from batchhub._intake import RawItem
-from batchhub._lane import SAVE_S
+from batchhub._engine.intake import RawItem
+from batchhub._engine.lane import SAVE_S
 from batchhub.adapter import Observation, Report
 from batchhub.errors import (
     ConnectError,

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.vendor import ScriptedAccount, ScriptedAdapter
 
-from batchhub._intake import MAX_ID_BYTES, Intake
+from batchhub._engine.intake import MAX_ID_BYTES, Intake
+from batchhub._store import TicketPlan
 from batchhub.adapter import Capabilities, WireItem
 from batchhub.errors import InputError, StoreError
 from batchhub.models import BatchItem
-from batchhub.store import TicketPlan
 
 
 class PlainAdapter(ScriptedAdapter):

@@ -15,13 +15,13 @@ import pytest
 from support.hubs import numbered, scripted_world
 from support.vendor import Vendor, capable
 
-from batchhub import _secrets
-from batchhub._http.redact import Redactor
-from batchhub._logging import EVENTS, LOGGER_NAME, get_logger
-from batchhub._secrets import blank, remember
+from batchhub._base import secrets as _secrets
+from batchhub._base.log import EVENTS, LOGGER_NAME, get_logger
+from batchhub._base.secrets import blank, remember
+from batchhub._http.redactor import Redactor
 from batchhub.adapter import Observation
-from batchhub.cli._log import log_on_stderr
-from batchhub.cli._options import LogFormat
+from batchhub.cli.screen.log import log_on_stderr
+from batchhub.cli.shell.options import LogFormat
 from batchhub.errors import ConnectError, CredentialsError
 
 TOKEN = 'secret_"9v\\Kq/2LxT'

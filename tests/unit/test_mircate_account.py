@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from attrs import fields
 
-from batchhub._accounts import make_account
+from batchhub._settings.accounts import make_account
 from batchhub.adapter import Budget
 from batchhub.errors import SettingsError
 from batchhub.models import BatchState

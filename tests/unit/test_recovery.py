@@ -15,9 +15,9 @@ from support.stores import add_job, make_job, make_plans
 from support.vendor import ScriptedAdapter, Vendor, capable
 
 from batchhub import BatchState, ItemState, Outcome
+from batchhub._store import Store
 from batchhub.adapter import Accepted, Attempt, ItemReport, Observation, Report, WireItem
 from batchhub.errors import NoAnswerError, RefusedError
-from batchhub.store import Store
 from batchhub.testing import FakeClock
 
 NO_ANSWER = NoAnswerError("silence")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.plugins import ADAPTER, write_plugin
 
-from batchhub._registry import AdapterInfo, Registry
+from batchhub._settings.registry import AdapterInfo, Registry
 from batchhub.errors import AdapterError, NotKnownError
 
 

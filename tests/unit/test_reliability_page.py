@@ -6,7 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-from batchhub._checkpoints import CHECKPOINTS
+from batchhub._base.failpoints import CHECKPOINTS
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reliability.md"

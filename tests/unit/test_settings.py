@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 import pytest
 from attrs import Attribute, Converter, field, frozen, validators
 
-from batchhub import BatchHub, _accounts
-from batchhub._accounts import make_account, read_account
+from batchhub import BatchHub
+from batchhub._settings import accounts as _accounts
+from batchhub._settings.accounts import make_account, read_account
 from batchhub.adapter import Account, Budget, secret
 from batchhub.errors import NotKnownError, SettingsError
 from batchhub.settings import AccountTable, Settings, load_settings

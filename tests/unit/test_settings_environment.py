@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 from attrs import field, frozen
 
-from batchhub._accounts import make_account
+from batchhub._settings.accounts import make_account
 from batchhub.adapter import Account, Budget, secret
 from batchhub.errors import SettingsError
 from batchhub.settings import AccountTable, Settings, load_settings

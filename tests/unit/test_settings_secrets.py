@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import pytest
 from attrs import frozen
 
-from batchhub import _accounts
-from batchhub._accounts import make_account, read_account
+from batchhub._settings import accounts as _accounts
+from batchhub._settings.accounts import make_account, read_account
 from batchhub.adapter import Account, Budget, secret
 from batchhub.errors import SettingsError
 from batchhub.settings import AccountTable

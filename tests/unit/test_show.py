@@ -18,7 +18,8 @@ from rich.console import Console
 from support.hubs import numbered, scripted_world
 
 from batchhub import BatchState, BatchStatus, Contact, Counts, Finding, Ticket, sync
-from batchhub._show import facts, make_html
+from batchhub._base.show import draw_html
+from batchhub.models.status import facts
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 MARK = "<b onclick='x'>\"&amp;\x1b[31m\n"
@@ -222,7 +223,7 @@ async def test_a_job_shows_its_status(tmp_path: Path) -> None:
         line, html = repr(job), job._repr_html_()
         assert (line, html) == (
             repr(job.status).replace("BatchStatus", "BatchJob"),
-            make_html(job.status),
+            draw_html(facts(job.status)),
         )
         into = io.StringIO()
         Console(file=into, width=200, color_system=None).print(job)

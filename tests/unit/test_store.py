@@ -20,11 +20,11 @@ from support.stores import (
     tickets_of,
 )
 
+from batchhub._store import ResultRow, Store, TicketRecord, queries
+from batchhub._store.tables import items, jobs, results, tickets
 from batchhub.adapter import WireItem
 from batchhub.errors import KeyConflictError, NotKnownError, StoreError
 from batchhub.models import BatchState, Contact, Finding, ItemState, Outcome
-from batchhub.store import ResultRow, Store, TicketRecord, queries
-from batchhub.store.tables import items, jobs, results, tickets
 
 FAILED, SUCCEEDED = ItemState.FAILED, ItemState.SUCCEEDED
 NOT_EXECUTED, UNKNOWN = ItemState.NOT_EXECUTED, ItemState.UNKNOWN

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import event
 from support.stores import NOW, add_job, count_rows, make_chunks, make_job, make_plans, results_of
 
+from batchhub._store import Store
+from batchhub._store.tables import items, jobs, results, tickets
 from batchhub.adapter import WireItem
 from batchhub.errors import SettingsError, StoreError
-from batchhub.store import Store
-from batchhub.store.tables import items, jobs, results, tickets
 
 TABLES = (jobs, tickets, items, results)
 

@@ -26,11 +26,11 @@ from sqlalchemy import (
 from sqlalchemy.pool import StaticPool
 from support.stores import add_job
 
+from batchhub._store import ResultRow, Store, migrations
+from batchhub._store.migrations import HEAD, is_current, migrate
+from batchhub._store.tables import metadata
 from batchhub.errors import StoreError, StoreVersionError
 from batchhub.models import BatchState, ItemState
-from batchhub.store import ResultRow, Store, migrations
-from batchhub.store.migrations import HEAD, is_current, migrate
-from batchhub.store.tables import metadata
 
 
 def make_engine() -> Engine:

@@ -24,15 +24,9 @@ from support.vendor import ScriptedAccount, Vendor, capable, report_states
 
 import batchhub
 from batchhub import BatchState, ItemState, Outcome, sync
-from batchhub._bridge import CHUNK
+from batchhub._sync.bridge import CHUNK
 from batchhub.adapter import Observation
-from batchhub.errors import (
-    InputError,
-    NotKnownError,
-    StoreError,
-    UsageError,
-    WaitTimeoutError,
-)
+from batchhub.errors import InputError, NotKnownError, StoreError, UsageError, WaitTimeoutError
 from batchhub.testing import FakeClock
 
 TESTS = Path(__file__).parents[1]

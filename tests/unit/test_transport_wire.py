@@ -18,7 +18,7 @@ from aiohttp import ClientPayloadError, ClientSession, client_proto, http_parser
 from attrs import frozen
 
 from batchhub import errors
-from batchhub._clock import SystemClock
+from batchhub._base.clock import SystemClock
 from batchhub._http.body import read_body
 from batchhub.adapter import Account, Adapter, Budget, secret
 from batchhub.transport import Limits, Transport, open_session

@@ -1,0 +1,1 @@
+"""What core and adapters say to one another: accounts, capabilities, requests and answers."""

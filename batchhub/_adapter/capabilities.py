@@ -1,0 +1,68 @@
+"""What a vendor can do for one operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+JSONMapping = Mapping[str, Any]
+"""An object of JSON values."""
+
+
+def _deadline_default(items: int, options: JSONMapping) -> float:
+    del options
+    return 600.0 + 10.0 * items
+
+
+@frozen(kw_only=True)
+class Capabilities:
+    """
+    What a vendor can do for one operation.
+
+    Attributes:
+        max_items: The most items in one ticket.
+        max_bytes: The most bytes in one request's body; `None` where no bound is known.
+        parallel_tickets: How many tickets may be on their way at once in keep-going mode.
+        poll_s: The usual seconds between two polls of a ticket.
+        min_poll_s: The fewest seconds between two polls of a ticket.
+        max_polled_at_once: How many tickets one `poll` may be asked about.
+        can_cancel: Whether `cancel` works on a ticket the vendor has.
+        stops_on_first_failure: Whether the vendor can stop a ticket at its first failed item.
+        counts_items: Whether the vendor's answers count the items that are done, so that a word
+            for success is believed only together with the counts.
+        count_grace_s: Seconds for which word and counts of a ticket may disagree; after that it
+            is completed, and what was never counted is UNKNOWN.
+        dedup_window_s: Seconds for which the vendor answers a second submit with the same
+            idempotency key with the first one's ticket; `None` where it does not.
+        finds_attempts: Whether `Adapter.find_attempt` can tell whether the vendor has a batch that
+            was sent and not answered.
+        resends_unanswered: Whether the user has said that an unanswered submit is to be sent again
+            although the vendor may then have it twice.
+        visibility_grace_s: Seconds for which a fresh ticket may answer 404, and be missing in what
+            `Adapter.find_attempt` sees.
+        results_grace_s: Seconds for which the results of a finished ticket are asked for again
+            while the vendor answers without them; after that its items are UNKNOWN.
+        stall_s: Seconds without any progress after which a ticket is said to have stalled; it is
+            asked about less often then, and nothing else.
+        deadline_s: Seconds a job of so many items, with these options, may usually take.
+    """
+
+    max_items: int
+    max_bytes: int | None = None
+    parallel_tickets: int = 1
+    poll_s: float = 5.0
+    min_poll_s: float = 1.0
+    max_polled_at_once: int = 1
+    can_cancel: bool = False
+    stops_on_first_failure: bool = False
+    counts_items: bool = False
+    count_grace_s: float = 60.0
+    dedup_window_s: float | None = None
+    finds_attempts: bool = False
+    resends_unanswered: bool = False
+    visibility_grace_s: float = 60.0
+    results_grace_s: float = 900.0
+    stall_s: float = 1800.0
+    deadline_s: Callable[[int, JSONMapping], float] = field(default=_deadline_default, repr=False)

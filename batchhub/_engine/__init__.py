@@ -1,0 +1,1 @@
+"""What drives jobs to their end."""

@@ -1,0 +1,182 @@
+"""
+What a vendor's answer means for a ticket.
+
+States go forward only, unknown words are kept and end nothing. At a vendor that
+counts its items two signals have to agree before a ticket is completed: the
+word, and the counts reaching what was sent. While they don't, the ticket
+settles: it is asked again for `Capabilities.count_grace_s`, and then completed
+with a finding that says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from attrs import frozen
+
+from batchhub._adapter.capabilities import Capabilities
+from batchhub._adapter.exchange import Observation
+from batchhub.models import BatchState, Finding
+
+
+@frozen(kw_only=True)
+class Known:
+    """
+    What is known of a ticket before an answer.
+
+    Attributes:
+        state: Its state.
+        progress: 0..1, `None` when nobody knows.
+        settling_since: Since when word and counts disagree; `None` while they don't.
+        total: How many items were sent.
+    """
+
+    state: BatchState
+    progress: float | None = None
+    settling_since: datetime | None = None
+    total: int
+
+
+@frozen(kw_only=True)
+class Meaning:
+    """
+    What is known of a ticket after an answer.
+
+    Attributes:
+        state: Its state; terminal means that the results are to be fetched now.
+        vendor_state: The vendor's word, as it came; several words are joined by commas.
+        progress: 0..1; never less than before.
+        settling_since: Since when word and counts disagree.
+        findings: What is odd about the answer.
+    """
+
+    state: BatchState
+    vendor_state: str | None
+    progress: float | None
+    settling_since: datetime | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+def interpret(
+    known: Known,
+    answer: Observation,
+    *,
+    words: Mapping[str, BatchState],
+    capabilities: Capabilities,
+    now: datetime,
+) -> Meaning:
+    """
+    Work out what an answer means.
+
+    Args:
+        known: The ticket before it.
+        answer: What the adapter read.
+        words: What the vendor's words mean; keys case-folded.
+        capabilities: Whether the vendor counts its items, and how long it may take.
+        now: When the answer came.
+    """
+    findings = list(answer.findings)
+    said = _read_words(answer.words, words, findings)
+    counted = _count(answer, known.total, findings)
+    state, settling = said, None
+    if capabilities.counts_items:
+        is_over = _has_waited(known.settling_since, capabilities.count_grace_s, now)
+        state, note = _weigh(said, is_complete=counted == known.total, is_over=is_over)
+        if state is None and note is not None:
+            settling = known.settling_since or now
+        elif note is not None:
+            findings.append(_completed(note, counted, known.total))
+    new = state if state is not None and known.state.may_become(state) else known.state
+    return Meaning(
+        state=new,
+        vendor_state=", ".join(dict.fromkeys(w for w in answer.words if w is not None)) or None,
+        progress=_advance(known, answer, counted),
+        settling_since=settling,
+        findings=tuple(findings),
+    )
+
+
+def _read_words(
+    said: Sequence[str | None], words: Mapping[str, BatchState], findings: list[Finding]
+) -> BatchState | None:
+    """Fold the words of a ticket's refs into one state; `None` if no word is understood."""
+    states = [None if word is None else words.get(word.strip().casefold()) for word in said]
+    unknown = [w for w, state in zip(said, states, strict=True) if w is not None and state is None]
+    if unknown:
+        findings.append(
+            Finding(
+                code="unknown_word",
+                message="words for a state that nobody documented; they end nothing",
+                count=len(unknown),
+                examples=tuple(word[:100] for word in unknown),
+            )
+        )
+    if states and all(state is not None and state.is_terminal for state in states):
+        order = (BatchState.COMPLETED, BatchState.LOST, BatchState.FAILED, BatchState.CANCELLED)
+        return next(state for state in order if state in states)
+    if all(state is None for state in states):
+        return None
+    if set(states) <= {BatchState.QUEUED, None}:
+        return BatchState.QUEUED
+    return BatchState.IN_PROGRESS
+
+
+def _weigh(
+    said: BatchState | None, *, is_complete: bool, is_over: bool
+) -> tuple[BatchState | None, str | None]:
+    """
+    Weigh word against counts.
+
+    Returns:
+        The state, `None` to leave it as it is; and a note if the two disagree.
+    """
+    if said is not None and said.is_terminal and said is not BatchState.COMPLETED:
+        return said, None
+    if said is BatchState.COMPLETED:
+        if is_complete:
+            return said, None
+        return (said if is_over else None), "counts_short"
+    if not is_complete:
+        return said, None
+    if said is None or is_over:
+        return BatchState.COMPLETED, "completed_by_counts"
+    return None, "completed_by_counts"
+
+
+def _completed(code: str, counted: int | None, total: int) -> Finding:
+    figure = "nothing" if counted is None else str(counted)
+    message = {
+        "counts_short": f"called finished, with {figure} counted of {total} items sent",
+        "completed_by_counts": f"all {total} items are counted, and the word does not say finished",
+    }[code]
+    return Finding(code=code, message=message)
+
+
+def _count(answer: Observation, total: int, findings: list[Finding]) -> int | None:
+    """Return how many items the vendor counts as done; `None` if it counts none, or nonsense."""
+    counted = answer.done
+    if answer.succeeded is not None or answer.failed is not None:
+        counted = (answer.succeeded or 0) + (answer.failed or 0)
+    if counted is None or 0 <= counted <= total:
+        return counted
+    findings.append(
+        Finding(
+            code="impossible_count",
+            message=f"the vendor counts items done that were not sent ({total} were)",
+            examples=(str(counted),),
+        )
+    )
+    return None
+
+
+def _has_waited(since: datetime | None, grace_s: float, now: datetime) -> bool:
+    return since is not None and (now - since).total_seconds() >= grace_s
+
+
+def _advance(known: Known, answer: Observation, counted: int | None) -> float | None:
+    """Return the progress: from counts, else as the vendor puts it; never back."""
+    share = answer.progress if counted is None else counted / known.total
+    if share is None or not 0.0 <= share <= 1.0:
+        return known.progress
+    return max(known.progress or 0.0, share)

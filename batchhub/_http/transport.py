@@ -1,0 +1,190 @@
+"""
+HTTP for adapters: one `Transport` per lane, over one aiohttp session per hub.
+
+A transport waits for the lane's budget, sends once, bounds time and size, and
+turns every answer that is no success, and every lack of an answer, into one of
+our errors. It repeats nothing by itself, except what the vendor says it did not
+run. It stops the lane for as long as the vendor asks (429, 503), and for good
+when the credentials are refused (401, 403).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from contextvars import ContextVar
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from multidict import CIMultiDict
+from yarl import URL
+
+from batchhub._adapter.account import Account, Budget
+from batchhub._base.backoff import backoff_s
+from batchhub._base.clock import Clock
+from batchhub.errors import BusyError, CredentialsError, RateLimitedError
+
+from .gate import Gate
+from .limits import Limits
+from .reply import Reply
+from .request import RequestMaker
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from .errors import Explain
+
+_USUAL: Final = Limits()
+_MAX_REPEATS: Final = 3
+_REPEAT_BASE_S: Final = 0.1  # half of it is jitter: never below 50 ms
+_REPEAT_FACTOR: Final = 1.5
+_REPEAT_CAP_S: Final = 1.0
+
+_SUCCESS: Final = range(200, 300)
+
+_turn: ContextVar[tuple[Transport, float] | None] = ContextVar("batchhub_turn", default=None)
+_UNAVAILABLE: Final = 503
+
+
+class Transport:
+    """
+    All traffic of one account.
+
+    Args:
+        session: What `open_session` gave; shared by all lanes.
+        clock: For the budget, cool-downs and waits; deadlines are in real time.
+        vendor: The adapter's name.
+        account: Whose traffic it is; gives the address and the secrets.
+        budget: What the account may send.
+        explain: Reads the vendor's error code and message: `Adapter.explain`.
+        not_executed_statuses: By these the vendor says that it did not run a request.
+        limits: How long and how large an answer may be.
+        rng: Where the jitter comes from.
+    """
+
+    def __init__(
+        self,
+        *,
+        session: aiohttp.ClientSession,
+        clock: Clock,
+        vendor: str,
+        account: Account,
+        budget: Budget,
+        explain: Explain,
+        not_executed_statuses: frozenset[int] = frozenset(),
+        limits: Limits = _USUAL,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._clock = clock
+        from .exchange import Exchange  # noqa: PLC0415  # aiohttp is slow to import
+
+        self._requests = RequestMaker(vendor, account)
+        self._rng = rng if rng is not None else random.Random()  # noqa: S311  # jitter, no secret
+        self._exchange = Exchange(
+            session=session,
+            vendor=vendor,
+            account=account,
+            explain=explain,
+            not_executed_statuses=not_executed_statuses,
+            limits=limits,
+        )
+        self._gate = Gate(lane=account.lane, budget=budget, clock=clock, rng=self._rng)
+
+    @property
+    def cooled_until(self) -> datetime | None:
+        """Until when the lane sends nothing; `None` outside a cool-down."""
+        return self._gate.cooled_until
+
+    @property
+    def paused(self) -> CredentialsError | None:
+        """Why the lane sends nothing more; `None` while it may."""
+        return self._gate.closed_by
+
+    async def wait_turn(self) -> None:
+        """
+        Wait until the next request may go; that of this task then goes without another wait.
+
+        For a caller that must do something just before it sends, and not long before.
+
+        Raises:
+            CredentialsError: The lane sends nothing more.
+        """
+        _turn.set((self, await self._gate.enter()))
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """
+        Send one request, when the budget allows, and return the answer.
+
+        Args:
+            method: The HTTP method.
+            path: From the ``/`` after the host, percent-encoded; goes out exactly as it is.
+            params: What follows the path after ``?``, not encoded yet.
+            body: JSON.
+            headers: Besides, or instead of, the usual ones.
+
+        Raises:
+            VendorError: The answer is no success.
+            ContactError: There was no answer.
+            AdapterError: The path is no path. Nothing was sent.
+            SettingsError: A header can't be sent. Nothing was sent.
+        """
+        url = self._requests.url(path, params)
+        sent_headers = self._requests.headers(body, headers)
+        repeats = 0
+        while True:
+            try:
+                return await self._send(method, url, body, sent_headers)
+            except BusyError as busy:
+                if repeats == _MAX_REPEATS or busy.retry_after_s is not None:
+                    raise
+            delay_s = backoff_s(
+                repeats,
+                base_s=_REPEAT_BASE_S,
+                cap_s=_REPEAT_CAP_S,
+                rng=self._rng,
+                factor=_REPEAT_FACTOR,
+            )
+            repeats += 1
+            await self._clock.sleep(delay_s)
+
+    async def _send(
+        self, method: str, url: URL, body: bytes | None, headers: CIMultiDict[str]
+    ) -> Reply:
+        sent_at_s = self._take_turn()
+        if sent_at_s is None:
+            sent_at_s = await self._gate.enter()
+        reply = await self._exchange.send(method, url, body, headers)
+        if reply.status not in _SUCCESS:
+            self._refuse(reply, sent_at_s)
+        self._gate.note_success(sent_at_s=sent_at_s)
+        return reply
+
+    def _take_turn(self) -> float | None:
+        """Use the turn this task has waited for, if it has; refuse it if all has changed since."""
+        turn = _turn.get()
+        if turn is None or turn[0] is not self:
+            return None
+        _turn.set(None)
+        self._gate.check()
+        return turn[1]
+
+    def _refuse(self, reply: Reply, sent_at_s: float) -> NoReturn:
+        error = self._exchange.refused(reply, self._clock.now())
+        retry_after_s = error.retry_after_s
+        if isinstance(error, CredentialsError):
+            self._gate.close(error)
+        elif isinstance(error, RateLimitedError) or (
+            reply.status == _UNAVAILABLE and retry_after_s
+        ):
+            self._gate.cool_down(
+                status=reply.status, retry_after_s=retry_after_s, sent_at_s=sent_at_s
+            )
+        raise error

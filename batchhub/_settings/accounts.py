@@ -1,0 +1,313 @@
+"""Accounts, made of the settings: a table's keys, the secrets they point to, an adapter's class."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+import warnings
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, get_type_hints
+
+from attrs import NOTHING, Attribute, Converter, Factory, fields, frozen
+
+from batchhub._base.secrets import remember
+from batchhub.adapter import Account
+from batchhub.errors import NotKnownError, SettingsError
+
+from .environment import account_variable, to_part, unknown_variable
+from .file import AccountTable, Settings, unknown_key
+from .keyring import find_in_keyring
+from .registry import Registry
+
+_REFERENCES: Final = {"env", "keyring"}
+_FORMS: Final = 'must be { env = "NAME" }, { keyring = "service/name" } or text'
+_TEXT: Final = (str, str | None, "str", "str | None", "Optional[str]")
+_READABLE: Final = stat.S_IRGRP | stat.S_IROTH
+
+_warned: set[tuple[str, str, str]] = set()
+
+
+@frozen(kw_only=True)
+class AccountReading:
+    """
+    What the settings say of one account.
+
+    Attributes:
+        account: The account; `None` if it can't be made.
+        sources: Where each of its secrets was found, by key; in words.
+        problems: What is wrong, the first thing first; empty if the account was made.
+    """
+
+    account: Account | None
+    sources: Mapping[str, str]
+    problems: tuple[SettingsError, ...]
+
+
+def make_accounts(
+    settings: Settings, registry: Registry, only: Collection[str] | None = None
+) -> dict[str, Account]:
+    """
+    Make the accounts of the settings; `only` those of these names, if it is given.
+
+    Raises:
+        SettingsError: A key is missing, unknown or wrong.
+        NotKnownError: There is no such account, or its adapter is not installed.
+        AdapterError: Its adapter does not load.
+    """
+    names = settings.accounts if only is None else only
+    return {name: make_account(*find_account(settings, name, registry)) for name in sorted(names)}
+
+
+def find_account(
+    settings: Settings, name: str, registry: Registry
+) -> tuple[type[Account], AccountTable]:
+    """
+    Return what an account is made of.
+
+    Raises:
+        SettingsError: It names no adapter.
+        NotKnownError: There is no such account, or its adapter is not installed.
+        AdapterError: Its adapter does not load.
+    """
+    if name not in settings.accounts:
+        known = [each.name for each in settings.accounts.values() if each.adapter_name is not None]
+        raise NotKnownError("account", name, known, f"add it to {settings.where}")
+    table = settings.accounts[name]
+    if table.adapter not in registry.names:
+        hint = f"account {name!r} in {table.where} names it: mend that, or install its package"
+        raise NotKnownError("adapter", table.adapter, registry.names, hint)
+    return registry.get(table.adapter).account_type, table
+
+
+def make_account(
+    account_type: type[Account], table: AccountTable, environ: Mapping[str, str] = os.environ
+) -> Account:
+    """
+    Make an account of its table and its variables.
+
+    Warns once of a secret that stands in the file itself.
+
+    Raises:
+        SettingsError: A key is missing, unknown or wrong; its message names key and file.
+    """
+    reading = read_account(account_type, table, environ)
+    if reading.account is None:
+        raise reading.problems[0]
+    return reading.account
+
+
+def read_account(
+    account_type: type[Account], table: AccountTable, environ: Mapping[str, str] = os.environ
+) -> AccountReading:
+    """Make an account as far as it can be, and tell of its secrets and of all that is wrong."""
+    known = {f.alias or f.name: f for f in fields(account_type) if f.init}
+    reader = _Reader(account_type, table, environ)
+    reader.problems += table.problems
+    keys = {to_part(key): key for key in known}
+    for part in table.variables:
+        if part not in keys:
+            reader.problems.append(unknown_variable(table.name, part, [*known, "adapter"]))
+    over = {keys[part]: text for part, text in table.variables.items() if part in keys}
+    for key, value in table.values.items():
+        if key not in known:
+            name = f"accounts.{table.name}.{key}"
+            reader.problems.append(unknown_key(name, known, table.where))
+        elif key not in over:
+            reader.take(known[key], key, value)
+    for key, text in over.items():
+        reader.take_variable(known[key], key, text)
+    given = {*table.values, *over}
+    missing = [k for k, f in known.items() if f.default is NOTHING and k not in given]
+    if missing:
+        reader.note(f"lacks {', '.join(missing)}", missing[0])
+    account = None
+    if reader.problems:
+        reader.find_faults()
+    else:
+        account = reader.make()
+    return AccountReading(account=account, sources=reader.sources, problems=tuple(reader.problems))
+
+
+class _Reader:
+    """Collects an account's values, where its secrets are from, and what is wrong with them."""
+
+    def __init__(
+        self, account_type: type[Account], table: AccountTable, environ: Mapping[str, str]
+    ) -> None:
+        self.problems: list[SettingsError] = []
+        self.sources: dict[str, str] = {}
+        self._type = account_type
+        self._table = table
+        self._environ = environ
+        self._values: dict[str, Any] = {}
+        self._origins: dict[str, str] = {}
+        self._secrets: list[Any] = []
+        self._hints = _find_hints(account_type)
+
+    def note(self, why: str, key: str | None) -> None:
+        """Take note of what is wrong: ``lacks …``, or what follows the account and a colon."""
+        name = None if key is None else f"accounts.{self._table.name}.{key}"
+        between = " " if why.startswith("lacks ") else ": "
+        message = f"account {self._table.name!r} in {self._table.where}{between}{why}"
+        if message not in map(str, self.problems):
+            self.problems.append(SettingsError(message, key=name, path=self._table.path))
+
+    def take(self, field: Attribute[Any], key: str, value: Any) -> None:
+        """Take a value of the file, or what it refers to."""
+        is_secret = field.metadata.get("secret", False)
+        if isinstance(value, Mapping) and (is_secret or _is_reference(value)):
+            self._follow(field, key, value)
+            return
+        if is_secret and isinstance(value, str) and value:
+            self.sources[key] = f"as it stands in {self._table.where}"
+            self._warn(key)
+        self._put(field, key, value)
+
+    def take_variable(self, field: Attribute[Any], key: str, text: str) -> None:
+        """Take a value of the account's own variable."""
+        name = account_variable(self._table.name, key)
+        self._put_text(field, key, text, f"environment variable {name}")
+
+    def make(self) -> Account | None:
+        """Make the account; what its class refuses is a problem."""
+        try:
+            return self._type(**self._values)
+        except Exception as error:  # a plug-in's class may refuse a value with any of them
+            self.find_faults()
+            if not self.problems:
+                self._refuse(error)
+            return None
+
+    def find_faults(self) -> None:
+        """Ask the class of each value alone: making an account stops at the first fault."""
+        # In place of the account that can't be made, for checks of one value by another.
+        draft = object.__new__(self._type)
+        given: list[tuple[Attribute[Any], Callable[..., Any]]] = []
+        for setting in (f for f in fields(self._type) if f.init):
+            key = setting.alias or setting.name
+            value = self._values.get(key, setting.default)
+            if value is NOTHING or isinstance(value, Factory):  # type: ignore[arg-type]
+                continue
+            with self._noting(key):
+                object.__setattr__(draft, setting.name, _convert(setting, value, draft))
+                if key in self._values and setting.validator is not None:
+                    given.append((setting, setting.validator))
+        for setting, validate in given:
+            value = getattr(draft, setting.name)
+            object.__delattr__(draft, setting.name)  # others are not held against a wrong one
+            with self._noting(setting.alias or setting.name):
+                validate(draft, setting, value)
+                object.__setattr__(draft, setting.name, value)
+
+    @contextmanager
+    def _noting(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except AttributeError:
+            pass  # it looks at a value that is missing, or wrong itself
+        except Exception as error:  # a plug-in's class may refuse a value with any of them
+            self._refuse(error, key)
+
+    def _refuse(self, error: Exception, key: str | None = None) -> None:
+        named = getattr(error, "key", None) or key
+        why = _blank(error, self._secrets)
+        if key is not None and named == key and key not in why:
+            why = f"{key}: {why}"
+        if named in self._origins:
+            why += f" (from the {self._origins[named]})"
+        self.note(why, named)
+
+    def _follow(self, field: Attribute[Any], key: str, reference: Mapping[str, Any]) -> None:
+        """Take what ``{ env = … }`` or ``{ keyring = … }`` stands for."""
+        kind, name = next(iter(reference.items())) if len(reference) == 1 else ("", None)
+        if kind not in _REFERENCES or not isinstance(name, str) or not name:
+            self.note(f"{key} {_FORMS}", key)
+        elif kind == "env":
+            if found := self._environ.get(name):
+                self._put_text(field, key, found, f"environment variable {name}")
+            else:
+                why = f"is to come from the environment variable {name}, which is not set"
+                self.note(f"{key} {why}", key)
+        else:
+            try:
+                found = find_in_keyring(name)
+            except LookupError as error:
+                self.note(f"{key} is to come from the keyring, but {error.args[0]}", key)
+            else:
+                self._put_text(field, key, found, f"keyring entry {name}")
+
+    def _put_text(self, field: Attribute[Any], key: str, text: str, origin: str) -> None:
+        is_secret = field.metadata.get("secret", False)
+        self._origins[key] = origin
+        if is_secret:
+            self.sources[key] = f"from the {origin}"
+        is_text = is_secret or self._hints.get(field.name, field.type) in _TEXT
+        self._put(field, key, text if is_text else _read_toml(text))
+
+    def _put(self, field: Attribute[Any], key: str, value: Any) -> None:
+        self._values[key] = value
+        if field.metadata.get("secret"):
+            self._secrets.append(value)
+            if isinstance(value, str):
+                remember([value])
+
+    def _warn(self, key: str) -> None:
+        path = self._table.where
+        place = (path, self._table.name, key)
+        if place in _warned:
+            return
+        _warned.add(place)
+        open_to = ", which others on this machine can read" if _is_readable(path) else ""
+        warnings.warn(
+            f"the secret accounts.{self._table.name}.{key} stands in {path} itself{open_to}; "
+            'put { env = "NAME" } or { keyring = "service/name" } there instead',
+            stacklevel=5,
+        )
+
+
+def _convert(setting: Attribute[Any], value: Any, draft: object) -> Any:
+    converter: Any = setting.converter
+    if not isinstance(converter, Converter):
+        return value if converter is None else converter(value)
+    form: Any = converter
+    more = [draft] * form.takes_self + [setting] * form.takes_field
+    return form.converter(value, *more)
+
+
+def _is_reference(value: Mapping[str, Any]) -> bool:
+    return bool(value) and value.keys() <= _REFERENCES
+
+
+def _find_hints(account_type: type[Account]) -> Mapping[str, Any]:
+    try:
+        return get_type_hints(account_type)
+    except Exception:  # a name only type checkers see; the field's own type is left
+        return {}
+
+
+def _read_toml(text: str) -> Any:
+    """Read a TOML value; what is none is text."""
+    try:
+        table = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return table["value"] if len(table) == 1 else text
+
+
+def _is_readable(path: str) -> bool:
+    try:
+        return os.name == "posix" and bool(Path(path).stat().st_mode & _READABLE)
+    except OSError:
+        return False
+
+
+def _blank(error: Exception, secrets: Iterable[Any]) -> str:
+    """Return what an error says, without the secrets it may show."""
+    text = str(error.args[0] if error.args else type(error).__name__)  # attrs adds the value
+    for secret in secrets:
+        for form in (str(secret), repr(secret).strip("'\"")):
+            text = text.replace(form, "***") if form else text
+    return text

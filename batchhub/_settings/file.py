@@ -1,0 +1,225 @@
+"""
+Settings: what `batchhub.toml` says, and the environment over it.
+
+This file reads tables; what an account's keys mean is said by its adapter's
+`Account` class, and `_accounts` brings the two together.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from batchhub.errors import SettingsError
+
+from .environment import (
+    NOTHING_GIVEN,
+    STORE_VARIABLE,
+    AccountVariables,
+    find_account_values,
+    to_part,
+)
+
+__all__ = ["CONFIG_NAME", "AccountTable", "Settings", "load_settings", "unknown_key"]
+
+CONFIG_NAME: Final = "batchhub.toml"
+"""The settings file that is looked for in the working folder."""
+
+_TOP_LEVEL: Final = ("store", "accounts")
+_ENVIRONMENT: Final = "the environment"
+
+
+@frozen(kw_only=True)
+class AccountTable:
+    """
+    One account: its ``[accounts.NAME]`` table, and its variables in the environment.
+
+    Attributes:
+        name: The account's name.
+        adapter_name: The adapter it names; `None` if it names none.
+        values: Its other keys, as they stand in the file.
+        path: The file it was read from; `None` if it is in the environment alone.
+        variables: What the environment says, by key as variables write it; wins.
+        problems: What is wrong with it whatever its adapter, the first thing first. It stops
+            this account, and nobody who does without it.
+    """
+
+    name: str
+    adapter_name: str | None = field(alias="adapter")
+    values: Mapping[str, Any] = field(repr=False)
+    path: str | None
+    variables: Mapping[str, str] = field(factory=dict, repr=False)
+    problems: tuple[SettingsError, ...] = ()
+
+    @property
+    def adapter(self) -> str:
+        """
+        The adapter it names.
+
+        Raises:
+            SettingsError: It names none.
+        """
+        if self.adapter_name is None:
+            raise self.problems[0]
+        return self.adapter_name
+
+    @property
+    def where(self) -> str:
+        """Where it was read from, for messages."""
+        return self.path or _ENVIRONMENT
+
+
+@frozen(kw_only=True)
+class Settings:
+    """
+    What is set.
+
+    Attributes:
+        store: Path or URL of the store; one of the file is taken from the file's folder, one of
+            the environment from the working folder.
+        accounts: The accounts by name.
+        path: The file; `None` if there is none.
+    """
+
+    store: str | None
+    accounts: Mapping[str, AccountTable]
+    path: str | None
+
+    @property
+    def where(self) -> str:
+        """Where they were read from, for messages."""
+        return self.path or _ENVIRONMENT
+
+
+def load_settings(
+    path: str | os.PathLike[str] | None, environ: Mapping[str, str] = os.environ
+) -> Settings:
+    """
+    Read the settings. Secrets are looked up when an account is made, not here.
+
+    Args:
+        path: The file; `None` for the environment alone.
+        environ: The environment; wins over the file.
+
+    Raises:
+        SettingsError: The file can't be read, is no TOML, or has a key nobody knows. What is
+            wrong with one account, or with a variable of one, is raised when it is made.
+    """
+    file = None if path is None else Path(path)
+    table = {} if file is None else _read(file)
+    for key in table:
+        if key not in _TOP_LEVEL:
+            raise _unknown_at_top(key, table, str(file))
+    tables = _table(table.get("accounts", {}), "accounts", file)
+    for name, values in tables.items():
+        _table(values, f"accounts.{name}", file)
+    given = find_account_values(tables, environ)
+    return Settings(
+        store=environ.get(STORE_VARIABLE) or _resolve_store(table.get("store"), file),
+        accounts={
+            name: _account_table(name, tables.get(name), given.get(name, NOTHING_GIVEN), file)
+            for name in {**tables, **given}
+        },
+        path=None if file is None else str(file),
+    )
+
+
+def _read(file: Path) -> Mapping[str, Any]:
+    try:
+        # Some editors put a byte order mark before UTF-8; TOML knows none.
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise SettingsError(f"no settings file {file}", path=str(file)) from None
+    except IsADirectoryError:
+        raise SettingsError(f"{file} is a folder, not a settings file", path=str(file)) from None
+    except OSError as error:
+        raise SettingsError(f"can't read {file}: {error.strerror}", path=str(file)) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise SettingsError(f"{file} is not UTF-8 text (line {line})", path=str(file)) from None
+    except tomllib.TOMLDecodeError as error:
+        why = str(error).replace("Cannot overwrite a value", "A key stands there twice")
+        raise SettingsError(f"{file} is no valid TOML: {why}", path=str(file)) from None
+
+
+def _resolve_store(store: Any, file: Path | None) -> str | None:
+    if store is None or file is None:
+        return None
+    if not isinstance(store, str) or not store:
+        raise SettingsError(f"{file}: store must be a path or a URL", key="store", path=str(file))
+    path = store.removeprefix("sqlite:///")
+    if "://" in path or path == ":memory:":
+        return store
+    try:
+        return str(file.parent / Path(path).expanduser())
+    except RuntimeError:
+        raise SettingsError(
+            f"{file}: store {store}: there is no such home folder", key="store", path=str(file)
+        ) from None
+
+
+def _account_table(
+    name: str, values: Mapping[str, Any] | None, given: AccountVariables, file: Path | None
+) -> AccountTable:
+    path = None if file is None or values is None else str(file)
+    rest, over = dict(values or {}), dict(given.values)
+    adapter = rest.pop("adapter", None)
+    adapter = over.pop(to_part("adapter"), None) or adapter
+    problems = list(given.problems)
+    if not isinstance(adapter, str) or not adapter:
+        if values is not None or not problems:
+            problems.append(_no_adapter(name, adapter, rest, path))
+        adapter = None
+    return AccountTable(
+        name=name,
+        adapter=adapter,
+        values=rest,
+        path=path,
+        variables=over,
+        problems=tuple(problems),
+    )
+
+
+def _no_adapter(
+    name: str, adapter: Any, rest: Mapping[str, Any], path: str | None
+) -> SettingsError:
+    near = difflib.get_close_matches("adapter", rest, n=1)
+    if adapter is not None:
+        why = ": adapter must be the name of an adapter, as text"
+    elif near:
+        why = f" lacks adapter; did you mean it by {near[0]!r}?"
+    else:
+        why = " lacks adapter"
+    key = f"accounts.{name}.adapter"
+    return SettingsError(f"account {name!r} in {path or _ENVIRONMENT}{why}", key=key, path=path)
+
+
+def _table(value: Any, key: str, file: Path | None) -> Mapping[str, Any]:
+    if isinstance(value, dict):
+        return value
+    hint = "" if key == "accounts" else "; an account's settings stand below [accounts.NAME]"
+    raise SettingsError(f"{file}: {key} must be a table{hint}", key=key, path=str(file))
+
+
+def _unknown_at_top(key: str, table: Mapping[str, Any], path: str) -> SettingsError:
+    value = table[key]
+    if isinstance(value, dict) and "adapter" in value:
+        return SettingsError(
+            f"{path}: unknown setting {key}; did you mean [accounts.{key}]?", key=key, path=path
+        )
+    return unknown_key(key, _TOP_LEVEL, path)
+
+
+def unknown_key(key: str, known: Iterable[str], file: str | os.PathLike[str]) -> SettingsError:
+    """Make the error for a key nobody knows, with the nearest right one."""
+    known = list(known)
+    leaf = key.rpartition(".")[2]
+    near = difflib.get_close_matches(leaf, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
+    return SettingsError(f"{file}: unknown setting {key}{hint}", key=key, path=str(file))

@@ -1,0 +1,428 @@
+"""The store: every question the hub and the loop ask of the database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from attrs import evolve
+from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from batchhub._adapter.exchange import WireItem
+from batchhub.errors import StoreError
+from batchhub.models import BatchState, BatchStatus, Contact, ItemResult, ItemState
+
+from . import queries, upkeep
+from .codec import read_job, result_row, to_text, to_words
+from .database import Database, open_database
+from .records import JobRecord, ResultRow, TicketPlan, TicketRecord, make_status
+from .tables import items, jobs, results
+
+StoredJob = tuple[JobRecord, BatchStatus]
+"""A job as it is kept, and as users see it."""
+
+
+class Store:
+    """
+    Jobs, tickets, items and results, durable.
+
+    Every method is one transaction and raises `StoreError` when the database
+    can't be read or written.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    @classmethod
+    async def open(cls, store: str | Path | None) -> Store:
+        """Open a store by path or URL; `None` is one in memory (see `open_database`)."""
+        return cls(await open_database(store))
+
+    @property
+    def path(self) -> Path | None:
+        """The file the store is in; `None` for one in memory."""
+        return self._db.path
+
+    async def foreign_version(self) -> int:
+        """Return a number that changes when another process writes to the store."""
+
+        async def work(connection: AsyncConnection) -> int:
+            version = (await connection.exec_driver_sql("PRAGMA data_version")).scalar_one()
+            return int(version)
+
+        return await self._db.read(work)
+
+    @property
+    def name(self) -> str:
+        """What to call the store in messages."""
+        return self._db.name
+
+    async def aclose(self) -> None:
+        """Finish what has begun and close."""
+        await self._db.aclose()
+
+    # Jobs.
+
+    async def add_job(
+        self, job: JobRecord, plans: Sequence[TicketPlan], wire_items: Iterable[list[WireItem]]
+    ) -> tuple[JobRecord, bool]:
+        """
+        Store a job with its tickets and items in one transaction.
+
+        Args:
+            job: The job; its `job_no` is given by the store.
+            plans: Its tickets, in order.
+            wire_items: Its items, in order, in chunks.
+
+        Returns:
+            The job, and whether it is new: a job that has the same key, operation, options and
+            items is returned as it is.
+
+        Raises:
+            KeyConflictError: The key belongs to a job with other items or options.
+        """
+
+        async def work(connection: AsyncConnection) -> tuple[JobRecord, bool]:
+            if job.key is not None:
+                find = queries.find_by_key(connection, job.lane, job.key, job.fingerprint)
+                if (old := await find) is not None:
+                    return old, False
+            new = await queries.insert_job(connection, job, plans)
+            position = 1
+            for chunk in wire_items:
+                await queries.insert_items(connection, new.job_no, position, chunk)
+                position += len(chunk)
+            return new, True
+
+        return await self._db.write(work)
+
+    async def find_by_key(self, lane: str, key: str, fingerprint: str) -> JobRecord | None:
+        """
+        Return the job that has a key in a lane; `None` if none has.
+
+        Raises:
+            KeyConflictError: The job has another fingerprint.
+        """
+
+        async def work(connection: AsyncConnection) -> JobRecord | None:
+            return await queries.find_by_key(connection, lane, key, fingerprint)
+
+        return await self._db.read(work)
+
+    async def get_job(self, job_id: str) -> StoredJob:
+        """
+        Return a job and what is known of it.
+
+        Raises:
+            NotKnownError: The store has no such job.
+        """
+
+        async def work(connection: AsyncConnection) -> StoredJob:
+            job = await queries.get_job(connection, job_id)
+            return job, make_status(job, await queries.tickets_of(connection, job.job_no))
+
+        return await self._db.read(work)
+
+    async def find_jobs(
+        self,
+        *,
+        account: str | None = None,
+        states: Collection[BatchState] | None = None,
+        since: datetime | None = None,
+    ) -> list[StoredJob]:
+        """Return the jobs of an account, in certain states, made since a time; oldest first."""
+        wanted = queries.select_jobs(account=account, states=states, since=since)
+
+        async def work(connection: AsyncConnection) -> list[StoredJob]:
+            found = [
+                (job, make_status(job, tickets))
+                for job, tickets in await queries.with_tickets(connection, wanted)
+            ]
+            return [one for one in found if states is None or one[1].state in states]
+
+        return await self._db.read(work)
+
+    async def find_open(
+        self, lane: str, *, after: int = 0
+    ) -> list[tuple[JobRecord, list[TicketRecord]]]:
+        """Return the unfinished jobs of a lane with their tickets, those after a job number."""
+
+        async def work(
+            connection: AsyncConnection,
+        ) -> list[tuple[JobRecord, list[TicketRecord]]]:
+            query = queries.open_jobs(lane).where(jobs.c.job_no > after)
+            return await queries.with_tickets(connection, query)
+
+        return await self._db.read(work)
+
+    async def find_cancelled(self, lane: str) -> dict[int, datetime]:
+        """Return when the unfinished jobs of a lane were asked to stop, by job number."""
+
+        async def work(connection: AsyncConnection) -> dict[int, datetime]:
+            query = queries.open_jobs(lane).where(jobs.c.cancelled_at.is_not(None))
+            found = [read_job(row) for row in (await connection.execute(query)).mappings()]
+            return {job.job_no: job.cancelled_at for job in found if job.cancelled_at is not None}
+
+        return await self._db.read(work)
+
+    async def save_cancel(self, job_id: str, at: datetime) -> None:
+        """Keep that a job is to be cancelled; whoever drives it acts on it."""
+
+        async def work(connection: AsyncConnection) -> None:
+            wanted = and_(jobs.c.job_id == job_id, jobs.c.cancelled_at.is_(None))
+            await connection.execute(
+                update(jobs).where(wanted).values(cancelled_at=to_text(at), updated_at=to_text(at))
+            )
+
+        await self._db.write(work)
+
+    async def save_contact(
+        self, job_nos: Collection[int], contact: Contact, note: str | None
+    ) -> None:
+        """Keep how well the vendor of some jobs is heard."""
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(
+                update(jobs)
+                .where(jobs.c.job_no.in_(job_nos))
+                .values(contact=contact.value, contact_note=to_words(note))
+            )
+
+        await self._db.write(work)
+
+    # Tickets.
+
+    async def save_tickets(
+        self, changed: Iterable[tuple[JobRecord, Sequence[TicketRecord]]]
+    ) -> None:
+        """Keep jobs as they are now, and some tickets of each."""
+
+        async def work(connection: AsyncConnection) -> None:
+            for job, tickets in changed:
+                for ticket in tickets:
+                    await queries.save_ticket(connection, ticket)
+                await queries.save_job(connection, job)
+
+        await self._db.write(work)
+
+    async def accept_ticket(self, job: JobRecord, ticket: TicketRecord) -> TicketRecord:
+        """
+        Keep that the vendor took a ticket; return the ticket as it is in the store then.
+
+        It is evidence, however late it comes: a ticket that has ended meanwhile stays ended, and
+        gets the finding ``late_ticket``.
+        """
+
+        async def work(connection: AsyncConnection) -> TicketRecord:
+            return await queries.accept_ticket(connection, job, ticket)
+
+        return await self._db.write(work)
+
+    async def get_tickets(self, job_no: int) -> list[TicketRecord]:
+        """Return the tickets of a job, in order."""
+
+        async def work(connection: AsyncConnection) -> list[TicketRecord]:
+            return await queries.tickets_of(connection, job_no)
+
+        return await self._db.read(work)
+
+    async def end_ticket(
+        self,
+        job: JobRecord,
+        ticket: TicketRecord,
+        rows: Sequence[ResultRow],
+        rest: ItemState,
+        rest_message: str | None = None,
+        *,
+        at: datetime,
+    ) -> tuple[TicketRecord, JobRecord]:
+        """
+        Store the results of a ticket together with its terminal state.
+
+        Items without a row come out as `rest`, so that each has exactly one result.
+        A ticket that has ended already is left as it is. With its last ticket a job ends.
+
+        Returns:
+            The ticket with its counts, and the job.
+        """
+
+        async def work(connection: AsyncConnection) -> tuple[TicketRecord, JobRecord]:
+            old = await queries.get_ticket(connection, ticket)
+            if old.state.is_terminal:
+                return old, await queries.get_job(connection, job.job_id)
+            values = [result_row(ticket.job_no, row) for row in rows]
+            if values:
+                await connection.execute(insert(results), values)
+            await connection.execute(queries.fill_rest(ticket, rest, rest_message))
+            ended = ticket.with_counts(await queries.count_results(connection, ticket))
+            if old.accepted_at is not None and ticket.accepted_at is None:
+                # Given up by one who did not know yet that the vendor has it.
+                ended = queries.with_late(
+                    evolve(ended, accepted_at=old.accepted_at), old.vendor_refs
+                )
+            await queries.save_ticket(connection, ended)
+            await queries.save_job(connection, job)
+            await connection.execute(queries.end_job(ticket.job_no, at))
+            return ended, await queries.get_job(connection, job.job_id)
+
+        return await self._db.write(work)
+
+    async def get_items(self, ticket: TicketRecord) -> list[WireItem]:
+        """Return the items of a ticket, in order."""
+
+        async def work(connection: AsyncConnection) -> list[WireItem]:
+            query = (
+                select(items.c.item_id, items.c.wire)
+                .where(queries.in_ticket(items, ticket))
+                .order_by(items.c.position)
+            )
+            rows = await connection.execute(query)
+            return [WireItem(id=item_id, wire=wire) for item_id, wire in rows]
+
+        return await self._db.read(work)
+
+    # Telling that a job has ended.
+
+    async def take_untold(
+        self, at: datetime, job_ids: Collection[str] | None = None
+    ) -> tuple[JobRecord, BatchStatus] | None:
+        """
+        Return the job that ended first of those nobody has been told of, and keep that it is told.
+
+        Args:
+            at: The time.
+            job_ids: The jobs that are asked about; `None` for all.
+
+        Returns:
+            The job as it was before: `JobRecord.telling_at` is set if somebody has begun to tell
+            of it and was not heard of again. `None` if there is no such job.
+        """
+
+        async def work(connection: AsyncConnection) -> tuple[JobRecord, BatchStatus] | None:
+            row = (await connection.execute(queries.untold_jobs(job_ids))).mappings().first()
+            if row is None:
+                return None
+            job = read_job(row)
+            await connection.execute(
+                update(jobs).where(jobs.c.job_no == job.job_no).values(telling_at=to_text(at))
+            )
+            return job, make_status(job, await queries.tickets_of(connection, job.job_no))
+
+        return await self._db.write(work)
+
+    async def has_untold(self, job_ids: Collection[str] | None = None) -> bool:
+        """Whether a job has ended and nobody has been told of it."""
+
+        async def work(connection: AsyncConnection) -> bool:
+            return (await connection.execute(queries.untold_jobs(job_ids))).first() is not None
+
+        return await self._db.read(work)
+
+    async def save_told(self, job_no: int, at: datetime) -> None:
+        """Keep that somebody has been told that a job ended."""
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(
+                update(jobs).where(jobs.c.job_no == job_no).values(told_at=to_text(at))
+            )
+
+        await self._db.write(work)
+
+    # Upkeep.
+
+    async def prune(self, before: datetime) -> tuple[int, int]:
+        """
+        Forget the jobs that ended before a moment, a job a transaction.
+
+        Returns:
+            How many jobs and how many items were forgotten.
+        """
+        found, forgotten = await self._db.read(upkeep.old_jobs(before)), 0
+        for job_no in found:
+            forgotten += await self._db.write(upkeep.forget(job_no))
+        return len(found), forgotten
+
+    async def vacuum(self) -> None:
+        """Give the room of what was forgotten back to the disk."""
+        await self._db.vacuum()
+
+    # Results.
+
+    async def results(
+        self,
+        job_id: str,
+        only: Collection[ItemState] | None = None,
+        codes: Collection[int] | None = None,
+    ) -> AsyncIterator[ItemResult]:
+        """
+        Yield the results a job has so far, in the order of its items, a page in memory.
+
+        Args:
+            job_id: The job.
+            only: The states that are wanted; `None` for all.
+            codes: The items' own HTTP statuses that are wanted; `None` for all.
+        """
+        job, _ = await self.get_job(job_id)
+        after = 0
+        while True:
+            page = await self._db.read(queries.results_page(job.job_no, after, only, codes))
+            for position, result in page:
+                yield result
+                after = position
+            if len(page) < queries.PAGE:
+                return
+
+    async def find_retry(self, job_id: str, states: Collection[ItemState]) -> str | None:
+        """Return the newest job that repeats such items of a job; `None` if there is none."""
+
+        async def work(connection: AsyncConnection) -> str | None:
+            job = await queries.get_job(connection, job_id)
+            newest = await queries.find_newest_retry(connection, job.job_no, states)
+            return None if newest is None else newest.job_id
+
+        return await self._db.read(work)
+
+    async def retry_items(
+        self, job_id: str, states: Collection[ItemState]
+    ) -> AsyncIterator[WireItem]:
+        """Yield the items of a job that came out as one of `states` and were not repeated yet."""
+        job, _ = await self.get_job(job_id)
+        after = 0
+        while True:
+            page = await self._db.read(queries.retry_page(job.job_no, after, states))
+            for position, item in page:
+                yield item
+                after = position
+            if len(page) < queries.PAGE:
+                return
+
+    async def add_retry(
+        self,
+        job: JobRecord,
+        plans: Sequence[TicketPlan],
+        wire_items: Iterable[list[WireItem]],
+        states: Collection[ItemState],
+    ) -> JobRecord:
+        """Store a job that repeats the items of `job.retry_of`, and mark them as repeated."""
+
+        async def work(connection: AsyncConnection) -> JobRecord:
+            old = await queries.get_job(connection, job.retry_of or "")
+            wanted = queries.to_retry(old.job_no, states)
+            count = select(func.count()).select_from(results).where(wanted)
+            if (await connection.execute(count)).scalar() != sum(plan.total for plan in plans):
+                # Somebody else was faster: what they made is the retry.
+                newest = await queries.find_newest_retry(connection, old.job_no, states)
+                if newest is not None:
+                    return newest
+                raise StoreError(f"the items of job {old.job_id} changed meanwhile; try again")
+            await connection.execute(update(results).where(wanted).values(retried_in=job.job_id))
+            new = await queries.insert_job(connection, job, plans)
+            position = 1
+            for chunk in wire_items:
+                await queries.insert_items(connection, new.job_no, position, chunk)
+                position += len(chunk)
+            return new
+
+        return await self._db.write(work)

@@ -1,0 +1,1 @@
+"""What `batchhub.sync` is made of."""

@@ -1,0 +1,172 @@
+"""`check`: of each account, whether its settings, its secrets and its credentials are right."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from attrs import evolve, field, frozen
+
+from batchhub._base.secrets import blank
+from batchhub._settings.accounts import find_account, read_account
+from batchhub._settings.registry import Registry
+from batchhub.adapter import Account
+from batchhub.cli.screen.console import write, write_json
+from batchhub.cli.screen.words import clean
+from batchhub.cli.shell.exits import ExitCode
+from batchhub.cli.shell.invocation import Invocation
+from batchhub.cli.shell.open import read_settings
+from batchhub.errors import (
+    AdapterError,
+    ContactError,
+    CredentialsError,
+    RefusedError,
+    SettingsError,
+    UnsupportedError,
+    UsageError,
+    VendorError,
+)
+from batchhub.settings import CONFIG_NAME, Settings
+
+from .probing import probe
+
+_AT_ONCE: Final = 8
+_NOT_TRIED: Final = "not tried"
+_REFUSED: Final = "credentials refused"
+_WORST_FIRST: Final = (ExitCode.REFUSED, ExitCode.USAGE, ExitCode.UNFINISHED)
+
+
+@frozen(kw_only=True)
+class Verdict:
+    """
+    What there is to say of one account.
+
+    Attributes:
+        account: Its name.
+        adapter: The adapter it names; `None` if there is no such account.
+        code: What it means for the command's exit code.
+        summary: All of it in a few words.
+        problems: All that is wrong with the settings.
+        error: What is wrong, in one line; `None` if nothing is.
+        secrets: Where each secret was found, by key; never the secret.
+        vendor: Whether the vendor answers, in words.
+        credentials: Whether they work, in words.
+    """
+
+    account: str
+    adapter: str | None = None
+    code: ExitCode = ExitCode.USAGE
+    summary: str = "its settings are wrong"
+    problems: Sequence[str] = ()
+    error: str | None = None
+    secrets: Mapping[str, str] = field(factory=dict)
+    vendor: str = _NOT_TRIED
+    credentials: str = _NOT_TRIED
+
+
+async def check_accounts(invocation: Invocation, names: Sequence[str]) -> ExitCode:
+    """Check these accounts, or all; one that is broken stops no other."""
+    common = invocation.common
+    settings = read_settings(common)
+    if not names and not settings.accounts:
+        raise SettingsError(
+            f"there is no {CONFIG_NAME} here, and no account in the environment; write a file "
+            "with 'batchhub init'"
+            if settings.path is None
+            else f"{settings.path} has no account yet; one begins with a line [accounts.NAME]"
+        )
+    invocation.may_have_sent = True
+    turns = asyncio.Semaphore(_AT_ONCE)
+    registry = Registry()
+
+    async def check(name: str) -> Verdict:
+        async with turns:
+            return await _check(settings, name, registry)
+
+    chosen = dict.fromkeys(names or sorted(settings.accounts))
+    verdicts = await asyncio.gather(*map(check, chosen))
+    if common.json:
+        write_json([_to_json(verdict) for verdict in verdicts])
+    else:
+        for verdict in verdicts:
+            for line in _lines(verdict, is_brief=common.quiet):
+                write(line)
+    codes = {verdict.code for verdict in verdicts}
+    return next((code for code in _WORST_FIRST if code in codes), ExitCode.OK)
+
+
+async def _check(settings: Settings, name: str, registry: Registry) -> Verdict:
+    table = settings.accounts.get(name)
+    verdict = Verdict(account=name, adapter=None if table is None else table.adapter_name)
+    if table is not None and table.adapter_name is None:
+        return _wrong(verdict, *map(str, table.problems))
+    try:
+        reading = read_account(*find_account(settings, name, registry))
+    except (UsageError, AdapterError) as error:
+        return _wrong(verdict, str(error))
+    verdict = evolve(verdict, secrets=reading.sources)
+    if reading.account is None:
+        return _wrong(verdict, *map(str, reading.problems))
+    return await _ask(verdict, reading.account)
+
+
+def _wrong(verdict: Verdict, *problems: str) -> Verdict:
+    return evolve(verdict, problems=problems, error="; ".join(problems))
+
+
+async def _ask(verdict: Verdict, account: Account) -> Verdict:
+    try:
+        seen = await probe(verdict.account, account)
+    except UnsupportedError:
+        told = ExitCode.OK, "settings complete; the vendor was not tried", _NOT_TRIED, _NOT_TRIED
+    except CredentialsError as error:
+        told = ExitCode.REFUSED, _REFUSED, f"answers HTTP {error.status}", str(error)
+    except RefusedError as error:
+        told = ExitCode.REFUSED, "refused by the vendor", str(error), "nobody can tell"
+    except (UsageError, AdapterError) as error:
+        return _wrong(verdict, str(error))
+    except (VendorError, ContactError) as error:
+        said = "no useful answer" if isinstance(error, VendorError) else "no answer"
+        told = ExitCode.UNFINISHED, said, str(error), "nobody can tell"
+    except Exception as error:  # a plug-in's fault is told with its account, and stops no other
+        why = f"the adapter failed: {type(error).__name__}: {error}"
+        told = ExitCode.UNFINISHED, "not tried to the end", blank(why), "nobody can tell"
+    else:
+        answer = f"answers HTTP {seen.status} to {seen.request}"
+        told = ExitCode.OK, "all right", answer, "work"
+    code, summary, vendor, credentials = told
+    verdict = evolve(verdict, code=code, summary=summary, vendor=vendor, credentials=credentials)
+    if code is ExitCode.OK:
+        return verdict
+    return evolve(verdict, error=credentials if summary == _REFUSED else vendor)
+
+
+def _lines(verdict: Verdict, *, is_brief: bool) -> Iterator[str]:
+    kind = "" if verdict.adapter is None else f" ({clean(verdict.adapter, 40)})"
+    first = f"{clean(verdict.account, 100)}{kind}: {verdict.summary}"
+    if is_brief:
+        yield first if verdict.error is None else f"{first}: {clean(verdict.error, 1000)}"
+        return
+    yield first
+    for problem in verdict.problems or ["complete"]:
+        yield f"  settings     {clean(problem, 1000)}"
+    for key, source in verdict.secrets.items():
+        yield f"  {clean(key, 40):<11}  {clean(source)}"
+    yield f"  vendor       {clean(verdict.vendor, 1000)}"
+    yield f"  credentials  {clean(verdict.credentials, 1000)}"
+
+
+def _to_json(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "account": verdict.account,
+        "adapter": verdict.adapter,
+        "ok": verdict.code is ExitCode.OK,
+        "code": int(verdict.code),
+        "summary": verdict.summary,
+        "error": verdict.error,
+        "problems": list(verdict.problems),
+        "secrets": dict(verdict.secrets),
+        "vendor": verdict.vendor,
+        "credentials": verdict.credentials,
+    }

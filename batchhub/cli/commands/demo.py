@@ -1,0 +1,113 @@
+"""`demo`: every vendor that offers a sandbox, side by side, without an account."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from attrs import evolve, frozen
+
+from batchhub._settings.registry import Registry
+from batchhub.adapter import Account
+from batchhub.cli.screen.advice import command_line
+from batchhub.cli.screen.closing import show_closing
+from batchhub.cli.screen.console import say, say_error, say_warning, write_json
+from batchhub.cli.screen.progress import make_display
+from batchhub.cli.screen.tables import comparison_table, show_aside
+from batchhub.cli.screen.words import number
+from batchhub.cli.shell.exits import ExitCode
+from batchhub.cli.shell.invocation import Invocation
+from batchhub.errors import AdapterError, UnsupportedError
+from batchhub.hub import BatchHub
+from batchhub.sandbox import Sandbox
+
+from .adapters import find_sandbox
+from .follow import Patience, follow_all
+
+if TYPE_CHECKING:
+    from batchhub.hub import BatchJob
+
+DEMO_ITEMS: Final = 1200
+"""How many items each vendor gets."""
+
+_ITEM_TIME: Final = "item_time_s"
+_ITEM_TIME_S: Final = 0.01
+
+
+@frozen(kw_only=True)
+class Stand:
+    """A vendor's sandbox that runs, and the account that reaches it."""
+
+    sandbox: Sandbox
+    account: Account
+
+
+async def run_demo(invocation: Invocation) -> ExitCode:
+    """Hand items to every sandbox there is, show how they get on, and what failed."""
+    invocation.may_have_sent = True  # though only to stand-ins
+    sandboxes = dict(_find_sandboxes())
+    if not sandboxes:
+        raise UnsupportedError("no installed adapter offers a sandbox to show")
+    common = invocation.common
+    if common.store is None:
+        folder = tempfile.mkdtemp(prefix="batchhub-demo-")
+        common = evolve(common, store=str(Path(folder) / "jobs.db"))
+    common = evolve(common, config=None)
+    if not common.quiet:
+        say(
+            f"{number(DEMO_ITEMS)} items for each of: {', '.join(sandboxes)}; "
+            "on servers in this process, nothing leaves this machine"
+        )
+    async with AsyncExitStack() as stack:
+        stands = await _start(sandboxes, stack)
+        accounts = {name: stand.account for name, stand in stands.items()}
+        hub = await stack.enter_async_context(BatchHub(common.store, accounts))
+        jobs = [await _submit(hub, name, stand.sandbox) for name, stand in stands.items()]
+        with make_display(common, jobs) as display:
+            endings = await follow_all(hub, jobs, Patience(), display.show)
+        for job, ending in zip(jobs, endings, strict=True):
+            if common.json:
+                write_json(ending.status)
+            if ending.error is not None:
+                say_error(str(ending.error))
+            await show_closing(job, common, may_drive=False)
+        if not common.quiet:
+            show_aside(comparison_table([job.status for job in jobs]))
+    say("look further; the jobs are kept:")
+    say(f"  {command_line(common, 'list')}")
+    return ExitCode.OK
+
+
+def _find_sandboxes() -> Iterator[tuple[str, type[Sandbox]]]:
+    """Yield the sandboxes of the installed adapters; say what can't be used and leave it out."""
+    for info in Registry().describe():
+        if info.error is not None:
+            say_warning(info.error)
+            continue
+        try:
+            sandbox = find_sandbox(info)
+        except AdapterError as error:
+            say_warning(str(error))
+            continue
+        if sandbox is not None:
+            yield info.name, sandbox
+
+
+async def _start(sandboxes: Mapping[str, type[Sandbox]], stack: AsyncExitStack) -> dict[str, Stand]:
+    stands = {}
+    for name, sandbox_type in sandboxes.items():
+        sandbox = sandbox_type()
+        if any(switch.name == _ITEM_TIME for switch in sandbox.describe_switches()):
+            sandbox.set_switch(_ITEM_TIME, _ITEM_TIME_S)
+        url = await stack.enter_async_context(sandbox.running())
+        stands[name] = Stand(sandbox=sandbox, account=sandbox.account(url))
+    return stands
+
+
+async def _submit(hub: BatchHub, name: str, sandbox: Sandbox) -> BatchJob:
+    return await hub.submit(
+        name, sandbox.demo_items(DEMO_ITEMS), operation=sandbox.demo_operation, label="demo"
+    )

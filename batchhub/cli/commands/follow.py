@@ -1,0 +1,156 @@
+"""Staying with jobs until they end, are held, can't go on, or patience is at its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from attrs import evolve, frozen
+
+from batchhub.cli.screen.words import clean, state_text
+from batchhub.cli.shell.exits import ExitCode, exit_code
+from batchhub.cli.shell.options import CONTACT_TIMEOUT_S
+from batchhub.errors import BatchHubError, StoreError, WaitTimeoutError
+from batchhub.models import BatchStatus, Contact
+
+if TYPE_CHECKING:
+    from batchhub.hub import BatchHub, BatchJob
+
+Show = Callable[[BatchStatus], None]
+FindNew = Callable[[], Awaitable[Sequence["BatchJob"]]]
+
+JOIN_S: Final = 1.0
+"""Seconds between two looks for jobs that came while others were followed."""
+
+
+@frozen(kw_only=True)
+class Patience:
+    """
+    How long to stay.
+
+    Attributes:
+        timeout_s: The most seconds; `None` for as long as it takes.
+        contact_timeout_s: The most seconds in which the vendor is not heard.
+    """
+
+    timeout_s: float | None = None
+    contact_timeout_s: float = CONTACT_TIMEOUT_S
+
+    def after(self, passed_s: float) -> Patience | None:
+        """Return what is left of it after so many seconds; `None` if it is used up."""
+        if self.timeout_s is None:
+            return self
+        left_s = round(self.timeout_s - passed_s, 1)
+        return evolve(self, timeout_s=left_s) if left_s > 0 else None
+
+
+@frozen(kw_only=True)
+class Ending:
+    """
+    How far a job was followed.
+
+    Attributes:
+        status: Where it stood at last.
+        error: Why it was not followed to its end; `None` if it was, or is held.
+    """
+
+    status: BatchStatus
+    error: BatchHubError | None = None
+
+    @property
+    def code(self) -> ExitCode:
+        """The exit code it stands for."""
+        return exit_code(self.status if self.error is None else self.error)
+
+
+async def follow(job: BatchJob, patience: Patience, show: Show) -> Ending:
+    """Stay with one job; what stops us is part of the ending, not raised."""
+    try:
+        await _watch(job, patience, show)
+        return Ending(status=await job.wait())
+    except BatchHubError as error:
+        return Ending(status=job.status, error=error)
+
+
+async def follow_all(
+    hub: BatchHub,
+    jobs: Sequence[BatchJob],
+    patience: Patience,
+    show: Show,
+    find_new: FindNew | None = None,
+) -> list[Ending]:
+    """
+    Drive the hub's accounts, and stay with these jobs; one's trouble stops no other.
+
+    Args:
+        hub: Whose accounts are driven.
+        jobs: The jobs, in the order of the endings.
+        patience: How long to stay with each.
+        show: Called with every change.
+        find_new: Asked every second for jobs that are to be followed, too; their endings come
+            behind the others, in the order in which they joined.
+    """
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    driving = [asyncio.create_task(hub.run(), name="batchhub-cli-run")]
+    following = [asyncio.create_task(follow(job, patience, show)) for job in jobs]
+    try:
+        while find_new is not None and not all(task.done() for task in following):
+            await asyncio.wait(following, timeout=JOIN_S)
+            left = patience.after(loop.time() - began_s)
+            new = [] if left is None else await _ask(find_new)
+            following += [asyncio.create_task(follow(job, left, show)) for job in new if left]
+            if new:
+                # A lane with nothing left to do has stopped; it is driven again.
+                driving.append(asyncio.create_task(hub.run(), name="batchhub-cli-run"))
+        return list(await asyncio.gather(*following))
+    finally:
+        for task in (*driving, *following):
+            task.cancel()
+        await asyncio.gather(*driving, *following, return_exceptions=True)
+
+
+async def _ask(find_new: FindNew) -> Sequence[BatchJob]:
+    try:
+        return await find_new()
+    except StoreError:
+        return []  # whoever follows a job is told of it; next time it may be there again
+
+
+async def _watch(job: BatchJob, patience: Patience, show: Show) -> None:
+    loop = asyncio.get_running_loop()
+    end_s = None if patience.timeout_s is None else loop.time() + patience.timeout_s
+    silent_end_s: float | None = None
+    changes = job.watch()
+    while True:
+        ends = [at_s for at_s in (end_s, silent_end_s) if at_s is not None]
+        timer = asyncio.timeout_at(min(ends, default=None))
+        try:
+            async with timer:
+                status = await anext(changes)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            if not timer.expired():
+                raise
+            is_over = end_s is not None and loop.time() >= end_s
+            raise _timed_out(job, patience, is_over=is_over) from None
+        show(status)
+        if status.contact is Contact.OK:
+            silent_end_s = None
+        elif silent_end_s is None:
+            silent_end_s = loop.time() + patience.contact_timeout_s
+
+
+def _timed_out(job: BatchJob, patience: Patience, *, is_over: bool) -> WaitTimeoutError:
+    status = job.status
+    if is_over:
+        what = f"job {job.id} is {state_text(status.state)} after {patience.timeout_s:g} s"
+    else:
+        what = (
+            f"job {job.id}: no contact with {status.adapter} for {patience.contact_timeout_s:g} s"
+        )
+        if status.contact_note:
+            what += f" ({clean(status.contact_note)})"
+    return WaitTimeoutError(f"{what}; it can go on", job_id=job.id)

@@ -1,0 +1,147 @@
+"""`run` and `submit` with `--dry-run`: what would be sent, and what refused."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from shutil import get_terminal_size
+from typing import Any, Final
+
+from attrs import asdict, define, field
+
+from batchhub._base.secrets import blank, blank_all
+from batchhub._tables.reading import ItemReader
+from batchhub._wire import exact
+from batchhub.cli.screen.console import say, write, write_json
+from batchhub.cli.screen.words import clean, count, duration, number
+from batchhub.cli.shell.exits import ExitCode
+from batchhub.cli.shell.invocation import Invocation
+from batchhub.cli.shell.open import find_store, store_exists
+from batchhub.cli.shell.options import Order, Reading
+from batchhub.errors import InputError
+
+from .run import Handing, prepare
+
+SHOWN: Final = 10
+"""How many of the refused items are shown."""
+
+_KEPT: Final = 1000
+_SAMPLE: Final = "the first item is "
+_SAMPLE_CHARS: Final = 300
+_LEAST_CHARS: Final = 20
+
+
+@define
+class _Refusals:
+    """
+    What is no item, or would be refused.
+
+    Attributes:
+        items: Where the items come from; it knows where it is.
+        total: How many there are.
+        found: The first of them, for showing.
+    """
+
+    items: ItemReader
+    total: int = 0
+    found: list[dict[str, Any]] = field(factory=list)
+
+    def add(self, error: InputError) -> None:
+        """Take note of one, before the next item is read."""
+        self.total += 1
+        if len(self.found) < _KEPT:
+            place, at = self.items.find_place(error)
+            reason = blank(error.reason)
+            self.found.append({place: at, "id": error.item_id, "reason": reason})
+            if self.total <= SHOWN:
+                where = f"{self.items.name}: {self.items.locate(error)}"
+                say(f"refused: {clean(blank(where), 1000)}")
+
+
+async def show_plan(invocation: Invocation, order: Order, reading: Reading) -> ExitCode:
+    """Read all items as a submit would, and tell what it would do; nothing is sent or kept."""
+    with prepare(invocation, order, reading) as handing:
+        refusals = _Refusals(handing.items)
+        handing.items.on_refused = refusals.add
+        plan = await _plan(invocation, handing, refusals)
+        if refusals.total > SHOWN:
+            say(f"refused: {number(refusals.total - SHOWN)} more, not shown")
+        if handing.items.is_cut_off:
+            say(f"{handing.items.name} can't be read beyond that; what follows is not counted")
+        if not (plan["items"] or refusals.total):
+            raise handing.items.explain(InputError("there are no items"))
+    if invocation.common.json:
+        write_json(plan | {"refused": refusals.total, "refusals": refusals.found})
+    else:
+        _write_plan(plan, refusals)
+    return ExitCode.USAGE if refusals.total else ExitCode.OK
+
+
+async def _plan(invocation: Invocation, handing: Handing, refusals: _Refusals) -> dict[str, Any]:
+    """Make the plan as a JSON object; a job that would be joined is there with its age."""
+    order, hub, key = handing.order, handing.hub, handing.order.key
+    async with AsyncExitStack() as stack:
+        if key is not None:
+            if store_exists(find_store(invocation.common)):
+                await stack.enter_async_context(hub)
+            else:
+                key = None  # nobody has it, and a dry run makes no store
+        try:
+            plan = await hub.plan(
+                order.account,
+                handing.items,
+                operation=order.operation,
+                stop_on_first_failure=order.stop,
+                key=key,
+                options=handing.options,
+                on_refused=refusals.add,
+            )
+        except InputError as error:
+            raise handing.items.explain(error) from None
+        age_s = None
+        if plan.joins is not None:
+            job = await hub.job(plan.joins)
+            age_s = (datetime.now(UTC) - job.status.created_at).total_seconds()
+    return asdict(plan) | {"joins_age_s": age_s, "sample": _read_sample(plan.sample)}
+
+
+def _read_sample(wire: bytes | None) -> Any:
+    """Return an item in the form it is sent in as JSON, or as text if it is none; no secrets."""
+    if wire is None:
+        return None
+    try:
+        return blank_all(exact.loads(wire))
+    except ValueError:
+        return blank(wire.decode(errors="backslashreplace"))
+
+
+def _write_plan(plan: Mapping[str, Any], refusals: _Refusals) -> None:
+    to = f"{clean(plan['account'], 40)} ({plan['adapter']}, {plan['operation']})"
+    batch = f"{count(plan['items'], 'item')} in {count(plan['tickets'], 'ticket')}"
+    if refusals.total:
+        write(f"nothing would be sent: {refusals.items.name} has {count(refusals.total, 'error')}")
+        if plan["items"]:
+            write(f"the others are {batch}, {number(plan['bytes'])} bytes, for {to}")
+            _write_sample(plan["sample"])
+        return
+    if plan["joins"] is not None:
+        ago = duration(max(0, plan["joins_age_s"]))
+        write(f"joins job {plan['joins']}, handed over {ago} ago; nothing would be sent")
+        return
+    write(f"would send {batch}, {number(plan['bytes'])} bytes, to {to}")
+    _write_sample(plan["sample"])
+    least_s = plan["least_s"]
+    if least_s is not None:
+        text = f"at least {duration(least_s)}" if least_s >= 1 else "less than a second"
+        write(f"the requests alone take {text}; the vendor's own time comes on top")
+    write("nothing was sent and nothing kept: this is a dry run")
+
+
+def _write_sample(sample: Any) -> None:
+    text = sample if isinstance(sample, str) else exact.dumps(sample).decode()
+    room = _SAMPLE_CHARS
+    if sys.stdout.isatty():
+        room = max(_LEAST_CHARS, min(room, get_terminal_size().columns - len(_SAMPLE)))
+    write(f"{_SAMPLE}{clean(text, room)}")

@@ -1,0 +1,44 @@
+"""`prune`: forgetting old jobs, so that the store does not grow for ever."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import asdict
+
+from batchhub._store.database import find_path
+from batchhub.cli.screen.console import say, write_json
+from batchhub.cli.screen.words import count, number
+from batchhub.cli.shell.exits import ExitCode
+from batchhub.cli.shell.filters import parse_span_s
+from batchhub.cli.shell.invocation import Invocation
+from batchhub.cli.shell.open import find_store, open_reader, store_exists
+
+
+async def prune_jobs(invocation: Invocation, older_than: str) -> ExitCode:
+    """Forget the jobs that ended so long ago, and give their room back."""
+    common = invocation.common
+    span_s = parse_span_s(older_than, "--older-than")
+    store = find_store(common)
+    if not store_exists(store):
+        say(f"there is no store {store}, so there is nothing to forget")
+        return ExitCode.OK
+    before = _size(store)
+    async with open_reader(common) as hub:
+        gone = await hub.prune(span_s)
+    freed = max(0, before - _size(store))
+    if common.json:
+        write_json({**asdict(gone), "bytes": freed})
+    elif not common.quiet:
+        what = f"{count(gone.jobs, 'job')} with {count(gone.items, 'item')}"
+        say(f"forgot {what}; the store takes {number(freed // 1024)} KiB less")
+    return ExitCode.OK
+
+
+def _size(store: str) -> int:
+    """Return the bytes a store takes on the disk."""
+    path = find_path(store)
+    if path is None:
+        return 0
+    files = [path, *(Path(f"{path}{ending}") for ending in ("-wal", "-shm"))]
+    return sum(file.stat().st_size for file in files if file.exists())

@@ -1,0 +1,71 @@
+"""`sandbox`: a stand-in vendor server, until it is interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from batchhub.cli.screen.console import say, write, write_json
+from batchhub.cli.screen.tables import plain_table, show_page
+from batchhub.cli.shell.exits import ExitCode
+from batchhub.cli.shell.invocation import Invocation
+from batchhub.errors import UsageError
+from batchhub.sandbox import Sandbox
+
+from .adapters import get_sandbox
+from .run import parse_options
+
+
+@frozen(kw_only=True)
+class Place:
+    """Where a sandbox listens, and how it is set."""
+
+    host: str
+    port: int
+    switches: Sequence[str] = ()
+
+
+async def run_sandbox(invocation: Invocation, vendor: str, place: Place) -> ExitCode:
+    """Run a vendor's sandbox until it is interrupted, which is its usual end."""
+    sandbox = get_sandbox(vendor)()
+    sandbox.change_switches(parse_options(place.switches))
+    try:
+        url = await sandbox.start(place.host, place.port)
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        raise UsageError(f"can't listen on {place.host}:{place.port}: {why}") from None
+    try:
+        _tell_started(invocation, vendor, sandbox, url)
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        say(f"\n{len(sandbox.journal):,} requests, {len(sandbox.executions):,} items executed")
+    finally:
+        await sandbox.aclose()
+    return ExitCode.OK
+
+
+async def list_switches(invocation: Invocation, vendor: str) -> ExitCode:
+    """Show what a vendor's sandbox can be told to do."""
+    switches = get_sandbox(vendor).describe_switches()
+    if invocation.common.json:
+        write_json([switch._asdict() for switch in switches])
+        return ExitCode.OK
+    table = plain_table("switch", "default", "what it does", wraps="what it does")
+    for switch in switches:
+        table.add_row(switch.name, json.dumps(switch.default), switch.help)
+    show_page(table)
+    return ExitCode.OK
+
+
+def _tell_started(invocation: Invocation, vendor: str, sandbox: Sandbox, url: str) -> None:
+    settings = sandbox.settings_toml(url, vendor)
+    if invocation.common.json:
+        write_json({"adapter": vendor, "url": url, "settings": settings})
+        return
+    # All of it is valid in a settings file, so that it can be redirected into one.
+    write(f"# a stand-in for {vendor} at {url}; it lives until Ctrl-C")
+    write(settings.rstrip())

@@ -1,0 +1,237 @@
+"""The closing table: what came of a job, what failed and why, and what to do next."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import AsyncIterator, Collection, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from attrs import define, field
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from batchhub.cli.shell.options import Common
+from batchhub.models import BatchState, BatchStatus, ItemResult, ItemState
+
+from .advice import advise, find_repeated, write_advice
+from .console import make_console, say
+from .tables import fits, plain_table, show_aside, stand_style
+from .words import (
+    clean,
+    count,
+    counts_text,
+    duration,
+    finding_text,
+    moment,
+    number,
+    stand_text,
+    state_text,
+)
+
+if TYPE_CHECKING:
+    from batchhub.hub import BatchJob
+
+MOST_GROUPS: Final = 10
+"""How many kinds of failure are shown."""
+
+_MOST_KEPT: Final = 1000
+_MOST_SCANNED: Final = 100_000
+_MOST_IDS: Final = 3
+_LEFT_WIDTH: Final = 29
+"""How wide the columns before the message get."""
+
+_NUMBER: Final = re.compile(r"\d+")
+
+GroupKey = tuple[ItemState, int | None, str]
+
+
+@define
+class FailureGroup:
+    """
+    Items that failed in the same way: how many, and the first of them.
+
+    Attributes:
+        message: What the vendor says; where the items differ in numbers, with dots for these.
+    """
+
+    message: str
+    number: int = 0
+    ids: list[str] = field(factory=list)
+
+    def add(self, item_id: str, message: str) -> None:
+        """Count one item."""
+        self.number += 1
+        if len(self.ids) < _MOST_IDS:
+            self.ids.append(clean(item_id, 40))
+        if message != self.message:
+            self.message = _mask(message)
+
+
+@define
+class Failures:
+    """
+    What did not succeed, grouped by state, code and message, in bounded memory.
+
+    Attributes:
+        groups: The kinds of failure, as they were met.
+        scanned: How many items were looked at, those of kinds after the first thousand, too.
+        is_partial: Whether there are more items than were looked at.
+    """
+
+    groups: dict[GroupKey, FailureGroup] = field(factory=dict)
+    scanned: int = 0
+    is_partial: bool = False
+
+    def add(self, result: ItemResult) -> None:
+        """Count one item."""
+        self.scanned += 1
+        message = clean(result.message or "-", 160)
+        # Many a vendor names the item in its message, so numbers make no kinds of their own.
+        key = (result.state, result.code, _mask(message))
+        group = self.groups.get(key)
+        if group is None:
+            if len(self.groups) >= _MOST_KEPT:
+                return
+            group = self.groups[key] = FailureGroup(message)
+        group.add(result.id, message)
+
+    def largest(self) -> list[tuple[GroupKey, FailureGroup]]:
+        """Return the largest groups, largest first."""
+        return sorted(self.groups.items(), key=lambda entry: -entry[1].number)[:MOST_GROUPS]
+
+
+async def find_failures(results: AsyncIterator[ItemResult], most: int = _MOST_SCANNED) -> Failures:
+    """Look through results that are no successes, at most so many."""
+    failures = Failures()
+    async for result in results:
+        if failures.scanned >= most:
+            failures.is_partial = True
+            break
+        failures.add(result)
+    return failures
+
+
+async def show_closing(
+    job: BatchJob, common: Common, *, results_in: str | None = None, may_drive: bool = True
+) -> None:
+    """
+    Write the closing table, unless it is hidden, and what to do next.
+
+    Args:
+        job: The job.
+        common: The options this command was given.
+        results_in: Where its results were written, if they were.
+        may_drive: Whether its account is still there to send anything to.
+    """
+    status = job.status
+    if not common.quiet:
+        show_aside(headline(status), breaks=False)
+        if failures := await _look_for_failures(job):
+            show_aside(failures_table(failures, make_console(sys.stderr)))
+        for line in _notes(status):
+            show_aside(Text(f"  {line}", style="yellow"), breaks=False)
+        if results_in is not None:
+            say(f"  results are in {results_in}")
+    has_results = results_in is not None
+    advice = advise(
+        status,
+        common,
+        has_results=has_results,
+        may_drive=may_drive,
+        repeated=await find_repeated(job),
+    )
+    for line in write_advice(advice):
+        say(line)
+
+
+def headline(status: BatchStatus) -> Text:
+    """Write in one line what came of a job."""
+    took = duration((status.updated_at - status.created_at).total_seconds())
+    parts = counts_text(status.counts)
+    return Text.assemble(
+        f"job {status.job_id} ({clean(status.account, 40)}): ",
+        (stand_text(status), stand_style(status)),
+        f"; {parts}",
+        f", of {number(status.counts.total)}" if "," in parts else "",
+        f"; {took}" if status.state.is_terminal else "",
+    )
+
+
+def failures_table(failures: Failures, console: Console) -> Table:
+    """
+    Draw one line for each kind of failure, the first ids at its end, or below it if that is short.
+
+    Args:
+        failures: What did not succeed.
+        console: Where there must be room for it.
+    """
+    wide = _draw_failures(failures, room=None)
+    return wide if fits(console, wide) else _draw_failures(failures, console.width - _LEFT_WIDTH)
+
+
+async def _look_for_failures(job: BatchJob) -> Failures | None:
+    counts = job.status.counts
+    states = {
+        ItemState.FAILED: counts.failed,
+        ItemState.NOT_EXECUTED: counts.not_executed,
+        ItemState.UNKNOWN: counts.unknown,
+    }
+    wanted: Collection[ItemState] = [state for state, number in states.items() if number]
+    return await find_failures(job.results(only=wanted)) if wanted else None
+
+
+def _draw_failures(failures: Failures, room: int | None) -> Table:
+    """Draw the table: the ids in a column, or if room is short with the messages."""
+    message = "message" if room is None else "message and first ids"
+    headers = ["  items", "state", "code", message] + ["first ids"] * (room is None)
+    table = plain_table(*headers, right=("  items",), wraps=message)
+    for (state, code, _), group in failures.largest():
+        ids = ", ".join(group.ids) + (", …" if group.number > len(group.ids) else "")
+        last = [Text(group.message), Text(ids)] if room is None else [_join(group, ids, room)]
+        table.add_row(
+            number(group.number), state_text(state), "-" if code is None else str(code), *last
+        )
+    for line in _rest(failures):
+        table.add_row("", "", "", Text(line, style="dim"))
+    return table
+
+
+def _join(group: FailureGroup, ids: str, room: int) -> Text:
+    line = f"{group.message}: {ids}"
+    return Text(line if cell_len(line) <= room else f"{group.message}\n{ids}")
+
+
+def _mask(message: str) -> str:
+    return _NUMBER.sub("…", message)
+
+
+def _rest(failures: Failures) -> Iterator[str]:
+    shown = sum(group.number for _, group in failures.largest())
+    if rest := failures.scanned - shown:
+        yield f"… and {count(rest, 'item')} of other kinds"
+    if failures.is_partial:
+        yield f"only the first {number(failures.scanned)} were looked at"
+
+
+def _notes(status: BatchStatus) -> Iterator[str]:
+    if status.is_held:
+        yield from _held_notes(status)
+    for finding in status.findings:
+        yield f"finding {finding_text(finding)}"
+
+
+def _held_notes(status: BatchStatus) -> Iterator[str]:
+    """Tell what is known of each ticket of which nobody knows whether the vendor has it."""
+    now, first = datetime.now(UTC), 1
+    for ticket in status.tickets:
+        last = first + ticket.counts.total - 1
+        if ticket.state is BatchState.UNCONFIRMED:
+            yield f"ticket {ticket.position}, items {number(first)} to {number(last)}:"
+            if ticket.attempted_at is not None:
+                yield f"  sent {moment(ticket.attempted_at, now)} with the key {ticket.attempt_id}"
+            yield f"  {clean(ticket.message or 'no answer came')}"
+        first = last + 1

@@ -1,0 +1,172 @@
+"""Where the command writes: results to standard output, all else to standard error."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+from batchhub.errors import BatchHubError
+
+from .words import clean
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_READABLE: Final = "batchhub.readable"
+"""Names the way a character is written that an encoding lacks."""
+
+ENDLESS: Final = 10_000
+"""The width of what is no terminal: lines are not broken there."""
+
+_NARROWEST: Final = 40
+
+
+class OutputClosedError(Exception):
+    """Whoever read our standard output has gone away; there is nobody left to write for."""
+
+
+class OutputError(BatchHubError):
+    """What came of a job could not be written; the store has it, and can be asked again."""
+
+
+def say(text: str) -> None:
+    """Write a line to standard error; its reader may have gone away, which stops no job."""
+    try:
+        # In one piece, so that no other process's words come between a line and its end.
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+    except OSError:
+        _drop(sys.stderr)
+
+
+def say_error(text: str) -> None:
+    """Write an error as one line."""
+    say(f"error: {clean(text, 1000)}")
+
+
+def say_warning(text: str) -> None:
+    """Write a warning as one line."""
+    say(f"warning: {clean(text, 1000)}")
+
+
+def write(line: str) -> None:
+    """Write a line to standard output, with escapes for what its encoding has no character for."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    write_bytes([line.encode(encoding, _READABLE) + b"\n"])
+
+
+def write_json(value: Any) -> None:
+    """Write attrs objects or plain JSON values as one line of JSON, if anybody reads it."""
+    with suppress(OutputClosedError):
+        stream_json(value)
+
+
+def stream_json(value: Any) -> None:
+    """
+    Write attrs objects or plain JSON values as one line of JSON to standard output.
+
+    Raises:
+        OutputClosedError: Its reader has gone away, so that more need not be found out.
+    """
+    from batchhub.wire import dumps  # noqa: PLC0415  # cattrs is slow to import
+
+    write_bytes([dumps(value) + b"\n"])
+
+
+def write_bytes(chunks: Iterable[bytes]) -> None:
+    """
+    Write to standard output.
+
+    Raises:
+        OutputClosedError: Its reader has gone away.
+        OutputError: It can't be written, such as to a full disk.
+    """
+    try:
+        for chunk in chunks:
+            sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        _drop(sys.stdout)
+        raise OutputClosedError from None
+    except OSError as error:
+        _drop(sys.stdout)
+        raise OutputError(f"can't write to standard output: {error.strerror}") from error
+
+
+def mend_streams() -> None:
+    """Make sure that there is somewhere to write, and that every character can be written."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors=_READABLE)
+
+
+def _escape(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Write three dots for an ellipsis, and the usual escape for any other character."""
+    if isinstance(error, UnicodeEncodeError) and error.object[error.start] == "…":
+        return "...", error.start + 1
+    return codecs.backslashreplace_errors(error)
+
+
+codecs.register_error(_READABLE, _escape)
+
+
+def drop_output() -> None:
+    """Give up what could not be written to standard output."""
+    _drop(sys.stdout)
+
+
+def _drop(stream: TextIO) -> None:
+    """Send what is still to be written nowhere, so that the interpreter's own flush succeeds."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def make_console(stream: TextIO, into: TextIO | None = None) -> Console:
+    """
+    Make what tables are drawn on; lines are broken only on a terminal.
+
+    Args:
+        stream: Where they will be seen.
+        into: Where they are drawn, if that is another.
+    """
+    from rich.console import Console  # noqa: PLC0415  # slow to import, and not always needed
+
+    class PatientConsole(Console):
+        def on_broken_pipe(self) -> None:
+            _drop(stream)
+
+    is_terminal = stream.isatty()
+    console = PatientConsole(
+        file=into or stream,
+        force_terminal=is_terminal,
+        width=None if is_terminal else ENDLESS,
+        highlight=False,
+        markup=False,
+    )
+    if is_terminal and console.width < _NARROWEST:
+        console.width = _NARROWEST
+    return console
+
+
+@contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """Show what Python's `warnings` say as one line each, for as long as it is entered."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        say_warning(str(message))
+
+    before = warnings.showwarning
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before

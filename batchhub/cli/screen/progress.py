@@ -1,0 +1,165 @@
+"""Progress on standard error: live bars on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from attrs import define
+
+from batchhub._base.clock import Clock
+from batchhub.cli.shell.options import Common
+
+from .console import say
+from .display import Display, Followed, Row, state_and_word
+from .pace import rate_text
+from .words import clean, contact_text, counts_text, done_text, duration, number, stand_text
+
+LINE_S: Final = 3.0
+"""Seconds between two plain lines about the same job, at least."""
+
+STILL_S: Final = 30.0
+"""Seconds after which a job that stands still is spoken of again."""
+
+_TICK_S: Final = 1.0
+_NO: Final = ("", "0", "false", "no")
+
+
+class Silence(Display):
+    """Shows nothing."""
+
+    def _draw(self, row: Row) -> None: ...
+
+    def _tell(self, line: str) -> None: ...
+
+    def _name(self, row: Row) -> str:
+        return row.job.id
+
+
+class PlainLines(Display):
+    """
+    A line about each job at its changes, a few seconds apart, and now and then without one.
+
+    Args:
+        clock: What time it is.
+        write: Where lines go.
+    """
+
+    def __init__(self, clock: Clock | None = None, write: Callable[[str], None] = say) -> None:
+        super().__init__(clock)
+        self._write = write
+        self._spoken: dict[str, _Spoken] = {}
+
+    def _draw(self, row: Row) -> None:
+        now_s = self._clock.monotonic()
+        news = self._news(row)
+        spoken = self._spoken.setdefault(row.job.id, _Spoken())
+        if news != spoken.news:
+            spoken.news, spoken.changed_s = news, now_s
+        is_new = news != spoken.shown
+        pause_s = 0.0 if row.has_ended else LINE_S if is_new else STILL_S
+        if now_s - spoken.shown_s < pause_s or (row.has_ended and not is_new):
+            return
+        spoken.shown, spoken.shown_s = news, now_s
+        still_s = 0.0 if is_new else now_s - spoken.changed_s
+        self._write(f"{self._name(row)}: {'; '.join(self._parts(row, still_s))}")
+
+    def _news(self, row: Row) -> tuple[object, ...]:
+        """Return what makes a new line worth writing when it changes."""
+        if row.has_ended:
+            return True, self._text(row)
+        return self._text(row), contact_text(row.status), row.job.cooling_until
+
+    def _parts(self, row: Row, still_s: float) -> Iterator[str]:
+        if row.has_ended:
+            yield self._text(row)
+            return
+        now = self._clock.now()
+        rate = rate_text(row.per_s(now))
+        yield self._text(row) + (f", {rate}" if rate else "")
+        if still_s:
+            yield f"nothing new for {duration(still_s)}"
+        yield from row.notes(now)
+
+    def _text(self, row: Row) -> str:
+        status = row.status
+        if row.has_ended:
+            parts = counts_text(status.counts)
+            return f"{stand_text(status)}, {parts if ',' in parts else done_text(status) + ' done'}"
+        failed = f", {number(status.counts.failed)} failed" if status.counts.failed else ""
+        return f"{state_and_word(status)}, {done_text(status)} done{failed}"
+
+    def _name(self, row: Row) -> str:
+        account = f" ({clean(row.status.account, 40)})" if len(self._rows) > 1 else ""
+        return f"job {row.job.id}{account}"
+
+    def _tell(self, line: str) -> None:
+        self._write(line)
+
+
+@define
+class _Spoken:
+    """What was said of a job: its last news, when they came, what of them was shown and when."""
+
+    news: tuple[object, ...] = ()
+    changed_s: float = 0.0
+    shown: tuple[object, ...] = ()
+    shown_s: float = float("-inf")
+
+
+@contextmanager
+def make_display(common: Common, jobs: Iterable[Followed]) -> Iterator[Display]:
+    """
+    Show how jobs get on, for as long as it is entered, in the way that fits standard error.
+
+    Args:
+        common: The options this command was given.
+        jobs: The jobs; more may be added.
+    """
+    display = _choose(common)
+    for job in jobs:
+        display.add(job)
+    with display, _ticking(display.tick):
+        yield display
+
+
+def _choose(common: Common) -> Display:
+    if common.quiet:
+        return Silence()
+    if not _may_draw():
+        return PlainLines()
+    from .bars import LiveBars  # noqa: PLC0415  # Rich is slow to import
+
+    return LiveBars()
+
+
+def _may_draw() -> bool:
+    """Whether somebody looks at a screen on which lines can be drawn anew."""
+    if not sys.stderr.isatty() or os.environ.get("CI", "").lower() not in _NO:
+        return False
+    is_dumb = os.environ.get("TERM", "").lower() in {"dumb", "unknown"}
+    return not is_dumb and (sys.stderr.encoding or "").lower().startswith("utf")
+
+
+@contextmanager
+def _ticking(tick: Callable[[], None]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    timer: asyncio.TimerHandle
+
+    def again() -> None:
+        start()
+        tick()
+
+    def start() -> None:
+        nonlocal timer
+        timer = loop.call_later(_TICK_S, again)
+
+    start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -1,0 +1,227 @@
+"""Tables and pages that are read at leisure: the list of jobs, one job's status, the adapters."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console, Group, JustifyMethod, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from batchhub.models import BatchStatus, Contact, Outcome
+from batchhub.models.status import facts
+
+from .console import ENDLESS, make_console, say, write
+from .words import clean, contact_text, count, done_text, duration, number, stand_text
+
+if TYPE_CHECKING:
+    from batchhub._settings.registry import AdapterInfo
+
+_GAP: Final = 2
+_FIGURES: Final = {"done", "failed", "findings", "age"}
+_GIVES_WAY: Final = {"account": 15, "state": 15}
+"""The columns of the list that get narrower where the terminal is, both alike, and how narrow."""
+
+_OUTCOME_STYLES: Final = {
+    Outcome.SUCCEEDED: "green",
+    Outcome.PARTIAL: "yellow",
+    Outcome.FAILED: "red",
+    Outcome.INDETERMINATE: "magenta",
+}
+
+
+def show_page(table: Table) -> None:
+    """Write a table to standard output."""
+    page = io.StringIO()
+    make_console(sys.stdout, into=page).print(table)
+    for line in page.getvalue().splitlines():
+        write(line.rstrip())
+
+
+def show_aside(drawing: RenderableType, *, breaks: bool = True) -> None:
+    """
+    Write a table or a line to standard error.
+
+    Args:
+        drawing: What is written.
+        breaks: Whether a line is broken between words where the terminal ends.
+    """
+    aside = io.StringIO()
+    make_console(sys.stderr, into=aside).print(drawing, soft_wrap=not breaks)
+    say("\n".join(line.rstrip() for line in aside.getvalue().splitlines()))
+
+
+def plain_table(*headers: str, right: Sequence[str] = (), wraps: str = "") -> Table:
+    """
+    Make a table without lines: columns in the width of what they hold.
+
+    Args:
+        headers: The columns' headers.
+        right: Those of the columns with numbers.
+        wraps: That of the column that gives way where the terminal is too narrow.
+    """
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for header in headers:
+        justify: JustifyMethod = "right" if header in right else "left"
+        table.add_column(header, justify=justify, no_wrap=header != wraps, overflow="fold")
+    return table
+
+
+def stand_style(status: BatchStatus) -> str:
+    """Return the colour of how a job stands."""
+    if status.is_held:
+        return "magenta"
+    return "" if status.outcome is None else _OUTCOME_STYLES[status.outcome]
+
+
+def fits(console: Console, table: Table) -> bool:
+    """Whether there is room for a table without a column giving way."""
+    options = console.options.update_width(ENDLESS)
+    return console.measure(table, options=options).maximum <= console.width
+
+
+def jobs_table(
+    statuses: Sequence[BatchStatus], console: Console, now: datetime | None = None
+) -> Table:
+    """
+    Draw one line for each job; columns in which none has anything are left out.
+
+    Args:
+        statuses: The jobs.
+        console: Where there must be room for it; if that is short, labels are below accounts,
+            and if it is shorter still, each job has some lines of its own.
+        now: What time it is.
+    """
+    now = now or datetime.now(UTC)
+    wide = _draw_jobs(statuses, now, is_wide=True)
+    if fits(console, wide):
+        return wide
+    narrow = _draw_jobs(statuses, now, is_wide=False)
+    options = console.options.update_width(ENDLESS)
+    widths = {
+        str(column.header): max(
+            console.measure(cell, options=options).maximum
+            for cell in (column.header, *column.cells)
+        )
+        for column in narrow.columns
+    }
+    least = sum(min(width, _GIVES_WAY.get(name, width)) for name, width in widths.items())
+    is_enough = least + _GAP * (len(widths) - 1) <= console.width
+    return narrow if is_enough else _stack_jobs(statuses, now)
+
+
+def _draw_jobs(statuses: Sequence[BatchStatus], now: datetime, *, is_wide: bool) -> Table:
+    accounts = [clean(status.account, 24) for status in statuses]
+    labels = [clean(status.label or "", 40) for status in statuses]
+    if not is_wide:
+        accounts = ["\n".join(filter(None, pair)) for pair in zip(accounts, labels, strict=True)]
+        labels = []
+    columns: dict[str, list[Text]] = {
+        "job": [Text(status.job_id) for status in statuses],
+        "account": [_one_line(text) for text in accounts],
+        "state": [_stand_cell(status) for status in statuses],
+        "done": [Text(done_text(status)) for status in statuses],
+        "failed": [_figure(status.counts.failed, "red") for status in statuses],
+        "findings": [_figure(len(status.findings), "yellow") for status in statuses],
+        "age": [Text(duration((now - s.created_at).total_seconds())) for s in statuses],
+        "label": [Text(text) for text in labels],
+    }
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    columns = {header: cells for header, cells in columns.items() if any(cells)}
+    for header in columns:
+        justify: JustifyMethod = "right" if header in _FIGURES else "left"
+        table.add_column(header, justify=justify, no_wrap=header not in _GIVES_WAY)
+    for row in zip(*columns.values(), strict=True):
+        table.add_row(*row)
+    return table
+
+
+def _stack_jobs(statuses: Sequence[BatchStatus], now: datetime) -> Table:
+    """Draw a job's facts below one another: no figure is lost, however narrow it is."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=0)
+    table.add_column()
+    for status in statuses:
+        first = f"{status.job_id}  {clean(status.account, 24)}"
+        failed, findings = status.counts.failed, len(status.findings)
+        facts = [
+            Text(f"{done_text(status)} done"),
+            Text(f"{number(failed)} failed", style="red") if failed else None,
+            Text(count(findings, "finding"), style="yellow") if findings else None,
+            Text(f"{duration((now - status.created_at).total_seconds())} old"),
+        ]
+        rest = [_stand_cell(status), Text(", ").join(fact for fact in facts if fact is not None)]
+        if status.label:
+            rest.append(_one_line(clean(status.label, 40)))
+        table.add_row(Group(_one_line(first), *(Padding(line, (0, 0, 0, 2)) for line in rest)))
+    return table
+
+
+def _one_line(text: str) -> Text:
+    return Text(text, no_wrap=True, overflow="ellipsis")
+
+
+def comparison_table(statuses: Sequence[BatchStatus]) -> Table:
+    """Draw one line for each vendor: how many tickets it took, and what came of the items."""
+    parts = ("succeeded", "failed", "not executed", "unknown")
+    right = ("tickets", "items", *parts, "took")
+    table = plain_table("vendor", "operation", "outcome", *right, right=right)
+    for status in statuses:
+        counts = status.counts
+        figures = (counts.succeeded, counts.failed, counts.not_executed, counts.unknown)
+        table.add_row(
+            status.adapter,
+            status.operation,
+            Text(status.outcome or status.state, style=stand_style(status)),
+            number(len(status.tickets)),
+            number(counts.total),
+            *(number(figure) for figure in figures),
+            duration((status.updated_at - status.created_at).total_seconds()),
+        )
+    return table
+
+
+def status_page(status: BatchStatus, now: datetime | None = None) -> Table:
+    """Draw all there is to know of a job, a fact a line."""
+    now = now or datetime.now(UTC)
+    page = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    page.add_column(style="bold", no_wrap=True)
+    page.add_column(overflow="fold")
+    for name, text in facts(status, now):
+        page.add_row(name, Text(text, style=_style(name, status)))
+    return page
+
+
+def adapters_table(found: Sequence[AdapterInfo]) -> Table:
+    """Draw one line for each installed adapter."""
+    table = plain_table("adapter", "distribution", "operations", "sandbox", wraps="operations")
+    for info in found:
+        if info.adapter is None:
+            row = Text(clean(info.error or "", 500), style="red"), ""
+        else:
+            row = Text(", ".join(info.adapter.operations)), "yes" if info.adapter.sandbox else "no"
+        table.add_row(info.name, info.distribution, *row)
+    return table
+
+
+def _figure(value: int, style: str) -> Text:
+    return Text(number(value), style=style) if value else Text()
+
+
+def _stand_cell(status: BatchStatus) -> Text:
+    silent = status.contact is not Contact.OK and not status.state.is_terminal
+    words = [stand_text(status)] + ([status.contact.value] if silent else [])
+    style = "yellow" if silent else stand_style(status)
+    return Text(", ".join(words), style=style)
+
+
+def _style(name: str, status: BatchStatus) -> str:
+    """Return the colour of a fact."""
+    if name == "outcome":
+        return stand_style(status)
+    is_silent = name == "contact" and bool(contact_text(status))
+    return {"state": "bold", "finding": "yellow"}.get(name, "yellow" if is_silent else "")

@@ -1,0 +1,65 @@
+"""How the command says things; what it has in common with other ways to show a job comes first."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import Final
+
+from batchhub._base.show import clean, count, duration, moment, number, words
+from batchhub.models import BatchState, BatchStatus, ItemState, Outcome
+from batchhub.models.status import contact_text, done_count, done_text, vendor_words
+from batchhub.models.words import counts_text, finding_text
+
+__all__ = [
+    "clean",
+    "contact_text",
+    "cooling_text",
+    "count",
+    "counts_text",
+    "done_count",
+    "done_text",
+    "duration",
+    "elapsed",
+    "finding_text",
+    "moment",
+    "number",
+    "stand_text",
+    "state_text",
+    "vendor_words",
+]
+
+_CLOCK_ENDS_S: Final = 2 * 86400
+
+
+def elapsed(seconds: float) -> str:
+    """Write how long something has lasted as a clock does: 0:00:26; from two days on as 2 d."""
+    whole = max(0, int(seconds))
+    if whole >= _CLOCK_ENDS_S:
+        return duration(whole)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
+def cooling_text(until: datetime, now: datetime) -> str:
+    """Write until when nothing is sent: cooling down until 14:02:11, 48 s more."""
+    left_s = math.ceil((until - now).total_seconds())
+    local, today = until.astimezone(), now.astimezone().date()
+    day = "" if local.date() == today else f"{local:%Y-%m-%d} "
+    return f"cooling down until {day}{local:%H:%M:%S}, {duration(left_s)} more"
+
+
+def state_text(state: BatchState | ItemState) -> str:
+    """Write a state in words."""
+    return words(state.value)
+
+
+def stand_text(status: BatchStatus) -> str:
+    """Say how a job stands: its state, or what came of it, with its end where that is unusual."""
+    if status.is_held:
+        return "held"
+    if status.outcome is None:
+        return state_text(status.state)
+    if status.state is BatchState.COMPLETED:
+        return status.outcome.value
+    is_plain = status.outcome is Outcome.FAILED
+    return status.state.value + ("" if is_plain else f" ({status.outcome.value})")

@@ -1,0 +1,1 @@
+"""From the arguments to an open hub, and to an exit code."""

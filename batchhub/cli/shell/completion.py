@@ -1,0 +1,161 @@
+"""
+What the shell offers at the Tab key: ids of jobs, names of accounts and adapters, states.
+
+A shell waits for this at every Tab, so it loads neither database nor HTTP nor
+adapters; and whatever goes wrong, it offers nothing and says nothing.
+"""
+
+# What only one of these needs is imported when it is asked for.
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import typer  # what completes is told by annotations, which Typer evaluates
+
+if TYPE_CHECKING:
+    from batchhub.models import BatchStatus
+    from batchhub.settings import Settings
+
+Offer = tuple[str, str]
+"""A word, and what it stands for."""
+
+MOST_JOBS: Final = 50
+"""How many jobs are offered, the newest."""
+
+_PATIENCE_S: Final = 0.2
+_HARMLESS: Final = re.compile(r"[\w@%+=./-]+")
+"""Words that a shell takes as they are; no other is offered."""
+
+
+def complete_job(ctx: typer.Context, incomplete: str) -> list[Offer]:
+    """Offer the ids of jobs, newest first, each with how it stands."""
+    return _offer(incomplete, lambda: _jobs(ctx, incomplete))
+
+
+def complete_account(ctx: typer.Context, incomplete: str) -> list[Offer]:
+    """Offer the accounts of the settings, each with its adapter."""
+    return _offer(
+        incomplete,
+        lambda: [
+            (name, table.adapter_name)
+            for name, table in _settings(ctx).accounts.items()
+            if table.adapter_name is not None
+        ],
+    )
+
+
+def complete_adapter(incomplete: str) -> list[Offer]:
+    """Offer the installed adapters, each with the distribution it comes with."""
+
+    def find() -> Iterator[Offer]:
+        from importlib.metadata import entry_points
+
+        for entry in entry_points(group="batchhub.adapters"):
+            yield entry.name, "" if entry.dist is None else entry.dist.name
+
+    return _offer(incomplete, find)
+
+
+def complete_item_state(incomplete: str) -> list[Offer]:
+    """Offer the states of items, also behind a comma."""
+    from batchhub.models import ItemState
+
+    return _offer_list(incomplete, [state.value for state in ItemState])
+
+
+def complete_job_state(incomplete: str) -> list[Offer]:
+    """Offer what ``list --state`` takes, also behind a comma."""
+    from .filters import STATE_WORDS
+
+    return _offer_list(incomplete, STATE_WORDS)
+
+
+def _offer_list(incomplete: str, words: Iterable[str]) -> list[Offer]:
+    before, comma, _ = incomplete.rpartition(",")
+    return _offer(incomplete, lambda: [(f"{before}{comma}{word}", "") for word in words])
+
+
+def _offer(incomplete: str, find: Callable[[], Iterable[Offer]]) -> list[Offer]:
+    with suppress(Exception):  # nobody asked for an error in the middle of a line
+        return [
+            (word, about if _HARMLESS.fullmatch(re.sub("[ ,]", "", about)) else "")
+            for word, about in find()
+            if word.startswith(incomplete) and _HARMLESS.fullmatch(word.replace(",", ""))
+        ]
+    return []
+
+
+def _settings(ctx: typer.Context) -> Settings:
+    from batchhub.settings import CONFIG_NAME, load_settings
+
+    named = ctx.params.get("config")
+    default = Path(CONFIG_NAME)
+    return load_settings(named or (default if default.exists() else None))
+
+
+def _store(ctx: typer.Context) -> Path:
+    """Return the file the jobs are in, as the commands find it."""
+    if (store := ctx.params.get("store") or _settings(ctx).store) is None:
+        from platformdirs import user_data_path
+
+        return user_data_path("batchhub") / "jobs.db"
+    return Path(str(store).removeprefix("sqlite:///")).expanduser().absolute()
+
+
+def _jobs(ctx: typer.Context, incomplete: str) -> Iterator[Offer]:
+    from batchhub.cli.screen.words import duration, stand_text
+
+    now = datetime.now(UTC)
+    for status in _read_jobs(_store(ctx), incomplete):
+        age = duration((now - status.created_at).total_seconds())
+        stand = stand_text(status).translate({ord("("): "", ord(")"): ""})
+        yield status.job_id, f"{stand}, {age}, {status.account}"
+
+
+def _read_jobs(path: Path, prefix: str) -> Iterator[BatchStatus]:
+    """Read the newest jobs as the store does, without waiting for whoever writes."""
+    import sqlite3
+
+    place = f"{path.as_uri()}?mode=ro"
+    with closing(sqlite3.connect(place, uri=True, timeout=_PATIENCE_S)) as store:
+        store.row_factory = sqlite3.Row
+        jobs = store.execute(
+            "SELECT job_no, job_id, account, adapter, operation, created_at, updated_at FROM jobs "
+            "WHERE substr(job_id, 1, ?) = ? ORDER BY job_no DESC LIMIT ?",
+            (len(prefix), prefix, MOST_JOBS),
+        ).fetchall()
+        for job in jobs:
+            tickets = store.execute(
+                "SELECT * FROM tickets WHERE job_no = ? ORDER BY position", (job["job_no"],)
+            ).fetchall()
+            yield _make_status(job, tickets)
+
+
+def _make_status(job: Any, tickets: Iterable[Any]) -> BatchStatus:
+    from batchhub.models import BatchState, BatchStatus, Counts, Ticket
+
+    parts = ("succeeded", "failed", "not_executed", "unknown")
+    return BatchStatus(
+        **{name: job[name] for name in ("job_id", "account", "adapter", "operation")},
+        created_at=datetime.fromisoformat(job["created_at"]),
+        updated_at=datetime.fromisoformat(job["updated_at"]),
+        tickets=tuple(
+            Ticket(
+                position=row["position"],
+                state=BatchState(row["state"]),
+                waits_for_previous=bool(row["waits_for_previous"]),
+                counts=Counts(
+                    **{part: row[part] for part in parts},
+                    pending=row["total"] - sum(row[part] for part in parts),
+                ),
+            )
+            for row in tickets
+        ),
+    )

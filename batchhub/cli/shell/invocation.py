@@ -1,0 +1,169 @@
+"""One run of the command: from its coroutine to its exit code, with errors as one line each."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+import traceback
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Any, Final, NoReturn
+
+from batchhub._base.secrets import blank
+from batchhub.cli.screen.advice import command_line
+from batchhub.cli.screen.console import (
+    OutputClosedError,
+    OutputError,
+    mend_streams,
+    say,
+    say_error,
+    warnings_as_lines,
+)
+from batchhub.cli.screen.log import log_on_stderr
+from batchhub.errors import BatchHubError, CredentialsError
+
+from .exits import ExitCode, exit_code
+from .options import Common
+from .start import leave_start
+
+_STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class Invocation:
+    """
+    One run of the command.
+
+    Attributes:
+        common: The options every command takes.
+        job_id: The job in hand that is unfinished, as soon as there is one.
+        resumable: Whether the command drives jobs, so that it can be gone on with.
+        ended: What came of the jobs, as soon as all have ended; `None` before that.
+        may_have_sent: Whether the command may have sent something before there is a job in hand.
+    """
+
+    def __init__(self, common: Common) -> None:
+        self.common = common
+        self.job_id: str | None = None
+        self.resumable = False
+        self._began_at = datetime.now(UTC)
+        self.ended: ExitCode | None = None
+        self.may_have_sent = False
+
+    def run(self, work: Coroutine[Any, Any, ExitCode]) -> NoReturn:
+        """Run a command to its end and leave the process with its code."""
+        mend_streams()
+        leave_start()
+        with log_on_stderr(self.common.verbose, self.common.log_format), warnings_as_lines():
+            code = self._run(work)
+        raise SystemExit(int(code))
+
+    def _run(self, work: Coroutine[Any, Any, ExitCode]) -> ExitCode:
+        try:
+            return asyncio.run(_until_stopped(work))
+        except (asyncio.CancelledError, KeyboardInterrupt) as stop:
+            self._tell_interrupted()
+            return exit_code(stop)
+        except OutputClosedError:
+            return ExitCode.UNFINISHED if self.resumable else ExitCode.OK
+        except Exception as error:
+            self.tell(error)
+            return self.code_of(error)
+
+    def tell(self, error: Exception) -> None:
+        """Say what went wrong, and how to go on if a job is left unfinished."""
+        if self.common.verbose and not isinstance(error, BatchHubError):
+            say(blank("".join(traceback.format_exception(error))).rstrip())
+        say_error(blank(_describe(error, self.common)))
+        if self.code_of(error) is ExitCode.USAGE or self.ended is not None:
+            return
+        if self.resumable or self.job_id is not None:
+            mended = "when they are mended" if isinstance(error, CredentialsError) else ""
+            self.tell_resume(mended)
+
+    def tell_resume(self, when: str = "") -> None:
+        """Say how to go on."""
+        say(f"go on{' ' * bool(when)}{when}: {command_line(self.common, 'resume')}")
+
+    def code_of(self, error: Exception) -> ExitCode:
+        """Return the code for an error; output that failed hides no job that is unfinished."""
+        if not isinstance(error, OutputError):
+            return exit_code(error)
+        if self.ended is not None:
+            return self.ended or exit_code(error)
+        is_open = self.resumable or self.job_id is not None
+        return ExitCode.UNFINISHED if is_open else exit_code(error)
+
+    def _tell_interrupted(self) -> None:
+        if self.job_id is not None:
+            say(f"interrupted; job {self.job_id} is kept and can go on")
+        elif self.resumable:
+            say("interrupted; unfinished jobs are kept")
+        elif self.may_have_sent or (new := self._find_new()) is None:
+            say("interrupted")
+            return
+        elif not new:
+            say("interrupted; nothing was sent")
+            return
+        else:
+            say("interrupted; what was handed over meanwhile is kept")
+        self.tell_resume()
+
+    def _find_new(self) -> bool | None:
+        """
+        Look whether a job came into the store since the command began; `None` if nobody can tell.
+
+        It may have been kept at the very moment of the interruption, before its id was known.
+        """
+        from .open import find_store, open_reader, store_exists  # noqa: PLC0415  # slow to import
+
+        async def look() -> bool:
+            async with open_reader(self.common) as hub:
+                return bool(await hub.jobs(since=self._began_at))
+
+        try:
+            return store_exists(find_store(self.common)) and asyncio.run(look())
+        except (Exception, KeyboardInterrupt):
+            return None
+
+
+def _describe(error: Exception, common: Common) -> str:
+    if isinstance(error, BatchHubError):
+        return str(error)
+    hint = "" if common.verbose else "; run again with -v for the traceback"
+    return f"internal: {type(error).__name__}: {error}{hint}"
+
+
+async def _until_stopped(work: Coroutine[Any, Any, ExitCode]) -> ExitCode:
+    with _stopped_by_signals():
+        return await work
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """
+    Let the first signal cancel the running task, and a second one end it at once.
+
+    Not by the event loop's own handlers: those wait while a read or a write blocks.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    is_stopping = False
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        nonlocal is_stopping
+        if is_stopping or task is None:
+            raise KeyboardInterrupt
+        is_stopping = True
+        loop.call_soon_threadsafe(task.cancel)
+
+    before = {number: signal.signal(number, stop) for number in _STOPPING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

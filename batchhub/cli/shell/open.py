@@ -1,0 +1,236 @@
+"""From options to an open door: which store, which settings, which accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from platformdirs import user_data_path
+
+from batchhub._settings.accounts import make_accounts
+from batchhub._settings.registry import Registry
+from batchhub._store.database import find_path
+from batchhub.adapter import Account
+from batchhub.cli.screen.console import say_warning
+from batchhub.errors import AdapterError, NotKnownError, SettingsError, UsageError
+from batchhub.hub import BatchHub
+from batchhub.settings import CONFIG_NAME, Settings, load_settings
+
+from .options import Common
+
+if TYPE_CHECKING:
+    from batchhub.hub import BatchJob
+
+
+def find_config(common: Common) -> Path | None:
+    """Return the settings file: the one named, else ./batchhub.toml; `None` if there is none."""
+    if common.config is not None:
+        return common.config
+    default = Path(CONFIG_NAME)
+    return default if default.exists() else None
+
+
+def read_settings(common: Common) -> Settings:
+    """
+    Read the settings file, if there is one, and the environment over it.
+
+    Raises:
+        SettingsError: They can't be read.
+    """
+    return load_settings(find_config(common))
+
+
+def find_store(common: Common, settings: Settings | None = None) -> str:
+    """
+    Return where the jobs are kept: by option, environment, settings, or the user's data folder.
+
+    Args:
+        common: The options.
+        settings: The settings, if they have been read already.
+
+    Raises:
+        SettingsError: The settings can't be read.
+    """
+    store = common.store
+    if store is None:
+        store = (settings or read_settings(common)).store
+    if store is not None and find_path(store) is None:
+        raise SettingsError(
+            f"the store {store} would end with this command, and its jobs with it; name a file",
+            key="store",
+        )
+    return str(user_data_path("batchhub") / "jobs.db") if store is None else store
+
+
+def open_reader(common: Common, job_id: str | None = None) -> BatchHub:
+    """
+    Make a hub that reads the store, without any account or secret.
+
+    Args:
+        common: The options.
+        job_id: The job that is to be looked up, if it is one.
+
+    Raises:
+        NotKnownError: There is no store, so there is no such job either.
+    """
+    store = find_store(common)
+    if job_id is not None and not store_exists(store):
+        raise NotKnownError("job", job_id, hint=no_store(store))
+    return BatchHub(store)
+
+
+def no_store(store: str) -> str:
+    """Say that a store is not there; its name may be mistyped."""
+    return f"there is no store {store} yet"
+
+
+def own_files(common: Common) -> list[Path]:
+    """Return the files a command works with, which it must not write results over."""
+    config = find_config(common)
+    store = find_path(find_store(common))
+    files = [] if config is None else [config]
+    if store is not None:
+        files += [store, *(Path(f"{store}{ending}") for ending in ("-wal", "-shm"))]
+    return files
+
+
+def store_exists(store: str) -> bool:
+    """
+    Whether there is such a store already; reading must not make one.
+
+    Raises:
+        SettingsError: There can be no such file.
+    """
+    path = find_path(store)
+    try:
+        return path is not None and path.exists()
+    except OSError as error:
+        raise SettingsError(f"store {store}: {error.strerror}", key="store") from None
+
+
+def open_hub(common: Common, account: str) -> BatchHub:
+    """
+    Make a hub with the one account a command needs.
+
+    Raises:
+        SettingsError: There are no settings, or the account lacks one.
+        NotKnownError: The settings have no such account, or its adapter is not installed.
+        AdapterError: Its adapter does not load.
+    """
+    settings = read_settings(common)
+    return BatchHub(find_store(common, settings), make_one(settings, account))
+
+
+def make_one(settings: Settings, account: str) -> dict[str, Account]:
+    """
+    Make the one account a command needs, under its name.
+
+    Raises:
+        SettingsError: There are no settings, or the account lacks one.
+        NotKnownError: The settings have no such account, or its adapter is not installed.
+        AdapterError: Its adapter does not load.
+    """
+    if settings.path is None and not settings.accounts:
+        raise SettingsError(
+            f"no account {account!r}: there is no {CONFIG_NAME} here; write one that has a table "
+            f"[accounts.{account}] with 'batchhub init', or name a file with --config",
+            path=CONFIG_NAME,
+        )
+    return make_accounts(settings, Registry(), [account])
+
+
+def open_owner(common: Common, job: BatchJob) -> BatchHub:
+    """
+    Make a hub with the one account a job can be gone on with, whatever its name is now.
+
+    Args:
+        common: The options.
+        job: The job, from a hub that reads.
+
+    Raises:
+        UsageError: The account of that name is another one at the vendor now.
+        SettingsError: There are no settings, or the account lacks one.
+        NotKnownError: No account goes through the job's lane.
+        AdapterError: Its adapter does not load.
+    """
+    settings = read_settings(common)
+    name = job.status.account
+    owner: dict[str, Account] = {}
+    trouble: UsageError | AdapterError | None = None
+    try:
+        owner = make_one(settings, name)
+    except (UsageError, AdapterError) as error:
+        trouble = error
+    if not _has_lane(owner, job.lane):
+        owner = _find_owner(settings, job.lane) or owner
+    if trouble is not None and not owner:
+        raise trouble
+    if not _has_lane(owner, job.lane):
+        raise UsageError(f"{tell_other_account(job, owner)}; nothing was sent")
+    return BatchHub(find_store(common, settings), owner)
+
+
+def open_driver(common: Common, jobs: Collection[BatchJob] | None = None) -> BatchHub:
+    """
+    Make a hub with all accounts that are usable; the others are warned about and left out.
+
+    Args:
+        common: The options.
+        jobs: The jobs that are to be driven, from a hub that reads; `None` takes all accounts.
+            All are taken, too, where the accounts they were handed to are not theirs any more:
+            these may go by other names now.
+    """
+    if jobs is not None and not jobs:
+        return BatchHub(find_store(common))
+    settings = read_settings(common)
+    store = find_store(common, settings)
+    if settings.path is None and not settings.accounts:
+        say_warning(f"there is no {CONFIG_NAME} here, so no account can be reached")
+        return BatchHub(store)
+    known = set(settings.accounts)
+    names = known if jobs is None else {job.status.account for job in jobs} & known
+    accounts = _make_usable(settings, names)
+    if jobs is not None and not all(_has_lane(accounts, job.lane) for job in jobs):
+        accounts.update(_make_usable(settings, known - names))
+    return BatchHub(store, accounts)
+
+
+def tell_other_account(job: BatchJob, accounts: Mapping[str, Account]) -> str:
+    """Say why a job's account can't be reached: it is another one now, or not there."""
+    name = job.status.account
+    if name in accounts:
+        return (
+            f"job {job.id} belongs to {job.lane}, and account {name!r} is "
+            f"{accounts[name].lane} now; give {job.lane} an account in the settings"
+        )
+    return f"job {job.id}: account {name!r} can't be reached from here"
+
+
+def _has_lane(accounts: Mapping[str, Account], lane: str) -> bool:
+    return any(account.lane == lane for account in accounts.values())
+
+
+def _find_owner(settings: Settings, lane: str) -> dict[str, Account]:
+    """Find the account that goes through a lane, under its name; empty if there is none."""
+    registry = Registry()
+    for name, table in sorted(settings.accounts.items()):
+        if table.adapter_name is None or not lane.startswith(f"{table.adapter_name}:"):
+            continue
+        with suppress(UsageError, AdapterError):
+            made = make_accounts(settings, registry, [name])
+            if _has_lane(made, lane):
+                return made
+    return {}
+
+
+def _make_usable(settings: Settings, names: Iterable[str]) -> dict[str, Account]:
+    registry = Registry()
+    accounts: dict[str, Account] = {}
+    for name in sorted(names):
+        try:
+            accounts.update(make_accounts(settings, registry, [name]))
+        except (UsageError, AdapterError) as error:
+            say_warning(f"{error}; account {name!r} is left out")
+    return accounts

@@ -1,0 +1,25 @@
+"""
+The model every vendor comes out as: items, tickets, the status of a job, one result per item.
+
+A `BatchStatus` is folded from its tickets when it is made, so its state, outcome, counts and
+progress can't disagree with one another.
+"""
+
+from .items import BatchItem, ItemResult
+from .states import BatchState, Contact, ItemState, Outcome
+from .status import BatchEvent, BatchStatus
+from .tickets import Counts, Finding, Ticket
+
+__all__ = [
+    "BatchEvent",
+    "BatchItem",
+    "BatchState",
+    "BatchStatus",
+    "Contact",
+    "Counts",
+    "Finding",
+    "ItemResult",
+    "ItemState",
+    "Outcome",
+    "Ticket",
+]

@@ -1,0 +1,86 @@
+"""One item: as it is handed over, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from attrs import field, frozen
+
+from batchhub._base import json as _json
+
+from .states import ItemState
+
+T = TypeVar("T")
+
+
+@frozen(kw_only=True)
+class BatchItem:
+    """
+    One unit of work.
+
+    Attributes:
+        id: Names the item in the results, unique in its job; `None` means its
+            position in the input, from 1, as text.
+        payload: The item in the vendor's own form.
+    """
+
+    id: str | None = None
+    payload: Mapping[str, Any]
+
+
+@frozen(kw_only=True)
+class ItemResult:
+    """
+    What came of one item.
+
+    Attributes:
+        id: The item's id.
+        state: What came of it.
+        code: The item's own HTTP status, if the vendor gave one.
+        message: The vendor's words on a failure, or ours on why nothing is known.
+        vendor_ref: The vendor's id of the request the item went with, if known.
+    """
+
+    id: str
+    state: ItemState
+    code: int | None = None
+    message: str | None = None
+    vendor_ref: str | None = None
+    raw: bytes | None = field(default=None, repr=False)
+    """The vendor's answer for this item as it came, which may be a text that holds JSON."""
+
+    @property
+    def body(self) -> Any:
+        """
+        The vendor's answer for this item: JSON, else text, else `None`. Decoded at each call.
+
+        JSON that came escaped in a text is JSON here.
+        """
+        if self.raw is None:
+            return None
+        try:
+            value = _json.loads(self.raw)
+        except ValueError:
+            return self.raw.decode("utf-8", "replace") or None
+        if isinstance(value, str) and value.startswith(("{", "[")):
+            try:
+                return _json.loads(value)
+            except ValueError:
+                return value
+        return value
+
+    def as_(self, kind: type[T]) -> T:
+        """
+        Make an object of a type from the vendor's answer for this item: any attrs class.
+
+        It is read by `batchhub.wire.converter`, anew at each call. Look at `state` first:
+        the body of an item that failed is the vendor's error.
+
+        Raises:
+            BodyError: If there is no body, or it is none of that type; it names
+                the item and each field that is wrong, with its path.
+        """
+        from batchhub._wire.body import read_body  # noqa: PLC0415  # cattrs is slow to import
+
+        return read_body(self.raw, kind, self.id)

@@ -1,0 +1,130 @@
+"""One ticket, how its items came out, and what an honest reader must know of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from attrs import evolve, field, frozen
+from attrs.converters import optional
+
+from .states import BatchState, ItemState
+
+MAX_EXAMPLES: Final = 5
+"""The most examples a finding keeps."""
+
+
+@frozen(kw_only=True)
+class Counts:
+    """How many items came out how. The five parts add up to `total`."""
+
+    total: int = field(init=False)
+    succeeded: int = 0
+    failed: int = 0
+    not_executed: int = 0
+    unknown: int = 0
+    pending: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        """Work out the total."""
+        parts = (self.succeeded, self.failed, self.not_executed, self.unknown, self.pending)
+        if min(parts) < 0:
+            raise ValueError(f"counts can't be negative: {parts}")
+        object.__setattr__(self, "total", sum(parts))
+
+    def __add__(self, other: Counts) -> Counts:
+        """Add part by part."""
+        return Counts(
+            succeeded=self.succeeded + other.succeeded,
+            failed=self.failed + other.failed,
+            not_executed=self.not_executed + other.not_executed,
+            unknown=self.unknown + other.unknown,
+            pending=self.pending + other.pending,
+        )
+
+    @classmethod
+    def of_states(cls, states: Iterable[ItemState]) -> Counts:
+        """Count item states."""
+        return cls(**{state.value: n for state, n in Counter(states).items()})
+
+
+def _few(examples: Iterable[str]) -> tuple[str, ...]:
+    return tuple(examples)[:MAX_EXAMPLES]
+
+
+@frozen(kw_only=True)
+class Finding:
+    """
+    Something an honest reader of a status must know.
+
+    Attributes:
+        code: Its stable name, such as ``duplicate_id``.
+        message: What it means, in one sentence.
+        count: How often it was met.
+        examples: At most five of the ids or words it was met at.
+    """
+
+    code: str
+    message: str
+    count: int = 1
+    examples: tuple[str, ...] = field(default=(), converter=_few)
+
+
+def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Make one finding per code: counts added, the first message and examples kept."""
+    merged: dict[str, Finding] = {}
+    for new in findings:
+        old = merged.get(new.code)
+        if old is None:
+            merged[new.code] = new
+        else:
+            examples = tuple(dict.fromkeys(old.examples + new.examples))
+            merged[new.code] = evolve(old, count=old.count + new.count, examples=examples)
+    return tuple(merged.values())
+
+
+def to_utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError(f"times are aware datetimes, not {value!r}")
+    return value.astimezone(UTC)
+
+
+@frozen(kw_only=True)
+class Ticket:
+    """
+    One request with a batch in it, as last seen.
+
+    Attributes:
+        position: Its place in the job, from 1.
+        state: What the vendor says of it.
+        counts: What came of its items.
+        vendor_refs: The vendor's ids for it; empty until it is accepted.
+        vendor_state: The vendor's own word for its state, as it came.
+        vendor: The other fields of the vendor's last answer, as they came.
+        progress: The share of its items that is done, 0..1; `None` when nobody knows.
+        message: Why it was refused, or why nothing is known of it.
+        attempt_id: The idempotency key it was sent with; `None` while it was not.
+        attempted_at: When it was sent, or was about to be.
+        waits_for_previous: Whether it is sent only after the one before it ended clean.
+    """
+
+    position: int
+    state: BatchState = BatchState.PENDING
+    counts: Counts
+    vendor_refs: tuple[str, ...] = ()
+    vendor_state: str | None = None
+    vendor: Mapping[str, Any] = field(factory=dict)
+    progress: float | None = None
+    message: str | None = None
+    attempt_id: str | None = None
+    attempted_at: datetime | None = field(default=None, converter=optional(to_utc))
+    waits_for_previous: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what contradicts itself."""
+        if self.state.is_terminal and self.counts.pending:
+            raise ValueError(f"ticket {self.position} has ended with items still pending")
+        if self.progress is not None and not 0.0 <= self.progress <= 1.0:
+            raise ValueError(f"progress is 0..1, not {self.progress}")

@@ -1,0 +1,61 @@
+"""
+The map of the house: which part of batchhub may import which.
+
+A part is a module or a folder directly below `batchhub`. Each line names what a part may import
+besides itself; type-checking imports count like all others. `docs/architecture.md` shows it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_ADAPTER = {"_adapter", "models", "_wire", "_base", "errors"}
+_DOOR = {"adapter", "_http", *_ADAPTER}
+_ENGINE = {"_engine", "polling", "_store", "_settings", *_DOOR}
+_HUB = {"hub", "job", *_ENGINE}
+_DOORS = {
+    "adapter",
+    "errors",
+    "hub",
+    "job",
+    "models",
+    "polling",
+    "settings",
+    "sync",
+    "tables",
+    "transport",
+    "wire",
+}
+
+MAY_IMPORT: Final[dict[str, set[str]]] = {
+    "errors": set(),
+    "_base": {"errors"},
+    "_wire": {"_base", "errors"},
+    "models": {"_wire", "_base", "errors"},
+    "_adapter": {"models", "_wire", "_base", "errors"},
+    "_http": _ADAPTER,
+    "_store": _ADAPTER,
+    "adapter": {"_http", *_ADAPTER},
+    "polling": _ADAPTER,
+    "_settings": {"adapter", "models", "_base", "errors"},
+    "_tables": {"cli", "wire", "adapter", "models", "_wire", "_base", "errors"},
+    "_engine": {"polling", "_store", "_settings", *_DOOR},
+    "job": _ENGINE,
+    "hub": {"job", *_ENGINE},
+    "_sync": _HUB,
+    "sync": {"_sync", *_HUB},
+    "transport": {"_http", *_ADAPTER},
+    "wire": {"_wire", "models", "_base", "errors"},
+    "settings": {"_settings", "adapter", "models", "_base", "errors"},
+    "tables": {"_tables", *_DOOR},
+    "__init__": _DOORS,
+    "sandbox": {*_DOORS, "_base"},
+    "testing": {*_DOORS, "_base"},
+    "conformance": {*_DOORS, "sandbox", "testing", "_base"},
+    "cli": {*_DOORS, "__init__", "sandbox", "_settings", "_tables", "_base", "_wire", "_store"},
+    "__main__": {"cli"},
+}
+"""What each part of the core may import, from the lowest to the highest."""
+
+FOR_ADAPTERS: Final = {*_DOORS, "__init__", "sandbox", "testing"}
+"""What an adapter may import of the core: public names only."""
