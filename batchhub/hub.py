@@ -17,7 +17,7 @@ from typing import Any, Final, Self
 from attrs import frozen
 
 from ._base.clock import Clock, SystemClock
-from ._base.failpoints import reach
+from ._base.failpoints import failpoint
 from ._base.log import get_logger
 from ._base.secrets import MIN_LENGTH
 from ._engine.events import Teller
@@ -270,7 +270,7 @@ class BatchHub:
                 deadline_s=deadline_s,
             )
             job, is_new = await core.store.add_job(record, intake.plans, intake.tickets())
-        reach("items.kept")
+        failpoint("items.kept")
         _log.info(
             "job.submitted" if is_new else "job.joined",
             job_id=job.job_id,
@@ -391,7 +391,7 @@ class BatchHub:
         found = await core.store.find_jobs(account=account, states=wanted, since=since)
         return [BatchJob(core, record, status) for record, status in found]
 
-    async def run(self) -> list[BatchJob]:
+    async def resume(self) -> list[BatchJob]:
         """
         Drive every unfinished job of the accounts this hub knows.
 

@@ -239,7 +239,7 @@ class BatchJob:
         while not self._is_settled(status) and self._core.clock.monotonic() < end_s:
             sent = sum(ticket.state is not BatchState.PENDING for ticket in status.tickets)
             known = self._core.find_lane(lane)
-            parallel = known.adapter.capabilities(status.operation).parallel_tickets if known else 0
+            parallel = known.adapter.capabilities(status.operation).tickets_per_job if known else 0
             if self._record.stop_on_first_failure:
                 parallel = min(parallel, 1)
             if sent >= min(parallel, len(status.tickets)):

@@ -304,7 +304,7 @@ class BatchHub:
         found = self._bridge.call(self._hub.jobs, state=state, account=account, since=since)
         return [BatchJob(self, job) for job in found]
 
-    def run(self) -> list[BatchJob]:
+    def resume(self) -> list[BatchJob]:
         """
         Drive every unfinished job of the accounts this hub knows.
 
@@ -312,7 +312,7 @@ class BatchHub:
         or can't go on (see its `contact`). Jobs of other accounts are left as they are. One
         account's trouble keeps no other waiting.
         """
-        return [BatchJob(self, job) for job in self._bridge.call(self._hub.run)]
+        return [BatchJob(self, job) for job in self._bridge.call(self._hub.resume)]
 
     def events(
         self, *, jobs: Collection[str] | None = None, follow: bool = True

@@ -68,7 +68,7 @@ class EcwidAdapter(Adapter[EcwidAccount]):
         "batch": Capabilities(
             max_items=500,
             max_bytes=MAX_REQUEST_BYTES,
-            parallel_tickets=2,
+            tickets_per_job=2,
             can_cancel=True,
             stops_on_first_failure=True,
             dedup_window_s=3600.0,

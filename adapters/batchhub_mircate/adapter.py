@@ -59,7 +59,7 @@ class MircateAdapter(Adapter[MircateAccount]):
         operation: Capabilities(
             max_items=500,
             max_bytes=MAX_REQUEST_BYTES,
-            parallel_tickets=4,
+            tickets_per_job=4,
             counts_items=True,
             deadline_s=deadline_s,
         )

@@ -24,7 +24,7 @@ class Capabilities:
     Attributes:
         max_items: The most items in one ticket.
         max_bytes: The most bytes in one request's body; `None` where no bound is known.
-        parallel_tickets: How many tickets may be on their way at once in keep-going mode.
+        tickets_per_job: How many tickets may be on their way at once in keep-going mode.
         poll_s: The usual seconds between two polls of a ticket.
         min_poll_s: The fewest seconds between two polls of a ticket.
         max_polled_at_once: How many tickets one `poll` may be asked about.
@@ -51,7 +51,7 @@ class Capabilities:
 
     max_items: int
     max_bytes: int | None = None
-    parallel_tickets: int = 1
+    tickets_per_job: int = 1
     poll_s: float = 5.0
     min_poll_s: float = 1.0
     max_polled_at_once: int = 1

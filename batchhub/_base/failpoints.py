@@ -1,7 +1,7 @@
 """
 The places between durable steps, so that a test can stop the process at each of them.
 
-In a program nothing listens, and reaching one costs a look at a variable.
+In a program nothing listens, and passing one costs a look at a variable.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-CHECKPOINTS: Final = {
+FAILPOINTS: Final = {
     "commit.begun": "a transaction is written, but not committed",
     "commit.done": "a transaction is durable; whoever asked for it does not know yet",
     "items.kept": "a job and its items are in the store; nothing was sent",
@@ -20,13 +20,13 @@ CHECKPOINTS: Final = {
     "results.kept": "the store has the results, together with the ticket's end",
     "end.told": "somebody has been told that a job ended; the store does not know yet",
 }
-"""Every checkpoint, and what holds there."""
+"""Every failpoint, and what holds there."""
 
 listener: Callable[[str], None] | None = None
-"""Told the name of each checkpoint that is reached."""
+"""Called with the name of each failpoint that is passed; `None` in a program."""
 
 
-def reach(checkpoint: str) -> None:
-    """Say that a checkpoint is reached."""
+def failpoint(name: str) -> None:
+    """Pass a failpoint; a test may stop the process here."""
     if listener is not None:
-        listener(checkpoint)
+        listener(name)

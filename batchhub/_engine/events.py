@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Collection
 from typing import Final
 
-from batchhub._base.failpoints import reach
+from batchhub._base.failpoints import failpoint
 from batchhub.models import BatchEvent
 
 from .open_hub import Core
@@ -60,7 +60,7 @@ class Teller:
                 try:
                     yield BatchEvent(status=status, is_repeated=job.telling_at is not None)
                 finally:
-                    reach("end.told")
+                    failpoint("end.told")
                     await self._told(job.job_no)
             finally:
                 lock.release()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from attrs import evolve
 
-from batchhub._base.failpoints import reach
+from batchhub._base.failpoints import failpoint
 from batchhub._store import ResultRow, TicketRecord
 from batchhub.errors import BatchHubError, ReplyTooLargeError, ResultsMissingError
 from batchhub.models import BatchState, Finding, ItemState
@@ -36,7 +36,7 @@ class Finisher:
             )
         except (ResultsMissingError, ReplyTooLargeError) as error:
             return await self._results_missing(run, ticket, error)
-        reach("results.fetched")
+        failpoint("results.fetched")
         grace_s = self._tools.capabilities(run).count_grace_s
         if not report.is_settled and not self._tools.is_past(ticket.finished_at, grace_s):
             return Step(delay_s=self._tools.delay_s(run, ticket.position))
@@ -108,7 +108,7 @@ class Finisher:
                 run.job, ticket, rows, rest, rest_message, at=self._tools.clock.now()
             )
         )
-        reach("results.kept")
+        failpoint("results.kept")
         run.put(ended)
         run.job = evolve(run.job, ended_at=job.ended_at)
         self._tools.log("ticket.ended", run, ended, state=ended.state.value)

@@ -237,7 +237,7 @@ class Lane:
                 continue
             capabilities = self.adapter.capabilities(run.job.operation)
             scheduled = self._scheduled[job_no]
-            for position in list(run.find_due(capabilities.parallel_tickets, scheduled)):
+            for position in list(run.find_due(capabilities.tickets_per_job, scheduled)):
                 delay_s = 0.0
                 if run.ticket(position).state is not BatchState.PENDING and not run.is_cancelled:
                     # A fresh start: spread what is at the vendor over one interval.

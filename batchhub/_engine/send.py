@@ -15,7 +15,7 @@ from uuid import uuid4
 from attrs import evolve
 
 from batchhub._adapter.exchange import Accepted, Attempt, Submission, WireItem
-from batchhub._base.failpoints import reach
+from batchhub._base.failpoints import failpoint
 from batchhub._store import TicketRecord
 from batchhub.errors import AdapterError, BatchHubError, CredentialsError, ReplyError
 from batchhub.models import BatchState, ItemState
@@ -76,14 +76,14 @@ class Submitter:
             self._check(accepted)
         except BatchHubError as error:
             return await self._not_accepted(run, ticket, items, error, was_in_doubt=was_in_doubt)
-        reach("request.answered")
+        failpoint("request.answered")
         return await self._accepted(run, ticket, accepted)
 
     async def _intend(self, run: JobRun, ticket: TicketRecord) -> TicketRecord:
         intent = evolve(ticket, attempt_id=str(uuid4()), attempted_at=self._tools.clock.now())
         await self._tools.save(run, intent)
         self._tools.log("ticket.intended", run, intent, attempt_id=intent.attempt_id)
-        reach("intent.kept")
+        failpoint("intent.kept")
         return intent
 
     def _check(self, accepted: Accepted) -> None:
@@ -105,7 +105,7 @@ class Submitter:
         run.put(kept)
         run.failures[ticket.position] = 0
         self._tools.log("ticket.accepted", run, taken, vendor_refs=list(taken.vendor_refs))
-        reach("ticket.kept")
+        failpoint("ticket.kept")
         if kept.state.is_terminal:  # another process ended it while this one stood still
             return Step(delay_s=None)
         return Step(delay_s=self._tools.delay_s(run, ticket.position))

@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError, Statem
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from batchhub._base.failpoints import reach
+from batchhub._base.failpoints import failpoint
 from batchhub.errors import SettingsError, StoreError
 
 from .migrations import is_current, migrate
@@ -124,9 +124,9 @@ class Database:
                 await self._connection.exec_driver_sql("BEGIN IMMEDIATE")
                 for work, future in batch:
                     await self._write_one(work, future, answers)
-                reach("commit.begun")
+                failpoint("commit.begun")
                 await self._connection.commit()
-                reach("commit.done")
+                failpoint("commit.done")
             except Exception as error:  # handed to whoever asked
                 for _, future in batch:
                     _fail(future, self._explain(error))

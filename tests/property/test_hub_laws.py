@@ -87,7 +87,7 @@ def vendors(draw: st.DrawFn) -> Vendor:
     vendor = Vendor(
         capabilities=Capabilities(
             max_items=3,
-            parallel_tickets=draw(st.integers(1, 3)),
+            tickets_per_job=draw(st.integers(1, 3)),
             poll_s=1.0,
             min_poll_s=0.1,
             dedup_window_s=3600.0 if dedup else None,

@@ -62,7 +62,7 @@ class Ended:
         code: Its exit code; below zero for the signal that ended it.
         out: What it wrote to standard output.
         err: And to standard error.
-        reached: The checkpoints it came to, in order.
+        reached: The failpoints it came to, in order.
     """
 
     code: int
@@ -101,7 +101,7 @@ class Running:
         assert self._hear().get("stopped"), self._read(".err")
 
     def reached(self) -> list[str]:
-        """Return the checkpoints it has come to so far."""
+        """Return the failpoints it has come to so far."""
         return self._read(".reached").split()
 
     def said(self) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import define, field
 
-from batchhub._base.failpoints import CHECKPOINTS
+from batchhub._base.failpoints import FAILPOINTS
 
 from .crash_judge import Figures, judge, tell
 from .crash_lab import KILLED, Ended, Lab, Running, Shop, open_shop
@@ -115,7 +115,7 @@ def _start_any(shop: Shop, dice: random.Random) -> Running:
     if (chance := dice.random()) < 0.1:
         plan = Plan(at="commit.begun", nth=dice.randint(1, 8), action="fail", times=2)
     elif chance < 0.3:
-        plan = Plan(at=dice.choice([*CHECKPOINTS]), nth=dice.randint(1, 4))
+        plan = Plan(at=dice.choice([*FAILPOINTS]), nth=dice.randint(1, 4))
     keys = ["one", "one", "two"]
     match dice.choice(["run", "run", "submit", "resume", "resume", "watch", "listen", "retry"]):
         case "resume" | "watch" as verb:

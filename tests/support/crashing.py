@@ -1,7 +1,7 @@
 """
 The real command in a process that dies, stands still or loses its store where a test says.
 
-    python -m support.crashing CHECKPOINT NTH -- COMMAND…   be killed at a checkpoint
+    python -m support.crashing CHECKPOINT NTH -- COMMAND…   be killed at a failpoint
     python -m support.crashing serve SOCKET                 do so for whoever asks; see `Lab`
 
 A server has everything imported and forks a process for each order, which costs a tenth of
@@ -34,7 +34,7 @@ from attrs import asdict, evolve, frozen
 import batchhub._store
 import batchhub.cli
 from batchhub import BatchHub
-from batchhub._base import failpoints as _checkpoints
+from batchhub._base import failpoints
 from batchhub._engine import driver as _loop
 from batchhub._store import database
 from batchhub.cli import main
@@ -58,8 +58,8 @@ class Plan:
     What befalls a process.
 
     Attributes:
-        at: The checkpoint at which it befalls it; `None` for nothing.
-        nth: The how many-eth time the checkpoint is reached, from 1.
+        at: The failpoint at which it befalls it; `None` for nothing.
+        nth: The how many-eth time the failpoint is reached, from 1.
         action: ``kill`` (SIGKILL), ``stop`` (SIGSTOP) or ``fail`` (the database says that the
             disk is full).
         times: How often in a row it fails.
@@ -88,7 +88,7 @@ class Order:
         argv: The command, without its name.
         folder: Where it runs.
         logs: The folder for what it writes, in files named by its number: ``.out``, ``.err``,
-            and ``.reached``, the checkpoints it came to.
+            and ``.reached``, the failpoints it came to.
         env: Its environment.
         plan: What befalls it.
     """
@@ -116,7 +116,7 @@ def arm(plan: Plan, trace: int | None = None) -> None:
 
     Args:
         plan: The plan.
-        trace: An open file for the names of the checkpoints that are reached.
+        trace: An open file for the names of the failpoints that are reached.
     """
     for adapter in (EcwidAdapter, MircateAdapter):
         adapter.operations = {
@@ -137,14 +137,14 @@ def arm(plan: Plan, trace: int | None = None) -> None:
     act = actions[plan.action]
     last = plan.nth + (plan.times if plan.action == "fail" else 1)
 
-    def listen(checkpoint: str) -> None:
-        reached[checkpoint] += 1
+    def listen(failpoint: str) -> None:
+        reached[failpoint] += 1
         if trace is not None:
-            os.write(trace, f"{checkpoint}\n".encode())
-        if checkpoint == plan.at and plan.nth <= reached[checkpoint] < last:
+            os.write(trace, f"{failpoint}\n".encode())
+        if failpoint == plan.at and plan.nth <= reached[failpoint] < last:
             act()
 
-    _checkpoints.listener = listen
+    failpoints.listener = listen
 
 
 def _fail() -> None:
@@ -255,10 +255,10 @@ def start() -> None:
     """Do what the command line says."""
     if sys.argv[1:2] == ["serve"]:
         serve(sys.argv[2])
-    checkpoint, nth, dashes, *argv = sys.argv[1:]
-    if dashes != "--" or checkpoint not in _checkpoints.CHECKPOINTS:
-        sys.exit(f"usage: CHECKPOINT NTH -- COMMAND…; of {', '.join(_checkpoints.CHECKPOINTS)}")
-    arm(Plan(at=checkpoint, nth=int(nth)))
+    failpoint, nth, dashes, *argv = sys.argv[1:]
+    if dashes != "--" or failpoint not in failpoints.FAILPOINTS:
+        sys.exit(f"usage: CHECKPOINT NTH -- COMMAND…; of {', '.join(failpoints.FAILPOINTS)}")
+    arm(Plan(at=failpoint, nth=int(nth)))
     sys.exit(_run(argv))
 
 

@@ -61,7 +61,7 @@ async def test_ids_are_positions_when_missing() -> None:
 
 async def test_keep_going_has_as_many_tickets_on_their_way_as_the_vendor_likes() -> None:
     """A third ticket is sent only when one of the first two has ended."""
-    vendor = capable(Vendor(), parallel_tickets=2, max_items=1)
+    vendor = capable(Vendor(), tickets_per_job=2, max_items=1)
     vendor.polls = deque([Observation(words=("Running",))] * 4)
     async with scripted_world(vendor) as world:
         job = await world.hub.submit("shop", numbered(5))
@@ -201,7 +201,7 @@ async def test_past_the_window_nothing_is_sent_again() -> None:
 
 async def test_an_unanswered_submit_is_held_where_the_vendor_does_not_deduplicate() -> None:
     """Nobody can tell whether it ran: it is sent once, and waits; the others go on."""
-    vendor = capable(Vendor(submits=deque([NoAnswerError("silence")])), parallel_tickets=2)
+    vendor = capable(Vendor(submits=deque([NoAnswerError("silence")])), tickets_per_job=2)
     async with scripted_world(vendor) as world:
         job = await world.hub.submit("shop", numbered(6))
         status = await job.wait()
@@ -266,7 +266,7 @@ async def test_refused_credentials_stop_the_lane_until_a_new_process(tmp_path: P
             await other.wait()
     assert len(vendor.submissions) == 1
     async with scripted_world(vendor, store) as world:
-        statuses = [job.status for job in await world.hub.run()]
+        statuses = [job.status for job in await world.hub.resume()]
     assert [s.outcome for s in statuses] == [Outcome.SUCCEEDED] * 2
     assert [s.contact for s in statuses] == [Contact.OK] * 2
 
@@ -402,9 +402,9 @@ async def test_a_new_hub_goes_on_where_the_old_one_stopped(tmp_path: Path) -> No
         job = await world.hub.submit("shop", numbered(2))
         await job.hand_over()
     async with scripted_world(vendor, store, clock) as world:
-        (job,) = await world.hub.run()
+        (job,) = await world.hub.resume()
         assert job.status.outcome is Outcome.SUCCEEDED
-        assert (await world.hub.run()) == []
+        assert (await world.hub.resume()) == []
     assert len(vendor.submissions) == 1
 
 
@@ -428,13 +428,13 @@ async def test_one_accounts_trouble_touches_no_other() -> None:
 
 
 async def test_a_job_of_an_unknown_account_is_left_alone(tmp_path: Path) -> None:
-    """`run` drives the accounts it knows and returns the others as they are."""
+    """`resume` drives the accounts it knows and returns the others as they are."""
     store = tmp_path / "jobs.db"
     async with scripted_world(Vendor(polls=deque([Observation()] * 99)), store) as world:
         job = await world.hub.submit("shop", numbered(1))
         await job.hand_over()
     async with BatchHub(store) as hub:
-        (left,) = await hub.run()
+        (left,) = await hub.resume()
         assert left.status.state is BatchState.QUEUED
         assert not left.is_ours
 

@@ -42,7 +42,7 @@ async def test_what_waits_for_the_budget_was_not_sent(tmp_path: Path) -> None:
     await hub.aclose()
     assert vendor.submissions == []
     async with scripted_world(vendor, store, clock) as world:
-        (job,) = await world.hub.run()
+        (job,) = await world.hub.resume()
         assert job.status.outcome is Outcome.SUCCEEDED
     assert len(vendor.submissions) == 1
 
@@ -179,7 +179,7 @@ async def test_resending_by_the_users_word_ends_with_an_answer(answer: Exception
 
 
 async def test_one_accounts_settings_stop_no_other(tmp_path: Path) -> None:
-    """`run` drives the accounts it can; one that can't be opened is left as it is."""
+    """`resume` drives the accounts it can; one that can't be opened is left as it is."""
     store, clock = tmp_path / "jobs.db", FakeClock()
     accounts = {name: ScriptedAccount(name=name) for name in ("a", "b")}
     hub = BatchHub(store, accounts, clock=clock)
@@ -190,7 +190,7 @@ async def test_one_accounts_settings_stop_no_other(tmp_path: Path) -> None:
     broken = ScriptedAccount(name="a", base_url="nowhere")
     async with clock.running(), BatchHub(store, {**accounts, "a": broken}, clock=clock) as hub:
         accounts["b"].vendor.polls.clear()
-        jobs = await hub.run()
+        jobs = await hub.resume()
     states = {job.status.account: job.status.state for job in jobs}
     assert states == {"a": BatchState.PENDING, "b": BatchState.COMPLETED}
 

@@ -6,7 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-from batchhub._base.failpoints import CHECKPOINTS
+from batchhub._base.failpoints import FAILPOINTS
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reliability.md"
@@ -44,8 +44,8 @@ def test_each_crash_is_on_the_page() -> None:
     assert {name for name in read_tests(CRASHES) if name.startswith("test_")} <= named
 
 
-def test_each_checkpoint_is_killed_at() -> None:
-    """No checkpoint is there that no process is killed at."""
+def test_each_failpoint_is_killed_at() -> None:
+    """No failpoint is there that no process is killed at."""
     text = CRASHES.read_text(encoding="utf-8")
 
-    assert {name for name in CHECKPOINTS if f'"{name}"' not in text} == set()
+    assert {name for name in FAILPOINTS if f'"{name}"' not in text} == set()

@@ -128,7 +128,7 @@ def test_a_job_goes_its_whole_way(store: Path) -> None:
         assert again.wait().outcome is Outcome.SUCCEEDED
         assert [j.id for j in hub.jobs(state="completed")] == [job.id, again.id]
         assert hub.job(job.id).refresh() == status == job.status
-        assert hub.run() == []
+        assert hub.resume() == []
         assert job.is_ours
         assert any(info.name == "scripted" for info in hub.adapters())
     assert states[-1] is BatchState.COMPLETED

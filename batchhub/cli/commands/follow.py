@@ -93,7 +93,7 @@ async def follow_all(
     """
     loop = asyncio.get_running_loop()
     began_s = loop.time()
-    driving = [asyncio.create_task(hub.run(), name="batchhub-cli-run")]
+    driving = [asyncio.create_task(hub.resume(), name="batchhub-cli-run")]
     following = [asyncio.create_task(follow(job, patience, show)) for job in jobs]
     try:
         while find_new is not None and not all(task.done() for task in following):
@@ -103,7 +103,7 @@ async def follow_all(
             following += [asyncio.create_task(follow(job, left, show)) for job in new if left]
             if new:
                 # A lane with nothing left to do has stopped; it is driven again.
-                driving.append(asyncio.create_task(hub.run(), name="batchhub-cli-run"))
+                driving.append(asyncio.create_task(hub.resume(), name="batchhub-cli-run"))
         return list(await asyncio.gather(*following))
     finally:
         for task in (*driving, *following):
