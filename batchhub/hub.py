@@ -20,10 +20,10 @@ from ._base.clock import Clock, SystemClock
 from ._base.failpoints import failpoint
 from ._base.log import get_logger
 from ._base.secrets import MIN_LENGTH
-from ._engine.events import Teller
+from ._engine.events import EventFeed
 from ._engine.intake import Intake, RawItems
 from ._engine.job_id import make_job_id
-from ._engine.open_hub import Core, make_adapter
+from ._engine.open_hub import OpenHub, make_adapter
 from ._engine.plan import Plan, make_fingerprint, make_plan
 from ._settings.accounts import make_account
 from ._settings.file import load_settings
@@ -81,8 +81,8 @@ class BatchHub:
         self._clock = clock or SystemClock()
         self._rng = random.Random(seed)  # noqa: S311  # jitter, no secret
         self._registry = Registry()
-        self._core: Core | None = None
-        self._teller: Teller
+        self._opened: OpenHub | None = None
+        self._events: EventFeed
         self._is_closed = False
         self._opening = asyncio.Lock()
 
@@ -138,33 +138,33 @@ class BatchHub:
 
     async def aclose(self) -> None:
         """Stop driving and close. Nothing is cancelled at a vendor; a later hub goes on."""
-        core, self._core = self._core, None
+        opened, self._opened = self._opened, None
         self._is_closed = True
-        if core is not None:
+        if opened is not None:
             try:
-                await self._teller.finish()
+                await self._events.finish()
             finally:
-                await core.aclose()
+                await opened.aclose()
 
-    async def _open(self) -> Core:
+    async def _open(self) -> OpenHub:
         if self._is_closed:
             raise UsageError("this hub is closed; make another one")
         async with self._opening:
-            return await self._find_core()
+            return await self._find_open()
 
-    async def _find_core(self) -> Core:
-        if self._core is None:
+    async def _find_open(self) -> OpenHub:
+        if self._opened is None:
             if self._store_at is None:
                 warnings.warn(
                     "BatchHub keeps its jobs in memory: nothing survives this process; "
                     "give store=PATH to keep them",
                     stacklevel=3,
                 )
-            self._core = await Core.open(
+            self._opened = await OpenHub.open(
                 self._store_at, self._accounts, self._registry, self._clock, self._rng
             )
-            self._teller = Teller(self._core)
-        return self._core
+            self._events = EventFeed(self._opened)
+        return self._opened
 
     # What there is.
 
@@ -197,8 +197,8 @@ class BatchHub:
             VendorError: The vendor's answer is no use.
             ContactError: There was no answer.
         """
-        core = await self._open()
-        return await core.get_lane(account).adapter.probe(vendor_ref)
+        opened = await self._open()
+        return await opened.get_lane(account).adapter.probe(vendor_ref)
 
     # Jobs.
 
@@ -244,8 +244,8 @@ class BatchHub:
             raise UsageError(f"deadline_s is a number of seconds above 0, not {deadline_s}")
         _check_text("key", key)
         _check_text("label", label)
-        core = await self._open()
-        lane = core.get_lane(account)
+        opened = await self._open()
+        lane = opened.get_lane(account)
         adapter = lane.adapter
         stop = bool(stop_on_first_failure)
         operation = _check_operation(adapter, operation, stop=stop)
@@ -269,7 +269,7 @@ class BatchHub:
                 stop_on_first_failure=stop,
                 deadline_s=deadline_s,
             )
-            job, is_new = await core.store.add_job(record, intake.plans, intake.tickets())
+            job, is_new = await opened.store.add_job(record, intake.plans, intake.tickets())
         failpoint("items.kept")
         _log.info(
             "job.submitted" if is_new else "job.joined",
@@ -278,7 +278,7 @@ class BatchHub:
             lane=job.lane,
             items=intake.total,
         )
-        core.loop.drive(lane)
+        opened.driver.drive(lane)
         return await self.job(job.job_id)
 
     async def plan(
@@ -349,11 +349,11 @@ class BatchHub:
     def _has_store(self) -> bool:
         """Whether there is a store that may have jobs; asking must not make one."""
         path = None if self._store_at is None else find_path(self._store_at)
-        return self._core is not None or (path is not None and path.exists())
+        return self._opened is not None or (path is not None and path.exists())
 
     async def _find_joined(self, key: str, lane: str, fingerprint: str) -> str | None:
-        core = await self._open()
-        job = await core.store.find_by_key(lane, key, fingerprint)
+        opened = await self._open()
+        job = await opened.store.find_by_key(lane, key, fingerprint)
         return None if job is None else job.job_id
 
     async def job(self, job_id: str) -> BatchJob:
@@ -363,8 +363,8 @@ class BatchHub:
         Raises:
             NotKnownError: The store has no such job.
         """
-        core = await self._open()
-        return BatchJob(core, *await core.store.get_job(job_id))
+        opened = await self._open()
+        return BatchJob(opened, *await opened.store.get_job(job_id))
 
     async def jobs(
         self,
@@ -387,9 +387,9 @@ class BatchHub:
         wanted = _read_states(state)
         if since is not None and since.tzinfo is None:
             raise UsageError(f"since is an aware time, not {since!r}")
-        core = await self._open()
-        found = await core.store.find_jobs(account=account, states=wanted, since=since)
-        return [BatchJob(core, record, status) for record, status in found]
+        opened = await self._open()
+        found = await opened.store.find_jobs(account=account, states=wanted, since=since)
+        return [BatchJob(opened, record, status) for record, status in found]
 
     async def resume(self) -> list[BatchJob]:
         """
@@ -399,13 +399,13 @@ class BatchHub:
         or can't go on (see its `contact`). Jobs of other accounts are left as they are. One
         account's trouble keeps no other waiting.
         """
-        core = await self._open()
+        opened = await self._open()
         jobs: list[BatchJob] = []
         driven: list[BatchJob] = []
-        for record, status in await core.store.find_jobs(states=_OPEN):
-            jobs.append(BatchJob(core, record, status))
+        for record, status in await opened.store.find_jobs(states=_OPEN):
+            jobs.append(BatchJob(opened, record, status))
             try:
-                lane = core.find_lane(record.lane)
+                lane = opened.find_lane(record.lane)
             except BatchHubError as error:  # one account's settings stop no other
                 _log.error(
                     "lane.stopped",
@@ -416,7 +416,7 @@ class BatchHub:
                 )
                 continue
             if lane is not None:
-                core.loop.drive(lane)
+                opened.driver.drive(lane)
                 driven.append(jobs[-1])
         for job in driven:
             async for _ in job.watch():
@@ -441,7 +441,7 @@ class BatchHub:
             StoreError: The store can't be read or written.
         """
         await self._open()
-        async with aclosing(self._teller.events(jobs, follow=follow)) as events:
+        async with aclosing(self._events.events(jobs, follow=follow)) as events:
             async for event in events:
                 yield event
 
@@ -458,11 +458,11 @@ class BatchHub:
         """
         if not 0 <= older_than_s < math.inf:
             raise UsageError(f"older_than_s is a number of seconds, not {older_than_s}")
-        core = await self._open()
+        opened = await self._open()
         before = self._clock.now() - timedelta(seconds=older_than_s)
-        jobs, items = await core.store.prune(before)
+        jobs, items = await opened.store.prune(before)
         if jobs:
-            await core.store.vacuum()
+            await opened.store.vacuum()
             _log.info("store.pruned", jobs=jobs, items=items)
         return Pruned(jobs=jobs, items=items)
 

@@ -13,7 +13,7 @@ from ._base.log import get_logger
 from ._base.show import draw_html, draw_table, words
 from ._engine.intake import Intake
 from ._engine.job_id import make_job_id
-from ._engine.open_hub import Core
+from ._engine.open_hub import OpenHub
 from ._store import JobRecord
 from .errors import StoreError, UnsupportedError, UsageError, WaitTimeoutError
 from .models import BatchState, BatchStatus, Contact, ItemResult, ItemState
@@ -40,9 +40,9 @@ class BatchJob:
         id: Our id of it.
     """
 
-    def __init__(self, core: Core, record: JobRecord, status: BatchStatus) -> None:
+    def __init__(self, opened: OpenHub, record: JobRecord, status: BatchStatus) -> None:
         self.id = record.job_id
-        self._core = core
+        self._opened = opened
         self._record = record
         self._status = status
 
@@ -66,12 +66,12 @@ class BatchJob:
     @property
     def is_ours(self) -> bool:
         """Whether this hub knows the account the job belongs to, and so can drive it."""
-        return self._core.find_lane(self._record.lane) is not None
+        return self._opened.find_lane(self._record.lane) is not None
 
     @property
     def status(self) -> BatchStatus:
         """What was known of it when this handle last looked; `refresh` looks again."""
-        live = self._core.loop.find_status(self._record.lane, self.id)
+        live = self._opened.driver.find_status(self._record.lane, self.id)
         if live is not None:
             self._status = live
         return self._status
@@ -83,14 +83,14 @@ class BatchJob:
 
         `None` when nothing cools down, or another process drives the account.
         """
-        return self._core.loop.find_cooling(self._record.lane)
+        return self._opened.driver.find_cooling(self._record.lane)
 
     async def refresh(self) -> BatchStatus:
         """Look again and return what is known now."""
-        live = self._core.loop.find_status(self._record.lane, self.id)
+        live = self._opened.driver.find_status(self._record.lane, self.id)
         if live is None:
-            self._record, live = await self._core.store.get_job(self.id)
-            owner = self._core.loop.find_silent_owner(self._record.lane)
+            self._record, live = await self._opened.store.get_job(self.id)
+            owner = self._opened.driver.find_silent_owner(self._record.lane)
             if owner is not None and not live.state.is_terminal:
                 live = evolve(live, contact=Contact.STALE, contact_note=owner)
         self._status = live
@@ -111,7 +111,7 @@ class BatchJob:
         async for status in self._watch(timeout_s):
             del status
         status = self._status
-        trouble = self._core.loop.find_trouble(self._record.lane)
+        trouble = self._opened.driver.find_trouble(self._record.lane)
         if trouble is not None and not self._is_settled(status):
             mine = copy(trouble)
             mine.job_id = self.id
@@ -145,7 +145,7 @@ class BatchJob:
         Raises:
             UsageError: There is no such state, or a code is no whole number.
         """
-        return self._core.store.results(self.id, _read_states(only), _read_codes(code))
+        return self._opened.store.results(self.id, _read_states(only), _read_codes(code))
 
     async def cancel(self) -> BatchStatus:
         """
@@ -158,7 +158,7 @@ class BatchJob:
             UnsupportedError: All that is open is with a vendor that can't cancel.
         """
         status = await self.refresh()
-        lane = self._core.find_lane(self._record.lane)
+        lane = self._opened.find_lane(self._record.lane)
         if status.state.is_terminal:
             return status
         open_states = {t.state for t in status.tickets if not t.state.is_terminal}
@@ -168,8 +168,8 @@ class BatchJob:
                 raise UnsupportedError(
                     f"job {self.id} is with {status.adapter}, which can't cancel; it goes on"
                 )
-        now = self._core.clock.now()
-        await self._core.store.save_cancel(self.id, now)
+        now = self._opened.clock.now()
+        await self._opened.store.save_cancel(self.id, now)
         self._record = evolve(self._record, cancelled_at=now)
         _log.info(
             "job.cancelled",
@@ -178,7 +178,7 @@ class BatchJob:
             lane=self._record.lane,
         )
         if lane is not None:
-            self._core.loop.drive(lane)
+            self._opened.driver.drive(lane)
         return await self.refresh()
 
     async def retry(self, *, unknown: bool = False) -> BatchJob:
@@ -208,11 +208,11 @@ class BatchJob:
             if status.counts.unknown and not unknown:
                 hint = f"; {status.counts.unknown} items are unknown (retry those with unknown)"
             raise UsageError(f"job {self.id} has no items to retry{hint}")
-        _, new_status = await self._core.store.get_job(new.job_id)
-        lane = self._core.find_lane(new.lane)
+        _, new_status = await self._opened.store.get_job(new.job_id)
+        lane = self._opened.find_lane(new.lane)
         if lane is not None:
-            self._core.loop.drive(lane)
-        return BatchJob(self._core, new, new_status)
+            self._opened.driver.drive(lane)
+        return BatchJob(self._opened, new, new_status)
 
     async def find_retry(self, *, unknown: bool = False) -> str | None:
         """
@@ -223,7 +223,7 @@ class BatchJob:
                 failed or were not executed.
         """
         failed = {ItemState.FAILED, ItemState.NOT_EXECUTED}
-        return await self._core.store.find_retry(
+        return await self._opened.store.find_retry(
             self.id, {ItemState.UNKNOWN} if unknown else failed
         )
 
@@ -233,27 +233,27 @@ class BatchJob:
 
         Returns early when another process drives the lane, or the vendor can't be reached.
         """
-        loop, lane = self._core.loop, self._record.lane
-        end_s = self._core.clock.monotonic() + timeout_s
+        driver, lane = self._opened.driver, self._record.lane
+        end_s = self._opened.clock.monotonic() + timeout_s
         status = await self.refresh()
-        while not self._is_settled(status) and self._core.clock.monotonic() < end_s:
+        while not self._is_settled(status) and self._opened.clock.monotonic() < end_s:
             sent = sum(ticket.state is not BatchState.PENDING for ticket in status.tickets)
-            known = self._core.find_lane(lane)
+            known = self._opened.find_lane(lane)
             parallel = known.adapter.capabilities(status.operation).tickets_per_job if known else 0
             if self._record.stop_on_first_failure:
                 parallel = min(parallel, 1)
             if sent >= min(parallel, len(status.tickets)):
                 break
-            if status.contact is not Contact.OK or not loop.is_driving(lane):
+            if status.contact is not Contact.OK or not driver.is_driving(lane):
                 break
-            await loop.wait_for_change(self.id, WATCH_S)
+            await driver.wait_for_change(self.id, WATCH_S)
             status = await self.refresh()
-            if not loop.owns(lane):
+            if not driver.owns(lane):
                 break
         return status
 
     async def _watch(self, timeout_s: float | None) -> AsyncIterator[BatchStatus]:
-        clock, loop = self._core.clock, self._core.loop
+        clock, driver = self._opened.clock, self._opened.driver
         end_s = None if timeout_s is None else clock.monotonic() + timeout_s
         last: BatchStatus | None = None
         while True:
@@ -261,7 +261,7 @@ class BatchJob:
             if status != last:
                 yield status
                 last = status
-            trouble = loop.find_trouble(self._record.lane)
+            trouble = driver.find_trouble(self._record.lane)
             if isinstance(trouble, StoreError):
                 raise trouble
             if self._is_settled(status) or trouble is not None:
@@ -272,7 +272,7 @@ class BatchJob:
                 raise WaitTimeoutError(
                     f"job {self.id} is {state} after {timeout_s:g} s; it goes on", job_id=self.id
                 )
-            await loop.wait_for_change(self.id, pause_s)
+            await driver.wait_for_change(self.id, pause_s)
 
     def _is_settled(self, status: BatchStatus) -> bool:
         """Whether waiting longer brings nothing: it has ended, or somebody has to decide."""
@@ -281,9 +281,9 @@ class BatchJob:
 
     async def _repeat(self, states: Collection[ItemState]) -> JobRecord | None:
         """Make the new job; `None` if there is nothing to repeat and nothing was repeated."""
-        store = self._core.store
-        found = self._core.find_lane(self._record.lane)
-        lane = found or self._core.get_lane(self._record.account)
+        store = self._opened.store
+        found = self._opened.find_lane(self._record.lane)
+        lane = found or self._opened.get_lane(self._record.account)
         with Intake(lane.adapter, self._record.operation) as intake:
             async for item in store.retry_items(self.id, states):
                 intake.add(item)
@@ -291,7 +291,7 @@ class BatchJob:
             if not intake.total:
                 again = await store.find_retry(self.id, states)
                 return None if again is None else (await store.get_job(again))[0]
-            now = self._core.clock.now()
+            now = self._opened.clock.now()
             new = evolve(
                 self._record,
                 job_no=0,
@@ -310,8 +310,8 @@ class BatchJob:
                 observed_at=None,
                 cancelled_at=None,
                 ended_at=None,
-                telling_at=None,
-                told_at=None,
+                claimed_at=None,
+                acknowledged_at=None,
             )
             return await store.add_retry(new, intake.plans, intake.tickets(), states)
 

@@ -18,7 +18,7 @@ FAILPOINTS: Final = {
     "ticket.kept": "the store has the vendor's answer to a submit",
     "results.fetched": "the results of a ticket came; the store does not have them yet",
     "results.kept": "the store has the results, together with the ticket's end",
-    "end.told": "somebody has been told that a job ended; the store does not know yet",
+    "event.handled": "a consumer has had the event of a job; the store does not know yet",
 }
 """Every failpoint, and what holds there."""
 

@@ -1,4 +1,4 @@
-"""The one loop: which lanes are driven by this process, and who hears of a change."""
+"""The driver: which lanes are driven by this process, and who hears of a change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from batchhub.errors import BatchHubError, StoreError
 from batchhub.models import BatchStatus
 
 from .lane import Lane
-from .process_lock import LaneLock
+from .lane_lock import LaneLock
 
 RECLAIM_S: Final = 1.0
 """Seconds between two tries to take a lane that another process drives."""
@@ -29,7 +29,7 @@ SILENT_S: Final = 30.0
 _log = get_logger()
 
 
-class Loop:
+class Driver:
     """Drives lanes in the background of the running event loop."""
 
     def __init__(self, store: Store, clock: Clock) -> None:

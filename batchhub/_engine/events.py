@@ -1,9 +1,9 @@
 """
-Telling that jobs have ended: each job once, whoever asks, also over restarts.
+Events: each job that ends is reported once, whoever asks, also across restarts.
 
-That a job has ended is in the store together with its last results, so no end is
-missed. It is told by one process at a time; what a process was telling when it died
-is told again, marked as repeated, since nobody can know how far it came.
+The end of a job is stored in one transaction with its last results, so none is missed.
+One process at a time hands out events. One that a process had claimed when it died is
+handed out again, marked as repeated: nobody can know how far its consumer came.
 """
 
 from __future__ import annotations
@@ -14,36 +14,36 @@ from typing import Final
 from batchhub._base.failpoints import failpoint
 from batchhub.models import BatchEvent
 
-from .open_hub import Core
-from .process_lock import LaneLock
+from .lane_lock import LaneLock
+from .open_hub import OpenHub
 
 LOCK_NAME: Final = "events"
-"""The lock of those who tell; no lane is called so, since lanes have a colon."""
+"""The lock of whoever hands out events; no lane has this name, since lanes have a colon."""
 
 LOOK_S: Final = 1.0
 """Seconds between two looks for jobs that have ended."""
 
 
-class Teller:
+class EventFeed:
     """
-    Tells of the jobs of one hub's store.
+    Hands out the events of one store.
 
     Args:
-        core: What the hub has.
+        opened: The open hub whose store it is.
     """
 
-    def __init__(self, core: Core) -> None:
-        self._core = core
-        self._telling: set[int] = set()
+    def __init__(self, opened: OpenHub) -> None:
+        self._opened = opened
+        self._claimed: set[int] = set()
 
     async def events(
         self, job_ids: Collection[str] | None, *, follow: bool
     ) -> AsyncGenerator[BatchEvent]:
-        """Yield the jobs that have ended and were not told of; see `BatchHub.events`."""
-        clock, store = self._core.clock, self._core.store
+        """Yield an event for each job that has ended and is unacknowledged; see `BatchHub.events`."""
+        clock, store = self._opened.clock, self._opened.store
         lock = LaneLock(store.path, LOCK_NAME)
         while True:
-            if not await store.has_untold(job_ids):
+            if not await store.has_unacknowledged(job_ids):
                 if not follow:
                     return
                 await clock.sleep(LOOK_S)
@@ -52,25 +52,25 @@ class Teller:
                 await clock.sleep(LOOK_S)
                 continue
             try:
-                found = await store.take_untold(clock.now(), job_ids)
+                found = await store.claim_unacknowledged(clock.now(), job_ids)
                 if found is None:
                     continue  # another process was faster
                 job, status = found
-                self._telling.add(job.job_no)
+                self._claimed.add(job.job_no)
                 try:
-                    yield BatchEvent(status=status, is_repeated=job.telling_at is not None)
+                    yield BatchEvent(status=status, is_repeated=job.claimed_at is not None)
                 finally:
-                    failpoint("end.told")
-                    await self._told(job.job_no)
+                    failpoint("event.handled")
+                    await self._acknowledge(job.job_no)
             finally:
                 lock.release()
 
     async def finish(self) -> None:
-        """Keep what was told and left: a loop that was broken out of has had its event."""
-        for job_no in list(self._telling):
-            await self._told(job_no)
+        """Acknowledge what was handed out: a loop that was left by `break` has had its event."""
+        for job_no in list(self._claimed):
+            await self._acknowledge(job_no)
 
-    async def _told(self, job_no: int) -> None:
-        if job_no in self._telling:
-            self._telling.discard(job_no)
-            await self._core.store.save_told(job_no, self._core.clock.now())
+    async def _acknowledge(self, job_no: int) -> None:
+        if job_no in self._claimed:
+            self._claimed.discard(job_no)
+            await self._opened.store.acknowledge(job_no, self._opened.clock.now())

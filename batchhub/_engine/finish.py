@@ -11,18 +11,18 @@ from batchhub._store import ResultRow, TicketRecord
 from batchhub.errors import BatchHubError, ReplyTooLargeError, ResultsMissingError
 from batchhub.models import BatchState, Finding, ItemState
 
-from .job_state import JobRun, new_findings
+from .job_state import JobState, new_findings
 from .join import join_report
-from .lane_context import Step, TicketTools
+from .lane_context import LaneContext, Step
 
 
 class Finisher:
     """Ends the tickets of one lane."""
 
-    def __init__(self, tools: TicketTools) -> None:
+    def __init__(self, tools: LaneContext) -> None:
         self._tools = tools
 
-    async def fetch(self, run: JobRun, ticket: TicketRecord) -> Step:
+    async def fetch(self, run: JobState, ticket: TicketRecord) -> Step:
         """
         Fetch the results of a ticket that is finished at the vendor, and end it.
 
@@ -65,7 +65,7 @@ class Finisher:
         return await self.end(run, ended, rows=rows, rest=report.rest)
 
     async def _results_missing(
-        self, run: JobRun, ticket: TicketRecord, error: BatchHubError
+        self, run: JobState, ticket: TicketRecord, error: BatchHubError
     ) -> Step:
         if not self._tools.is_past(
             ticket.finished_at, self._tools.capabilities(run).results_grace_s
@@ -80,12 +80,12 @@ class Finisher:
         return await self.end(run, ended, rest=ItemState.UNKNOWN, rest_message=str(error))
 
     @staticmethod
-    def _end_state(run: JobRun, ticket: TicketRecord, rows: Sequence[ResultRow]) -> BatchState:
+    def _end_state(run: JobState, ticket: TicketRecord, rows: Sequence[ResultRow]) -> BatchState:
         if run.is_cancelled and any(row.state is ItemState.NOT_EXECUTED for row in rows):
             return BatchState.CANCELLED
         return ticket.finished_as or BatchState.COMPLETED
 
-    async def end_unsent(self, run: JobRun, ticket: TicketRecord, why: str) -> Step:
+    async def end_unsent(self, run: JobState, ticket: TicketRecord, why: str) -> Step:
         """End a ticket the vendor never confirmed: not executed if never sent, else unknown."""
         rest = ItemState.NOT_EXECUTED if ticket.attempt_id is None else ItemState.UNKNOWN
         message = why if ticket.attempt_id is None else "cancelled while unconfirmed"
@@ -95,7 +95,7 @@ class Finisher:
 
     async def end(
         self,
-        run: JobRun,
+        run: JobState,
         ticket: TicketRecord,
         *,
         rows: Sequence[ResultRow] = (),

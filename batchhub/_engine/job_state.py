@@ -15,7 +15,7 @@ from batchhub.models.tickets import merge_findings
 _AT_VENDOR = frozenset({BatchState.QUEUED, BatchState.IN_PROGRESS})
 
 
-class JobRun:
+class JobState:
     """
     One unfinished job.
 

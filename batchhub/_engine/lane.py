@@ -24,8 +24,8 @@ from batchhub.errors import (
 )
 from batchhub.models import BatchState, BatchStatus, Contact
 
-from .job_state import JobRun
-from .lane_context import Step, TicketTools
+from .job_state import JobState
+from .lane_context import LaneContext, Step
 from .ticket_step import TicketDriver
 
 MAX_STEPS: Final = 8
@@ -69,7 +69,7 @@ class Lane:
         self._clock = clock
         self._rng = rng
         self._on_change = on_change
-        tools = TicketTools(
+        tools = LaneContext(
             adapter=adapter,
             store=store,
             clock=clock,
@@ -77,7 +77,7 @@ class Lane:
             on_store_trouble=self._note_store,
         )
         self._driver = TicketDriver(tools)
-        self._runs: dict[int, JobRun] = {}
+        self._runs: dict[int, JobState] = {}
         self._job_nos: dict[str, int] = {}
         self._last_job_no = 0
         self._heap: list[tuple[float, int, int, int]] = []
@@ -206,7 +206,7 @@ class Lane:
                 )
                 await self._store.save_contact([job.job_no], Contact.STALE, note)
                 continue
-            self._runs[job.job_no] = JobRun(job, tickets)
+            self._runs[job.job_no] = JobState(job, tickets)
             self._job_nos[job.job_id] = job.job_no
             self._scheduled[job.job_no] = set()
             self._dirty.add(job.job_no)
@@ -219,7 +219,7 @@ class Lane:
                 self._dirty.add(job_no)
                 self._hurry(run)
 
-    async def _look_for_evidence(self, run: JobRun) -> None:
+    async def _look_for_evidence(self, run: JobState) -> None:
         """Take over what another process, stopped while it sent a ticket, learned of it late."""
         doubtful = run.find_doubtful()
         for ticket in await self._store.get_tickets(run.job.job_no):
@@ -249,7 +249,7 @@ class Lane:
         due_s = self._clock.monotonic() + delay_s
         heapq.heappush(self._heap, (due_s, next(self._numbers), job_no, position))
 
-    def _hurry(self, run: JobRun) -> None:
+    def _hurry(self, run: JobState) -> None:
         """Bring the next steps of a job forward to now; call off what waits to be sent."""
         now_s, job_no = self._clock.monotonic(), run.job.job_no
         for task, (other, position) in self._steps.items():
@@ -276,7 +276,7 @@ class Lane:
             self._steps[task] = (job_no, position)
             task.add_done_callback(self._step_done)
 
-    async def _step(self, run: JobRun, position: int) -> None:
+    async def _step(self, run: JobState, position: int) -> None:
         was_cancelled = run.is_cancelled
         step = await self._driver.step(run, position)
         job_no = run.job.job_no
@@ -335,7 +335,7 @@ class Lane:
 
     # How well the vendor is heard.
 
-    async def _note_contact(self, run: JobRun, step: Step) -> None:
+    async def _note_contact(self, run: JobState, step: Step) -> None:
         trouble = step.trouble
         if isinstance(trouble, CredentialsError) and self.error is None:
             self.error = trouble
@@ -375,14 +375,14 @@ class Lane:
             return Contact.PAUSED, self._store_note
         return self._silence_note
 
-    def _contact_of(self, run: JobRun) -> tuple[Contact, str | None]:
+    def _contact_of(self, run: JobState) -> tuple[Contact, str | None]:
         everywhere = self._lane_contact()
         if everywhere is not None:
             return everywhere
         note = self._notes.get(run.job.job_no)
         return (Contact.OK, None) if note is None else (Contact.STALE, note)
 
-    async def _save_contact(self, runs: Iterable[JobRun]) -> None:
+    async def _save_contact(self, runs: Iterable[JobState]) -> None:
         changed: dict[tuple[Contact, str | None], list[int]] = {}
         for run in runs:
             contact = self._contact_of(run)

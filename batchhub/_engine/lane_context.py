@@ -20,7 +20,7 @@ from batchhub.adapter import Adapter
 from batchhub.errors import AdapterError, BatchHubError, StoreError
 from batchhub.polling import next_delay_s
 
-from .job_state import JobRun
+from .job_state import JobState
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class Step:
     answered: bool = True
 
 
-class TicketTools:
+class LaneContext:
     """
     Shared by all that takes the tickets of one lane further.
 
@@ -69,7 +69,7 @@ class TicketTools:
         self.rng = rng
         self._on_store_trouble = on_store_trouble
 
-    async def save(self, run: JobRun, ticket: TicketRecord) -> None:
+    async def save(self, run: JobState, ticket: TicketRecord) -> None:
         await self.persist(lambda: self.store.save_tickets([(run.job, [ticket])]))
         run.put(ticket)
         run.unsaved.discard(ticket.position)
@@ -106,7 +106,7 @@ class TicketTools:
                 f"adapter {self.adapter.name!r} failed: {type(error).__name__}: {error}"
             ) from None
 
-    def delay_s(self, run: JobRun, position: int, trouble: BatchHubError | None = None) -> float:
+    def delay_s(self, run: JobState, position: int, trouble: BatchHubError | None = None) -> float:
         delay_s = next_delay_s(
             self.capabilities(run),
             age_s=self.age_s(run.ticket(position)),
@@ -128,15 +128,15 @@ class TicketTools:
             return False
         return (self.clock.now() - since).total_seconds() > grace_s
 
-    def touch(self, run: JobRun, *, observed: bool = False) -> None:
+    def touch(self, run: JobState, *, observed: bool = False) -> None:
         now = self.clock.now()
         observed_at = now if observed else run.job.observed_at
         run.job = evolve(run.job, updated_at=now, observed_at=observed_at)
 
-    def capabilities(self, run: JobRun) -> Capabilities:
+    def capabilities(self, run: JobState) -> Capabilities:
         return self.adapter.capabilities(run.job.operation)
 
-    def ref(self, run: JobRun, ticket: TicketRecord) -> TicketRef:
+    def ref(self, run: JobState, ticket: TicketRecord) -> TicketRef:
         return TicketRef(
             vendor_refs=ticket.vendor_refs,
             operation=run.job.operation,
@@ -148,7 +148,7 @@ class TicketTools:
         )
 
     @staticmethod
-    def log(event: str, run: JobRun, ticket: TicketRecord, **facts: Any) -> None:
+    def log(event: str, run: JobState, ticket: TicketRecord, **facts: Any) -> None:
         _log.info(
             event,
             job_id=run.job.job_id,
@@ -159,6 +159,6 @@ class TicketTools:
         )
 
 
-def group_of(run: JobRun) -> str:
+def group_of(run: JobState) -> str:
     """Return what all requests of a job have in common at the vendor."""
     return f"batchhub-{run.job.job_id}"

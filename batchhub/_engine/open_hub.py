@@ -14,20 +14,20 @@ from batchhub._store import Store
 from batchhub.adapter import Adapter
 from batchhub.errors import NotKnownError
 
-from .driver import Loop
+from .driver import Driver
 from .lane import Lane
 
 if TYPE_CHECKING:
     import aiohttp
 
 
-class Core:
+class OpenHub:
     """
     Shared by a hub and the handles of its jobs.
 
     Attributes:
         store: The jobs.
-        loop: What drives them.
+        driver: What drives them.
         clock: Where time comes from.
     """
 
@@ -41,7 +41,7 @@ class Core:
     ) -> None:
         self.store = store
         self.clock = clock
-        self.loop = Loop(store, clock)
+        self.driver = Driver(store, clock)
         self._accounts = accounts
         self._registry = registry
         self._rng = rng
@@ -63,7 +63,7 @@ class Core:
     async def aclose(self) -> None:
         """Stop driving and close everything."""
         try:
-            await self.loop.aclose()
+            await self.driver.aclose()
         finally:
             try:
                 if self._session is not None:
@@ -102,7 +102,7 @@ class Core:
                 store=self.store,
                 clock=self.clock,
                 rng=self._rng,
-                on_change=self.loop.announce,
+                on_change=self.driver.announce,
             )
         return self._lanes[account.lane]
 

@@ -21,8 +21,8 @@ from batchhub.errors import AdapterError, BatchHubError, CredentialsError, Reply
 from batchhub.models import BatchState, ItemState
 
 from .finish import Finisher
-from .job_state import JobRun
-from .lane_context import Step, TicketTools, group_of
+from .job_state import JobState
+from .lane_context import LaneContext, Step, group_of
 
 _DEDUP_MARGIN: Final = 0.9
 """The share of a deduplication window that is relied on; clocks differ, requests take time."""
@@ -31,11 +31,11 @@ _DEDUP_MARGIN: Final = 0.9
 class Submitter:
     """Sends the tickets of one lane."""
 
-    def __init__(self, tools: TicketTools, finisher: Finisher) -> None:
+    def __init__(self, tools: LaneContext, finisher: Finisher) -> None:
         self._tools = tools
         self._finisher = finisher
 
-    async def submit(self, run: JobRun, ticket: TicketRecord) -> Step:
+    async def submit(self, run: JobState, ticket: TicketRecord) -> Step:
         """Send a ticket, if it is its turn and nothing speaks against it by then."""
         items = await self._tools.store.get_items(ticket)
         # Before the intent: what waits for the budget was not sent, and can be called off.
@@ -57,7 +57,7 @@ class Submitter:
             run.sending.discard(ticket.position)
 
     async def _send(
-        self, run: JobRun, ticket: TicketRecord, items: Sequence[WireItem], *, was_in_doubt: bool
+        self, run: JobState, ticket: TicketRecord, items: Sequence[WireItem], *, was_in_doubt: bool
     ) -> Step:
         if not was_in_doubt:
             ticket = await self._intend(run, ticket)
@@ -79,7 +79,7 @@ class Submitter:
         failpoint("request.answered")
         return await self._accepted(run, ticket, accepted)
 
-    async def _intend(self, run: JobRun, ticket: TicketRecord) -> TicketRecord:
+    async def _intend(self, run: JobState, ticket: TicketRecord) -> TicketRecord:
         intent = evolve(ticket, attempt_id=str(uuid4()), attempted_at=self._tools.clock.now())
         await self._tools.save(run, intent)
         self._tools.log("ticket.intended", run, intent, attempt_id=intent.attempt_id)
@@ -91,7 +91,7 @@ class Submitter:
             name = self._tools.adapter.name
             raise AdapterError(f"adapter {name!r} accepted a batch without an id")
 
-    async def _accepted(self, run: JobRun, ticket: TicketRecord, accepted: Accepted) -> Step:
+    async def _accepted(self, run: JobState, ticket: TicketRecord, accepted: Accepted) -> Step:
         now = self._tools.clock.now()
         taken = evolve(
             ticket,
@@ -110,7 +110,7 @@ class Submitter:
             return Step(delay_s=None)
         return Step(delay_s=self._tools.delay_s(run, ticket.position))
 
-    async def _search(self, run: JobRun, ticket: TicketRecord) -> Step | None:
+    async def _search(self, run: JobState, ticket: TicketRecord) -> Step | None:
         """
         Look for a ticket in doubt among what the vendor has.
 
@@ -141,7 +141,7 @@ class Submitter:
 
     async def _not_accepted(
         self,
-        run: JobRun,
+        run: JobState,
         ticket: TicketRecord,
         items: Sequence[WireItem],
         error: BatchHubError,
@@ -167,14 +167,14 @@ class Submitter:
         step = await self._hold(run, ticket, str(error))
         return evolve(step, trouble=error)
 
-    async def _refuse(self, run: JobRun, ticket: TicketRecord, error: BatchHubError) -> Step:
+    async def _refuse(self, run: JobState, ticket: TicketRecord, error: BatchHubError) -> Step:
         refused = evolve(ticket, state=BatchState.FAILED, message=str(error))
         self._tools.log("ticket.refused", run, ticket, error=str(error))
         return await self._finisher.end(
             run, refused, rest=ItemState.FAILED, rest_message=str(error)
         )
 
-    async def _hold(self, run: JobRun, ticket: TicketRecord, why: str = "no answer came") -> Step:
+    async def _hold(self, run: JobState, ticket: TicketRecord, why: str = "no answer came") -> Step:
         held = evolve(
             ticket,
             state=BatchState.UNCONFIRMED,
@@ -185,7 +185,7 @@ class Submitter:
         self._tools.log("ticket.unconfirmed", run, held, attempt_id=held.attempt_id)
         return Step(delay_s=None, answered=False)
 
-    def _may_resend(self, run: JobRun, ticket: TicketRecord, items: Sequence[WireItem]) -> bool:
+    def _may_resend(self, run: JobState, ticket: TicketRecord, items: Sequence[WireItem]) -> bool:
         capabilities = self._tools.capabilities(run)
         if capabilities.resends_unanswered:
             return True

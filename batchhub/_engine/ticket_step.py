@@ -20,8 +20,8 @@ from batchhub.models import BatchState, Finding, ItemState
 
 from .finish import Finisher
 from .interpret import Known, interpret
-from .job_state import JobRun, new_findings
-from .lane_context import Step, TicketTools
+from .job_state import JobState, new_findings
+from .lane_context import LaneContext, Step
 from .send import Submitter
 
 MISSES_UNTIL_LOST: Final = 3
@@ -33,13 +33,13 @@ _log = get_logger()
 class TicketDriver:
     """Takes the tickets of one lane a step further, one at a time each."""
 
-    def __init__(self, tools: TicketTools) -> None:
+    def __init__(self, tools: LaneContext) -> None:
         self._tools = tools
         self._finisher = Finisher(tools)
         self._submitter = Submitter(tools, self._finisher)
         self._states = {word.casefold(): state for word, state in tools.adapter.states.items()}
 
-    async def step(self, run: JobRun, position: int) -> Step:
+    async def step(self, run: JobState, position: int) -> Step:
         """Do what a ticket needs next. Vendor and network trouble is returned, never raised."""
         try:
             return await self._step(run, run.ticket(position))
@@ -50,7 +50,7 @@ class TicketDriver:
             fault = f"adapter {name!r} broke a rule, or we did: {type(error).__name__}: {error}"
             return self._postpone(run, position, AdapterError(fault))
 
-    async def _step(self, run: JobRun, ticket: TicketRecord) -> Step:
+    async def _step(self, run: JobState, ticket: TicketRecord) -> Step:
         if run.is_cancelled and not ticket.vendor_refs:
             return await self._finisher.end_unsent(run, ticket, "cancelled before it was sent")
         if ticket.state is BatchState.PENDING and run.previous_ended_unclean(ticket):
@@ -70,7 +70,7 @@ class TicketDriver:
         step = await self._ask_about(run, run.ticket(ticket.position))
         return step if trouble is None else evolve(step, trouble=step.trouble or trouble)
 
-    async def _ask_about(self, run: JobRun, ticket: TicketRecord) -> Step:
+    async def _ask_about(self, run: JobState, ticket: TicketRecord) -> Step:
         try:
             if ticket.finished_as is not None:
                 return await self._finisher.fetch(run, ticket)
@@ -78,14 +78,14 @@ class TicketDriver:
         except NotFoundError as error:
             return await self._missed(run, run.ticket(ticket.position), error)
 
-    async def _poll(self, run: JobRun, ticket: TicketRecord) -> Step:
+    async def _poll(self, run: JobState, ticket: TicketRecord) -> Step:
         answers = await self._tools.ask(self._tools.adapter.poll([self._tools.ref(run, ticket)]))
         if len(answers) != 1:
             name = self._tools.adapter.name
             raise AdapterError(f"adapter {name!r} gave {len(answers)} answers for one ticket")
         return await self._observed(run, ticket, answers[0])
 
-    async def _observed(self, run: JobRun, ticket: TicketRecord, answer: Observation) -> Step:
+    async def _observed(self, run: JobState, ticket: TicketRecord, answer: Observation) -> Step:
         run.failures[ticket.position] = run.misses[ticket.position] = 0
         now = self._tools.clock.now()
         made_at_s = self._tools.clock.monotonic() - (answer.age_s or 0.0)
@@ -110,7 +110,7 @@ class TicketDriver:
             return await self._finisher.fetch(run, seen)
         return Step(delay_s=self._tools.delay_s(run, ticket.position))
 
-    def _learn(self, run: JobRun, ticket: TicketRecord, answer: Observation) -> TicketRecord:
+    def _learn(self, run: JobState, ticket: TicketRecord, answer: Observation) -> TicketRecord:
         """Return a ticket with what an answer says of it."""
         now = self._tools.clock.now()
         known = Known(
@@ -140,7 +140,7 @@ class TicketDriver:
             findings=findings,
         )
 
-    def _note_stall(self, run: JobRun, before: TicketRecord, seen: TicketRecord) -> TicketRecord:
+    def _note_stall(self, run: JobState, before: TicketRecord, seen: TicketRecord) -> TicketRecord:
         """Say once of a ticket that nothing has moved for longer than is usual."""
         now = self._tools.clock.now()
         since = run.changed_at.setdefault(seen.position, now)
@@ -164,7 +164,7 @@ class TicketDriver:
         )
         return evolve(seen, findings=new_findings(seen, [stall]))
 
-    async def _missed(self, run: JobRun, ticket: TicketRecord, error: NotFoundError) -> Step:
+    async def _missed(self, run: JobState, ticket: TicketRecord, error: NotFoundError) -> Step:
         """The vendor does not know the ticket: not yet within its grace, no longer after it."""
         accepted_at = ticket.accepted_at or run.job.created_at
         if not self._tools.is_past(accepted_at, self._tools.capabilities(run).visibility_grace_s):
@@ -176,7 +176,7 @@ class TicketDriver:
         message = "the vendor no longer knows the ticket"
         return await self._finisher.end(run, lost, rest=ItemState.UNKNOWN, rest_message=message)
 
-    async def _cancel(self, run: JobRun, ticket: TicketRecord) -> None:
+    async def _cancel(self, run: JobState, ticket: TicketRecord) -> None:
         refusal: str | None = "this vendor can't cancel"
         if self._tools.capabilities(run).can_cancel:
             try:
@@ -193,7 +193,7 @@ class TicketDriver:
             )
             await self._tools.save(run, evolve(ticket, findings=new_findings(ticket, [finding])))
 
-    def _postpone(self, run: JobRun, position: int, trouble: BatchHubError) -> Step:
+    def _postpone(self, run: JobState, position: int, trouble: BatchHubError) -> Step:
         run.failures[position] += 1
         if not isinstance(trouble, NotFoundError):
             run.misses[position] = 0
@@ -208,7 +208,7 @@ class TicketDriver:
         delay_s = self._tools.delay_s(run, position, trouble)
         return Step(delay_s=delay_s, trouble=trouble, answered=False)
 
-    def _note_overdue(self, run: JobRun) -> bool:
+    def _note_overdue(self, run: JobState) -> bool:
         """Say once that a job is past its deadline."""
         age_s = (self._tools.clock.now() - run.job.created_at).total_seconds()
         if run.has_finding("overdue") or age_s <= run.job.deadline_s:

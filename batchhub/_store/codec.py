@@ -19,8 +19,8 @@ _JOB_TIMES: Final = (
     "observed_at",
     "cancelled_at",
     "ended_at",
-    "telling_at",
-    "told_at",
+    "claimed_at",
+    "acknowledged_at",
 )
 _TICKET_TIMES: Final = ("attempted_at", "accepted_at", "finished_at", "settling_since")
 
@@ -61,6 +61,9 @@ def job_row(job: JobRecord) -> dict[str, Any]:
 def read_job(row: RowMapping) -> JobRecord:
     """Make a job of its columns."""
     values: dict[str, Any] = {str(name): value for name, value in row.items()}
+    # Two columns have kept the names they had in earlier versions.
+    values["claimed_at"] = values.pop("telling_at")
+    values["acknowledged_at"] = values.pop("told_at")
     values["contact"] = Contact(values["contact"])
     values["findings"] = _read_findings(values["findings"])
     for name in _JOB_TIMES:

@@ -46,7 +46,7 @@ from .tables import items, jobs, results, tickets
 PAGE: Final = 500
 """How many rows of items or results are in memory at once."""
 
-_NOT_THE_DRIVERS: Final = ("cancelled_at", "ended_at", "telling_at", "told_at")
+_NOT_THE_DRIVERS: Final = ("cancelled_at", "ended_at", "claimed_at", "acknowledged_at")
 _TERMINAL: Final = [state.value for state in BatchState if state.is_terminal]
 
 
@@ -184,8 +184,8 @@ async def save_job(connection: AsyncConnection, job: JobRecord) -> None:
     """
     Write a job, but for what a driver may not know of.
 
-    Anybody may set `cancelled_at` at any time, `ended_at` is set by `end_job`, and who has been
-    told of it is the business of those who tell.
+    Anybody may set `cancelled_at` at any time, `ended_at` is set by `end_job`, and events are
+    claimed and acknowledged by their consumers.
     """
     row = job_row(job)
     for name in _NOT_THE_DRIVERS:
@@ -266,9 +266,9 @@ def end_job(job_no: int, at: datetime) -> Update:
     )
 
 
-def untold_jobs(job_ids: Collection[str] | None) -> Select[Any]:
-    """Select the jobs that have ended and of which nobody has been told, as they ended."""
-    query = select(jobs).where(jobs.c.told_at.is_(None), jobs.c.ended_at.is_not(None))
+def unacknowledged_jobs(job_ids: Collection[str] | None) -> Select[Any]:
+    """Select the job that ended first of those whose event is unacknowledged."""
+    query = select(jobs).where(jobs.c.acknowledged_at.is_(None), jobs.c.ended_at.is_not(None))
     if job_ids is not None:
         query = query.where(jobs.c.job_id.in_(job_ids))
     return query.order_by(jobs.c.ended_at, jobs.c.job_no).limit(1)

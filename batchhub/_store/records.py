@@ -39,8 +39,8 @@ class JobRecord:
         retry_of: The job whose items it repeats.
         cancelled_at: When somebody asked to cancel it.
         ended_at: When its last ticket ended.
-        telling_at: When somebody began to tell that it has ended.
-        told_at: When they had.
+        claimed_at: When a consumer was given the event of its end.
+        acknowledged_at: When that consumer had handled it.
 
     The other attributes are those of `BatchStatus`.
     """
@@ -66,8 +66,8 @@ class JobRecord:
     observed_at: datetime | None = None
     cancelled_at: datetime | None = None
     ended_at: datetime | None = None
-    telling_at: datetime | None = None
-    told_at: datetime | None = None
+    claimed_at: datetime | None = None
+    acknowledged_at: datetime | None = None
 
 
 @frozen(kw_only=True)

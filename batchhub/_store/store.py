@@ -283,49 +283,51 @@ class Store:
 
         return await self._db.read(work)
 
-    # Telling that a job has ended.
+    # Events.
 
-    async def take_untold(
+    async def claim_unacknowledged(
         self, at: datetime, job_ids: Collection[str] | None = None
     ) -> tuple[JobRecord, BatchStatus] | None:
         """
-        Return the job that ended first of those nobody has been told of, and keep that it is told.
+        Claim the event of the job that ended first of those that are unacknowledged.
 
         Args:
             at: The time.
             job_ids: The jobs that are asked about; `None` for all.
 
         Returns:
-            The job as it was before: `JobRecord.telling_at` is set if somebody has begun to tell
-            of it and was not heard of again. `None` if there is no such job.
+            The job as it was before: `JobRecord.claimed_at` is set if an earlier consumer claimed
+            it and never acknowledged it. `None` if there is no such job.
         """
 
         async def work(connection: AsyncConnection) -> tuple[JobRecord, BatchStatus] | None:
-            row = (await connection.execute(queries.untold_jobs(job_ids))).mappings().first()
+            found = await connection.execute(queries.unacknowledged_jobs(job_ids))
+            row = found.mappings().first()
             if row is None:
                 return None
             job = read_job(row)
             await connection.execute(
-                update(jobs).where(jobs.c.job_no == job.job_no).values(telling_at=to_text(at))
+                update(jobs).where(jobs.c.job_no == job.job_no).values(claimed_at=to_text(at))
             )
             return job, make_status(job, await queries.tickets_of(connection, job.job_no))
 
         return await self._db.write(work)
 
-    async def has_untold(self, job_ids: Collection[str] | None = None) -> bool:
-        """Whether a job has ended and nobody has been told of it."""
+    async def has_unacknowledged(self, job_ids: Collection[str] | None = None) -> bool:
+        """Whether a job has ended and its event is unacknowledged."""
 
         async def work(connection: AsyncConnection) -> bool:
-            return (await connection.execute(queries.untold_jobs(job_ids))).first() is not None
+            found = await connection.execute(queries.unacknowledged_jobs(job_ids))
+            return found.first() is not None
 
         return await self._db.read(work)
 
-    async def save_told(self, job_no: int, at: datetime) -> None:
-        """Keep that somebody has been told that a job ended."""
+    async def acknowledge(self, job_no: int, at: datetime) -> None:
+        """Mark the event of a job's end as handled."""
 
         async def work(connection: AsyncConnection) -> None:
             await connection.execute(
-                update(jobs).where(jobs.c.job_no == job_no).values(told_at=to_text(at))
+                update(jobs).where(jobs.c.job_no == job_no).values(acknowledged_at=to_text(at))
             )
 
         await self._db.write(work)

@@ -50,12 +50,12 @@ jobs: Final = Table(
     Column("observed_at", _TIME),
     Column("cancelled_at", _TIME),
     Column("ended_at", _TIME),
-    Column("telling_at", _TIME),
-    Column("told_at", _TIME),
+    Column("telling_at", _TIME, key="claimed_at"),
+    Column("told_at", _TIME, key="acknowledged_at"),
     UniqueConstraint("lane", "key", name="uq_jobs_lane_key"),
     Index("ix_jobs_lane_ended", "lane", "ended_at"),
     Index("ix_jobs_retry_of", "retry_of"),
-    Index("ix_jobs_told_ended", "told_at", "ended_at"),
+    Index("ix_jobs_told_ended", "acknowledged_at", "ended_at"),
 )
 
 tickets: Final = Table(

@@ -375,7 +375,7 @@ def test_a_disk_that_fills_up(open_one: OpenShop) -> None:
 
 @pytest.mark.parametrize(
     ("at", "nth", "repeats"),
-    [("commit.begun", 1, 0), ("commit.done", 1, 0), ("end.told", 2, 1)],
+    [("commit.begun", 1, 0), ("commit.done", 1, 0), ("event.handled", 2, 1)],
 )
 def test_a_listener_killed_at_a_step(open_one: OpenShop, at: str, nth: int, repeats: int) -> None:
     """Each end is told, and a second time only to say that it is repeated."""

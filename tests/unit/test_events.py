@@ -87,9 +87,9 @@ async def test_who_dies_while_told_is_told_again(tmp_path: Path) -> None:
     store, clock = tmp_path / "jobs.db", FakeClock()
     async with scripted_world(store=store, clock=clock) as world:
         (job_id,) = await finish(world, 1)
-        core = world.hub._core
-        assert core is not None
-        await core.store.take_untold(clock.now())  # and no more is heard of whoever did
+        opened = world.hub._opened
+        assert opened is not None
+        await opened.store.claim_unacknowledged(clock.now())  # and no more is heard of whoever did
 
         (event,) = await told(world.hub)
 

@@ -472,16 +472,16 @@ async def test_progress_is_kept_now_and_then(tmp_path: Path) -> None:
     writes = 0
     async with scripted_world(vendor, store) as world:
         job = await world.hub.submit("shop", numbered(2))
-        core = world.hub._core
-        assert core is not None
-        write = core.store._db.write
+        opened = world.hub._opened
+        assert opened is not None
+        write = opened.store._db.write
 
         async def counted(work: Any) -> Any:
             nonlocal writes
             writes += 1
             return await write(work)
 
-        core.store._db.write = counted  # type: ignore[method-assign]
+        opened.store._db.write = counted  # type: ignore[method-assign]
         while len(vendor.polls) > 20:
             await world.clock.sleep(0.5)
         await world.clock.sleep(SAVE_S + 1)

@@ -18,9 +18,9 @@ from batchhub.testing import FakeClock
 
 def cool_down(world: World, seconds: float) -> None:
     """Let the lane send nothing for a while, as after a 429."""
-    core = world.hub._core
-    assert core is not None
-    gate = core.get_lane("shop").adapter.transport._gate
+    opened = world.hub._opened
+    assert opened is not None
+    gate = opened.get_lane("shop").adapter.transport._gate
     gate.cool_down(status=429, retry_after_s=seconds, sent_at_s=world.clock.monotonic())
 
 

@@ -10,7 +10,7 @@ from support.hubs import numbered, scripted_world
 from support.vendor import ScriptedAccount
 
 from batchhub import BatchState, Contact, Outcome
-from batchhub._engine.process_lock import LaneLock
+from batchhub._engine.lane_lock import LaneLock
 from batchhub.adapter import Observation
 from batchhub.testing import FakeClock
 

@@ -89,8 +89,8 @@ async def test_a_job_comes_back_as_it_was_put_in(store: Store) -> None:
         observed_at=LATER,
         cancelled_at=LATER,
         ended_at=LATER,
-        telling_at=LATER,
-        told_at=LATER,
+        claimed_at=LATER,
+        acknowledged_at=LATER,
     )
     assert_set(given)
     added, is_new = await store.add_job(given, make_plans(2, 1), make_chunks(3))

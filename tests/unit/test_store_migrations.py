@@ -211,7 +211,7 @@ async def test_a_store_of_the_first_version_goes_on(tmp_path: Path) -> None:
 
     store = await Store.open(path)
     raws = [result.raw async for result in store.results(job.job_id)]
-    untold = await store.has_untold()
+    untold = await store.has_unacknowledged()
     await store.aclose()
 
     assert raws == [b'{"a": 1}']
