@@ -20,6 +20,7 @@ from ._base.clock import Clock, SystemClock
 from ._base.failpoints import failpoint
 from ._base.log import get_logger
 from ._base.secrets import MIN_LENGTH
+from ._base.store_path import find_store_path
 from ._engine.events import EventFeed
 from ._engine.intake import Intake, RawItems
 from ._engine.job_id import make_job_id
@@ -29,7 +30,6 @@ from ._settings.accounts import make_account
 from ._settings.file import load_settings
 from ._settings.registry import AdapterInfo, Registry
 from ._store import JobRecord
-from ._store.database import find_path
 from .adapter import Account, Adapter, Probe
 from .errors import BatchHubError, InputError, NotKnownError, UnsupportedError, UsageError
 from .job import BatchJob
@@ -348,7 +348,7 @@ class BatchHub:
     @property
     def _has_store(self) -> bool:
         """Whether there is a store that may have jobs; asking must not make one."""
-        path = None if self._store_at is None else find_path(self._store_at)
+        path = None if self._store_at is None else find_store_path(self._store_at)
         return self._opened is not None or (path is not None and path.exists())
 
     async def _find_joined(self, key: str, lane: str, fingerprint: str) -> str | None:

@@ -24,7 +24,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from batchhub._base.failpoints import failpoint
-from batchhub.errors import SettingsError, StoreError
+from batchhub._base.store_path import find_store_path
+from batchhub.errors import StoreError
 
 from .migrations import is_current, migrate
 
@@ -184,7 +185,7 @@ async def open_database(store: str | Path | None) -> Database:
         StoreVersionError: The store was written by a newer batchhub.
         StoreError: It can't be opened or written.
     """
-    path = find_path(store)
+    path = find_store_path(store)
     try:
         if path is not None:
             _make_room(path)
@@ -204,27 +205,6 @@ async def open_database(store: str | Path | None) -> Database:
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise explain_error(error, _name(path)) from error
     return Database(engine, connection, path)
-
-
-def find_path(store: str | Path | None) -> Path | None:
-    """Return the file a store is in; `None` for one in memory."""
-    if store is None:
-        return None
-    text = str(store)
-    if text.startswith("sqlite:///"):
-        text = text.removeprefix("sqlite:///")
-    elif "://" in text:
-        kind = text.partition("://")[0]
-        raise SettingsError(
-            f"a store of the kind {kind!r} is not supported; use a path or sqlite:///PATH",
-            key="store",
-        )
-    if not text or "\0" in text:
-        raise SettingsError(f"a store is a path or sqlite:///PATH, not {str(store)!r}", key="store")
-    try:
-        return None if text == ":memory:" else Path(text).expanduser().absolute()
-    except RuntimeError:
-        raise SettingsError(f"store {text}: there is no such home folder", key="store") from None
 
 
 def _make_room(path: Path) -> None:

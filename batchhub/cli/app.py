@@ -123,8 +123,8 @@ def run(
 ) -> None:
     """Hand items over, wait for the end, write the results."""
     _refuse_both(common, writing.out)
-    from .commands.follow import Patience
     from .commands.run import run_job
+    from .shell.follow import Patience
 
     patience = Patience(timeout_s=timeout, contact_timeout_s=contact_timeout)
     invocation = _begin(common)
@@ -215,8 +215,8 @@ def watch(
     on_complete: OnCompleteOption = None,
 ) -> None:
     """Follow a job, or all unfinished ones, to the end."""
-    from .commands.follow import Patience
     from .commands.watch import watch_jobs
+    from .shell.follow import Patience
 
     patience = Patience(timeout_s=timeout, contact_timeout_s=contact_timeout)
     invocation = _begin(common)
@@ -272,8 +272,8 @@ def resume(
     on_complete: OnCompleteOption = None,
 ) -> None:
     """Drive all that is unfinished to its end."""
-    from .commands.follow import Patience
     from .commands.watch import resume_jobs
+    from .shell.follow import Patience
 
     patience = Patience(timeout_s=timeout, contact_timeout_s=contact_timeout)
     invocation = _begin(common)
@@ -326,10 +326,10 @@ def doctor(
     ] = None,
 ) -> None:
     """Ask a vendor one harmless thing, and show the answer."""
-    from .commands.doctor import examine
+    from .commands.check import examine_account
 
     invocation = _begin(common)
-    invocation.run(examine(invocation, account, ref))
+    invocation.run(examine_account(invocation, account, ref))
 
 
 @app.command()

@@ -52,7 +52,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "sandbox": {*_DOORS, "_base"},
     "testing": {*_DOORS, "_base"},
     "conformance": {*_DOORS, "sandbox", "testing", "_base"},
-    "cli": {*_DOORS, "__init__", "sandbox", "_settings", "_tables", "_base", "_wire", "_store"},
+    "cli": {*_DOORS, "__init__", "sandbox", "_settings", "_tables", "_base"},
     "__main__": {"cli"},
 }
 """What each part of the core may import, from the lowest to the highest."""

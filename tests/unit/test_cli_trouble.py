@@ -19,9 +19,9 @@ from typer.testing import CliRunner, Result
 
 from batchhub import BatchHub, BatchJob, BatchState, Counts, ItemState, cli
 from batchhub.cli.app import app
-from batchhub.cli.commands.follow import Ending
 from batchhub.cli.screen import console as _console
 from batchhub.cli.shell.exits import ExitCode
+from batchhub.cli.shell.follow import Ending
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.options import Common
 from batchhub.cli.shell.start import enter_start, leave_start

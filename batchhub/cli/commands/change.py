@@ -10,11 +10,11 @@ from batchhub.cli.screen.console import say, say_error, say_warning, write_json
 from batchhub.cli.screen.progress import make_display
 from batchhub.cli.screen.words import count, state_text
 from batchhub.cli.shell.exits import ExitCode
+from batchhub.cli.shell.follow import Patience, follow
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.open import open_driver, open_owner, open_reader, tell_other_account
 from batchhub.models import BatchState, BatchStatus
 
-from .follow import Patience, follow
 from .run import let_go
 
 if TYPE_CHECKING:

@@ -1,4 +1,9 @@
-"""`check`: of each account, whether its settings, its secrets and its credentials are right."""
+"""
+`check` and `doctor`: asking a vendor one harmless thing.
+
+`check` does it for every account, and says whether settings, secrets and credentials work;
+`doctor` does it for one, and shows the answer.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +13,16 @@ from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
+from batchhub._base import json
 from batchhub._base.secrets import blank
 from batchhub._settings.accounts import find_account, read_account
 from batchhub._settings.registry import Registry
-from batchhub.adapter import Account
+from batchhub.adapter import Account, Probe
 from batchhub.cli.screen.console import write, write_json
 from batchhub.cli.screen.words import clean
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.invocation import Invocation
-from batchhub.cli.shell.open import read_settings
+from batchhub.cli.shell.open import make_one, read_settings
 from batchhub.errors import (
     AdapterError,
     ContactError,
@@ -27,9 +33,8 @@ from batchhub.errors import (
     UsageError,
     VendorError,
 )
+from batchhub.hub import BatchHub
 from batchhub.settings import CONFIG_NAME, Settings
-
-from .probing import probe
 
 _AT_ONCE: Final = 8
 _NOT_TRIED: Final = "not tried"
@@ -96,6 +101,41 @@ async def check_accounts(invocation: Invocation, names: Sequence[str]) -> ExitCo
     return next((code for code in _WORST_FIRST if code in codes), ExitCode.OK)
 
 
+async def examine_account(invocation: Invocation, name: str, vendor_ref: str | None) -> ExitCode:
+    """Ask an account's vendor one harmless thing, or about one batch, and show the answer."""
+    account = make_one(read_settings(invocation.common), name)[name]
+    invocation.may_have_sent = True
+    answer = await _probe(name, account, vendor_ref)
+    if invocation.common.json:
+        write_json(_probe_to_json(answer))
+        return ExitCode.OK
+    write(f"asked     {clean(answer.request)}")
+    write(f"answered  HTTP {answer.status}")
+    for line in answer.raw.decode("utf-8", "replace").splitlines() or ["(nothing)"]:
+        write(f"          {clean(line)}")
+    write("read as")
+    for key, value in answer.reading.items():
+        text = value if isinstance(value, str) else json.dumps(value).decode()
+        write(f"          {key}: {clean(text)}")
+    return ExitCode.OK
+
+
+async def _probe(name: str, account: Account, vendor_ref: str | None = None) -> Probe:
+    """
+    Ask an account's vendor one harmless thing.
+
+    Raises:
+        UnsupportedError: The adapter knows no harmless request.
+        CredentialsError: The vendor refused the credentials.
+        VendorError: The vendor's answer can't be used.
+        ContactError: There was no answer.
+    """
+    # A hub for each account: two accounts of the same identity at a vendor may have different
+    # credentials, and would share a lane.
+    async with BatchHub(":memory:", {name: account}) as hub:
+        return await hub.probe(name, vendor_ref)
+
+
 async def _check(settings: Settings, name: str, registry: Registry) -> Verdict:
     table = settings.accounts.get(name)
     verdict = Verdict(account=name, adapter=None if table is None else table.adapter_name)
@@ -117,7 +157,7 @@ def _wrong(verdict: Verdict, *problems: str) -> Verdict:
 
 async def _ask(verdict: Verdict, account: Account) -> Verdict:
     try:
-        seen = await probe(verdict.account, account)
+        seen = await _probe(verdict.account, account)
     except UnsupportedError:
         told = ExitCode.OK, "settings complete; the vendor was not tried", _NOT_TRIED, _NOT_TRIED
     except CredentialsError as error:
@@ -169,4 +209,13 @@ def _to_json(verdict: Verdict) -> dict[str, Any]:
         "secrets": dict(verdict.secrets),
         "vendor": verdict.vendor,
         "credentials": verdict.credentials,
+    }
+
+
+def _probe_to_json(answer: Probe) -> dict[str, Any]:
+    return {
+        "request": answer.request,
+        "status": answer.status,
+        "raw": answer.raw.decode("utf-8", "replace"),
+        "reading": dict(answer.reading),
     }

@@ -19,13 +19,13 @@ from batchhub.cli.screen.progress import make_display
 from batchhub.cli.screen.tables import comparison_table, show_aside
 from batchhub.cli.screen.words import number
 from batchhub.cli.shell.exits import ExitCode
+from batchhub.cli.shell.follow import Patience, follow_all
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.errors import AdapterError, UnsupportedError
 from batchhub.hub import BatchHub
 from batchhub.sandbox import Sandbox
 
-from .adapters import find_sandbox
-from .follow import Patience, follow_all
+from .sandbox import find_sandbox
 
 if TYPE_CHECKING:
     from batchhub.hub import BatchJob

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from decimal import Decimal
 from shutil import get_terminal_size
 from typing import Any, Final
 
@@ -13,7 +15,6 @@ from attrs import asdict, define, field
 
 from batchhub._base.secrets import blank, blank_all
 from batchhub._tables.reading import ItemReader
-from batchhub._wire import exact
 from batchhub.cli.screen.console import say, write, write_json
 from batchhub.cli.screen.words import clean, count, duration, number
 from batchhub.cli.shell.exits import ExitCode
@@ -21,6 +22,7 @@ from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.open import find_store, store_exists
 from batchhub.cli.shell.options import Order, Reading
 from batchhub.errors import InputError
+from batchhub.wire import dumps
 
 from .run import Handing, prepare
 
@@ -112,8 +114,8 @@ def _read_sample(wire: bytes | None) -> Any:
     if wire is None:
         return None
     try:
-        return blank_all(exact.loads(wire))
-    except ValueError:
+        return blank_all(json.loads(wire, parse_float=Decimal))  # no digit is lost
+    except (ValueError, RecursionError):
         return blank(wire.decode(errors="backslashreplace"))
 
 
@@ -140,7 +142,7 @@ def _write_plan(plan: Mapping[str, Any], refusals: _Refusals) -> None:
 
 
 def _write_sample(sample: Any) -> None:
-    text = sample if isinstance(sample, str) else exact.dumps(sample).decode()
+    text = sample if isinstance(sample, str) else dumps(sample).decode()
     room = _SAMPLE_CHARS
     if sys.stdout.isatty():
         room = max(_LEAST_CHARS, min(room, get_terminal_size().columns - len(_SAMPLE)))

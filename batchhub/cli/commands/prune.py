@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from attrs import asdict
 
-from batchhub._store.database import find_path
+from batchhub._base.store_path import find_store_path, list_store_files
 from batchhub.cli.screen.console import say, write_json
 from batchhub.cli.screen.words import count, number
 from batchhub.cli.shell.exits import ExitCode
@@ -37,8 +35,6 @@ async def prune_jobs(invocation: Invocation, older_than: str) -> ExitCode:
 
 def _size(store: str) -> int:
     """Return the bytes a store takes on the disk."""
-    path = find_path(store)
-    if path is None:
-        return 0
-    files = [path, *(Path(f"{path}{ending}") for ending in ("-wal", "-shm"))]
+    path = find_store_path(store)
+    files = [] if path is None else list_store_files(path)
     return sum(file.stat().st_size for file in files if file.exists())

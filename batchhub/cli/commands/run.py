@@ -18,14 +18,13 @@ from batchhub.cli.screen.console import OutputError, say, write, write_json
 from batchhub.cli.screen.progress import make_display
 from batchhub.cli.screen.words import clean, count, duration
 from batchhub.cli.shell.exits import ExitCode
+from batchhub.cli.shell.follow import Ending, Patience, follow
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.on_complete import telling
 from batchhub.cli.shell.open import open_hub, own_files
 from batchhub.cli.shell.options import Order, Reading, Writing
 from batchhub.errors import BatchHubError, InputError, UsageError, WaitTimeoutError
 from batchhub.models import BatchState, Contact
-
-from .follow import Ending, Patience, follow
 
 if TYPE_CHECKING:
     from batchhub.adapter import Adapter

@@ -18,6 +18,7 @@ from batchhub.cli.screen.console import (
 from batchhub.cli.screen.progress import make_display
 from batchhub.cli.screen.tables import jobs_table, show_aside
 from batchhub.cli.shell.exits import ExitCode, exit_code, worst
+from batchhub.cli.shell.follow import Ending, Patience, follow_all
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.on_complete import telling
 from batchhub.cli.shell.open import (
@@ -30,8 +31,6 @@ from batchhub.cli.shell.open import (
 )
 from batchhub.errors import BatchHubError, WaitTimeoutError
 from batchhub.models import BatchState, BatchStatus
-
-from .follow import Ending, Patience, follow_all
 
 if TYPE_CHECKING:
     from batchhub.hub import BatchHub, BatchJob

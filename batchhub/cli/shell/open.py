@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from platformdirs import user_data_path
 
+from batchhub._base.store_path import find_store_path, list_store_files
 from batchhub._settings.accounts import make_accounts
 from batchhub._settings.registry import Registry
-from batchhub._store.database import find_path
 from batchhub.adapter import Account
 from batchhub.cli.screen.console import say_warning
 from batchhub.errors import AdapterError, NotKnownError, SettingsError, UsageError
@@ -56,7 +56,7 @@ def find_store(common: Common, settings: Settings | None = None) -> str:
     store = common.store
     if store is None:
         store = (settings or read_settings(common)).store
-    if store is not None and find_path(store) is None:
+    if store is not None and find_store_path(store) is None:
         raise SettingsError(
             f"the store {store} would end with this command, and its jobs with it; name a file",
             key="store",
@@ -89,10 +89,10 @@ def no_store(store: str) -> str:
 def own_files(common: Common) -> list[Path]:
     """Return the files a command works with, which it must not write results over."""
     config = find_config(common)
-    store = find_path(find_store(common))
+    store = find_store_path(find_store(common))
     files = [] if config is None else [config]
     if store is not None:
-        files += [store, *(Path(f"{store}{ending}") for ending in ("-wal", "-shm"))]
+        files += list_store_files(store)
     return files
 
 
@@ -103,7 +103,7 @@ def store_exists(store: str) -> bool:
     Raises:
         SettingsError: There can be no such file.
     """
-    path = find_path(store)
+    path = find_store_path(store)
     try:
         return path is not None and path.exists()
     except OSError as error:

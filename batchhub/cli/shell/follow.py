@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final
 from attrs import evolve, frozen
 
 from batchhub.cli.screen.words import clean, state_text
-from batchhub.cli.shell.exits import ExitCode, exit_code
-from batchhub.cli.shell.options import CONTACT_TIMEOUT_S
 from batchhub.errors import BatchHubError, StoreError, WaitTimeoutError
 from batchhub.models import BatchStatus, Contact
+
+from .exits import ExitCode, exit_code
+from .options import CONTACT_TIMEOUT_S
 
 if TYPE_CHECKING:
     from batchhub.hub import BatchHub, BatchJob

@@ -1,0 +1,44 @@
+"""Where a store is: the file that a path, a URL or nothing at all stands for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from batchhub.errors import SettingsError
+
+_SCHEME = "sqlite:///"
+
+
+def find_store_path(store: str | os.PathLike[str] | None) -> Path | None:
+    """
+    Return the file a store is in; `None` for one in memory.
+
+    Args:
+        store: A path, a ``sqlite:///`` URL, ``:memory:``, or `None` for a store in memory.
+
+    Raises:
+        SettingsError: It is neither a path nor a URL of a kind that is supported.
+    """
+    if store is None:
+        return None
+    text = os.fspath(store)
+    if text.startswith(_SCHEME):
+        text = text.removeprefix(_SCHEME)
+    elif "://" in text:
+        kind = text.partition("://")[0]
+        raise SettingsError(
+            f"a store of the kind {kind!r} is not supported; use a path or {_SCHEME}PATH",
+            key="store",
+        )
+    if not text or "\0" in text:
+        raise SettingsError(f"a store is a path or {_SCHEME}PATH, not {text!r}", key="store")
+    try:
+        return None if text == ":memory:" else Path(text).expanduser().absolute()
+    except RuntimeError:
+        raise SettingsError(f"store {text}: there is no such home folder", key="store") from None
+
+
+def list_store_files(path: Path) -> list[Path]:
+    """Return the files of a store at a path, whether they exist or not: SQLite keeps three."""
+    return [path, *(path.with_name(f"{path.name}{ending}") for ending in ("-wal", "-shm"))]
