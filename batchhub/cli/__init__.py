@@ -13,7 +13,7 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command that the process's arguments name; ends by `SystemExit`."""
     # Typer, and all that a command needs, is no business of who merely imports the package.
-    from .shell.start import enter_start  # noqa: PLC0415
+    from .shell.signals import enter_start  # noqa: PLC0415
 
     try:
         enter_start()

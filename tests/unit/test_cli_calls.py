@@ -93,10 +93,18 @@ def test_help_is_quick() -> None:
         "import sys; from batchhub.cli import main; sys.argv = ['batchhub', '--help']\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "print(sorted({'sqlalchemy', 'aiohttp', 'rich.table', 'alembic'} & set(sys.modules)))"
+        "print(sorted({'sqlalchemy', 'aiohttp', 'rich', 'alembic', 'asyncio'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_command_runs_as_a_module() -> None:
+    """`python -m batchhub` is the command, under its own name."""
+    done = subprocess.run(
+        [sys.executable, "-m", "batchhub", "--help"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("Usage: batchhub ")
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.follow import Ending
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.options import Common
-from batchhub.cli.shell.start import enter_start, leave_start
+from batchhub.cli.shell.signals import enter_start, leave_start
 from batchhub.errors import StoreError
 
 Command = Callable[..., Result]

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import threading
 import traceback
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from datetime import UTC, datetime
-from types import FrameType
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 from batchhub._base.secrets import blank
 from batchhub.cli.screen.advice import command_line
@@ -27,9 +23,7 @@ from batchhub.errors import BatchHubError, CredentialsError
 
 from .exits import ExitCode, exit_code
 from .options import Common
-from .start import leave_start
-
-_STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
+from .signals import leave_start, stopped_by_signals
 
 
 class Invocation:
@@ -137,33 +131,5 @@ def _describe(error: Exception, common: Common) -> str:
 
 
 async def _until_stopped(work: Coroutine[Any, Any, ExitCode]) -> ExitCode:
-    with _stopped_by_signals():
+    with stopped_by_signals():
         return await work
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """
-    Let the first signal cancel the running task, and a second one end it at once.
-
-    Not by the event loop's own handlers: those wait while a read or a write blocks.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    task, loop = asyncio.current_task(), asyncio.get_running_loop()
-    is_stopping = False
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        nonlocal is_stopping
-        if is_stopping or task is None:
-            raise KeyboardInterrupt
-        is_stopping = True
-        loop.call_soon_threadsafe(task.cancel)
-
-    before = {number: signal.signal(number, stop) for number in _STOPPING}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
