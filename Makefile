@@ -1,4 +1,4 @@
-# Every target works as the first command on a machine with Python and make.
+# Each target works as the first command on a machine with Python and make.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ WORKERS ?= auto
 .DEFAULT_GOAL := help
 .PHONY: help demo test soak check format bench docs dist clean
 
-help:  ## show what there is to do
+help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(BIN)/python:
@@ -17,21 +17,26 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+# Older versions of pip, such as those in new environments, know no dependency groups.
+$(VENV)/.pip: | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/.pip
+	$(BIN)/python -m pip install --quiet --group dev --editable .
 	@touch $@ $(VENV)/.installed
 
-$(VENV)/.installed-docs: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+$(VENV)/.installed-docs: pyproject.toml | $(VENV)/.pip
+	$(BIN)/python -m pip install --quiet --group docs --editable .
 	@touch $@ $(VENV)/.installed
 
-demo: $(VENV)/.installed  ## run every installed vendor's sandbox through one command
+demo: $(VENV)/.installed  ## run a batch against every installed vendor's sandbox
 	$(BIN)/batchhub demo
 
 test: $(VENV)/.installed-dev  ## run every test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-soak: $(VENV)/.installed-dev  ## kill the command 500 times at random, and look at what is left
+soak: $(VENV)/.installed-dev  ## kill the command 500 times at random and check what is left
 	cd tests && PYTHONPATH=. $(abspath $(BIN))/python -m soak
 
 check: $(VENV)/.installed-dev  ## format, lint, types, and every test with branch coverage
@@ -42,19 +47,19 @@ check: $(VENV)/.installed-dev  ## format, lint, types, and every test with branc
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=
 	$(BIN)/python -m coverage report --fail-under=90
 
-format: $(VENV)/.installed-dev  ## format and mend what can be mended
+format: $(VENV)/.installed-dev  ## format, and fix what the linter can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.installed-dev  ## print the ratios of bench/
 	$(BIN)/python -m bench
 
-docs: $(VENV)/.installed-docs  ## bring the pages up to date and build the site into site/
+docs: $(VENV)/.installed-docs  ## update the generated pages and build the site into site/
 	$(BIN)/python docs/generate.py
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	$(BIN)/zensical build --strict --clean
 
 dist: $(VENV)/.installed-dev  ## build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
-clean:  ## remove what the targets made
-	rm -rf $(VENV) build dist site .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+clean:  ## remove everything the targets created
+	rm -rf $(VENV) build dist site .cache .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,14 +1,23 @@
 """
-Batches at every vendor: hand over items, get back exactly one result for every item.
+Send batches to any vendor and get exactly one result for every item.
 
     async with BatchHub(store="jobs.db", accounts={"shop": account}) as hub:
         job = await hub.submit("shop", items)
         status = await job.wait()
         async for result in job.results():
             ...
+
+Hub and jobs: `BatchHub`, `BatchJob`, `Plan`. Items and results: `BatchItem`, `ItemResult`,
+`ItemState`. Status: `BatchStatus`, `BatchState`, `Outcome`, `Counts`, `Ticket`, `Finding`,
+`Contact`, `BatchEvent`. `__version__` is the installed version.
+
+Modules: `errors`, `sync` (without asyncio), `settings`, `wire` (JSON), `models`, `polling`; for
+adapters `adapter`, `transport`, `sandbox`, `testing`. Folders with an underscore are internal; the
+first lines of each say what is in it.
 """
 
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,6 +36,8 @@ if TYPE_CHECKING:
         Outcome,
         Ticket,
     )
+
+    __version__: str
 
 __all__ = [
     "BatchEvent",
@@ -50,7 +61,14 @@ _ROOMS = {"BatchHub": ".hub", "BatchJob": ".job", "Plan": ".hub"}
 
 def __getattr__(name: str) -> Any:
     # Loaded when asked for: an adapter, or `batchhub --help`, needs no database and no HTTP.
+    if name == "__version__":
+        return version("batchhub")
     if name not in __all__:
         raise AttributeError(f"module 'batchhub' has no attribute {name!r}")
     module = import_module(_ROOMS.get(name, ".models"), __name__)
     return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    # Also what `help(batchhub)` shows, and what a notebook completes.
+    return sorted([*__all__, "__doc__", "__version__"])

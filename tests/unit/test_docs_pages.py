@@ -8,7 +8,7 @@ import json
 import re
 import runpy
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -31,7 +31,7 @@ from support.pages import (
     split_console,
     squeeze,
 )
-from support.source import folder_of
+from support.source import folder_of, read_package
 
 from batchhub import errors
 from batchhub.models import (
@@ -46,7 +46,7 @@ from batchhub.models.fold import fold_outcome, fold_state
 
 GENERATE: Final[dict[str, Any]] = runpy.run_path(str(DOCS / "generate.py"))
 STATUSES: Final = (DOCS / "statuses.md").read_text(encoding="utf-8")
-SITE: Final = ROOT / "mkdocs.yml"
+SITE: Final = ROOT / "zensical.toml"
 FINDERS: Final = {
     "batchhub": "statuses.md",
     "batchhub_ecwid": "ecwid.md",
@@ -263,10 +263,31 @@ def test_every_page_is_linked() -> None:
 @needs_the_tree
 def test_every_page_is_in_the_sites_menu() -> None:
     """The menu of the site has each page once, and no other."""
-    nav = SITE.read_text(encoding="utf-8").partition("\nnav:\n")[2]
-    listed = re.findall(r"([\w/-]+\.md)$", nav, re.MULTILINE)
+    nav = tomllib.loads(SITE.read_text(encoding="utf-8"))["project"]["nav"]
 
-    assert sorted(listed) == sorted(p.relative_to(DOCS).as_posix() for p in DOCS.rglob("*.md"))
+    assert sorted(in_menu(nav)) == sorted(
+        p.relative_to(DOCS).as_posix() for p in DOCS.rglob("*.md")
+    )
+
+
+def in_menu(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the pages of a part of the menu."""
+    for below in (below for entry in entries for below in entry.values()):
+        yield from [below] if isinstance(below, str) else in_menu(below)
+
+
+def test_every_public_module_has_a_page() -> None:
+    """Each module that may be imported, of the core and the adapters, is on a reference page."""
+    public = {
+        name for name in read_package("batchhub") if re.fullmatch(r"batchhub(\.[a-z]+)?", name)
+    }
+    described = {
+        name
+        for page in DOCS.glob("api/*.md")
+        for name in re.findall(r"^::: ([\w.]+)$", page.read_text(), re.MULTILINE)
+    }
+
+    assert {*FINDERS, *public} - {"batchhub.cli"} - described == set()
 
 
 # Blocks.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import pydoc
 import re
 import subprocess
 import sys
 import tomllib
 from graphlib import TopologicalSorter
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Any, Final
 
@@ -222,9 +223,7 @@ def test_all_names_what_there_is(name: str) -> None:
 
 def test_every_public_module_says_what_is_public() -> None:
     """Each module and package directly below `batchhub` that has no underscore has an `__all__`."""
-    top = {name for name in CORE if name.count(".") == 1 and not part(name).startswith("_")}
-
-    assert top - set(public_modules()) == set()
+    assert {f"batchhub.{name}" for name in public_parts()} - set(public_modules()) == set()
 
 
 def test_the_front_door_has_what_it_says() -> None:
@@ -241,6 +240,26 @@ def test_the_front_door_has_what_it_says() -> None:
 
     assert set(names) == set(batchhub.__all__) == taken
     assert all(value.__name__ == name for name, value in names.items())
+
+
+def test_the_front_door_shows_its_names() -> None:
+    """`dir` and `help` show the public names and the version, none of the machinery behind them."""
+    shown = pydoc.plain(pydoc.render_doc(batchhub))
+    description, _, classes = shown.partition("CLASSES")
+
+    assert dir(batchhub) == sorted([*batchhub.__all__, "__doc__", "__version__"])
+    assert batchhub.__version__ == version("batchhub")
+    for name in batchhub.__all__:
+        assert f"`{name}`" in description, name
+        assert re.search(rf"^    class {name}\b", classes, re.MULTILINE), name
+    for name in public_parts():
+        assert name in {"cli", "hub", "job"} or f"`{name}`" in description, name
+
+
+def public_parts() -> set[str]:
+    """Return the modules and packages directly below `batchhub` that have no underscore."""
+    names = {name.partition(".")[2] for name in CORE if name.count(".") == 1}
+    return {name for name in names if not name.startswith("_")}
 
 
 def test_the_front_door_has_nothing_else() -> None:
