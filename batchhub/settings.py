@@ -1,4 +1,4 @@
-"""Settings: what `batchhub.toml` says, and the environment over it."""
+"""Settings: `batchhub.toml`, and the environment, which wins over it."""
 
 from ._settings.file import CONFIG_NAME, AccountTable, Settings, load_settings, unknown_key
 

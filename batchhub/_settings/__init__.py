@@ -1,1 +1,7 @@
-"""Settings, accounts and the adapters that are installed."""
+"""
+Settings, accounts and the adapters that are installed.
+
+Begin with `file.load_settings`, which reads ``batchhub.toml`` and the environment; `accounts` makes
+accounts of that, with the classes `registry` finds. What may be used from outside is in
+`batchhub.settings`.
+"""

@@ -1,4 +1,4 @@
-"""Accounts, made of the settings: a table's keys, the secrets they point to, an adapter's class."""
+"""Accounts from settings: a table's keys, the secrets they refer to, and an adapter's class."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import os
 import stat
 import tomllib
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, get_type_hints
 
-from attrs import NOTHING, Attribute, Converter, Factory, fields, frozen
+from attrs import NOTHING, Attribute, Converter, fields, frozen
 
 from batchhub._base.secrets import remember
 from batchhub.adapter import Account
@@ -33,12 +32,12 @@ _warned: set[tuple[str, str, str]] = set()
 @frozen(kw_only=True)
 class AccountReading:
     """
-    What the settings say of one account.
+    One account as its settings give it.
 
     Attributes:
         account: The account; `None` if it can't be made.
-        sources: Where each of its secrets was found, by key; in words.
-        problems: What is wrong, the first thing first; empty if the account was made.
+        sources: Where each of its secrets was found, by key, in words.
+        problems: What is wrong, the most important first; empty if the account was made.
     """
 
     account: Account | None
@@ -50,7 +49,7 @@ def make_accounts(
     settings: Settings, registry: Registry, only: Collection[str] | None = None
 ) -> dict[str, Account]:
     """
-    Make the accounts of the settings; `only` those of these names, if it is given.
+    Make the accounts of the settings; those named in `only`, if it is given.
 
     Raises:
         SettingsError: A key is missing, unknown or wrong.
@@ -65,7 +64,7 @@ def find_account(
     settings: Settings, name: str, registry: Registry
 ) -> tuple[type[Account], AccountTable]:
     """
-    Return what an account is made of.
+    Return the class of an account and its table.
 
     Raises:
         SettingsError: It names no adapter.
@@ -77,7 +76,7 @@ def find_account(
         raise NotKnownError("account", name, known, f"add it to {settings.where}")
     table = settings.accounts[name]
     if table.adapter not in registry.names:
-        hint = f"account {name!r} in {table.where} names it: mend that, or install its package"
+        hint = f"account {name!r} in {table.where} names it: fix that, or install its package"
         raise NotKnownError("adapter", table.adapter, registry.names, hint)
     return registry.get(table.adapter).account_type, table
 
@@ -86,9 +85,9 @@ def make_account(
     account_type: type[Account], table: AccountTable, environ: Mapping[str, str] = os.environ
 ) -> Account:
     """
-    Make an account of its table and its variables.
+    Make an account from its table and its variables.
 
-    Warns once of a secret that stands in the file itself.
+    Warns, once per key, about a secret that is written in the file itself.
 
     Raises:
         SettingsError: A key is missing, unknown or wrong; its message names key and file.
@@ -102,8 +101,13 @@ def make_account(
 def read_account(
     account_type: type[Account], table: AccountTable, environ: Mapping[str, str] = os.environ
 ) -> AccountReading:
-    """Make an account as far as it can be, and tell of its secrets and of all that is wrong."""
-    known = {f.alias or f.name: f for f in fields(account_type) if f.init}
+    """
+    Make an account if it can be made; say where its secrets come from and what is wrong.
+
+    Keys that are unknown or missing and references that lead nowhere are problems, each of them.
+    If there is none, the account is made, and the first value its class refuses is the problem.
+    """
+    known = _find_fields(account_type)
     reader = _Reader(account_type, table, environ)
     reader.problems += table.problems
     keys = {to_part(key): key for key in known}
@@ -123,16 +127,12 @@ def read_account(
     missing = [k for k, f in known.items() if f.default is NOTHING and k not in given]
     if missing:
         reader.note(f"lacks {', '.join(missing)}", missing[0])
-    account = None
-    if reader.problems:
-        reader.find_faults()
-    else:
-        account = reader.make()
+    account = None if reader.problems else reader.make()
     return AccountReading(account=account, sources=reader.sources, problems=tuple(reader.problems))
 
 
 class _Reader:
-    """Collects an account's values, where its secrets are from, and what is wrong with them."""
+    """Collects an account's values, where its secrets come from, and what is wrong with them."""
 
     def __init__(
         self, account_type: type[Account], table: AccountTable, environ: Mapping[str, str]
@@ -140,6 +140,7 @@ class _Reader:
         self.problems: list[SettingsError] = []
         self.sources: dict[str, str] = {}
         self._type = account_type
+        self._fields = _find_fields(account_type)
         self._table = table
         self._environ = environ
         self._values: dict[str, Any] = {}
@@ -148,12 +149,11 @@ class _Reader:
         self._hints = _find_hints(account_type)
 
     def note(self, why: str, key: str | None) -> None:
-        """Take note of what is wrong: ``lacks …``, or what follows the account and a colon."""
+        """Add a problem: ``lacks …``, or what follows the account and a colon."""
         name = None if key is None else f"accounts.{self._table.name}.{key}"
         between = " " if why.startswith("lacks ") else ": "
         message = f"account {self._table.name!r} in {self._table.where}{between}{why}"
-        if message not in map(str, self.problems):
-            self.problems.append(SettingsError(message, key=name, path=self._table.path))
+        self.problems.append(SettingsError(message, key=name, path=self._table.path))
 
     def take(self, field: Attribute[Any], key: str, value: Any) -> None:
         """Take a value of the file, or what it refers to."""
@@ -162,7 +162,7 @@ class _Reader:
             self._follow(field, key, value)
             return
         if is_secret and isinstance(value, str) and value:
-            self.sources[key] = f"as it stands in {self._table.where}"
+            self.sources[key] = f"in plain text in {self._table.where}"
             self._warn(key)
         self._put(field, key, value)
 
@@ -172,53 +172,31 @@ class _Reader:
         self._put_text(field, key, text, f"environment variable {name}")
 
     def make(self) -> Account | None:
-        """Make the account; what its class refuses is a problem."""
+        """Make the account; the first thing its class refuses is a problem."""
         try:
             return self._type(**self._values)
         except Exception as error:  # a plug-in's class may refuse a value with any of them
-            self.find_faults()
-            if not self.problems:
-                self._refuse(error)
+            key = self._find_key(error)
+            why = _blank(error, self._secrets)
+            if key is not None and key not in why:
+                why = f"{key}: {why}"
+            if key in self._origins:
+                why += f" (from the {self._origins[key]})"
+            self.note(why, key)
             return None
 
-    def find_faults(self) -> None:
-        """Ask the class of each value alone: making an account stops at the first fault."""
-        # In place of the account that can't be made, for checks of one value by another.
-        draft = object.__new__(self._type)
-        given: list[tuple[Attribute[Any], Callable[..., Any]]] = []
-        for setting in (f for f in fields(self._type) if f.init):
-            key = setting.alias or setting.name
-            value = self._values.get(key, setting.default)
-            if value is NOTHING or isinstance(value, Factory):  # type: ignore[arg-type]
-                continue
-            with self._noting(key):
-                object.__setattr__(draft, setting.name, _convert(setting, value, draft))
-                if key in self._values and setting.validator is not None:
-                    given.append((setting, setting.validator))
-        for setting, validate in given:
-            value = getattr(draft, setting.name)
-            object.__delattr__(draft, setting.name)  # others are not held against a wrong one
-            with self._noting(setting.alias or setting.name):
-                validate(draft, setting, value)
-                object.__setattr__(draft, setting.name, value)
-
-    @contextmanager
-    def _noting(self, key: str) -> Iterator[None]:
-        try:
-            yield
-        except AttributeError:
-            pass  # it looks at a value that is missing, or wrong itself
-        except Exception as error:  # a plug-in's class may refuse a value with any of them
-            self._refuse(error, key)
-
-    def _refuse(self, error: Exception, key: str | None = None) -> None:
-        named = getattr(error, "key", None) or key
-        why = _blank(error, self._secrets)
-        if key is not None and named == key and key not in why:
-            why = f"{key}: {why}"
-        if named in self._origins:
-            why += f" (from the {self._origins[named]})"
-        self.note(why, named)
+    def _find_key(self, error: Exception) -> str | None:
+        """Return the key an error is about, if the error or its origin gives it away."""
+        named: str | None = getattr(error, "key", None)
+        if named is not None:
+            return named
+        text = str(error)
+        for key, value in self._values.items():
+            field = self._fields[key]
+            # The validators of attrs quote the name. Converters say nothing of it.
+            if f"'{field.name}'" in text or _is_from_converter(error, field.converter, value):
+                return key
+        return None
 
     def _follow(self, field: Attribute[Any], key: str, reference: Mapping[str, Any]) -> None:
         """Take what ``{ env = … }`` or ``{ keyring = … }`` stands for."""
@@ -229,13 +207,13 @@ class _Reader:
             if found := self._environ.get(name):
                 self._put_text(field, key, found, f"environment variable {name}")
             else:
-                why = f"is to come from the environment variable {name}, which is not set"
+                why = f"comes from the environment variable {name}, which is not set"
                 self.note(f"{key} {why}", key)
         else:
             try:
                 found = find_in_keyring(name)
             except LookupError as error:
-                self.note(f"{key} is to come from the keyring, but {error.args[0]}", key)
+                self.note(f"{key} comes from the keyring, but {error.args[0]}", key)
             else:
                 self._put_text(field, key, found, f"keyring entry {name}")
 
@@ -262,19 +240,26 @@ class _Reader:
         _warned.add(place)
         open_to = ", which others on this machine can read" if _is_readable(path) else ""
         warnings.warn(
-            f"the secret accounts.{self._table.name}.{key} stands in {path} itself{open_to}; "
+            f"the secret accounts.{self._table.name}.{key} is written in {path} itself{open_to}; "
             'put { env = "NAME" } or { keyring = "service/name" } there instead',
             stacklevel=5,
         )
 
 
-def _convert(setting: Attribute[Any], value: Any, draft: object) -> Any:
-    converter: Any = setting.converter
-    if not isinstance(converter, Converter):
-        return value if converter is None else converter(value)
-    form: Any = converter
-    more = [draft] * form.takes_self + [setting] * form.takes_field
-    return form.converter(value, *more)
+def _find_fields(account_type: type[Account]) -> dict[str, Attribute[Any]]:
+    """Return what an account is made of, by the keys of the settings."""
+    return {f.alias or f.name: f for f in fields(account_type) if f.init}
+
+
+def _is_from_converter(error: Exception, converter: Any, value: Any) -> bool:
+    """Whether a converter that sees nothing but the value refuses it with this very error."""
+    if converter is None or isinstance(converter, Converter):
+        return False
+    try:
+        converter(value)
+    except Exception as again:
+        return repr(again) == repr(error)
+    return False
 
 
 def _is_reference(value: Mapping[str, Any]) -> bool:
@@ -284,12 +269,12 @@ def _is_reference(value: Mapping[str, Any]) -> bool:
 def _find_hints(account_type: type[Account]) -> Mapping[str, Any]:
     try:
         return get_type_hints(account_type)
-    except Exception:  # a name only type checkers see; the field's own type is left
+    except Exception:  # a name that only type checkers see; fall back to the field's own type
         return {}
 
 
 def _read_toml(text: str) -> Any:
-    """Read a TOML value; what is none is text."""
+    """Read a TOML value; anything else is text."""
     try:
         table = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
@@ -305,7 +290,7 @@ def _is_readable(path: str) -> bool:
 
 
 def _blank(error: Exception, secrets: Iterable[Any]) -> str:
-    """Return what an error says, without the secrets it may show."""
+    """Return the message of an error, without the secrets it may show."""
     text = str(error.args[0] if error.args else type(error).__name__)  # attrs adds the value
     for secret in secrets:
         for form in (str(secret), repr(secret).strip("'\"")):

@@ -1,8 +1,8 @@
 """
-The environment as settings: `BATCHHUB_ACCOUNTS__<ACCOUNT>__<KEY>` stands for an account's key.
+The environment as settings: `BATCHHUB_ACCOUNTS__<ACCOUNT>__<KEY>` sets one key of an account.
 
-Names are written in upper case, with ``_`` for whatever is no letter of A-Z and no digit.
-An empty variable counts as one that is not set.
+Names are written in upper case, with ``_`` for every character other than A-Z and 0-9.
+An empty variable counts as not set.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _ADAPTER: Final = "__ADAPTER"
 @frozen(kw_only=True)
 class AccountVariables:
     """
-    What the environment says of one account.
+    The variables of one account.
 
     Attributes:
-        values: What its variables say, by key as variables write it.
+        values: Their values, by key as variables write it.
         problems: What is wrong with them; it stops this account alone.
     """
 
@@ -39,16 +39,16 @@ class AccountVariables:
 
 
 NOTHING_GIVEN: Final = AccountVariables()
-"""What the environment says of an account that has no variable."""
+"""For an account without variables."""
 
 
 def to_part(name: str) -> str:
-    """Write the name of an account or a key as it stands in a variable's."""
+    """Write the name of an account or a key as variables have it."""
     return re.sub("[^A-Z0-9]", "_", name.upper())
 
 
 def account_variable(account: str, key: str) -> str:
-    """Return the variable for a key of an account."""
+    """Return the name of the variable for a key of an account."""
     return f"{_PREFIX}{to_part(account)}__{to_part(key)}"
 
 
@@ -56,14 +56,14 @@ def find_account_values(
     accounts: Iterable[str], environ: Mapping[str, str]
 ) -> dict[str, AccountVariables]:
     """
-    Return what the environment says of accounts, by their names.
+    Return the variables of accounts, by the accounts' names.
 
-    A variable that belongs to no account makes one by its name, which can't be used: so it is
-    told by whoever looks at all accounts, and stops none of the others.
+    A variable that belongs to no account makes an unusable one of its name. So whoever looks at
+    all accounts reports it, and none of the others is stopped.
 
     Args:
-        accounts: The accounts of the file. Others are in the environment alone: each has a
-            variable for its adapter, and the variable's name for it in lower case.
+        accounts: The accounts of the file. An account may also be in the environment alone: then
+            it has a variable for its adapter, and its name is the variable's in lower case.
         environ: The environment.
     """
     given = {name[len(_PREFIX) :]: text for name, text in environ.items() if text and _is_one(name)}
@@ -91,7 +91,7 @@ def find_account_values(
 
 
 def unknown_variable(account: str, part: str, keys: Iterable[str]) -> SettingsError:
-    """Make the error for a variable whose key nobody knows, with the nearest right one."""
+    """Make the error for a variable with an unknown key, with the closest known one."""
     parts = [to_part(key) for key in keys]
     near = difflib.get_close_matches(part, parts, n=1)
     hint = (
@@ -108,7 +108,7 @@ def _is_one(name: str) -> bool:
 
 
 def _split(rest: str, parts: Iterable[str]) -> tuple[str, str]:
-    """Split a variable into account and key; of what fits no account, at the last ``__``."""
+    """Split a variable into account and key; one that fits no account, at the last ``__``."""
     fitting = [part for part in parts if rest == part or rest.startswith(f"{part}__")]
     if fitting:
         part = max(fitting, key=len)
@@ -130,7 +130,7 @@ def _ownerless(rest: str, part: str, key: str, names: Mapping[str, Iterable[str]
         hint = (
             f"did you mean {_PREFIX}{near[0]}__{key}?"
             if near
-            else f"one that no file has needs {_PREFIX}{part}{_ADAPTER}, too"
+            else f"a new account also needs {_PREFIX}{part}{_ADAPTER}"
         )
         why = f"{variable}: there is no such account; {hint}"
     return SettingsError(why, key=variable)

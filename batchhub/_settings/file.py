@@ -1,8 +1,8 @@
 """
-Settings: what `batchhub.toml` says, and the environment over it.
+Settings: `batchhub.toml`, and the environment, which wins over it.
 
-This file reads tables; what an account's keys mean is said by its adapter's
-`Account` class, and `_accounts` brings the two together.
+This module reads tables. What the keys of an account mean is defined by its adapter's `Account`
+class; `accounts` brings the two together.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class AccountTable:
     Attributes:
         name: The account's name.
         adapter_name: The adapter it names; `None` if it names none.
-        values: Its other keys, as they stand in the file.
+        values: Its other keys, as the file has them.
         path: The file it was read from; `None` if it is in the environment alone.
-        variables: What the environment says, by key as variables write it; wins.
-        problems: What is wrong with it whatever its adapter, the first thing first. It stops
-            this account, and nobody who does without it.
+        variables: Values from the environment, by key as variables write it; they win.
+        problems: What is wrong with it whatever its adapter, the most important first. It stops
+            only those who need this account.
     """
 
     name: str
@@ -60,7 +60,7 @@ class AccountTable:
     @property
     def adapter(self) -> str:
         """
-        The adapter it names.
+        Name of its adapter.
 
         Raises:
             SettingsError: It names none.
@@ -78,11 +78,11 @@ class AccountTable:
 @frozen(kw_only=True)
 class Settings:
     """
-    What is set.
+    All settings.
 
     Attributes:
-        store: Path or URL of the store; one of the file is taken from the file's folder, one of
-            the environment from the working folder.
+        store: Path or URL of the store. A relative path in the file starts from the file's folder,
+            one in the environment from the working folder.
         accounts: The accounts by name.
         path: The file; `None` if there is none.
     """
@@ -108,8 +108,8 @@ def load_settings(
         environ: The environment; wins over the file.
 
     Raises:
-        SettingsError: The file can't be read, is no TOML, or has a key nobody knows. What is
-            wrong with one account, or with a variable of one, is raised when it is made.
+        SettingsError: The file can't be read, is not TOML, or has an unknown key. Problems of
+            one account, or of its variables, are raised when the account is made.
     """
     file = None if path is None else Path(path)
     table = {} if file is None else _read(file)
@@ -132,7 +132,7 @@ def load_settings(
 
 def _read(file: Path) -> Mapping[str, Any]:
     try:
-        # Some editors put a byte order mark before UTF-8; TOML knows none.
+        # Some editors begin UTF-8 files with a byte order mark, which TOML does not allow.
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise SettingsError(f"no settings file {file}", path=str(file)) from None
@@ -144,7 +144,7 @@ def _read(file: Path) -> Mapping[str, Any]:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise SettingsError(f"{file} is not UTF-8 text (line {line})", path=str(file)) from None
     except tomllib.TOMLDecodeError as error:
-        why = str(error).replace("Cannot overwrite a value", "A key stands there twice")
+        why = str(error).replace("Cannot overwrite a value", "A key appears twice")
         raise SettingsError(f"{file} is no valid TOML: {why}", path=str(file)) from None
 
 
@@ -203,7 +203,7 @@ def _no_adapter(
 def _table(value: Any, key: str, file: Path | None) -> Mapping[str, Any]:
     if isinstance(value, dict):
         return value
-    hint = "" if key == "accounts" else "; an account's settings stand below [accounts.NAME]"
+    hint = "" if key == "accounts" else "; an account's settings go below [accounts.NAME]"
     raise SettingsError(f"{file}: {key} must be a table{hint}", key=key, path=str(file))
 
 
@@ -217,7 +217,7 @@ def _unknown_at_top(key: str, table: Mapping[str, Any], path: str) -> SettingsEr
 
 
 def unknown_key(key: str, known: Iterable[str], file: str | os.PathLike[str]) -> SettingsError:
-    """Make the error for a key nobody knows, with the nearest right one."""
+    """Make the error for an unknown key, with the closest known one."""
     known = list(known)
     leaf = key.rpartition(".")[2]
     near = difflib.get_close_matches(leaf, known, n=1)

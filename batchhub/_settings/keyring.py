@@ -1,4 +1,4 @@
-"""Secrets out of the machine's keyring, with the extra ``batchhub[keyring]``."""
+"""Secrets from the system's keyring, with the extra ``batchhub[keyring]``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ def find_in_keyring(entry: str) -> str:
     Return the secret of an entry, written ``service/name``.
 
     Raises:
-        LookupError: There is none, or the keyring can't be asked; says why, of "it".
+        LookupError: There is none, or the keyring can't be read. The message goes on after
+            "the keyring, but".
     """
     service, _, name = entry.rpartition("/")
     if not service or not name:
@@ -28,10 +29,10 @@ def find_in_keyring(entry: str) -> str:
         raise LookupError("there is none on this machine") from None
     except errors.KeyringLocked:
         raise LookupError("it is locked; unlock it, then try again") from None
-    except Exception as error:  # each backend has its own
+    except Exception as error:  # each backend raises its own
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise LookupError(f"it can't be read: {reason}") from None
     if not secret:
         command = shlex.join(["keyring", "set", service, name])
-        raise LookupError(f"it has no entry {entry!r}; make it with: {command}")
+        raise LookupError(f"it has no entry {entry!r}; create it with: {command}")
     return str(secret)

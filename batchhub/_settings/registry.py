@@ -1,8 +1,8 @@
 """
-Adapters by name: found through entry points, loaded only when they are asked for.
+Adapters by name: found through entry points, loaded when first used.
 
-A plug-in that does not load, or a name that two distributions claim, is
-reported on that name and touches no other.
+A plug-in that does not load, or a name that two distributions claim, is reported for that name
+and affects no other.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class AdapterInfo:
 
     Attributes:
         name: The name.
-        distribution: The distributions that claim it, with their versions.
+        distribution: The distributions that claim the name, with their versions.
         adapter: The adapter's class; `None` if it can't be used.
         error: Why it can't be used, in one line; `None` if it can.
     """
@@ -55,7 +55,7 @@ class Registry:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names that are installed, sorted; whether they load is another question."""
+        """The names that are installed, sorted. Not all of them need load."""
         return tuple(sorted(self._entries))
 
     def get(self, name: str) -> type[Adapter[Any]]:
@@ -71,7 +71,7 @@ class Registry:
         return self._loaded[name]
 
     def describe(self) -> Iterator[AdapterInfo]:
-        """Load everything that is installed and tell how it went, by name."""
+        """Load every installed adapter and yield how it went, by name."""
         for name in self.names:
             adapter, error = None, None
             try:
@@ -109,7 +109,7 @@ def _source(entry: EntryPoint) -> str:
 
 
 def _find_problems(name: str, adapter: object) -> Iterator[str]:
-    """Yield which rules of the seam a loaded object breaks; the first says what to mend first."""
+    """Yield which rules of `batchhub.adapter` a loaded object breaks, the most basic first."""
     if not (isinstance(adapter, type) and issubclass(adapter, Adapter)):
         yield "the entry point is no subclass of batchhub.adapter.Adapter"
         return

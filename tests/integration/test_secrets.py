@@ -112,7 +112,7 @@ async def test_an_echoed_token_is_written_nowhere(tmp_path: Path, url: str) -> N
     assert "ticket.ended" in ends[0][1]
     assert '"event": "ticket.ended"' in ends[1][1]
     assert "lane.paused" in ends[2][1]
-    assert "stands in batchhub.toml itself" in ends[2][1]
+    assert "is written in batchhub.toml itself" in ends[2][1]
     for _, text in ends:
         assert "***" in text
         assert not [line for line in text.splitlines() if any(part in line for part in PARTS)]

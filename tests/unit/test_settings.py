@@ -218,7 +218,7 @@ def test_a_key_that_stands_there_twice_is_called_so(write: Write) -> None:
     """TOML's own word for it would not be understood."""
     error = refusal(lambda: load_settings(write('store = "a"\nstore = "b"')))
 
-    assert "A key stands there twice" in str(error)
+    assert "A key appears twice" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_a_variable_that_is_not_set_is_named(environ: dict[str, str]) -> None:
     )
 
     assert str(error) == (
-        "account 'shop' in b.toml: token is to come from the environment variable TOKEN, "
+        "account 'shop' in b.toml: token comes from the environment variable TOKEN, "
         "which is not set"
     )
     assert (error.key, error.path) == ("accounts.shop.token", "b.toml")
@@ -451,18 +451,35 @@ class TallyAccount(ShopAccount):
 
 
 @pytest.mark.parametrize(
-    ("values", "keys"),
+    ("values", "key", "words"),
     [
-        ({"most": 0, "store_id": "x", "token": 5}, ["store_id", "token", "most"]),
-        ({"most": 5, "few": 7, "some": "x"}, ["store_id, token", "some", "few"]),
-        ({"store_id": 1, "token": TOKEN, "few": 11, "names": 5}, ["names", "few"]),
-        ({"token": {"env": "NOT_SET"}, "store_id": "x", "few": 1}, ["token", "store_id"]),
+        ({"most": 0, "few": 20}, "most", "'most' must be > 0"),
+        ({"most": 5, "few": 7}, "few", "few is above most"),
+        ({"names": 5}, "names", "names: 'int' object is not iterable"),
+        ({"store_id": "x", "few": 11}, "store_id", "store_id: invalid literal"),
+        ({"token": 5}, "token", "'token' must be <class 'str'>"),
+        ({"some": "x"}, None, "invalid literal"),
     ],
 )
-def test_every_wrong_value_is_told(values: dict[str, Any], keys: list[str]) -> None:
-    """Also next to one that is missing: each value is looked at, not only the first wrong one."""
-    reading = read_account(TallyAccount, table(**values), {})
+def test_the_first_wrong_value_is_named(
+    values: dict[str, Any], key: str | None, words: str
+) -> None:
+    """The error of a class, its validators or converters comes out under the setting's name."""
+    reading = read_account(TallyAccount, table(**{"store_id": 7, "token": TOKEN, **values}), {})
 
-    told = [str(problem) for problem in reading.problems]
+    (problem,) = reading.problems
     assert reading.account is None
-    assert [next(key for key in keys if key in text) for text in told] == keys
+    assert str(problem).startswith(f"account 'shop' in b.toml: {words}")
+    assert problem.key == (None if key is None else f"accounts.shop.{key}")
+
+
+def test_what_an_account_lacks_comes_before_what_is_wrong() -> None:
+    """Every key that is unknown or missing and every bad reference is listed; then values count."""
+    wrong = table(token={"env": "NOT_SET"}, most=0, colour="red")
+
+    problems = [str(problem) for problem in read_account(TallyAccount, wrong, {}).problems]
+
+    assert len(problems) == 3
+    assert "environment variable NOT_SET" in problems[0]
+    assert "unknown setting accounts.shop.colour" in problems[1]
+    assert problems[2] == "account 'shop' in b.toml lacks store_id"

@@ -177,7 +177,7 @@ def test_a_variable_nobody_knows_is_refused(tmp_path: Path, variable: str, words
     ("variable", "account", "words"),
     [
         ("SHPO__NUMBER", "shpo", "did you mean BATCHHUB_ACCOUNTS__SHOP__NUMBER?"),
-        ("ELSE__NUMBER", "else", "one that no file has needs BATCHHUB_ACCOUNTS__ELSE__ADAPTER,"),
+        ("ELSE__NUMBER", "else", "a new account also needs BATCHHUB_ACCOUNTS__ELSE__ADAPTER"),
         ("ELSE", "else", "names no key, as BATCHHUB_ACCOUNTS__<ACCOUNT>__<KEY> does"),
         ("__NUMBER", "__number", "names no key"),
     ],

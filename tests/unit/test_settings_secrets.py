@@ -102,7 +102,7 @@ def test_a_secret_may_be_in_the_keyring(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (None, "it has no entry 'our shop/me'; make it with: keyring set 'our shop' me"),
+        (None, "it has no entry 'our shop/me'; create it with: keyring set 'our shop' me"),
         ("", "it has no entry 'our shop/me'"),
         (KeyringLocked("no"), "it is locked; unlock it, then try again"),
         (NoKeyringError("no"), "there is none on this machine"),
@@ -117,7 +117,7 @@ def test_a_keyring_that_gives_nothing_is_said_in_one_line(
 
     told = refusal({"keyring": "our shop/me"})
 
-    assert told.startswith("account 'shop' in b.toml: token is to come from the keyring, but ")
+    assert told.startswith("account 'shop' in b.toml: token comes from the keyring, but ")
     assert words in told
     assert "\n" not in told
 
@@ -150,7 +150,7 @@ def test_an_entry_has_a_service_and_a_name(entry: str) -> None:
     ],
 )
 def test_another_table_is_refused_with_the_right_forms(token: object) -> None:
-    """A secret's table is one of two; what stands in a wrong one is not shown."""
+    """A secret's table is one of two; what is in a wrong one is not shown."""
     told = refusal(token)
 
     assert told == (
@@ -179,7 +179,7 @@ def test_a_literal_secret_is_warned_of_once(tmp_path: Path) -> None:
         )
 
     (line,) = [str(w.message) for w in told]
-    assert line.startswith(f"the secret accounts.shop.token stands in {path} itself; put ")
+    assert line.startswith(f"the secret accounts.shop.token is written in {path} itself; put ")
     assert TOKEN not in line
 
 
@@ -203,7 +203,7 @@ def test_it_is_told_where_a_secret_was_found(monkeypatch: pytest.MonkeyPatch) ->
 
     assert source(table({"env": "X"})) == "from the environment variable X"
     assert source(table({"keyring": "a/b"})) == "from the keyring entry a/b"
-    assert source(table(TOKEN)) == "as it stands in b.toml"
+    assert source(table(TOKEN)) == "in plain text in b.toml"
     assert source(own) == "from the environment variable BATCHHUB_ACCOUNTS__SHOP__TOKEN"
 
 
