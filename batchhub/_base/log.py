@@ -1,20 +1,21 @@
 """
 The log: structlog events named `noun.past_participle`, all of them listed here.
 
-Every line carries the ids it is about: one of a job its `job_id`, `account` and `lane`, one of
-a ticket also the `ticket` (its position in the job), any other the `lane` or the `adapter`. The
-lines go to the standard library's logger ``batchhub``, so a program hears of them as of any
-library's; the facts are on each record as `batchhub`, a dict. Known secrets are blanked before
-anybody hears of them. batchhub attaches no handler of its own; the command line does, for its
-own process.
+Every line has the ids it is about: a line about a job its `job_id`, `account` and `lane`, a line
+about a ticket also the `ticket` (its position in the job), any other the `lane` or the `adapter`.
+Lines go to the standard library's logger ``batchhub``, so a program handles them as those of any
+library; the facts are on each record as `batchhub`, a dict. Known secrets are blanked before any
+handler sees a line. batchhub attaches no handler of its own; the command line does, for its own
+process.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import MutableMapping
-from functools import cache
 from typing import Any, Final
+
+import structlog
 
 from .secrets import blank_all
 
@@ -49,61 +50,16 @@ EVENTS: Final = {
 LOGGER_NAME: Final = "batchhub"
 
 
-class Logger:
-    """
-    Logs events, with the ids that were bound to it.
-
-    structlog is loaded by the first line that somebody wants to hear: a command that only
-    reads the store logs nothing, and need not wait for it.
-    """
-
-    def __init__(self, **ids: Any) -> None:
-        self._ids = ids
-
-    def bind(self, **ids: Any) -> Logger:
-        """Return a logger whose lines have these ids, too."""
-        return Logger(**{**self._ids, **ids})
-
-    def debug(self, event: str, **facts: Any) -> None:
-        """Log what is of interest to who looks for a fault."""
-        self._write(logging.DEBUG, event, facts)
-
-    def info(self, event: str, **facts: Any) -> None:
-        """Log what happens."""
-        self._write(logging.INFO, event, facts)
-
-    def warning(self, event: str, **facts: Any) -> None:
-        """Log what did not go as it should and is tried again."""
-        self._write(logging.WARNING, event, facts)
-
-    def error(self, event: str, **facts: Any) -> None:
-        """Log what somebody has to mend."""
-        self._write(logging.ERROR, event, facts)
-
-    def _write(self, level: int, event: str, facts: dict[str, Any]) -> None:
-        if logging.getLogger(LOGGER_NAME).isEnabledFor(level):
-            _open().log(level, event, **self._ids, **facts)
-
-
-def get_logger() -> Logger:
+def get_logger() -> structlog.stdlib.BoundLogger:
     """Return the logger every module uses; bind ids to it."""
-    return Logger()
-
-
-@cache
-def _open() -> Any:
-    import structlog  # noqa: PLC0415  # takes a fifth of a second
-
-    return structlog.wrap_logger(
+    logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
         logging.getLogger(LOGGER_NAME),
-        processors=[
-            structlog.stdlib.add_log_level,
-            _blank_secrets,
-            _to_stdlib,
-        ],
+        processors=_PROCESSORS,
         wrapper_class=structlog.stdlib.BoundLogger,
+        context_class=dict,
         cache_logger_on_first_use=True,
     )
+    return logger
 
 
 def _blank_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -113,10 +69,19 @@ def _blank_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableM
 def _to_stdlib(
     _: Any, __: str, event: MutableMapping[str, Any]
 ) -> tuple[tuple[str], dict[str, Any]]:
-    """Make a line any handler can print, and keep the facts for those that can do more."""
+    """Make a line that any handler can print, and attach the facts for those that can do more."""
     facts = {key: value for key, value in event.items() if key not in {"event", "level"}}
     text = " ".join([str(event["event"]), *(f"{key}={value!r}" for key, value in facts.items())])
     return (text,), {"extra": {"batchhub": dict(event)}}
 
 
+# All of them are given, so that a program's own `structlog.configure` leaves our lines alone.
+_PROCESSORS: Final = (
+    structlog.stdlib.filter_by_level,
+    structlog.stdlib.add_log_level,
+    _blank_secrets,
+    _to_stdlib,
+)
+
+# Python's last resort would write our warnings to standard error in a program without logging.
 logging.getLogger(LOGGER_NAME).addHandler(logging.NullHandler())

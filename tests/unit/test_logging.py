@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+import structlog
 from support.hubs import numbered, scripted_world
 from support.vendor import Vendor, capable
 
@@ -206,6 +207,27 @@ def test_a_program_that_listens_hears_no_secret_either() -> None:
 
     assert facts[0]["error"] == "***!"
     assert facts[0]["words"] == ["***", 1]
+
+
+def test_a_program_that_configures_structlog_gets_lines_as_from_any_library() -> None:
+    """Its processors are for its own lines: ours go to the standard logger, secrets blanked."""
+    remember([TOKEN])
+    own: list[str] = []
+
+    def keep(_: Any, __: str, event: Any) -> str:
+        own.append(event["event"])
+        raise structlog.DropEvent
+
+    structlog.configure(processors=[keep])
+    try:
+        with keeping() as facts:
+            get_logger().bind(lane="l").info("lane.claimed", word=TOKEN)
+        structlog.get_logger().info("mine")
+    finally:
+        structlog.reset_defaults()
+
+    assert facts == [{"event": "lane.claimed", "level": "info", "lane": "l", "word": "***"}]
+    assert own == ["mine"]
 
 
 def test_longer_secrets_go_first_and_short_ones_stay() -> None:
