@@ -23,13 +23,12 @@ from ._base.secrets import MIN_LENGTH
 from ._base.store_path import find_store_path
 from ._engine.events import EventFeed
 from ._engine.intake import Intake, RawItems
-from ._engine.job_id import make_job_id
 from ._engine.open_hub import OpenHub, make_adapter
 from ._engine.plan import Plan, make_fingerprint, make_plan
 from ._settings.accounts import make_account
 from ._settings.file import load_settings
 from ._settings.registry import AdapterInfo, Registry
-from ._store import JobRecord
+from ._store import JobRecord, make_job_id
 from .adapter import Account, Adapter, Probe
 from .errors import BatchHubError, InputError, NotKnownError, UnsupportedError, UsageError
 from .job import BatchJob

@@ -12,9 +12,8 @@ from attrs import evolve
 from ._base.log import get_logger
 from ._base.show import draw_html, draw_table, words
 from ._engine.intake import Intake
-from ._engine.job_id import make_job_id
 from ._engine.open_hub import OpenHub
-from ._store import JobRecord
+from ._store import JobRecord, make_job_id
 from .errors import StoreError, UnsupportedError, UsageError, WaitTimeoutError
 from .models import BatchState, BatchStatus, Contact, ItemResult, ItemState
 from .models.status import facts, make_line

@@ -1,6 +1,6 @@
 """Jobs, tickets, items and results in SQL; nothing here knows a vendor or a clock."""
 
-from .records import JobRecord, ResultRow, TicketPlan, TicketRecord, make_status
+from .records import JobRecord, ResultRow, TicketPlan, TicketRecord, make_job_id, make_status
 from .store import Store, StoredJob
 
 __all__ = [
@@ -10,5 +10,6 @@ __all__ = [
     "StoredJob",
     "TicketPlan",
     "TicketRecord",
+    "make_job_id",
     "make_status",
 ]

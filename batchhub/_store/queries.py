@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Update,
     and_,
+    delete,
     exists,
     func,
     insert,
@@ -370,5 +371,29 @@ def retry_page(
     async def work(connection: AsyncConnection) -> list[tuple[int, WireItem]]:
         rows = await connection.execute(query)
         return [(position, WireItem(id=item_id, wire=wire)) for position, item_id, wire in rows]
+
+    return work
+
+
+def old_jobs(before: datetime) -> Work[list[int]]:
+    """Find the numbers of the jobs that ended before a moment."""
+
+    async def work(connection: AsyncConnection) -> list[int]:
+        query = select(jobs.c.job_no).where(jobs.c.ended_at < to_text(before))
+        return list((await connection.execute(query.order_by(jobs.c.job_no))).scalars())
+
+    return work
+
+
+def forget(job_no: int) -> Work[int]:
+    """Delete a job with everything that belongs to it; returns how many items it had."""
+
+    async def work(connection: AsyncConnection) -> int:
+        forgotten = 0
+        for table in (results, items, tickets, jobs):
+            done = await connection.execute(delete(table).where(table.c.job_no == job_no))
+            if table is items:
+                forgotten = done.rowcount
+        return forgotten
 
     return work

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
 from batchhub.models import BatchState, BatchStatus, Contact, Counts, Finding, ItemState, Ticket
+
+_ID_ALPHABET: Final = "23456789abcdefghjkmnpqrstuvwxyz"  # without characters that look alike
+_ID_LENGTH: Final = 8
+
+
+def make_job_id(now: datetime) -> str:
+    """Make an id such as ``261122-k3f9x2ab``: the day in UTC, and 39 random bits."""
+    return f"{now:%y%m%d}-" + "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH))
 
 
 @frozen(kw_only=True)

@@ -14,7 +14,7 @@ from batchhub._adapter.exchange import WireItem
 from batchhub.errors import StoreError
 from batchhub.models import BatchState, BatchStatus, Contact, ItemResult, ItemState
 
-from . import queries, upkeep
+from . import queries
 from .codec import read_job, result_row, to_text, to_words
 from .database import Database, open_database
 from .records import JobRecord, ResultRow, TicketPlan, TicketRecord, make_status
@@ -341,9 +341,9 @@ class Store:
         Returns:
             How many jobs and how many items were forgotten.
         """
-        found, forgotten = await self._db.read(upkeep.old_jobs(before)), 0
+        found, forgotten = await self._db.read(queries.old_jobs(before)), 0
         for job_no in found:
-            forgotten += await self._db.write(upkeep.forget(job_no))
+            forgotten += await self._db.write(queries.forget(job_no))
         return len(found), forgotten
 
     async def vacuum(self) -> None:
