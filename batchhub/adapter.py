@@ -32,7 +32,7 @@ from ._adapter.exchange import (
     TicketRef,
     WireItem,
 )
-from ._base import json as _json
+from ._base.json import loads
 from ._http.transport import Transport
 from .errors import InputError, UnsupportedError
 from .models import BatchItem, BatchState
@@ -140,7 +140,7 @@ class Adapter(ABC, Generic[AccountT]):
         """Read the vendor's error code and message from the body of an answer of 400 and above."""
         del status
         try:
-            error = _json.loads(body)
+            error = loads(body)
         except ValueError:
             return None, None
         if not isinstance(error, dict):

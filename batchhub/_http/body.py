@@ -1,4 +1,4 @@
-"""The body of an answer: read within a bound, decompressed within the same bound, and whole."""
+"""The body of an answer: read and decompressed within one limit, and complete."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Final
 
 import aiohttp
 
-ACCEPT_ENCODING: Final = "gzip, deflate"
 _ANY_HEADER: Final = zlib.MAX_WBITS | 32
 _NO_HEADER: Final = -zlib.MAX_WBITS
 _ZLIB_METHOD: Final = 8
@@ -15,28 +14,28 @@ _GZIP_FIRST_BYTE: Final = 0x1F
 
 
 class BodyTooLargeError(Exception):
-    """The body is larger than the bound; it was not read to its end."""
+    """The body is larger than the limit; it was not read to its end."""
 
 
 class BodyBrokenError(Exception):
-    """The body came whole and can't be decompressed."""
+    """The body is complete but can't be decompressed."""
 
 
 async def read_body(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
     """
     Read and decompress a body of at most `max_bytes`, compressed and decompressed.
 
-    The session must leave decompressing to this function: aiohttp's own takes a
-    gzip stream that breaks off for a whole one.
+    The session must leave decompression to this function: aiohttp's own takes a gzip stream that
+    breaks off for a complete one.
 
     Raises:
         BodyTooLargeError: It is larger. Leaving the response's context closes the connection.
-        BodyBrokenError: Its compression is unknown, damaged or breaks off.
-        aiohttp.ClientError: It did not come whole.
+        BodyBrokenError: Its compression is unknown, damaged or incomplete.
+        aiohttp.ClientError: It is incomplete.
     """
     try:
         return await _read(response, max_bytes)
-    except RuntimeError as error:  # aiohttp's word for a connection that is gone already
+    except RuntimeError as error:  # raised by aiohttp when the connection is already closed
         raise aiohttp.ClientPayloadError("the connection is closed") from error
 
 
@@ -65,11 +64,11 @@ def _make_inflater(encoding: str, max_bytes: int) -> _Inflater | None:
         case "gzip" | "x-gzip" | "deflate":
             return _Inflater(max_bytes)
         case _:
-            raise BodyBrokenError("its compression was not asked for")
+            raise BodyBrokenError("it is compressed in a way that was not asked for")
 
 
 class _Inflater:
-    """Decompresses gzip (of several members too), zlib and bare deflate, within a bound."""
+    """Decompresses gzip (also of several members), zlib and raw deflate, within a limit."""
 
     def __init__(self, max_bytes: int) -> None:
         self._left_bytes = max_bytes
@@ -80,7 +79,7 @@ class _Inflater:
         Decompress the next bytes.
 
         Raises:
-            BodyTooLargeError: All there was so far is larger than the bound.
+            BodyTooLargeError: The bytes so far are more than the limit.
             BodyBrokenError: They are damaged.
         """
         parts: list[bytes] = []
@@ -102,7 +101,7 @@ class _Inflater:
 
     def close(self) -> None:
         """
-        Say that no more bytes come.
+        Check that the stream is complete; no more bytes come.
 
         Raises:
             BodyBrokenError: The compressed stream has not ended.

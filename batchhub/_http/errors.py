@@ -1,4 +1,4 @@
-"""What an answer, or the lack of one, means to the caller: HTTP and aiohttp in our errors."""
+"""From HTTP statuses and the exceptions of aiohttp to the errors of `batchhub.errors`."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _MAX_CODE: Final = 100
 _REDIRECT: Final = 3
 _LONGEST_AGE_S: Final = 366 * 86_400.0
 _TLS: Final = re.compile(r" ssl:(default|True|False|None)\b")
-"""What aiohttp says of every connection it could not make, also of those without TLS."""
+"""What aiohttp adds to every failed connection, also to those without TLS."""
 
 _SECONDS: Final = re.compile(r"\d{1,18}(\.\d*)?", re.ASCII)
 
 _BY_STATUS: Final[dict[int, type[VendorError]]] = {
-    303: ReplyError,  # "see the result over there": the write may have run
+    303: ReplyError,  # "see the result over there": a write may have run
     401: CredentialsError,
     403: CredentialsError,
     404: NotFoundError,
@@ -65,14 +65,14 @@ _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
 )
 
 WIRE_ERRORS: Final = (aiohttp.ClientError, HttpProcessingError, OSError)
-"""All that aiohttp raises over what goes wrong outside of this process."""
+"""What aiohttp raises when something goes wrong outside of this process."""
 
 Explain = Callable[[int, bytes], tuple[str | None, str | None]]
 """Reads the vendor's error code and message from an answer's status and body."""
 
 
 class ErrorMaker:
-    """Makes the errors of one account; no secret of the account gets into them."""
+    """Makes the errors of one account, without the secrets of the account."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class ErrorMaker:
         location: str | None = None,
         retry_after_s: float | None = None,
     ) -> VendorError:
-        """Make the error for an answer that is none of 2xx; `body` is blanked already."""
+        """Make the error for an answer other than 2xx. `body` has its secrets blanked already."""
         error_type = _type_of_status(status, self._not_executed_statuses)
         code, words = self._read_words(status, body)
         words_text = f": {words or code}" if words or code else ""
@@ -114,10 +114,10 @@ class ErrorMaker:
     def unreadable(
         self, status: int | None, what: str, error_type: type[ReplyError] = ReplyError
     ) -> ReplyError:
-        """Make the error for an answer that can't be understood, because of `what`."""
-        answer = "an answer" if status is None else describe_status(status)
+        """Make the error for an answer that can't be read; `what` says why."""
+        answer = "" if status is None else f" ({describe_status(status)})"
         return error_type(
-            f"{self._vendor} gave {answer} that is no use: {self._line(what)}",
+            f"{self._vendor} gave an unusable answer{answer}: {self._line(what)}",
             vendor=self._vendor,
             account=self._account,
             status=status,
@@ -130,10 +130,10 @@ class ErrorMaker:
 
     def failed(self, error: Exception) -> tuple[BatchHubError, Exception | None]:
         """
-        Make the error for what aiohttp raised while there was no whole answer.
+        Make the error for what aiohttp raised before the answer was complete.
 
         Returns:
-            The error, and the cause to chain it to: `None` where the cause could show a secret.
+            The error and the cause to chain it to; `None` if the cause could show a secret.
         """
         cause = None if self._redactor.shows_secret(error) else error
         if _is_before_sending(error):
@@ -150,13 +150,13 @@ class ErrorMaker:
             code, words = self._explain(status, body)
             code_line = self._redactor.line(code, _MAX_CODE) if code else ""
             words_line = self._line(words) if words else ""
-        except Exception:  # the status says enough; a plug-in's slip must not hide it
+        except Exception:  # a bug in a plug-in must not hide the status, which says enough
             return None, None
         return code_line or None, words_line or None
 
     def _hint(self, error_type: type[VendorError], status: int, location: str | None) -> str:
         if error_type is CredentialsError:
-            return f"; mend the credentials of {self._vendor}:{self._account}"
+            return f"; fix the credentials of {self._vendor}:{self._account}"
         if error_type is RateLimitedError:
             return f"; account {self._account} sends nothing for a while"
         if error_type is BusyError:
@@ -173,7 +173,7 @@ class ErrorMaker:
 
 
 def describe_status(status: int) -> str:
-    """Name a status by its standard reason phrase: ``404 Not Found``."""
+    """Return a status with its standard reason phrase: ``404 Not Found``."""
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
@@ -185,7 +185,7 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
     Read a ``Retry-After`` header: seconds, or an HTTP date.
 
     Returns:
-        The seconds from `now`, at most 24 hours; `None` where there is none or it makes no sense.
+        The seconds from `now`, at most 24 hours; `None` if it is missing or invalid.
     """
     text = (value or "").strip()
     if _SECONDS.fullmatch(text):
@@ -199,7 +199,7 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
 
 
 def parse_age(value: str | None) -> float | None:
-    """Read an ``Age`` header: seconds a cache has held the answer; `None` without sense."""
+    """Read an ``Age`` header: seconds in a cache; `None` if it is missing or invalid."""
     text = (value or "").strip()
     return min(float(text), _LONGEST_AGE_S) if _SECONDS.fullmatch(text) else None
 
@@ -228,17 +228,17 @@ def _is_before_sending(error: Exception) -> bool:
 def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
         return _TLS.sub("", str(error))
-    # Own words, since aiohttp's could quote what went over the wire.
+    # Not the words of aiohttp, which may quote what went over the wire.
     return next((words for kind, words in _REASONS if isinstance(error, kind)), "no HTTP")
 
 
 def _grammar(message: str) -> str:
-    # What follows is quoted from the wire, and cut anywhere: a part of a secret can't be blanked.
+    # The rest is quoted from the wire and cut anywhere, and a part of a secret can't be blanked.
     return re.split(r"[:'\"\n]", message, maxsplit=1)[0].strip() or "malformed"
 
 
 def _origin(location: str | None) -> str:
-    """Say where a redirect points, without its path and query: they may hold a token."""
+    """Return where a redirect points, without path and query, which may hold a token."""
     try:
         target = URL(location or "")
         return str(target.origin()) if target.absolute else "another path"

@@ -1,4 +1,4 @@
-"""One exchange with a vendor: a request goes out once, and an answer or one of our errors comes."""
+"""One exchange with a vendor: a request, sent once, and its answer or one of our errors."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from .reply import Reply
 from .request import make_payload
 
 _MAX_WORDS_BYTES: Final = 64 * 1024
-"""The most bytes read of an answer that is no success: enough for a code and a message."""
+"""The most bytes read of an error answer: enough for a code and a message."""
 
 _SUCCESS: Final = range(200, 300)
 
 
 class Exchange:
-    """Sends the requests of one account over aiohttp, and reads the answers within bounds."""
+    """Sends the requests of one account over aiohttp, and reads the answers within limits."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Exchange:
         Send a request once and read its answer, whatever its status.
 
         Raises:
-            ContactError: There was no answer, or not all of it.
+            ContactError: There was no answer, or only a part of it.
             ReplyError: The answer can't be read, or is larger than the limits.
         """
         if self._session.closed:
@@ -79,11 +79,11 @@ class Exchange:
                 return await self._read(response)
         except WIRE_ERRORS as error:
             failure, cause = self._errors.failed(error)
-        # Outside of `except`: else the error would be its context, secrets and all.
+        # Outside of `except`: otherwise `error`, with its secrets, would become the context.
         raise failure from cause
 
     async def _read(self, response: aiohttp.ClientResponse) -> Reply:
-        read = self._read_body if response.status in _SUCCESS else self._read_words
+        read = self._read_body if response.status in _SUCCESS else self._read_refusal
         body = await read(response)
         return Reply(
             status=response.status,
@@ -104,15 +104,15 @@ class Exchange:
         except BodyBrokenError as error:
             raise self._errors.unreadable(response.status, str(error)) from error
 
-    async def _read_words(self, response: aiohttp.ClientResponse) -> bytes:
-        """Read what comes with a refusal; the status counts, also if its words are no use."""
+    async def _read_refusal(self, response: aiohttp.ClientResponse) -> bytes:
+        """Read the body of an error answer; empty if it can't be read: the status says enough."""
         try:
             return await read_body(response, min(_MAX_WORDS_BYTES, self._limits.max_answer_bytes))
         except (BodyTooLargeError, BodyBrokenError, *WIRE_ERRORS):
             return b""
 
     def refused(self, reply: Reply, now: datetime) -> VendorError:
-        """Make the error for an answer that is no success."""
+        """Make the error for an answer other than 2xx."""
         error = self._errors.refused(
             reply.status,
             reply.body,

@@ -1,4 +1,4 @@
-"""The gate every request of a lane goes through: in order, at its pace, or not at all."""
+"""The gate every request of a lane passes: in order, within the budget, or not at all."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _LONGEST_COOL_DOWN_S: Final = 300.0
 
 class Gate:
     """
-    Lets a lane's requests go, first come, first served.
+    Lets the requests of a lane go, first come, first served.
 
-    It keeps the budget, the cool-downs the vendor asks for, and closes for good
-    when the credentials are refused.
+    It keeps to the budget and to the cool-downs the vendor asks for, and closes for good when the
+    credentials are refused.
     """
 
     def __init__(self, *, lane: str, budget: Budget, clock: Clock, rng: random.Random) -> None:
@@ -41,7 +41,7 @@ class Gate:
 
     async def enter(self) -> float:
         """
-        Wait until the next request may go. It counts as sent from here on.
+        Wait until the next request may go. It counts as sent from then on.
 
         Returns:
             The monotonic time at which it goes, in seconds.
@@ -61,7 +61,7 @@ class Gate:
 
     def check(self) -> None:
         """
-        Make sure that what was let through a moment ago may still go.
+        Check that a request that was let through a moment ago may still go.
 
         Raises:
             CredentialsError: The gate was closed.
@@ -75,17 +75,17 @@ class Gate:
 
     def cool_down(self, *, status: int, retry_after_s: float | None, sent_at_s: float) -> None:
         """
-        Let nothing go for `retry_after_s` seconds, or for a growing while if that is not given.
+        Send nothing for `retry_after_s` seconds or, if `None`, for a time that grows each time.
 
         Args:
-            status: The answer's status that asks for it.
-            retry_after_s: The seconds the vendor asked for.
-            sent_at_s: When the request that got the answer went through the gate.
+            status: The HTTP status of the answer that asks for it.
+            retry_after_s: The seconds the vendor asked for, if it did.
+            sent_at_s: Monotonic time at which the request of that answer was let go.
         """
         if retry_after_s:
             delay_s = retry_after_s
         elif sent_at_s < self._cool_until_s:
-            return  # sent before the cool-down that runs: it is one refusal with the first
+            return  # sent before the current cool-down began: the same refusal once more
         else:
             delay_s = backoff_s(
                 self._cool_downs_in_a_row,
@@ -108,10 +108,10 @@ class Gate:
             self._cool_downs_in_a_row = 0
 
     def close(self, error: CredentialsError) -> None:
-        """Let nothing go any more; who waits is told at once."""
+        """Send nothing more; requests that wait are refused at once."""
         if self._closed_by is not None:
             return
-        # A copy: the error that is raised holds its traceback, and with it the request.
+        # A copy, since `error` holds its traceback, and with it the request.
         self._closed_by = _copy(error)
         self._log.error("lane.paused", status=error.status, reason=str(error))
         if self._nap is not None:
@@ -119,19 +119,19 @@ class Gate:
 
     @property
     def closed_by(self) -> CredentialsError | None:
-        """Why nothing goes any more; `None` while the gate is open."""
+        """Why nothing is sent any more; `None` while the gate is open."""
         return self._closed_by
 
     @property
     def cooled_until(self) -> datetime | None:
-        """Until when nothing goes; `None` outside a cool-down."""
+        """Until when nothing is sent; `None` outside a cool-down."""
         until = self._cooled_until
         return until if until is not None and until > self._clock.now() else None
 
     async def _sleep(self, delay_s: float) -> None:
         self._nap = asyncio.create_task(self._clock.sleep(delay_s))
         try:
-            await asyncio.wait({self._nap})  # returns when `close` cancels the nap, too
+            await asyncio.wait({self._nap})  # also returns when `close` cancels the nap
         finally:
             self._nap.cancel()
             self._nap = None

@@ -1,4 +1,4 @@
-"""Secrets blanked out of what others wrote: reply bodies, error texts, chained errors."""
+"""Blanks secrets in what others wrote: answers, error messages, chained errors."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from batchhub._base.secrets import BLANK, MIN_LENGTH, find_forms, remember
 
 class Redactor:
     """
-    Blanks an account's secrets, also where they are percent-encoded or escaped as in JSON.
+    Blanks an account's secrets, also percent-encoded or escaped as in JSON.
 
-    A secret of fewer than 8 characters is left in texts, since it could be a part
-    of any word; an error that shows it is not chained all the same. The log blanks what
-    any redactor does.
+    A secret of fewer than 8 characters stays in texts, since it could be a part of any word; an
+    error that shows one is not chained, though. The log blanks the secrets of all redactors.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import field, frozen
 from multidict import CIMultiDict
 
-from batchhub._base import json as _json
+from batchhub._base.json import loads
 from batchhub.errors import ReplyError
 
 
@@ -19,9 +19,9 @@ class Reply:
 
     Attributes:
         status: Its HTTP status.
-        headers: Its headers; names are found in any case.
+        headers: Its headers; names are not case-sensitive.
         body: Its body, decompressed, with the account's secrets blanked.
-        age_s: Seconds a cache has held it, if it says so.
+        age_s: Seconds it has been in a cache; `None` if it does not say.
         vendor: The adapter's name.
         account: The account's identity at the vendor.
     """
@@ -38,10 +38,10 @@ class Reply:
         Decode the body as one JSON document.
 
         Raises:
-            ReplyError: It is none.
+            ReplyError: It is not valid JSON.
         """
         try:
-            return _json.loads(self.body)
+            return loads(self.body)
         except ValueError as error:
             raise ReplyError(
                 f"{self.vendor or 'the vendor'} answered {self.status} without valid JSON: {error}",

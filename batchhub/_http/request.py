@@ -16,10 +16,11 @@ from yarl import URL
 from batchhub._adapter.account import Account
 from batchhub.errors import AdapterError, SettingsError
 
-from .body import ACCEPT_ENCODING
+_ACCEPT_ENCODING: Final = "gzip, deflate"
+"""What `body.read_body` can decompress."""
 
 _STREAMED_BYTES: Final = 512 * 1024
-"""aiohttp writes a larger body in parts, and lets others run meanwhile, only from a file."""
+"""Only from a file does aiohttp write a larger body in parts and let other tasks run meanwhile."""
 
 _PATH: Final = re.compile(r"/[!-~]*")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -37,7 +38,7 @@ class RequestMaker:
         Join the account's address, an encoded path and parameters that are not encoded yet.
 
         Raises:
-            AdapterError: The path is no path.
+            AdapterError: The path does not begin with ``/`` or is not percent-encoded.
         """
         if not _PATH.fullmatch(path) or "#" in path:
             raise AdapterError(
@@ -47,12 +48,12 @@ class RequestMaker:
         if params:
             query = urlencode(params, quote_via=quote, safe="")
             path = f"{path}{'&' if '?' in path else '?'}{query}"
-        # What comes after the host can't change the host.
+        # The path begins with "/", so nothing in it can change the host.
         return URL(f"{self._base_url}{path}", encoded=True)
 
     def headers(self, body: bytes | None, headers: Mapping[str, str] | None) -> CIMultiDict[str]:
         """
-        Complete `headers`; they win over the usual ones.
+        Add the usual headers to `headers`, which win.
 
         Raises:
             SettingsError: A value holds a control character.
@@ -64,14 +65,14 @@ class RequestMaker:
             if _CONTROL.search(value):
                 raise SettingsError(
                     f"header {name} of {self._whose} holds a line break or another control "
-                    "character; mend the credentials"
+                    "character; fix the credentials"
                 )
             made[name] = value
         return made
 
 
 def make_payload(body: bytes | None) -> bytes | io.BytesIO | None:
-    """Give a body the form in which aiohttp sends it best."""
+    """Return a body in the form that aiohttp sends best."""
     return io.BytesIO(body) if body is not None and len(body) > _STREAMED_BYTES else body
 
 
@@ -81,7 +82,7 @@ def _check_base_url(account: Account) -> str:
         valid = url.scheme in {"http", "https"} and bool(url.host) and url.user is None
     except (ValueError, TypeError):
         valid = False
-    # Not shown: a wrong address may hold a password.
+    # The address is not shown: a wrong one may hold a password.
     if not valid or url.password is not None or url.query_string or url.fragment:
         raise SettingsError(
             f"base_url of {account.lane} must be an address like https://host", key="base_url"
@@ -95,7 +96,7 @@ def _usual_headers() -> CIMultiDict[str]:
         {
             "User-Agent": f"batchhub/{_version()}",
             "Accept": "application/json",
-            "Accept-Encoding": ACCEPT_ENCODING,
+            "Accept-Encoding": _ACCEPT_ENCODING,
         }
     )
 

@@ -1,4 +1,4 @@
-"""The one aiohttp session of a hub: no cookies, no resend, no redirect to follow."""
+"""The one aiohttp session of a hub: no cookies, and no request is sent again by itself."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Final
 import aiohttp
 
 _MAX_CONNECTIONS: Final = 768
-"""Below the 1,024 open files a process usually has, so that the store still gets some."""
+"""Below the usual 1,024 open files of a process, so that some are left for the store."""
 
 _MAX_CONNECTIONS_PER_HOST: Final = 256
-"""One vendor that hangs can't take every connection."""
+"""So that one vendor that hangs can't take all connections."""
 
 _KEEP_ALIVE_S: Final = 4.0
-"""Below the 5 s after which common servers close: a request sent into a closing connection is one
-of which nobody can tell whether it ran."""
+"""Below the 5 s after which common servers close: whether a request sent into a closing connection
+ran can't be known."""
 
 
 class ConnectionCutError(aiohttp.ClientConnectionError):
-    """The connection was cut after the request may have gone."""
+    """The connection was cut when the request may have been sent."""
 
 
 async def refuse_resend(
@@ -27,8 +27,8 @@ async def refuse_resend(
     """
     Keep aiohttp from sending a request again by itself.
 
-    It does so, once, for GET, PUT, DELETE and others when a connection is cut; with
-    an error it does not know it lets be.
+    It does so once, for GET, PUT, DELETE and others, when a connection is cut; but not when the
+    error is one it does not know.
 
     Raises:
         ConnectionCutError: The connection was cut.
@@ -51,7 +51,7 @@ def open_session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,  # `read_body` does it, within bounds
+        auto_decompress=False,  # `read_body` does it, within a limit
         skip_auto_headers=("Content-Type", "User-Agent"),
         middlewares=(refuse_resend,),
     )

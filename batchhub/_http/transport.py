@@ -1,11 +1,10 @@
 """
 HTTP for adapters: one `Transport` per lane, over one aiohttp session per hub.
 
-A transport waits for the lane's budget, sends once, bounds time and size, and
-turns every answer that is no success, and every lack of an answer, into one of
-our errors. It repeats nothing by itself, except what the vendor says it did not
-run. It stops the lane for as long as the vendor asks (429, 503), and for good
-when the credentials are refused (401, 403).
+A transport waits for the lane's budget, sends once, limits time and size, and turns every error
+answer and every missing one into one of our errors. It repeats nothing by itself, except what the
+vendor says it did not run. It stops the lane for as long as the vendor asks (429, 503), and for
+good when the credentials are refused (401, 403).
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 
 _USUAL: Final = Limits()
 _MAX_REPEATS: Final = 3
-_REPEAT_BASE_S: Final = 0.1  # half of it is jitter: never below 50 ms
+_REPEAT_BASE_S: Final = 0.1  # half of it is jitter, so never below 50 ms
 _REPEAT_FACTOR: Final = 1.5
 _REPEAT_CAP_S: Final = 1.0
 
@@ -52,12 +51,12 @@ class Transport:
 
     Args:
         session: What `open_session` gave; shared by all lanes.
-        clock: For the budget, cool-downs and waits; deadlines are in real time.
+        clock: For the budget, cool-downs and waits; time limits are in real time.
         vendor: The adapter's name.
         account: Whose traffic it is; gives the address and the secrets.
-        budget: What the account may send.
+        budget: How much the account may send.
         explain: Reads the vendor's error code and message: `Adapter.explain`.
-        not_executed_statuses: By these the vendor says that it did not run a request.
+        not_executed_statuses: HTTP statuses by which the vendor says it did not run a request.
         limits: How long and how large an answer may be.
         rng: Where the jitter comes from.
     """
@@ -102,9 +101,9 @@ class Transport:
 
     async def wait_turn(self) -> None:
         """
-        Wait until the next request may go; that of this task then goes without another wait.
+        Wait until the next request may go; the next one of this task then goes without a wait.
 
-        For a caller that must do something just before it sends, and not long before.
+        For a caller that has to do something right before it sends.
 
         Raises:
             CredentialsError: The lane sends nothing more.
@@ -125,15 +124,15 @@ class Transport:
 
         Args:
             method: The HTTP method.
-            path: From the ``/`` after the host, percent-encoded; goes out exactly as it is.
-            params: What follows the path after ``?``, not encoded yet.
+            path: From the ``/`` after the host, percent-encoded; sent exactly as it is.
+            params: The query, not encoded yet.
             body: JSON.
-            headers: Besides, or instead of, the usual ones.
+            headers: In addition to the usual ones, or in place of them.
 
         Raises:
-            VendorError: The answer is no success.
+            VendorError: The vendor answered with an error.
             ContactError: There was no answer.
-            AdapterError: The path is no path. Nothing was sent.
+            AdapterError: The path is invalid. Nothing was sent.
             SettingsError: A header can't be sent. Nothing was sent.
         """
         url = self._requests.url(path, params)
@@ -168,7 +167,7 @@ class Transport:
         return reply
 
     def _take_turn(self) -> float | None:
-        """Use the turn this task has waited for, if it has; refuse it if all has changed since."""
+        """Use the turn this task has waited for, if any, unless the gate has been shut since."""
         turn = _turn.get()
         if turn is None or turn[0] is not self:
             return None

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from attrs import field, frozen
 
-from batchhub._base import json as _json
+from batchhub._base.json import loads
 
 from .states import ItemState
 
@@ -60,12 +60,12 @@ class ItemResult:
         if self.raw is None:
             return None
         try:
-            value = _json.loads(self.raw)
+            value = loads(self.raw)
         except ValueError:
             return self.raw.decode("utf-8", "replace") or None
         if isinstance(value, str) and value.startswith(("{", "[")):
             try:
-                return _json.loads(value)
+                return loads(value)
             except ValueError:
                 return value
         return value

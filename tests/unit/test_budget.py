@@ -90,7 +90,7 @@ def test_a_shorter_cool_down_does_not_end_a_longer_one() -> None:
     ],
 )
 def test_a_budget_that_lets_nothing_go_is_an_adapter_error(budget: Budget) -> None:
-    """A budget is made of positive numbers."""
+    """The values of a budget are positive."""
     with pytest.raises(AdapterError, match="positive"):
         Pacer(budget, 0.0)
 

@@ -232,7 +232,7 @@ def test_an_adapter_that_can_not_read_an_error_does_not_hide_it(slip: Mock) -> N
         ("http://[broken", "nowhere"),
     ],
 )
-def test_a_redirect_says_where_to_and_what_to_mend(location: str | None, target: str) -> None:
+def test_a_redirect_says_where_to_and_what_to_fix(location: str | None, target: str) -> None:
     """Scheme and host only: the rest may hold a token."""
     error = _maker().refused(301, b"", location=location)
 

@@ -314,6 +314,15 @@ class Interrupts(deque[Exception | Observation]):
         return RUNNING
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """An interrupt is an exception, though a shell that runs tests in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_the_waiting_only(store: Path) -> None:
     """Ctrl-C comes out of `wait`; the job goes on, and the hub can be used and closed."""
     vendor = Vendor(polls=Interrupts([RUNNING]))

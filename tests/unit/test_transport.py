@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import subprocess
+import sys
 import traceback
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -452,7 +454,7 @@ async def test_refused_credentials_end_all_traffic_of_the_lane(
     assert transport.paused is None
 
     for _ in range(3):
-        with pytest.raises(errors.CredentialsError, match=r"no such token; mend .* shop:7"):
+        with pytest.raises(errors.CredentialsError, match=r"no such token; fix .* shop:7"):
             await transport.request("GET", "/")
 
     assert len(vendor.asked) == 1
@@ -583,3 +585,12 @@ def test_limits_are_positive(name: str) -> None:
     """A limit of nothing is a slip, not a wish."""
     with pytest.raises(ValueError, match=name):
         Limits(**{name: 0})
+
+
+def test_aiohttp_is_loaded_only_when_something_is_sent() -> None:
+    """Adapters and the hub are imported without it, so that commands that only read are quick."""
+    code = "import sys, batchhub.adapter, batchhub.hub; print('aiohttp' in sys.modules)"
+
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert told.stdout.strip() == "False"

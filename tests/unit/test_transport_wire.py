@@ -383,7 +383,7 @@ async def test_an_answer_that_says_it_is_too_large_is_not_read(
         error = await _fail(make_transport(wire.url, limits=SMALL))
 
     assert type(error) is errors.ReplyTooLargeError
-    assert str(error) == "shop gave 200 OK that is no use: it is larger than 100000 bytes"
+    assert str(error) == "shop gave an unusable answer (200 OK): it is larger than 100000 bytes"
 
 
 async def test_an_answer_without_end_is_refused_while_it_is_read(
@@ -532,7 +532,7 @@ async def test_a_refusal_counts_also_if_its_words_can_not_be_read(
         transport = make_transport(wire.url, limits=HURRIED)
         error = await _fail(transport)
 
-    assert str(error) == ("shop answered 401 Unauthorized; mend the credentials of shop:7")
+    assert str(error) == ("shop answered 401 Unauthorized; fix the credentials of shop:7")
     assert transport.paused is not None
 
 
