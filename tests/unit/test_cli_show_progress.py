@@ -10,12 +10,12 @@ import pytest
 from attrs import define
 from rich.cells import cell_len
 from rich.console import Console
+from rich.progress import Progress
 
 from batchhub import BatchState, BatchStatus, Contact, Counts, Finding, Ticket
 from batchhub.cli.screen import progress as _progress
 from batchhub.cli.screen.bars import LiveBars
-from batchhub.cli.screen.pace import Pace, rate_text
-from batchhub.cli.screen.progress import PlainLines, Silence, make_display
+from batchhub.cli.screen.progress import Display, Pace, PlainLines, make_display, rate_text
 from batchhub.cli.shell.options import Common
 from batchhub.testing import FakeClock
 
@@ -254,9 +254,53 @@ def test_many_bars_fit_the_screen() -> None:
         for n in range(200)
     ]
     lines = draw(80, *jobs, Job(make_status(job_id="new", account="runs")))
-    assert lines[0].split()[0] == "runs"
+    assert "runs" in [line.split()[0] for line in lines]
     assert lines[-1] == "… and 183 more"
     assert len(lines) < 24
+
+
+@pytest.mark.parametrize(
+    ("facts", "colour"),
+    [
+        ({}, "32"),
+        ({"contact": Contact.STALE}, "33"),
+        ({"findings": (ODD,)}, "33"),
+        ({"counts": Counts(succeeded=48, failed=2, pending=50)}, "31"),
+    ],
+    ids=["all-well", "no-contact", "finding", "failures"],
+)
+def test_a_bar_is_green_while_all_is_well(facts: dict[str, Any], colour: str) -> None:
+    """Yellow is what holds a job up or is odd, red are failures."""
+    console = Console(
+        file=io.StringIO(), force_terminal=True, color_system="standard", width=80, highlight=False
+    )
+    bars = LiveBars(FakeClock(), console)
+    bars.add(Job(make_status(50, **facts)))
+    with console.capture() as capture:
+        for drawing in bars.screen():
+            console.print(drawing)
+    assert f"\x1b[{colour}m━" in capture.get()
+
+
+async def test_bars_are_drawn_four_times_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many statuses come, drawing takes little time; without any it is once a second."""
+    drawn: list[None] = []
+    monkeypatch.setattr(Progress, "refresh", lambda _: drawn.append(None))
+    clock = FakeClock()
+    console = Console(file=io.StringIO(), width=100)
+    with LiveBars(clock, console) as bars:
+        bars.add(Job(make_status()))
+        for step in range(200):
+            bars.show(make_status(step % 100))
+            await clock.advance(0.01)
+        busy = len(drawn)
+        bars.tick()
+        drawn.clear()
+        for _ in range(8):
+            await clock.advance(0.25)
+            bars.tick()
+    assert busy == pytest.approx(8, abs=1)
+    assert len(drawn) == 2
 
 
 def test_findings_stay_above_the_bars() -> None:
@@ -272,7 +316,7 @@ def test_findings_stay_above_the_bars() -> None:
 
 @pytest.mark.parametrize(
     ("quiet", "may_draw", "kind"),
-    [(True, True, Silence), (False, False, PlainLines), (False, True, LiveBars)],
+    [(True, True, Display), (False, False, PlainLines), (False, True, LiveBars)],
 )
 async def test_the_display_fits_where_it_is_seen(
     monkeypatch: pytest.MonkeyPatch, quiet: bool, may_draw: bool, kind: type

@@ -1,14 +1,15 @@
-"""Live bars on a terminal: one for each job, and below them what keeps one from getting on."""
+"""Live bars on a terminal: one for each job, and below them what holds a job up."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
-from rich.console import Console, RenderableType
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID
+from rich.console import Console, JustifyMethod, RenderableType
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.progress_bar import ProgressBar
 from rich.table import Column
 from rich.text import Text
 
@@ -16,40 +17,46 @@ from batchhub._base.clock import Clock
 from batchhub.models import BatchStatus
 
 from .console import make_console
-from .display import Display, Row, state_and_word
-from .pace import rate_text
+from .progress import Display, Row, rate_text, state_and_word
 from .tables import stand_style
 from .words import clean, done_count, done_text, duration, elapsed, number
 
+_REFRESH_S: Final = 0.25
+"""Seconds between two drawings, at least: fifty bars take some milliseconds each time."""
+
+_STILL_S: Final = 1.0
+"""Seconds after which the bars are drawn again though no status came: their clocks go on."""
+
 _SPARE_ROWS: Final = 6
+_LEAST_ROWS: Final = 3
 _NAME_WIDTH: Final = 28
 _WORD_WIDTH: Final = 40
-
-_NARROW: Final = 60
-"""Columns below which a line has no room for the rate."""
-
-_WIDE: Final = 100
-"""Columns from which on a line has room for the time that is left."""
 
 
 class LiveBars(Display):
     """
-    A bar for each job, with its rate and the vendor's own word.
+    A bar for each job that fits the screen, with its rate and the vendor's own word.
+
+    A bar is green while all is well, yellow while something holds the job up or after a finding,
+    red as soon as items failed.
 
     Args:
         clock: What time it is.
         console: What is drawn on; by default standard error.
     """
 
+    tick_s: ClassVar[float] = _REFRESH_S
+
     def __init__(self, clock: Clock | None = None, console: Console | None = None) -> None:
         super().__init__(clock)
         self._console = console or make_console(sys.stderr)
-        self._bars = _Bars(self._console)
+        self._bars = _Bars(console=self._console, auto_refresh=False, expand=True)
         self._tasks: dict[str, TaskID] = {}
+        self._is_new = True
+        self._drawn_s = float("-inf")
 
     def __enter__(self) -> Self:
-        for row in self._rows.values():
-            self._draw(row)
+        self._update()
         self._bars.start()
         return self
 
@@ -59,29 +66,56 @@ class LiveBars(Display):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Leave the bars as they are; what kept a job waiting is over, or told as an error."""
-        for row in self._rows.values():
-            self._draw(row)
-        self._bars.notes.clear()
+        """Leave the bars as they are; what held a job up is over, or reported as an error."""
+        self._update()
+        self._bars.notes = []
         self._bars.stop()
 
+    def tick(self) -> None:
+        """Draw what came since the last drawing; without anything new, once a second."""
+        waited_s = self._clock.monotonic() - self._drawn_s
+        if waited_s >= (_REFRESH_S if self._is_new else _STILL_S):
+            self._drawn_s = self._clock.monotonic()
+            self._update()
+            self._bars.refresh()
+
     def screen(self) -> Iterable[RenderableType]:
-        """Return what is on the screen now, from above."""
+        """Return what is on the screen if it is drawn now, from above."""
+        self._update()
         return self._bars.get_renderables()
 
-    def _draw(self, row: Row) -> None:
-        job, now = row.job.id, self._clock.now()
-        if job not in self._tasks:
-            self._tasks[job] = self._bars.add_task("", total=None, **self._cells(row))
-        self._bars.notes[job] = [
-            f"{clean(row.status.account, _NAME_WIDTH)}: {note}" for note in row.notes(now)
+    def _draw(self, row: Row) -> None:  # noqa: ARG002  # all that fit are drawn together
+        self._is_new = True
+        self.tick()
+
+    def _print(self, line: str) -> None:
+        self._console.print(Text(line, style="yellow"), soft_wrap=True)
+
+    def _update(self) -> None:
+        """Bring the bars that fit the screen up to date; jobs that have ended give way."""
+        self._is_new = False
+        fitting = max(_LEAST_ROWS, self._console.height - _SPARE_ROWS)
+        rows = sorted(self._rows.values(), key=lambda row: row.has_ended)[:fitting]
+        shown = {row.job.id for row in rows}
+        for job, task in self._tasks.items():
+            self._bars.update(task, visible=job in shown)
+        for row in rows:
+            if row.job.id not in self._tasks:
+                self._tasks[row.job.id] = self._bars.add_task("", total=None, **self._cells(row))
+            self._bars.update(
+                self._tasks[row.job.id],
+                completed=done_count(row.status),
+                total=_bar_total(row.status),
+                **self._cells(row),
+            )
+        self._bars.choose_columns()
+        now = self._clock.now()
+        self._bars.hidden = len(self._rows) - len(rows)
+        self._bars.notes = [
+            f"{clean(row.status.account, _NAME_WIDTH)}: {note}"
+            for row in self._rows.values()
+            for note in row.notes(now)
         ]
-        self._bars.update(
-            self._tasks[job],
-            completed=done_count(row.status),
-            total=_bar_total(row.status),
-            **self._cells(row),
-        )
 
     def _cells(self, row: Row) -> dict[str, Any]:
         status, now = row.status, self._clock.now()
@@ -95,86 +129,108 @@ class LiveBars(Display):
             "rate": rate_text(per_s),
             "failed": f"{number(failed)} failed" if failed else "",
             "state": clean(state_and_word(status), _WORD_WIDTH),
-            "style": stand_style(status),
             "age": elapsed((end - status.created_at).total_seconds()),
             "left": f"{duration(left / per_s)} left" if per_s and left else "",
-            "has_ended": row.has_ended,
+            "style": _style(row, is_held_up=any(row.notes(now))),
         }
 
     def _name(self, row: Row) -> str:
-        """Name a job by its account, its id, or both where neither says it alone."""
-        accounts = self._count_accounts()
+        """Name a job by its account, its id, or both where neither is enough."""
+        accounts = len({other.status.account for other in self._rows.values()})
         if accounts == len(self._rows):
             return row.status.account
         return row.job.id if accounts == 1 else f"{row.job.id} {row.status.account}"
 
-    def _tell(self, line: str) -> None:
-        self._console.print(Text(line, style="yellow"), soft_wrap=True)
+
+class _Bar(BarColumn):
+    """A bar in its job's colour."""
+
+    def render(self, task: Task) -> ProgressBar:
+        """Draw the bar."""
+        bar = super().render(task)
+        bar.complete_style = bar.finished_style = bar.pulse_style = task.fields["style"]
+        return bar
 
 
-class _Cell(ProgressColumn):
+class _Cell(TextColumn):
     """One field of a job, in one line; where room is short it is cut, if it may be."""
 
-    def __init__(self, name: str, *, gives_way: bool = False, **column: Any) -> None:
-        self._field = name
-        super().__init__(Column(no_wrap=not gives_way, **column))
+    def __init__(
+        self,
+        name: str,
+        style: str = "none",
+        *,
+        justify: JustifyMethod = "left",
+        may_shrink: bool = False,
+    ) -> None:
+        column = Column(justify=justify, no_wrap=not may_shrink)
+        super().__init__(
+            f"{{task.fields[{name}]}}", style, justify, markup=False, table_column=column
+        )
 
     def render(self, task: Task) -> Text:
         """Write the field."""
-        style = {"failed": "red", "rate": "cyan", "left": "dim", "age": "dim"}.get(self._field, "")
-        if self._field == "state":
-            style = task.fields["style"]
-        text = Text(task.fields[self._field], style=style, no_wrap=True, overflow="ellipsis")
-        if self._table_column is not None:
-            text.justify = self._table_column.justify
+        text = super().render(task)
+        text.no_wrap, text.overflow = True, "ellipsis"
         return text
 
 
-class _Bars(Progress):
-    """Rich's progress, cut to the screen: fewer columns, fewer rows; and notes below the bars."""
+_COLUMNS: Final[dict[str, ProgressColumn]] = {
+    "name": _Cell("name", may_shrink=True),
+    "bar": _Bar(bar_width=None),
+    "done": _Cell("done", justify="right"),
+    "rate": _Cell("rate", "cyan", justify="right"),
+    "failed": _Cell("failed", "red"),
+    "state": _Cell("state", may_shrink=True),
+    "age": _Cell("age", "dim", justify="right"),
+    "left": _Cell("left", "dim"),
+}
+_LEAST_WIDTHS: Final = {"rate": 60, "left": 100}
+"""How wide a terminal must be to have room for a column."""
 
-    def __init__(self, console: Console) -> None:
-        self.notes: dict[str, list[str]] = {}
-        self._console = console
-        self._cells = {
-            "name": _Cell("name", gives_way=True),
-            "bar": BarColumn(bar_width=None),
-            "done": _Cell("done", justify="right"),
-            "rate": _Cell("rate", justify="right"),
-            "failed": _Cell("failed"),
-            "state": _Cell("state", gives_way=True),
-            "age": _Cell("age", justify="right"),
-            "left": _Cell("left"),
-        }
-        super().__init__(console=console, expand=True)
+
+class _Bars(Progress):
+    """
+    Rich's progress with notes below the bars.
+
+    Attributes:
+        notes: What holds jobs up.
+        hidden: How many jobs have no bar because there is no room.
+    """
+
+    notes: Iterable[str] = ()
+    hidden: int = 0
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        """Draw the bars, then the notes; each note once."""
-        tasks = list(self.tasks)
-        self.columns = tuple(self._columns(tasks))
-        most = max(3, self._console.height - _SPARE_ROWS)
-        hidden = len(tasks) - most
-        if hidden > 0:
-            tasks.sort(key=lambda task: bool(task.fields["has_ended"]))
-        yield self.make_tasks_table(tasks[:most])
-        if hidden > 0:
-            yield Text(f"… and {number(hidden)} more", style="dim")
-        for note in dict.fromkeys(note for notes in list(self.notes.values()) for note in notes):
+        """Draw the bars, then the notes, each once."""
+        yield self.make_tasks_table(self.tasks)
+        if self.hidden:
+            yield Text(f"… and {number(self.hidden)} more", style="dim")
+        for note in dict.fromkeys(self.notes):
             yield Text(note, style="yellow", no_wrap=True, overflow="ellipsis")
 
-    def _columns(self, tasks: Iterable[Task]) -> Iterable[ProgressColumn]:
-        """Choose the columns that have something to show, and for which there is room."""
-        width = self._console.width
-        hidden = {"rate"} if width < _NARROW else set()
-        if width < _WIDE:
-            hidden.add("left")
-        for name, cell in self._cells.items():
-            is_empty = name != "bar" and not any(task.fields[name] for task in tasks)
-            if name not in hidden and not is_empty:
-                yield cell
+    def choose_columns(self) -> None:
+        """Show the columns that are not empty, as far as the terminal is wide enough for them."""
+        tasks = [task for task in self.tasks if task.visible]
+        self.columns = tuple(
+            column
+            for name, column in _COLUMNS.items()
+            if self.console.width >= _LEAST_WIDTHS.get(name, 0)
+            and (name == "bar" or any(task.fields[name] for task in tasks))
+        )
+
+
+def _style(row: Row, *, is_held_up: bool) -> str:
+    """Return the colour of a bar."""
+    status = row.status
+    if row.has_ended:
+        return stand_style(status)
+    if status.counts.failed:
+        return "red"
+    return "yellow" if is_held_up or status.findings else "green"
 
 
 def _bar_total(status: BatchStatus) -> int | None:
-    """Return where the bar ends; `None` makes it pulse: nobody knows how far it is."""
+    """Return where the bar ends; `None` makes it pulse, as long as no progress is known."""
     is_known = status.progress is not None or status.state.is_terminal or done_count(status)
     return status.counts.total if is_known else None
