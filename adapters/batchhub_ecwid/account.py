@@ -21,6 +21,23 @@ REQUESTS_PER_MINUTE: Final = 600
 
 _MAX_DIGITS: Final = 18
 
+_SETTINGS_TEXT: Final = """\
+# Required. The store's number.
+store_id = 0
+# Required. The store's access token for the REST API, without "Bearer".
+token = { env = "ECWID_TOKEN" }
+# Scheme and host of the API.
+#base_url = "https://app.ecwid.com"
+# Maximum size of a request body, in bytes.
+#max_request_bytes = 5242880
+# Requests a minute. More than the vendor allows gets the token blocked.
+#requests_per_minute = 600
+# Send a batch of GET, PUT and DELETE again when no answer came, even if the vendor would no longer
+# recognise it. A batch of GET alone is always sent again.
+#repeat_idempotent = false
+"""
+"""What `batchhub init` writes."""
+
 
 def _check_token(_: object, attribute: Attribute[str], value: object) -> None:
     """Refuse what no token can be, and say so without showing it."""
@@ -98,6 +115,7 @@ class EcwidAccount(Account):
     """
 
     adapter: ClassVar[str] = "ecwid"
+    settings_text: ClassVar[str] = _SETTINGS_TEXT
 
     store_id: int = field(converter=_to_number, validator=_check_positive)
     token: str = secret(validator=_check_token)

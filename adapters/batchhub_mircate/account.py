@@ -50,6 +50,47 @@ FREQUENCY_FIELD: Final = "frequency"
 BULK_ID_FIELD: Final = "bulkOperationId"
 """Fields of a batch's body besides the items. Source: page "Receive Price", body."""
 
+_SETTINGS_TEXT: Final = """\
+# Required. The project's id, as in the vendor's URLs.
+project_id = ""
+# Required. The merchant's own project id.
+merchant_project_id = ""
+# Required. The API key that reads the status of batches.
+api_key = { env = "MIRCATE_API_KEY" }
+# The API key that sends batches. Default: api_key.
+#submit_api_key = { env = "MIRCATE_SUBMIT_API_KEY" }
+# Scheme and host of the API.
+#base_url = "https://api.b2b.retter.io"
+# Where batches are sent, by operation; {project_id} and {merchant_project_id} are filled in.
+# Operations left out keep their defaults.
+#paths = {}
+# Where the status of batches is read, by operation: "GET /..." or "POST /..."; {batch_id} is
+# filled in as well. Operations left out keep their defaults.
+#status_paths = {}
+# The array of items in the body of a batch.
+#items_field = "products"
+# Fields of the answer to a batch that may hold its ids, best first.
+#batch_id_keys = ["batchId", "batchIds", "id"]
+# What the vendor's words for a batch mean, such as { RUNNING = "in_progress" }. Words left out keep
+# their meaning.
+#states = {}
+# Fields that identify a product, best first.
+#item_keys = ["sku", "barcode", "code"]
+# Fields that must be numbers if an item has them.
+#number_fields = ["price", "listPrice", "salePrice", "stock", "quantity"]
+# Seconds for which the state and the counts of a batch may disagree.
+#count_grace_s = 60.0
+# Seconds for which the vendor may not know a new batch yet.
+#visibility_grace_s = 60.0
+# Send a batch again if no answer came, although the vendor may then have it twice.
+#resend_unconfirmed = false
+# Requests a minute.
+#requests_per_minute = 120
+# Maximum size of a request body, in bytes.
+#max_request_bytes = 5242880
+"""
+"""What `batchhub init` writes."""
+
 
 def _check_not_taken(_: object, attribute: Attribute[str], value: str) -> None:
     key = attribute.name
@@ -101,6 +142,7 @@ class MircateAccount(Account):
     """
 
     adapter: ClassVar[str] = "mircate"
+    settings_text: ClassVar[str] = _SETTINGS_TEXT
 
     project_id: str = field(converter=checks.to_text, validator=checks.check_id)
     merchant_project_id: str = field(converter=checks.to_text, validator=checks.check_id)

@@ -41,6 +41,15 @@ class Account(ABC):
     adapter: ClassVar[str]
     """The name of the adapter that speaks for this account."""
 
+    settings_text: ClassVar[str] = ""
+    """
+    What ``batchhub init`` writes below ``adapter = "..."``, as TOML, a setting a line.
+
+    Required settings are lines such as ``shop_id = 0``, a secret is a reference such as
+    ``token = { env = "ACME_TOKEN" }``; optional ones are comments, ``#name = value``, at their
+    defaults. Comments that explain begin with ``# ``. Without it the required fields are written.
+    """
+
     base_url: str
     """Where the vendor answers: scheme and host, without a trailing slash."""
 

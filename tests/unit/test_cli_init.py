@@ -1,4 +1,4 @@
-"""`batchhub init`: a settings file to begin with, made of what the adapters say of themselves."""
+"""`batchhub init`: a settings file to begin with, made of what each adapter provides."""
 
 from __future__ import annotations
 
@@ -6,57 +6,35 @@ import json
 import stat
 import tomllib
 from collections.abc import Callable
-from enum import Enum
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from attrs import field, frozen
+from attrs import NOTHING, fields, frozen
 from typer.testing import CliRunner, Result
 
 from batchhub._settings.registry import Registry
 from batchhub.adapter import Account, Budget, secret
 from batchhub.cli.app import app
-from batchhub.cli.commands.template import make_table
+from batchhub.cli.commands.init import make_table
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.settings import load_settings
 
 Command = Callable[..., Result]
 
 
-class Colour(Enum):
-    """An enumeration."""
-
-    RED = "red"
-
-
 @frozen(kw_only=True)
-class OddAccount(Account):
-    """
-    An account with keys of every kind.
-
-    Attributes:
-        number: How many there are. And more that is not
-            said in the file.
-        title (str): What it is called,
-            over two lines.
-        token: The ``key`` that opens it.
-        spare: Another; by default `token`.
-    """
+class PlainAccount(Account):
+    """An account whose class has no `settings_text`."""
 
     adapter: ClassVar[str] = "odd"
-    base_url: str = "http://127.0.0.1:9"
     number: int
     share: float
     is_fast: bool
-    title: str = 'a "quoted" \\ \x7f ü\n'
-    colour: Colour = Colour.RED
-    limits: dict[str, Any] = field(factory=lambda: {"a b": [1, 2.5], "c": True})
-    most: float = float("inf")
-    note: str | None = None
-    handle: object = field(factory=object)
+    title: str
     token: str = secret()
     spare: str | None = secret(default=None)
+    most: float = 2.5
 
     @property
     def identity(self) -> str:
@@ -89,36 +67,48 @@ def uncommented(text: str) -> str:
     )
 
 
-def test_a_table_has_every_key_with_what_is_said_of_it() -> None:
-    """Required keys are live, optional ones are not; above each is what its class says of it."""
-    text = make_table("my shop", OddAccount, is_live=True)
+def table_of(text: str) -> dict[str, Any]:
+    """Return the settings of the only account in a file."""
+    (table,) = tomllib.loads(text)["accounts"].values()
+    del table["adapter"]
+    return dict(table)
 
-    assert tomllib.loads(text)["accounts"]["my shop"] == {
-        "adapter": "odd",
+
+def test_a_class_without_a_text_has_its_required_fields() -> None:
+    """Third parties need not write a text: what is required is a line, the rest is named."""
+    text = make_table("my shop", PlainAccount, is_live=True)
+
+    assert text.splitlines()[0] == '[accounts."my shop"]'
+    assert table_of(text) == {
+        "base_url": "",
         "number": 0,
         "share": 0.0,
         "is_fast": False,
-        "token": {"env": "MY_SHOP_TOKEN"},
+        "title": "",
+        "token": {"env": "ODD_TOKEN"},
     }
-    lines = text.splitlines()
-    assert lines[lines.index("number = 0") - 1] == "# Required. How many there are."
-    assert "# Required. The `key` that opens it." in lines
-    assert "# What it is called, over two lines." in lines
-    assert "# Where the vendor answers: scheme and host, without a trailing slash." in lines
-    assert all(len(line) <= 100 for line in lines)
+    assert "# Optional: spare, most." in text
 
 
-def test_what_is_commented_out_is_the_default() -> None:
-    """Made live, an optional key says what holds without it; what no file can hold is left out."""
-    values = tomllib.loads(uncommented(make_table("x", OddAccount, is_live=True)))["accounts"]["x"]
+@pytest.mark.parametrize(
+    "account_type",
+    [info.adapter.account_type for info in Registry().describe() if info.adapter is not None],
+    ids=lambda account_type: account_type.adapter,
+)
+def test_a_text_has_the_fields_of_its_class(account_type: type[Account]) -> None:
+    """Required fields are live, all others are commented out at their defaults."""
+    known = {f.alias or f.name: f for f in fields(account_type) if f.init}
+    required = {name for name, f in known.items() if f.default is NOTHING}
+    live = table_of(make_table("x", account_type, is_live=True))
+    assert set(live) == required
+    if not account_type.settings_text:
+        return
 
-    assert values["title"] == 'a "quoted" \\ \x7f ü\n'
-    assert values["colour"] == "red"
-    assert values["limits"] == {"a b": [1, 2.5], "c": True}
-    assert values["most"] == float("inf")
-    assert values["note"] == ""
-    assert values["spare"] == {"env": "X_SPARE"}
-    assert "handle" not in values
+    everything = table_of(uncommented(make_table("x", account_type, is_live=False)))
+    assert set(everything) == set(known)
+    secrets = {name: "k" * 40 for name, f in known.items() if f.metadata.get("secret")}
+    given = dict.fromkeys(required, "1") | secrets
+    assert account_type(**{**everything, **given}) == account_type(**given)
 
 
 def test_without_an_account_there_is_a_table_for_each_adapter(command: Command) -> None:
@@ -162,7 +152,7 @@ def test_a_file_that_is_there_is_left_as_it_is(command: Command, is_link: bool) 
     result = command()
 
     assert result.exit_code == ExitCode.USAGE
-    assert result.stderr == "error: batchhub.toml is there already; it was left as it is\n"
+    assert result.stderr == "error: batchhub.toml already exists; it was not changed\n"
     assert is_link or path.read_text() == "mine"
     assert list(Path().iterdir()) == [path]
 
@@ -185,7 +175,7 @@ def test_a_file_system_without_links_is_no_obstacle(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--account=shop"], "say with --adapter at which vendor the account is; installed: "),
+        (["--account=shop"], "name the adapter with --adapter; installed: "),
         (["--adapter=nobodys"], "no adapter named 'nobodys'; known: "),
         (["--adapter=scripted", "--account="], "an account's name can't be empty"),
         (["--config=no/such/b.toml"], "can't write no/such/b.toml: there is no folder no/such"),

@@ -15,7 +15,8 @@ from rich.progress import Progress
 from batchhub import BatchState, BatchStatus, Contact, Counts, Finding, Ticket
 from batchhub.cli.screen import progress as _progress
 from batchhub.cli.screen.bars import LiveBars
-from batchhub.cli.screen.progress import Display, Pace, PlainLines, make_display, rate_text
+from batchhub.cli.screen.display import Display, Pace, rate_text
+from batchhub.cli.screen.progress import PlainLines, make_display
 from batchhub.cli.shell.options import Common
 from batchhub.testing import FakeClock
 

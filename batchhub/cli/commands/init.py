@@ -1,14 +1,21 @@
-"""`init`: write a settings file to begin with."""
+"""`init`: a settings file to start from, made of the `settings_text` of each adapter."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import secrets
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from attrs import NOTHING, fields
+
+from batchhub._settings.environment import to_part
 from batchhub._settings.registry import AdapterInfo, Registry
+from batchhub.adapter import Account
 from batchhub.cli.screen.advice import command_line
 from batchhub.cli.screen.console import say, write_json
 from batchhub.cli.screen.words import clean
@@ -17,19 +24,27 @@ from batchhub.cli.shell.invocation import Invocation
 from batchhub.errors import UsageError
 from batchhub.settings import CONFIG_NAME
 
-from .template import HEAD, make_table
-
 _OWNER_ONLY: Final = 0o600
-_OFFER: Final = """\
-# An account at each vendor whose adapter is installed. To use one, take away the # before its
-# first line, its adapter and what is required; its name may be any other.
+_HEAD: Final = """\
+# Settings of batchhub. A line that begins with #name = is a setting at its default.
+# The environment overrides this file: BATCHHUB_STORE, and BATCHHUB_ACCOUNTS__<ACCOUNT>__<KEY> for
+# a setting of an account.
+
+# Where jobs are stored. A relative path starts at this file's folder. Default: jobs.db in your
+# data folder.
+#store = "jobs.db"
 """
+_OFFER: Final = """\
+# An account for each installed adapter. To use one, uncomment its first line, its adapter and what
+# is required. Name it as you like.
+"""
+_PLACEHOLDERS: Final = {"int": "0", "float": "0.0", "bool": "false"}
 
 
 async def write_settings(
     invocation: Invocation, account: str | None, adapter: str | None
 ) -> ExitCode:
-    """Write a settings file; never over one that is there."""
+    """Write a settings file; never overwrites one."""
     common = invocation.common
     path = common.config or Path(CONFIG_NAME)
     registry = Registry()
@@ -39,13 +54,63 @@ async def write_settings(
         adapter = adapter or _only_adapter(registry)
         names = [adapter if account is None else account]
         text = make_table(names[0], registry.get(adapter).account_type, is_live=True)
-    _write_new(path, f"{HEAD}\n{text}")
+    _write_new(path, f"{_HEAD}\n{text}")
     if common.json:
         write_json({"path": str(path), "accounts": names})
     elif not common.quiet:
-        what = "fill in its values" if names else "choose a table in it and fill in its values"
-        say(f"wrote {path}; {what}, then see whether they work: {command_line(common, 'check')}")
+        what = (
+            "fill in its values" if names else "uncomment an account in it and fill in its values"
+        )
+        say(f"wrote {path}; {what}, then run: {command_line(common, 'check')}")
     return ExitCode.OK
+
+
+def make_table(name: str, account_type: type[Account], *, is_live: bool) -> str:
+    """
+    Write the table of one account.
+
+    Args:
+        name: The account's name.
+        account_type: Its class, whose `settings_text` is written.
+        is_live: Whether it is an account at once; if not, every setting is commented out.
+
+    Raises:
+        UsageError: A file can't hold the name.
+    """
+    lines = [f"[accounts.{_write_key(name)}]", f"adapter = {json.dumps(account_type.adapter)}"]
+    lines += account_type.settings_text.splitlines() or _default_lines(account_type)
+    return "".join(f"{line if is_live or line[:1] == '#' else f'#{line}'}\n" for line in lines)
+
+
+def _default_lines(account_type: type[Account]) -> Iterator[str]:
+    """Yield the required settings of an account whose class has no `settings_text`."""
+    optional: list[str] = []
+    for field in fields(account_type):
+        key = field.alias or field.name
+        if not field.init:
+            continue
+        if field.default is not NOTHING:
+            optional.append(key)
+        elif field.metadata.get("secret"):
+            yield f'{key} = {{ env = "{to_part(f"{account_type.adapter}_{key}")}" }}'
+        else:
+            kind = getattr(field.type, "__name__", str(field.type))
+            yield f"{key} = " + _PLACEHOLDERS.get(kind, '""')
+    if optional:
+        yield f"# Optional: {', '.join(optional)}."
+
+
+def _write_key(key: str) -> str:
+    if not key:
+        raise UsageError("an account's name can't be empty")
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"the name {key!r} is not valid Unicode") from None
+    if re.fullmatch(r"[A-Za-z0-9_-]+", key):
+        return key
+    # A JSON string is a TOML string, except for one character.
+    return json.dumps(key, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _offer(found: list[AdapterInfo]) -> str:
@@ -53,23 +118,23 @@ def _offer(found: list[AdapterInfo]) -> str:
     parts = [_OFFER]
     for info in found:
         if info.adapter is None:
-            parts.append(f"# The adapter {info.name} can't be used: {clean(str(info.error))}\n")
+            parts.append(f"# Adapter {info.name} can't be used: {clean(str(info.error))}\n")
         else:
             parts.append(make_table(info.name, info.adapter.account_type, is_live=False))
     if not found:
-        parts.append("# No adapter is installed yet.\n")
+        parts.append("# No adapter is installed.\n")
     return "\n".join(parts)
 
 
 def _only_adapter(registry: Registry) -> str:
     if len(registry.names) != 1:
         known = ", ".join(registry.names) or "none"
-        raise UsageError(f"say with --adapter at which vendor the account is; installed: {known}")
+        raise UsageError(f"name the adapter with --adapter; installed: {known}")
     return registry.names[0]
 
 
 def _write_new(path: Path, text: str) -> None:
-    """Make a file that is there as a whole or not at all, for its owner's eyes only."""
+    """Create a file with mode 0600, whole or not at all."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         draft.touch(_OWNER_ONLY, exist_ok=False)
@@ -79,7 +144,7 @@ def _write_new(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         _publish(draft, path)
     except FileExistsError:
-        raise UsageError(f"{path} is there already; it was left as it is") from None
+        raise UsageError(f"{path} already exists; it was not changed") from None
     except OSError as error:
         is_there = path.parent.is_dir()
         why = error.strerror if is_there else f"there is no folder {path.parent}"
@@ -90,7 +155,7 @@ def _write_new(path: Path, text: str) -> None:
 
 
 def _publish(draft: Path, path: Path) -> None:
-    """Give the draft its name, unless somebody has it."""
+    """Give the draft its name, unless a file has it."""
     try:
         path.hardlink_to(draft)
     except FileExistsError:

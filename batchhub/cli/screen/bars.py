@@ -17,7 +17,7 @@ from batchhub._base.clock import Clock
 from batchhub.models import BatchStatus
 
 from .console import make_console
-from .progress import Display, Row, rate_text, state_and_word
+from .display import Display, Row, rate_text, state_and_word
 from .tables import stand_style
 from .words import clean, done_count, done_text, duration, elapsed, number
 

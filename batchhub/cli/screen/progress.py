@@ -5,33 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
-from types import TracebackType
-from typing import ClassVar, Final, Protocol, Self
+from typing import Final
 
-from attrs import define, field
+from attrs import define
 
-from batchhub._base.clock import Clock, SystemClock
+from batchhub._base.clock import Clock
 from batchhub.cli.shell.options import Common
-from batchhub.models import BatchStatus
 
 from .console import say
-from .words import (
-    clean,
-    contact_text,
-    cooling_text,
-    counts_text,
-    done_count,
-    done_text,
-    duration,
-    finding_text,
-    number,
-    stand_text,
-    vendor_words,
-)
+from .display import Display, Followed, Row, rate_text, state_and_word
+from .words import clean, contact_text, counts_text, done_text, duration, number, stand_text
 
 LINE_S: Final = 3.0
 """Seconds between two plain lines about the same job, at least."""
@@ -39,187 +24,7 @@ LINE_S: Final = 3.0
 STILL_S: Final = 30.0
 """Seconds after which a job that stands still has another line."""
 
-WINDOW: Final = timedelta(seconds=30)
-"""The time over which a rate is measured."""
-
-_PAIR: Final = 2
-_WHOLE_FROM: Final = 9.95
-_SHORTEST: Final = timedelta(seconds=1)
-_LONGEST: Final = timedelta(minutes=5)
 _NO: Final = ("", "0", "false", "no")
-
-
-class Followed(Protocol):
-    """A job that can be shown; a `BatchJob` is one."""
-
-    @property
-    def id(self) -> str:
-        """Its id."""
-        ...
-
-    @property
-    def status(self) -> BatchStatus:
-        """Its status."""
-        ...
-
-    @property
-    def cooling_until(self) -> datetime | None:
-        """Until when nothing is sent for its account; `None` outside a cool-down."""
-        ...
-
-
-class Pace:
-    """
-    The rate at which items get done.
-
-    Only the last while counts, so that a burst long ago, or the hours a job was left alone,
-    do not distort it. Where a vendor is asked less often than that, it is the time between
-    the last two answers.
-    """
-
-    def __init__(self) -> None:
-        self._seen: deque[tuple[datetime, int]] = deque()
-
-    def note(self, at: datetime, done: int) -> None:
-        """
-        Record how many items were done at a time; a figure that did not grow is ignored.
-
-        As long as nothing is done, the job has not begun, and the window starts with it.
-        """
-        if done == 0:
-            self._seen.clear()
-        if self._seen and (done <= self._seen[-1][1] or at <= self._seen[-1][0]):
-            return
-        self._seen.append((at, done))
-        while len(self._seen) > _PAIR and at - self._seen[0][0] > WINDOW:
-            self._seen.popleft()
-
-    def per_s(self, now: datetime) -> float | None:
-        """Return the items a second; `None` if that is unknown, or nothing moved recently."""
-        if len(self._seen) < _PAIR:
-            return None
-        (first_at, first), (last_at, last) = self._seen[0], self._seen[-1]
-        span = last_at - first_at
-        if not _SHORTEST <= span <= _LONGEST or now - last_at > max(WINDOW, span * 1.5):
-            return None
-        return (last - first) / span.total_seconds()
-
-
-def rate_text(per_s: float | None) -> str:
-    """Write a rate in the largest unit that gives at least 1: 45/s, 4.5/min; empty for `None`."""
-    if per_s is None:
-        return ""
-    for times, unit in ((1, "s"), (60, "min"), (3600, "h")):
-        figure = per_s * times
-        if figure >= 1 or unit == "h":
-            break
-    return f"{figure:,.0f}/{unit}" if figure >= _WHOLE_FROM else f"{figure:.1f}/{unit}"
-
-
-@define
-class Row:
-    """
-    One job as it is shown.
-
-    Attributes:
-        job: The job.
-        status: Its status.
-        pace: Its rate.
-        shown: The codes of the findings that were shown.
-    """
-
-    job: Followed
-    status: BatchStatus
-    pace: Pace = field(factory=Pace)
-    shown: set[str] = field(factory=set)
-
-    def take(self, status: BatchStatus) -> None:
-        """Record its newest status."""
-        self.status = status
-        self.pace.note(status.observed_at or status.created_at, done_count(status))
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing more is to come, unless somebody decides."""
-        return self.status.state.is_terminal or self.status.is_held
-
-    def per_s(self, now: datetime) -> float | None:
-        """Return the items a second; `None` if that is unknown, or something holds the job up."""
-        return None if self.has_ended or any(self.notes(now)) else self.pace.per_s(now)
-
-    def notes(self, now: datetime) -> Iterator[str]:
-        """Yield what holds the job up: no contact with the vendor, or a cool-down."""
-        if self.has_ended:
-            return
-        if contact := contact_text(self.status):
-            yield contact
-        until = self.job.cooling_until
-        if until is not None and until > now:
-            yield cooling_text(until, now)
-
-
-class Display:
-    """
-    Shows how jobs get on for as long as it is entered; this one shows nothing, as with ``--quiet``.
-
-    Args:
-        clock: What time it is.
-    """
-
-    tick_s: ClassVar[float] = 1.0
-    """Seconds between two calls of `tick`."""
-
-    def __init__(self, clock: Clock | None = None) -> None:
-        self._clock = clock or SystemClock()
-        self._rows: dict[str, Row] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Stop showing."""
-
-    def add(self, job: Followed) -> None:
-        """Show one more job from now on."""
-        row = self._rows[job.id] = Row(job, job.status)
-        row.take(job.status)
-
-    def show(self, status: BatchStatus) -> None:
-        """Show the newest status of a job that was added."""
-        row = self._rows[status.job_id]
-        row.take(status)
-        if self._is_closed_elsewhere(row):
-            return  # the closing table shows its findings at once
-        for finding in status.findings:
-            if finding.code not in row.shown:
-                row.shown.add(finding.code)
-                self._print(f"{self._name(row)}: finding {finding_text(finding)}")
-        self._draw(row)
-
-    def tick(self) -> None:
-        """Show what changes with time alone; called every `tick_s` seconds."""
-        for row in self._rows.values():
-            if not self._is_closed_elsewhere(row):
-                self._draw(row)
-
-    def _draw(self, row: Row) -> None:
-        """Show a job as it is now."""
-
-    def _print(self, line: str) -> None:
-        """Write a line that stays."""
-
-    def _name(self, row: Row) -> str:
-        """Return what to call a job."""
-        return row.job.id
-
-    def _is_closed_elsewhere(self, row: Row) -> bool:
-        """Whether its closing table follows at once: it has ended, and there is no other job."""
-        return row.has_ended and len(self._rows) == 1
 
 
 class PlainLines(Display):
@@ -291,12 +96,6 @@ class _Spoken:
     changed_s: float = 0.0
     shown: tuple[object, ...] = ()
     shown_s: float = float("-inf")
-
-
-def state_and_word(status: BatchStatus) -> str:
-    """Write a job's state, with the vendor's own word where that says more."""
-    words = vendor_words(status)
-    return stand_text(status) + (f" ({words})" if words else "")
 
 
 @contextmanager
