@@ -39,7 +39,7 @@ class EventFeed:
     async def events(
         self, job_ids: Collection[str] | None, *, follow: bool
     ) -> AsyncGenerator[BatchEvent]:
-        """Yield an event for each job that has ended and is unacknowledged; see `BatchHub.events`."""
+        """Yield an event for each job that has ended; see `BatchHub.events`."""
         clock, store = self._opened.clock, self._opened.store
         lock = LaneLock(store.path, LOCK_NAME)
         while True:

@@ -1,4 +1,4 @@
-"""Ending a ticket: its results are fetched, joined and stored together with its terminal state."""
+"""Ending a ticket: fetching its results and joining them with what was sent."""
 
 from __future__ import annotations
 
@@ -7,114 +7,80 @@ from collections.abc import Sequence
 from attrs import evolve
 
 from batchhub._base.failpoints import failpoint
-from batchhub._store import ResultRow, TicketRecord
-from batchhub.errors import BatchHubError, ReplyTooLargeError, ResultsMissingError
-from batchhub.models import BatchState, Finding, ItemState
+from batchhub._store import TicketRecord
+from batchhub.errors import BatchHubError, NotFoundError, ReplyTooLargeError, ResultsMissingError
+from batchhub.models import BatchState, Finding, ItemResult, ItemState
 
-from .job_state import JobState, new_findings
+from .change import Change
+from .job_state import JobState
 from .join import join_report
-from .lane_context import LaneContext, Step
+from .lane_context import LaneContext
 
 
-class Finisher:
-    """Ends the tickets of one lane."""
+async def fetch(lane: LaneContext, job: JobState, ticket: TicketRecord) -> Change | None:
+    """
+    Fetch the results of a ticket that is finished at the vendor.
 
-    def __init__(self, tools: LaneContext) -> None:
-        self._tools = tools
+    Returns:
+        The ticket at its end; `None` while the vendor's report is not settled.
 
-    async def fetch(self, run: JobState, ticket: TicketRecord) -> Step:
-        """
-        Fetch the results of a ticket that is finished at the vendor, and end it.
+    Raises:
+        BatchHubError: They can't be fetched now; to be tried again.
+    """
+    items = await lane.store.get_items(ticket)
+    try:
+        report = await lane.ask(lane.adapter.fetch_results(lane.ref(job, ticket), items))
+    except (ResultsMissingError, ReplyTooLargeError) as error:
+        return _end_without_results(lane, job, ticket, error)
+    failpoint("results.fetched")
+    if not report.is_settled and not lane.is_past(
+        ticket.finished_at, lane.capabilities(job).count_grace_s
+    ):
+        return None
+    if ticket.finished_as is not BatchState.COMPLETED and report.rest is ItemState.SUCCEEDED:
+        # Of a batch that failed as a whole nobody can claim that the rest succeeded.
+        report = evolve(report, rest=ItemState.UNKNOWN)
+    results, findings = join_report([item.id for item in items], report, _only_ref(ticket))
+    state = _end_state(job, ticket, results)
+    ended = evolve(
+        ticket.with_findings(findings),
+        state=state,
+        progress=1.0 if state is BatchState.COMPLETED else ticket.progress,
+    )
+    return Change(ticket=ended, results=results, rest=report.rest)
 
-        Raises:
-            BatchHubError: They can't be had now; to be tried again.
-        """
-        items = await self._tools.store.get_items(ticket)
-        try:
-            report = await self._tools.ask(
-                self._tools.adapter.fetch_results(self._tools.ref(run, ticket), items)
-            )
-        except (ResultsMissingError, ReplyTooLargeError) as error:
-            return await self._results_missing(run, ticket, error)
-        failpoint("results.fetched")
-        grace_s = self._tools.capabilities(run).count_grace_s
-        if not report.is_settled and not self._tools.is_past(ticket.finished_at, grace_s):
-            return Step(delay_s=self._tools.delay_s(run, ticket.position))
-        if ticket.finished_as is not BatchState.COMPLETED and report.rest is ItemState.SUCCEEDED:
-            # Of a batch that failed as a whole nobody can claim that the rest succeeded.
-            report = evolve(report, rest=ItemState.UNKNOWN)
-        results, findings = join_report([item.id for item in items], report, _only_ref(ticket))
-        rows = [
-            ResultRow(
-                position=ticket.first_item + n,
-                state=result.state,
-                code=result.code,
-                message=result.message,
-                vendor_ref=result.vendor_ref,
-                raw=result.raw,
-            )
-            for n, result in enumerate(results)
-        ]
-        state = self._end_state(run, ticket, rows)
-        ended = evolve(
-            ticket,
-            state=state,
-            progress=1.0 if state is BatchState.COMPLETED else ticket.progress,
-            findings=new_findings(ticket, findings),
-        )
-        return await self.end(run, ended, rows=rows, rest=report.rest)
 
-    async def _results_missing(
-        self, run: JobState, ticket: TicketRecord, error: BatchHubError
-    ) -> Step:
-        if not self._tools.is_past(
-            ticket.finished_at, self._tools.capabilities(run).results_grace_s
-        ):
-            raise error
-        finding = Finding(code="results_missing", message=f"finished without results: {error}")
-        ended = evolve(
-            ticket,
-            state=self._end_state(run, ticket, ()),
-            findings=new_findings(ticket, [finding]),
-        )
-        return await self.end(run, ended, rest=ItemState.UNKNOWN, rest_message=str(error))
+def end_unsent(ticket: TicketRecord, why: str) -> Change:
+    """End a ticket the vendor never confirmed: not executed if never sent, else unknown."""
+    if ticket.attempt_id is None:
+        rest, message = ItemState.NOT_EXECUTED, why
+    else:
+        rest, message = ItemState.UNKNOWN, "cancelled while unconfirmed"
+    ended = evolve(ticket, state=BatchState.CANCELLED, message=message)
+    return Change(ticket=ended, rest=rest, rest_message=message, answered=False)
 
-    @staticmethod
-    def _end_state(run: JobState, ticket: TicketRecord, rows: Sequence[ResultRow]) -> BatchState:
-        if run.is_cancelled and any(row.state is ItemState.NOT_EXECUTED for row in rows):
-            return BatchState.CANCELLED
-        return ticket.finished_as or BatchState.COMPLETED
 
-    async def end_unsent(self, run: JobState, ticket: TicketRecord, why: str) -> Step:
-        """End a ticket the vendor never confirmed: not executed if never sent, else unknown."""
-        rest = ItemState.NOT_EXECUTED if ticket.attempt_id is None else ItemState.UNKNOWN
-        message = why if ticket.attempt_id is None else "cancelled while unconfirmed"
-        ended = evolve(ticket, state=BatchState.CANCELLED, message=message)
-        step = await self.end(run, ended, rest=rest, rest_message=message)
-        return evolve(step, answered=False)
+def end_lost(ticket: TicketRecord, error: NotFoundError) -> Change:
+    """End a ticket the vendor no longer knows."""
+    lost = evolve(ticket, state=BatchState.LOST, message=str(error))
+    return Change(ticket=lost, rest_message="the vendor no longer knows the ticket")
 
-    async def end(
-        self,
-        run: JobState,
-        ticket: TicketRecord,
-        *,
-        rows: Sequence[ResultRow] = (),
-        rest: ItemState,
-        rest_message: str | None = None,
-    ) -> Step:
-        self._tools.touch(run, observed=bool(ticket.vendor_refs))
-        ended, job = await self._tools.persist(
-            lambda: self._tools.store.end_ticket(
-                run.job, ticket, rows, rest, rest_message, at=self._tools.clock.now()
-            )
-        )
-        failpoint("results.kept")
-        run.put(ended)
-        run.job = evolve(run.job, ended_at=job.ended_at)
-        self._tools.log("ticket.ended", run, ended, state=ended.state.value)
-        if job.ended_at is not None:
-            self._tools.log("job.ended", run, ended, state=run.status().state.value)
-        return Step(delay_s=None)
+
+def _end_without_results(
+    lane: LaneContext, job: JobState, ticket: TicketRecord, error: BatchHubError
+) -> Change:
+    if not lane.is_past(ticket.finished_at, lane.capabilities(job).results_grace_s):
+        raise error
+    finding = Finding(code="results_missing", message=f"finished without results: {error}")
+    ended = evolve(ticket.with_findings([finding]), state=_end_state(job, ticket, ()))
+    return Change(ticket=ended, rest_message=str(error))
+
+
+def _end_state(job: JobState, ticket: TicketRecord, results: Sequence[ItemResult]) -> BatchState:
+    """Return the vendor's final state; cancelled if our cancel left items unexecuted."""
+    if job.is_cancelled and any(one.state is ItemState.NOT_EXECUTED for one in results):
+        return BatchState.CANCELLED
+    return ticket.finished_as or BatchState.COMPLETED
 
 
 def _only_ref(ticket: TicketRecord) -> str | None:

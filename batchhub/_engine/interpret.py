@@ -13,64 +13,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from attrs import frozen
+from attrs import evolve
 
 from batchhub._adapter.capabilities import Capabilities
 from batchhub._adapter.exchange import Observation
+from batchhub._store.records import TicketRecord
 from batchhub.models import BatchState, Finding
 
 
-@frozen(kw_only=True)
-class Known:
-    """
-    What is known of a ticket before an answer.
-
-    Attributes:
-        state: Its state.
-        progress: 0..1, `None` when nobody knows.
-        settling_since: Since when word and counts disagree; `None` while they don't.
-        total: How many items were sent.
-    """
-
-    state: BatchState
-    progress: float | None = None
-    settling_since: datetime | None = None
-    total: int
-
-
-@frozen(kw_only=True)
-class Meaning:
-    """
-    What is known of a ticket after an answer.
-
-    Attributes:
-        state: Its state; terminal means that the results are to be fetched now.
-        vendor_state: The vendor's word, as it came; several words are joined by commas.
-        progress: 0..1; never less than before.
-        settling_since: Since when word and counts disagree.
-        findings: What is odd about the answer.
-    """
-
-    state: BatchState
-    vendor_state: str | None
-    progress: float | None
-    settling_since: datetime | None = None
-    findings: tuple[Finding, ...] = ()
-
-
 def interpret(
-    known: Known,
+    ticket: TicketRecord,
     answer: Observation,
     *,
     words: Mapping[str, BatchState],
     capabilities: Capabilities,
     now: datetime,
-) -> Meaning:
+) -> TicketRecord:
     """
-    Work out what an answer means.
+    Return a ticket with what an answer says of it.
+
+    A ticket that is finished at the vendor stays IN_PROGRESS, with `finished_as` and
+    `finished_at`: it becomes terminal only together with its results.
 
     Args:
-        known: The ticket before it.
+        ticket: The ticket before the answer.
         answer: What the adapter read.
         words: What the vendor's words mean; keys case-folded.
         capabilities: Whether the vendor counts its items, and how long it may take.
@@ -78,22 +44,26 @@ def interpret(
     """
     findings = list(answer.findings)
     said = _read_words(answer.words, words, findings)
-    counted = _count(answer, known.total, findings)
+    counted = _count(answer, ticket.total, findings)
     state, settling = said, None
     if capabilities.counts_items:
-        is_over = _has_waited(known.settling_since, capabilities.count_grace_s, now)
-        state, note = _weigh(said, is_complete=counted == known.total, is_over=is_over)
+        is_over = _has_waited(ticket.settling_since, capabilities.count_grace_s, now)
+        state, note = _weigh(said, is_complete=counted == ticket.total, is_over=is_over)
         if state is None and note is not None:
-            settling = known.settling_since or now
+            settling = ticket.settling_since or now
         elif note is not None:
-            findings.append(_completed(note, counted, known.total))
-    new = state if state is not None and known.state.may_become(state) else known.state
-    return Meaning(
-        state=new,
-        vendor_state=", ".join(dict.fromkeys(w for w in answer.words if w is not None)) or None,
-        progress=_advance(known, answer, counted),
+            findings.append(_completed(note, counted, ticket.total))
+    if state is None or not ticket.state.may_become(state):
+        state = ticket.state
+    return evolve(
+        ticket.with_findings(findings),
+        state=BatchState.IN_PROGRESS if state.is_terminal else state,
+        finished_as=state if state.is_terminal else None,
+        finished_at=now if state.is_terminal else None,
         settling_since=settling,
-        findings=tuple(findings),
+        vendor_state=", ".join(dict.fromkeys(w for w in answer.words if w is not None)) or None,
+        vendor=dict(answer.vendor),
+        progress=_advance(ticket, answer, counted),
     )
 
 
@@ -174,9 +144,9 @@ def _has_waited(since: datetime | None, grace_s: float, now: datetime) -> bool:
     return since is not None and (now - since).total_seconds() >= grace_s
 
 
-def _advance(known: Known, answer: Observation, counted: int | None) -> float | None:
+def _advance(ticket: TicketRecord, answer: Observation, counted: int | None) -> float | None:
     """Return the progress: from counts, else as the vendor puts it; never back."""
-    share = answer.progress if counted is None else counted / known.total
+    share = answer.progress if counted is None else counted / ticket.total
     if share is None or not 0.0 <= share <= 1.0:
-        return known.progress
-    return max(known.progress or 0.0, share)
+        return ticket.progress
+    return max(ticket.progress or 0.0, share)

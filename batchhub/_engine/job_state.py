@@ -1,4 +1,4 @@
-"""A job in the hands of the loop: its tickets as last known, and which of them may go next."""
+"""A job that is being driven: its tickets as last known, and which of them may go next."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class JobState:
     One unfinished job.
 
     Attributes:
-        job: The job as it is in the store, or about to be.
+        record: The job as it is in the store, or is about to be.
         failures: How many requests in a row brought no answer, by ticket position.
         misses: How many polls in a row the vendor did not know a ticket, by ticket position.
         answered_at: When the newest answer was made, in monotonic seconds, by ticket position;
@@ -32,8 +32,8 @@ class JobState:
         cancel_sent: The positions of the tickets the vendor was asked to cancel.
     """
 
-    def __init__(self, job: JobRecord, tickets: Sequence[TicketRecord]) -> None:
-        self.job = job
+    def __init__(self, record: JobRecord, tickets: Sequence[TicketRecord]) -> None:
+        self.record = record
         self.failures: Counter[int] = Counter()
         self.misses: Counter[int] = Counter()
         self.answered_at: dict[int, float] = {}
@@ -56,15 +56,15 @@ class JobState:
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether somebody asked to stop it."""
-        return self.job.cancelled_at is not None
+        """Whether the user asked to stop it."""
+        return self.record.cancelled_at is not None
 
     def ticket(self, position: int) -> TicketRecord:
         """Return a ticket by its position, from 1."""
         return self._tickets[position - 1]
 
-    def put(self, ticket: TicketRecord) -> None:
-        """Take note of what a ticket is now."""
+    def replace(self, ticket: TicketRecord) -> None:
+        """Take a ticket as it is now."""
         self._tickets[ticket.position - 1] = ticket
 
     def take_unsaved(self) -> list[TicketRecord]:
@@ -82,11 +82,11 @@ class JobState:
 
     def find_due(self, parallel: int, busy: set[int]) -> Iterator[int]:
         """
-        Yield the positions of tickets that need a step now and are in nobody's schedule.
+        Yield the positions of tickets that need a step and have none scheduled.
 
         Args:
             parallel: How many tickets may be on their way at once.
-            busy: The positions that are scheduled already.
+            busy: The positions that have a step scheduled.
         """
         free = parallel - self._on_their_way(busy)
         for ticket in self._tickets:
@@ -98,8 +98,8 @@ class JobState:
                 free -= 1
                 yield ticket.position
 
-    def find_doubtful(self) -> set[int]:
-        """Return the positions of tickets whose answer nobody here has, or waits for."""
+    def find_in_doubt(self) -> set[int]:
+        """Return the positions of tickets whose answer this process neither has nor waits for."""
         return {
             ticket.position
             for ticket in self._tickets
@@ -107,28 +107,43 @@ class JobState:
             and ticket.position not in self.sending
         }
 
+    @property
+    def group(self) -> str:
+        """What all requests of the job have in common at the vendor."""
+        return f"batchhub-{self.record.job_id}"
+
+    def mark_observed(self, now: datetime) -> None:
+        """Keep that the vendor has answered for it."""
+        self.record = evolve(self.record, observed_at=now)
+
+    def mark_updated(self, now: datetime, *, observed: bool = False) -> None:
+        """Keep that its state has changed, and, if `observed`, that the vendor has answered."""
+        observed_at = now if observed else self.record.observed_at
+        self.record = evolve(self.record, updated_at=now, observed_at=observed_at)
+
     def mark_cancelled(self, at: datetime) -> None:
-        """Take note that somebody asked to stop it."""
-        self.job = evolve(self.job, cancelled_at=at)
+        """Keep that the user asked to stop it."""
+        self.record = evolve(self.record, cancelled_at=at)
 
     def add_findings(self, findings: Sequence[Finding]) -> None:
         """Add findings about the job itself."""
-        self.job = evolve(self.job, findings=merge_findings((*self.job.findings, *findings)))
+        merged = merge_findings((*self.record.findings, *findings))
+        self.record = evolve(self.record, findings=merged)
 
     def has_finding(self, code: str) -> bool:
         """Whether the job itself has a finding."""
-        return any(finding.code == code for finding in self.job.findings)
+        return any(finding.code == code for finding in self.record.findings)
 
     def set_contact(self, contact: Contact, note: str | None) -> bool:
-        """Take note of how well the vendor is heard; return whether that is new."""
-        if (self.job.contact, self.job.contact_note) == (contact, note):
+        """Set how well the vendor can be reached; return whether that has changed."""
+        if (self.record.contact, self.record.contact_note) == (contact, note):
             return False
-        self.job = evolve(self.job, contact=contact, contact_note=note)
+        self.record = evolve(self.record, contact=contact, contact_note=note)
         return True
 
     def status(self) -> BatchStatus:
         """Return what users see."""
-        return make_status(self.job, self._tickets)
+        return make_status(self.record, self._tickets)
 
     def _on_their_way(self, busy: set[int]) -> int:
         return sum(
@@ -142,10 +157,3 @@ class JobState:
 
     def _may_go(self, ticket: TicketRecord) -> bool:
         return not ticket.waits_for_previous or self.ticket(ticket.position - 1).ended_clean
-
-
-def new_findings(ticket: TicketRecord, found: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Return a ticket's findings with those that say something new; the same news counts once."""
-    known = {f.code: f.examples for f in ticket.findings}
-    fresh = [f for f in found if f.code not in known or set(f.examples) - set(known[f.code])]
-    return merge_findings((*ticket.findings, *fresh))

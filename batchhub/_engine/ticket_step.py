@@ -1,12 +1,14 @@
-"""One ticket, one step: submit it, ask about it, cancel it, fetch its results, or end it."""
+"""One ticket, one step: send it, poll it, cancel it, fetch its results, or end it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from attrs import evolve
 
-from batchhub._adapter.exchange import Observation
+from batchhub._adapter.exchange import Observation, WireItem
+from batchhub._base.failpoints import failpoint
 from batchhub._base.log import get_logger
 from batchhub._store import TicketRecord
 from batchhub.errors import (
@@ -16,13 +18,14 @@ from batchhub.errors import (
     NotFoundError,
     RefusedError,
 )
-from batchhub.models import BatchState, Finding, ItemState
+from batchhub.models import BatchState, Finding
 
-from .finish import Finisher
-from .interpret import Known, interpret
-from .job_state import JobState, new_findings
-from .lane_context import LaneContext, Step
-from .send import Submitter
+from .change import Change, Step
+from .finish import end_lost, end_unsent, fetch
+from .interpret import interpret
+from .job_state import JobState
+from .lane_context import LaneContext, log_ticket
+from .send import hold, make_intent, may_resend, search, send
 
 MISSES_UNTIL_LOST: Final = 3
 """How many polls in a row must find a ticket unknown, past its grace, before it is lost."""
@@ -30,196 +33,280 @@ MISSES_UNTIL_LOST: Final = 3
 _log = get_logger()
 
 
-class TicketDriver:
-    """Takes the tickets of one lane a step further, one at a time each."""
+class TicketStep:
+    """
+    Takes the tickets of one lane a step further, and writes what comes of each step.
 
-    def __init__(self, tools: LaneContext) -> None:
-        self._tools = tools
-        self._finisher = Finisher(tools)
-        self._submitter = Submitter(tools, self._finisher)
-        self._states = {word.casefold(): state for word, state in tools.adapter.states.items()}
+    `send` and `finish` decide what becomes of a ticket; only this class writes it, so that
+    what memory and store know of a ticket changes in one place.
+    """
 
-    async def step(self, run: JobState, position: int) -> Step:
+    def __init__(self, lane: LaneContext) -> None:
+        self._lane = lane
+
+    async def step(self, job: JobState, position: int) -> Step:
         """Do what a ticket needs next. Vendor and network trouble is returned, never raised."""
         try:
-            return await self._step(run, run.ticket(position))
+            return await self._step(job, job.ticket(position))
         except BatchHubError as error:
-            return self._postpone(run, position, error)
+            return self._postpone(job, position, error)
         except Exception as error:  # one ticket's oddity must not stop the lane
-            name = self._tools.adapter.name
+            name = self._lane.adapter.name
             fault = f"adapter {name!r} broke a rule, or we did: {type(error).__name__}: {error}"
-            return self._postpone(run, position, AdapterError(fault))
+            return self._postpone(job, position, AdapterError(fault))
 
-    async def _step(self, run: JobState, ticket: TicketRecord) -> Step:
-        if run.is_cancelled and not ticket.vendor_refs:
-            return await self._finisher.end_unsent(run, ticket, "cancelled before it was sent")
-        if ticket.state is BatchState.PENDING and run.previous_ended_unclean(ticket):
-            return await self._finisher.end_unsent(
-                run, ticket, "not sent: an item before it did not succeed"
-            )
+    async def _step(self, job: JobState, ticket: TicketRecord) -> Step:
+        if job.is_cancelled and not ticket.vendor_refs:
+            return await self._write(job, end_unsent(ticket, "cancelled before it was sent"))
+        if ticket.state is BatchState.PENDING and job.previous_ended_unclean(ticket):
+            why = "not sent: an item before it did not succeed"
+            return await self._write(job, end_unsent(ticket, why))
         if ticket.state is BatchState.PENDING:
-            return await self._submitter.submit(run, ticket)
+            return await self._submit(job, ticket)
         trouble: BatchHubError | None = None
-        if run.is_cancelled and ticket.position not in run.cancel_sent:
+        if job.is_cancelled and ticket.position not in job.cancel_sent:
             try:
-                await self._cancel(run, ticket)
+                await self._cancel(job, ticket)
             except CredentialsError:
                 raise
             except BatchHubError as error:
-                trouble = error  # tried again with the next step; the ticket is asked about
-        step = await self._ask_about(run, run.ticket(ticket.position))
+                trouble = error  # tried again with the next step; the ticket is polled meanwhile
+        step = await self._follow(job, job.ticket(ticket.position))
         return step if trouble is None else evolve(step, trouble=step.trouble or trouble)
 
-    async def _ask_about(self, run: JobState, ticket: TicketRecord) -> Step:
+    # Sending.
+
+    async def _submit(self, job: JobState, ticket: TicketRecord) -> Step:
+        """Send a ticket, if it is its turn and nothing forbids it by then."""
+        lane = self._lane
+        items = await lane.store.get_items(ticket)
+        # Before the intent: what waits for the budget was not sent, and can be called off.
+        await lane.adapter.transport.wait_turn()
+        ticket = job.ticket(ticket.position)
+        if job.is_cancelled or ticket.state is not BatchState.PENDING:
+            return Step(delay_s=0.0, answered=False)
+        if ticket.is_in_doubt and not may_resend(lane, job, ticket, items):
+            if lane.capabilities(job).finds_attempts:
+                return await self._search(job, ticket)
+            return await self._write(job, hold(ticket))
+        job.sending.add(ticket.position)
+        try:
+            return await self._send(job, ticket, items)
+        finally:
+            job.sending.discard(ticket.position)
+
+    async def _send(self, job: JobState, ticket: TicketRecord, items: Sequence[WireItem]) -> Step:
+        was_in_doubt = ticket.is_in_doubt
+        if not was_in_doubt:
+            ticket = make_intent(ticket, self._lane.clock.now())
+            await self._save(job, ticket)
+            log_ticket("ticket.intended", job, ticket, attempt_id=ticket.attempt_id)
+            failpoint("intent.kept")
+        change = await send(self._lane, job, ticket, items, was_in_doubt=was_in_doubt)
+        return await self._write(job, change)
+
+    async def _search(self, job: JobState, ticket: TicketRecord) -> Step:
+        change = await search(self._lane, job, ticket)
+        if change is not None and change.is_evidence:
+            return await self._write(job, change)
+        if job.ticket(ticket.position) != ticket:
+            # A late answer came during the search. It knows more than a search that found nothing.
+            return Step(delay_s=0.0, answered=False)
+        if change is None:
+            return Step(delay_s=self._lane.delay_s(job, ticket.position))
+        await self._save(job, change.ticket)
+        return Step(delay_s=0.0, answered=False)  # sent anew by the next step, in its own turn
+
+    # What the vendor has.
+
+    async def _follow(self, job: JobState, ticket: TicketRecord) -> Step:
         try:
             if ticket.finished_as is not None:
-                return await self._finisher.fetch(run, ticket)
-            return await self._poll(run, ticket)
+                return await self._finish(job, ticket)
+            return await self._poll(job, ticket)
         except NotFoundError as error:
-            return await self._missed(run, run.ticket(ticket.position), error)
+            return await self._miss(job, job.ticket(ticket.position), error)
 
-    async def _poll(self, run: JobState, ticket: TicketRecord) -> Step:
-        answers = await self._tools.ask(self._tools.adapter.poll([self._tools.ref(run, ticket)]))
+    async def _finish(self, job: JobState, ticket: TicketRecord) -> Step:
+        change = await fetch(self._lane, job, ticket)
+        if change is None:
+            return Step(delay_s=self._lane.delay_s(job, ticket.position))
+        return await self._write(job, change)
+
+    async def _poll(self, job: JobState, ticket: TicketRecord) -> Step:
+        lane = self._lane
+        answers = await lane.ask(lane.adapter.poll([lane.ref(job, ticket)]))
         if len(answers) != 1:
-            name = self._tools.adapter.name
+            name = lane.adapter.name
             raise AdapterError(f"adapter {name!r} gave {len(answers)} answers for one ticket")
-        return await self._observed(run, ticket, answers[0])
+        return await self._observe(job, ticket, answers[0])
 
-    async def _observed(self, run: JobState, ticket: TicketRecord, answer: Observation) -> Step:
-        run.failures[ticket.position] = run.misses[ticket.position] = 0
-        now = self._tools.clock.now()
-        made_at_s = self._tools.clock.monotonic() - (answer.age_s or 0.0)
-        if made_at_s < run.answered_at.get(ticket.position, made_at_s):
+    async def _observe(self, job: JobState, ticket: TicketRecord, answer: Observation) -> Step:
+        lane, position = self._lane, ticket.position
+        job.failures[position] = job.misses[position] = 0
+        now, made_at_s = lane.clock.now(), lane.clock.monotonic() - (answer.age_s or 0.0)
+        if made_at_s < job.answered_at.get(position, made_at_s):
             # From a cache, and older than what is known.
-            return Step(delay_s=self._tools.delay_s(run, ticket.position))
-        run.answered_at[ticket.position] = made_at_s
-        seen = self._note_stall(run, ticket, self._learn(run, ticket, answer))
-        is_late = self._note_overdue(run)
-        run.job = evolve(run.job, observed_at=now)
-        if seen != ticket or is_late:
-            self._tools.touch(run)
-            self._tools.log(
-                "ticket.observed", run, seen, word=seen.vendor_state, progress=seen.progress
-            )
-            if seen.finished_as is None and (is_late or _is_transition(ticket, seen)):
-                await self._tools.save(run, seen)
-            else:  # figures; or the end, which is kept together with the results
-                run.put(seen)
-                run.unsaved.add(seen.position)
+            return Step(delay_s=lane.delay_s(job, position))
+        job.answered_at[position] = made_at_s
+        seen = interpret(
+            ticket, answer, words=lane.states, capabilities=lane.capabilities(job), now=now
+        )
+        if seen.findings != ticket.findings:
+            codes = [finding.code for finding in seen.findings]
+            log_ticket("ticket.doubted", job, ticket, findings=codes, words=list(answer.words))
+        seen = self._note_stall(job, ticket, seen)
+        is_overdue = self._note_overdue(job)
+        job.mark_observed(now)
+        if seen != ticket or is_overdue:
+            job.mark_updated(now)
+            word, progress = seen.vendor_state, seen.progress
+            log_ticket("ticket.observed", job, seen, word=word, progress=progress)
+            if seen.finished_as is None and (is_overdue or _is_transition(ticket, seen)):
+                await self._save(job, seen)
+            else:
+                # Only figures, which are saved together now and then; or the end, which is
+                # written together with the results: after a crash one more poll finds it again.
+                job.replace(seen)
+                job.unsaved.add(position)
         if seen.finished_as is not None:
-            return await self._finisher.fetch(run, seen)
-        return Step(delay_s=self._tools.delay_s(run, ticket.position))
+            return await self._finish(job, seen)
+        return Step(delay_s=lane.delay_s(job, position))
 
-    def _learn(self, run: JobState, ticket: TicketRecord, answer: Observation) -> TicketRecord:
-        """Return a ticket with what an answer says of it."""
-        now = self._tools.clock.now()
-        known = Known(
-            state=ticket.state,
-            progress=ticket.progress,
-            settling_since=ticket.settling_since,
-            total=ticket.total,
-        )
-        meaning = interpret(
-            known, answer, words=self._states, capabilities=self._tools.capabilities(run), now=now
-        )
-        findings = new_findings(ticket, meaning.findings)
-        if findings != ticket.findings:
-            codes = [finding.code for finding in meaning.findings]
-            self._tools.log("ticket.doubted", run, ticket, findings=codes, words=list(answer.words))
-        is_finished = meaning.state.is_terminal
-        return evolve(
-            ticket,
-            # Terminal only together with the results; until then the vendor has merely begun.
-            state=BatchState.IN_PROGRESS if is_finished else meaning.state,
-            finished_as=meaning.state if is_finished else None,
-            finished_at=now if is_finished else None,
-            settling_since=meaning.settling_since,
-            vendor_state=meaning.vendor_state,
-            vendor=dict(answer.vendor),
-            progress=meaning.progress,
-            findings=findings,
-        )
-
-    def _note_stall(self, run: JobState, before: TicketRecord, seen: TicketRecord) -> TicketRecord:
-        """Say once of a ticket that nothing has moved for longer than is usual."""
-        now = self._tools.clock.now()
-        since = run.changed_at.setdefault(seen.position, now)
+    def _note_stall(self, job: JobState, before: TicketRecord, seen: TicketRecord) -> TicketRecord:
+        """Add a finding, once, to a ticket that has made no progress for longer than usual."""
+        now, position = self._lane.clock.now(), seen.position
+        since = job.changed_at.setdefault(position, now)
         if _signs_of_life(before) != _signs_of_life(seen):
-            run.changed_at[seen.position] = now
-            run.stalled.discard(seen.position)
+            job.changed_at[position] = now
+            job.stalled.discard(position)
             return seen
         if seen.state is BatchState.QUEUED:
-            since = max(run.changed_at.values())  # it waits its turn behind others of the job
-        stall_s = self._tools.capabilities(run).stall_s
-        if not self._tools.is_past(since, stall_s):
+            since = max(job.changed_at.values())  # it waits its turn behind others of the job
+        stall_s = self._lane.capabilities(job).stall_s
+        if not self._lane.is_past(since, stall_s):
             return seen
-        run.stalled.add(seen.position)
+        job.stalled.add(position)
         if any(finding.code == "stalled" for finding in seen.findings):
             return seen
-        self._tools.log("ticket.stalled", run, seen, since=since.isoformat())
+        log_ticket("ticket.stalled", job, seen, since=since.isoformat())
         stall = Finding(
             code="stalled",
             message=f"tickets the vendor has made no progress with for {stall_s:.0f} s or more",
             examples=seen.vendor_refs,
         )
-        return evolve(seen, findings=new_findings(seen, [stall]))
+        return seen.with_findings([stall])
 
-    async def _missed(self, run: JobState, ticket: TicketRecord, error: NotFoundError) -> Step:
-        """The vendor does not know the ticket: not yet within its grace, no longer after it."""
-        accepted_at = ticket.accepted_at or run.job.created_at
-        if not self._tools.is_past(accepted_at, self._tools.capabilities(run).visibility_grace_s):
-            return Step(delay_s=self._tools.delay_s(run, ticket.position))
-        run.misses[ticket.position] += 1
-        if run.misses[ticket.position] < MISSES_UNTIL_LOST:
+    def _note_overdue(self, job: JobState) -> bool:
+        """Add a finding, once, to a job that is past its deadline; return whether it is new."""
+        age_s = (self._lane.clock.now() - job.record.created_at).total_seconds()
+        if job.has_finding("overdue") or age_s <= job.record.deadline_s:
+            return False
+        message = f"not finished {job.record.deadline_s:.0f} s after it was handed over"
+        job.add_findings([Finding(code="overdue", message=message)])
+        return True
+
+    async def _miss(self, job: JobState, ticket: TicketRecord, error: NotFoundError) -> Step:
+        """Count a 404: within its grace the ticket is too young to be listed, later it is lost."""
+        lane = self._lane
+        accepted_at = ticket.accepted_at or job.record.created_at
+        if not lane.is_past(accepted_at, lane.capabilities(job).visibility_grace_s):
+            return Step(delay_s=lane.delay_s(job, ticket.position))
+        job.misses[ticket.position] += 1
+        if job.misses[ticket.position] < MISSES_UNTIL_LOST:
             raise error
-        lost = evolve(ticket, state=BatchState.LOST, message=str(error))
-        message = "the vendor no longer knows the ticket"
-        return await self._finisher.end(run, lost, rest=ItemState.UNKNOWN, rest_message=message)
+        return await self._write(job, end_lost(ticket, error))
 
-    async def _cancel(self, run: JobState, ticket: TicketRecord) -> None:
+    async def _cancel(self, job: JobState, ticket: TicketRecord) -> None:
+        lane = self._lane
         refusal: str | None = "this vendor can't cancel"
-        if self._tools.capabilities(run).can_cancel:
+        if lane.capabilities(job).can_cancel:
             try:
-                await self._tools.ask(self._tools.adapter.cancel(self._tools.ref(run, ticket)))
+                await lane.ask(lane.adapter.cancel(lane.ref(job, ticket)))
                 refusal = None
             except RefusedError as error:
                 refusal = str(error)
-        run.cancel_sent.add(ticket.position)
+        job.cancel_sent.add(ticket.position)
         if refusal is not None:
             finding = Finding(
                 code="not_cancelled",
                 message="tickets the vendor has and did not cancel; they go on",
                 examples=(refusal,),
             )
-            await self._tools.save(run, evolve(ticket, findings=new_findings(ticket, [finding])))
+            await self._save(job, ticket.with_findings([finding]))
 
-    def _postpone(self, run: JobState, position: int, trouble: BatchHubError) -> Step:
-        run.failures[position] += 1
+    # What is written.
+
+    async def _write(self, job: JobState, change: Change) -> Step:
+        """Write a change, take it into memory, and return when the ticket goes on."""
+        ticket, position = change.ticket, change.ticket.position
+        if ticket.state is not job.ticket(position).state:
+            job.mark_updated(self._lane.clock.now(), observed=bool(ticket.vendor_refs))
+        if ticket.state.is_terminal:
+            await self._end(job, change)
+        elif change.is_evidence:
+            ticket = await self._accept(job, ticket)
+        elif ticket != job.ticket(position):
+            await self._save(job, ticket)
+        if ticket.state is BatchState.UNCONFIRMED:
+            log_ticket("ticket.unconfirmed", job, ticket, attempt_id=ticket.attempt_id)
+        if ticket.state.is_terminal or ticket.state is BatchState.UNCONFIRMED:
+            return Step(delay_s=None, trouble=change.trouble, answered=change.answered)
+        if change.trouble is not None:
+            return self._postpone(job, position, change.trouble)
+        return Step(delay_s=self._lane.delay_s(job, position), answered=change.answered)
+
+    async def _save(self, job: JobState, ticket: TicketRecord) -> None:
+        await self._lane.persist(lambda: self._lane.store.save_tickets([(job.record, [ticket])]))
+        job.replace(ticket)
+        job.unsaved.discard(ticket.position)
+
+    async def _accept(self, job: JobState, ticket: TicketRecord) -> TicketRecord:
+        """Write that the vendor has a ticket; return it as it is in the store then."""
+        kept = await self._lane.persist(lambda: self._lane.store.accept_ticket(job.record, ticket))
+        job.replace(kept)
+        job.failures[ticket.position] = 0
+        log_ticket("ticket.accepted", job, ticket, vendor_refs=list(ticket.vendor_refs))
+        failpoint("ticket.kept")
+        return kept  # terminal if another process ended it while this one stood still
+
+    async def _end(self, job: JobState, change: Change) -> None:
+        lane = self._lane
+        ended, record = await lane.persist(
+            lambda: lane.store.end_ticket(
+                job.record,
+                change.ticket,
+                change.results,
+                change.rest,
+                change.rest_message,
+                at=lane.clock.now(),
+            )
+        )
+        failpoint("results.kept")
+        job.replace(ended)
+        job.record = evolve(job.record, ended_at=record.ended_at)
+        log_ticket("ticket.ended", job, ended, state=ended.state.value)
+        if record.ended_at is not None:
+            log_ticket("job.ended", job, ended, state=job.status().state.value)
+
+    def _postpone(self, job: JobState, position: int, trouble: BatchHubError) -> Step:
+        job.failures[position] += 1
         if not isinstance(trouble, NotFoundError):
-            run.misses[position] = 0
+            job.misses[position] = 0
         _log.warning(
             "ticket.postponed",
-            job_id=run.job.job_id,
-            account=run.job.account,
-            lane=run.job.lane,
+            job_id=job.record.job_id,
+            account=job.record.account,
+            lane=job.record.lane,
             ticket=position,
             error=str(trouble),
         )
-        delay_s = self._tools.delay_s(run, position, trouble)
+        delay_s = self._lane.delay_s(job, position, trouble)
         return Step(delay_s=delay_s, trouble=trouble, answered=False)
-
-    def _note_overdue(self, run: JobState) -> bool:
-        """Say once that a job is past its deadline."""
-        age_s = (self._tools.clock.now() - run.job.created_at).total_seconds()
-        if run.has_finding("overdue") or age_s <= run.job.deadline_s:
-            return False
-        message = f"not finished {run.job.deadline_s:.0f} s after it was handed over"
-        run.add_findings([Finding(code="overdue", message=message)])
-        return True
 
 
 def _is_transition(before: TicketRecord, seen: TicketRecord) -> bool:
-    """Whether more than figures changed: those are kept now and then, all else at once."""
+    """Return whether more than figures changed."""
     return evolve(seen, progress=before.progress, vendor=before.vendor) != before
 
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 from attrs import asdict
 from sqlalchemy import RowMapping
 
-from batchhub.models import BatchState, Contact, Finding, ItemState
+from batchhub.models import BatchState, Contact, Finding, ItemResult, ItemState
 
-from .records import JobRecord, ResultRow, TicketRecord
+from .records import JobRecord, TicketRecord
 
 _JOB_TIMES: Final = (
     "created_at",
@@ -99,15 +99,19 @@ def read_ticket(row: RowMapping) -> TicketRecord:
     return TicketRecord(**values)
 
 
-def result_row(job_no: int, result: ResultRow) -> dict[str, Any]:
+def result_row(job_no: int, position: int, result: ItemResult) -> dict[str, Any]:
     """Return the columns of a result."""
-    row = asdict(result, recurse=False)
-    row["state"] = result.state.value
-    row["message"] = to_words(result.message)
-    row["vendor_ref"] = to_words(result.vendor_ref)
-    row["job_no"] = job_no
-    row["raw"], row["packed"] = pack(result.raw)
-    return row
+    raw, packed = pack(result.raw)
+    return {
+        "job_no": job_no,
+        "position": position,
+        "state": result.state.value,
+        "code": result.code,
+        "message": to_words(result.message),
+        "vendor_ref": to_words(result.vendor_ref),
+        "raw": raw,
+        "packed": packed,
+    }
 
 
 def pack(raw: bytes | None) -> tuple[bytes | None, bool]:

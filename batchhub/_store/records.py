@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
-from batchhub.models import BatchState, BatchStatus, Contact, Counts, Finding, ItemState, Ticket
+from batchhub.models import BatchState, BatchStatus, Contact, Counts, Finding, Ticket
+from batchhub.models.tickets import merge_findings
 
 _ID_ALPHABET: Final = "23456789abcdefghjkmnpqrstuvwxyz"  # without characters that look alike
 _ID_LENGTH: Final = 8
@@ -155,6 +156,17 @@ class TicketRecord:
             unknown=counts.unknown,
         )
 
+    def with_findings(self, found: Iterable[Finding]) -> TicketRecord:
+        """
+        Return it with findings that say something new.
+
+        A poll finds the same oddity again and again; the same code with the same examples is
+        counted once.
+        """
+        known = {f.code: set(f.examples) for f in self.findings}
+        fresh = [f for f in found if f.code not in known or set(f.examples) - known[f.code]]
+        return evolve(self, findings=merge_findings((*self.findings, *fresh))) if fresh else self
+
     def public(self) -> Ticket:
         """Return it as users see it."""
         return Ticket(
@@ -170,25 +182,6 @@ class TicketRecord:
             attempted_at=self.attempted_at,
             waits_for_previous=self.waits_for_previous,
         )
-
-
-@frozen(kw_only=True)
-class ResultRow:
-    """
-    One item's result as it is stored.
-
-    Attributes:
-        position: The item's position in the job, from 1.
-
-    The other attributes are those of `ItemResult`.
-    """
-
-    position: int
-    state: ItemState
-    code: int | None = None
-    message: str | None = None
-    vendor_ref: str | None = None
-    raw: bytes | None = field(default=None, repr=False)
 
 
 def make_status(job: JobRecord, tickets: Sequence[TicketRecord]) -> BatchStatus:

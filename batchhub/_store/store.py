@@ -17,7 +17,7 @@ from batchhub.models import BatchState, BatchStatus, Contact, ItemResult, ItemSt
 from . import queries
 from .codec import read_job, result_row, to_text, to_words
 from .database import Database, open_database
-from .records import JobRecord, ResultRow, TicketPlan, TicketRecord, make_status
+from .records import JobRecord, TicketPlan, TicketRecord, make_status
 from .tables import items, jobs, results
 
 StoredJob = tuple[JobRecord, BatchStatus]
@@ -232,7 +232,7 @@ class Store:
         self,
         job: JobRecord,
         ticket: TicketRecord,
-        rows: Sequence[ResultRow],
+        found: Sequence[ItemResult],
         rest: ItemState,
         rest_message: str | None = None,
         *,
@@ -241,7 +241,8 @@ class Store:
         """
         Store the results of a ticket together with its terminal state.
 
-        Items without a row come out as `rest`, so that each has exactly one result.
+        `found` holds results of the ticket's first items, in their order. Items after them come
+        out as `rest`, so that each has exactly one result.
         A ticket that has ended already is left as it is. With its last ticket a job ends.
 
         Returns:
@@ -252,7 +253,10 @@ class Store:
             old = await queries.get_ticket(connection, ticket)
             if old.state.is_terminal:
                 return old, await queries.get_job(connection, job.job_id)
-            values = [result_row(ticket.job_no, row) for row in rows]
+            values = [
+                result_row(ticket.job_no, ticket.first_item + n, result)
+                for n, result in enumerate(found)
+            ]
             if values:
                 await connection.execute(insert(results), values)
             await connection.execute(queries.fill_rest(ticket, rest, rest_message))

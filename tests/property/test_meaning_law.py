@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchhub._engine.interpret import Known, Meaning, interpret
+from batchhub._engine.interpret import interpret
+from batchhub._store import TicketRecord
 from batchhub.adapter import Capabilities, Observation
 from batchhub.models import BatchState
 
@@ -31,12 +32,34 @@ answers = st.builds(
 )
 
 
+def make_ticket(state: BatchState, settling_since: datetime | None = None) -> TicketRecord:
+    """Make the only ticket of a job, which the vendor has."""
+    return TicketRecord(
+        job_no=1,
+        position=1,
+        first_item=1,
+        total=TOTAL,
+        state=state,
+        settling_since=settling_since,
+        vendor_refs=("r1",),
+    )
+
+
+def state_of(ticket: TicketRecord) -> BatchState:
+    """Return the state a ticket is in at the vendor: terminal before its results are fetched."""
+    return ticket.finished_as or ticket.state
+
+
 def read(
-    answer: Observation, known: Known | None = None, *, plain: bool = False, later_s: float = 0.0
-) -> Meaning:
+    answer: Observation,
+    ticket: TicketRecord | None = None,
+    *,
+    plain: bool = False,
+    later_s: float = 0.0,
+) -> TicketRecord:
     """Interpret an answer, by default at a vendor that counts, of a ticket that has begun."""
     return interpret(
-        known or Known(state=S.IN_PROGRESS, total=TOTAL),
+        ticket or make_ticket(S.IN_PROGRESS),
         answer,
         words=WORDS,
         capabilities=PLAIN if plain else COUNTING,
@@ -47,18 +70,18 @@ def read(
 @given(st.lists(answers, max_size=20), st.booleans())
 def test_answers_move_a_ticket_forward_only(sequence: list[Observation], plain: bool) -> None:
     """States go forward and progress never back, whatever is said in whatever order."""
-    known = Known(state=S.QUEUED, total=TOTAL)
+    known = make_ticket(S.QUEUED)
     for second, answer in enumerate(sequence):
-        meaning = read(answer, known, plain=plain, later_s=second * 30.0)
-        assert known.state.may_become(meaning.state)
+        seen = read(answer, known, plain=plain, later_s=second * 30.0)
+        assert known.state.may_become(state_of(seen))
         if known.progress is not None:
-            assert meaning.progress is not None
-            assert meaning.progress >= known.progress
-        assert meaning.progress is None or 0.0 <= meaning.progress <= 1.0
-        if meaning.state is S.COMPLETED and known.state is not S.COMPLETED and not plain:
+            assert seen.progress is not None
+            assert seen.progress >= known.progress
+        assert seen.progress is None or 0.0 <= seen.progress <= 1.0
+        if seen.finished_as is S.COMPLETED and not plain:
             counted = (answer.succeeded or 0) + (answer.failed or 0)
             counted = counted or (answer.done or 0)
-            explained = {f.code for f in meaning.findings}
+            explained = {f.code for f in seen.findings}
             word_says_so = all(
                 (w or "").strip().casefold() in {"done", "error"} for w in answer.words
             )
@@ -66,21 +89,18 @@ def test_answers_move_a_ticket_forward_only(sequence: list[Observation], plain: 
                 "counts_short",
                 "completed_by_counts",
             }
-        known = Known(
-            state=meaning.state,
-            progress=meaning.progress,
-            settling_since=meaning.settling_since,
-            total=TOTAL,
-        )
+        if seen.finished_as is not None:
+            return  # its results are fetched, and nothing is polled any more
+        known = seen
 
 
 @given(st.text().filter(lambda w: w.strip().casefold() not in WORDS))
 def test_an_undocumented_word_ends_nothing(word: str) -> None:
     """A word nobody documented is kept and shown, and changes no state."""
-    meaning = read(Observation(words=(word,)), plain=True)
-    assert meaning.state is S.IN_PROGRESS
-    assert meaning.vendor_state == (word or None)
-    assert [f.code for f in meaning.findings] == ["unknown_word"]
+    seen = read(Observation(words=(word,)), plain=True)
+    assert state_of(seen) is S.IN_PROGRESS
+    assert seen.vendor_state == (word or None)
+    assert [f.code for f in seen.findings] == ["unknown_word"]
 
 
 @pytest.mark.parametrize(
@@ -110,15 +130,11 @@ def test_word_against_counts(
     code: str | None,
 ) -> None:
     """Two signals complete a ticket; one alone does after its grace, and the status says so."""
-    known = Known(
-        state=S.IN_PROGRESS,
-        settling_since=NOW - timedelta(seconds=waited_s) if waited_s else None,
-        total=TOTAL,
-    )
+    known = make_ticket(S.IN_PROGRESS, NOW - timedelta(seconds=waited_s) if waited_s else None)
     answer = Observation(words=(word,), succeeded=succeeded, failed=failed)
-    meaning = read(answer, known)
-    assert meaning.state is state
-    codes = {f.code for f in meaning.findings}
+    seen = read(answer, known)
+    assert state_of(seen) is state
+    codes = {f.code for f in seen.findings}
     assert codes - {"unknown_word", "impossible_count"} == ({code} if code else set())
     assert ("impossible_count" in codes) == (succeeded == TOTAL + 1)
 
@@ -139,8 +155,8 @@ def test_a_ticket_of_several_refs_ends_when_all_have(
     said: tuple[str, ...], state: BatchState
 ) -> None:
     """The words of a ticket's refs fold into one state."""
-    meaning = read(Observation(words=said), Known(state=S.QUEUED, total=TOTAL), plain=True)
-    assert meaning.state is state
+    seen = read(Observation(words=said), make_ticket(S.QUEUED), plain=True)
+    assert state_of(seen) is state
 
 
 def test_progress_is_counts_first_ratio_next() -> None:

@@ -10,8 +10,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchhub._engine.interpret import Known, interpret
+from batchhub._engine.interpret import interpret
 from batchhub._engine.join import join_report
+from batchhub._store import TicketRecord
 from batchhub.adapter import TicketRef, WireItem
 from batchhub.errors import ReplyError
 from batchhub.models import BatchState, ItemState
@@ -88,7 +89,14 @@ async def play(sequence: list[dict[str, Any]]) -> None:
     account = MircateAccount(project_id="p", merchant_project_id="m", api_key="secret_key_1")
     adapter = MircateAdapter(account, vendor)
     words = {word.casefold(): state for word, state in adapter.states.items()}
-    known = Known(state=BatchState.QUEUED, total=len(SENT))
+    known = TicketRecord(
+        job_no=1,
+        position=1,
+        first_item=1,
+        total=len(SENT),
+        state=BatchState.QUEUED,
+        vendor_refs=("b1",),
+    )
     ticket = make_ref(("b1",))
     for number, answer in enumerate(sequence):
         vendor.answer = answer
@@ -98,20 +106,15 @@ async def play(sequence: list[dict[str, Any]]) -> None:
             continue
         now = NOW + timedelta(seconds=25 * number)
         capabilities = adapter.capabilities("receive-price")
-        meaning = interpret(known, seen, words=words, capabilities=capabilities, now=now)
-        assert known.state.may_become(meaning.state)
+        after = interpret(known, seen, words=words, capabilities=capabilities, now=now)
+        assert known.state.may_become(after.finished_as or after.state)
         if known.progress is not None:
-            assert meaning.progress is not None
-            assert meaning.progress >= known.progress
-        if answer.get("batchStatus") in {"ODD", ""} and meaning.state.is_terminal:
-            assert "completed_by_counts" in {f.code for f in meaning.findings}
-        known = Known(
-            state=meaning.state,
-            progress=meaning.progress,
-            settling_since=meaning.settling_since,
-            total=len(SENT),
-        )
-        if meaning.state.is_terminal:
+            assert after.progress is not None
+            assert after.progress >= known.progress
+        if answer.get("batchStatus") in {"ODD", ""} and after.finished_as is not None:
+            assert "completed_by_counts" in {f.code for f in after.findings}
+        known = after
+        if after.finished_as is not None:
             await check_results(adapter, ticket, answer)
             return
 

@@ -20,11 +20,11 @@ from support.stores import (
     tickets_of,
 )
 
-from batchhub._store import ResultRow, Store, TicketRecord, queries
+from batchhub._store import Store, TicketRecord, queries
 from batchhub._store.tables import items, jobs, results, tickets
 from batchhub.adapter import WireItem
 from batchhub.errors import KeyConflictError, NotKnownError, StoreError
-from batchhub.models import BatchState, Contact, Finding, ItemState, Outcome
+from batchhub.models import BatchState, Contact, Finding, ItemResult, ItemState, Outcome
 
 FAILED, SUCCEEDED = ItemState.FAILED, ItemState.SUCCEEDED
 NOT_EXECUTED, UNKNOWN = ItemState.NOT_EXECUTED, ItemState.UNKNOWN
@@ -48,9 +48,9 @@ async def file_store(tmp_path: Path) -> AsyncIterator[Store]:
     await opened.aclose()
 
 
-def rows(first: int, *states: ItemState) -> list[ResultRow]:
-    """Make results from a position on."""
-    return [ResultRow(position=n, state=state) for n, state in enumerate(states, first)]
+def rows(first: int, *states: ItemState) -> list[ItemResult]:
+    """Make results of the items from a position on."""
+    return [ItemResult(id=f"i{n}", state=state) for n, state in enumerate(states, first)]
 
 
 def completed(ticket: TicketRecord) -> TicketRecord:
@@ -269,8 +269,8 @@ async def test_every_item_of_an_ended_ticket_has_one_result(store: Store) -> Non
         job,
         completed(evolve(ticket, vendor_refs=("ref",))),
         [
-            ResultRow(position=2, state=SUCCEEDED, code=200, raw=b'{"a":1}', vendor_ref="own"),
-            ResultRow(position=4, state=FAILED, code=409, message="no"),
+            ItemResult(id="i1", state=SUCCEEDED, code=200, raw=b'{"a":1}', vendor_ref="own"),
+            ItemResult(id="i2", state=FAILED, code=409, message="no"),
         ],
         NOT_EXECUTED,
         "stopped before it",
@@ -279,13 +279,13 @@ async def test_every_item_of_an_ended_ticket_has_one_result(store: Store) -> Non
 
     got = await results_of(store, "job-1")
     assert [(r.id, r.state, r.code, r.message, r.vendor_ref) for r in got] == [
-        ("i1", NOT_EXECUTED, None, "stopped before it", "ref"),
-        ("i2", SUCCEEDED, 200, None, "own"),
+        ("i1", SUCCEEDED, 200, None, "own"),
+        ("i2", FAILED, 409, "no", None),
         ("i3", NOT_EXECUTED, None, "stopped before it", "ref"),
-        ("i4", FAILED, 409, "no", None),
+        ("i4", NOT_EXECUTED, None, "stopped before it", "ref"),
         ("i5", NOT_EXECUTED, None, "stopped before it", "ref"),
     ]
-    assert got[1].raw == b'{"a":1}'
+    assert got[0].raw == b'{"a":1}'
     assert (ended.succeeded, ended.failed, ended.not_executed, ended.unknown) == (1, 1, 3, 0)
     assert job.ended_at == LATER
 
@@ -331,16 +331,17 @@ async def test_a_job_ends_with_its_last_ticket(store: Store) -> None:
 
 async def test_a_bad_result_leaves_a_ticket_open(store: Store) -> None:
     """The results and the terminal state are written together, or neither is."""
-    job = await add_job(store, 2)
-    (ticket,) = await tickets_of(store, job)
+    job = await add_job(store, 2, 1)
+    first, second = await tickets_of(store, job)
+    await store.end_ticket(job, completed(second), rows(3, SUCCEEDED), UNKNOWN, at=NOW)
 
-    with pytest.raises(StoreError):
+    with pytest.raises(StoreError):  # the third is an item of the other ticket
         await store.end_ticket(
-            job, completed(ticket), rows(1, SUCCEEDED) + rows(1, FAILED), UNKNOWN, at=NOW
+            job, completed(first), rows(1, SUCCEEDED, FAILED, FAILED), UNKNOWN, at=NOW
         )
 
-    assert await results_of(store, "job-1") == []
-    assert await tickets_of(store, job) == [ticket]
+    assert [result.id for result in await results_of(store, "job-1")] == ["i3"]
+    assert (await tickets_of(store, job))[0] == first
 
 
 async def test_a_late_save_opens_nothing_again(store: Store) -> None:
@@ -370,7 +371,7 @@ async def test_words_that_are_no_valid_text_are_kept_as_well_as_may_be(store: St
     seen = evolve(ticket, state=BatchState.IN_PROGRESS, vendor_state=odd, message=odd)
     await store.save_tickets([(doubtful, [seen])])
     await store.save_contact([job.job_no], Contact.STALE, odd)
-    row = ResultRow(position=1, state=FAILED, message=odd, vendor_ref=odd)
+    row = ItemResult(id="i1", state=FAILED, message=odd, vendor_ref=odd)
     await store.end_ticket(
         job, completed(evolve(ticket, vendor_refs=(odd,))), [row], UNKNOWN, odd, at=NOW
     )

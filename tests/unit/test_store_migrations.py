@@ -26,11 +26,11 @@ from sqlalchemy import (
 from sqlalchemy.pool import StaticPool
 from support.stores import add_job
 
-from batchhub._store import ResultRow, Store, migrations
+from batchhub._store import Store, migrations
 from batchhub._store.migrations import HEAD, is_current, migrate
 from batchhub._store.tables import metadata
 from batchhub.errors import StoreError, StoreVersionError
-from batchhub.models import BatchState, ItemState
+from batchhub.models import BatchState, ItemResult, ItemState
 
 
 def make_engine() -> Engine:
@@ -199,7 +199,7 @@ async def test_a_store_of_the_first_version_goes_on(tmp_path: Path) -> None:
     job = await add_job(store, 1)
     (ticket,) = await store.get_tickets(job.job_no)
     ended = evolve(ticket, state=BatchState.COMPLETED, vendor_refs=("r",))
-    row = ResultRow(position=1, state=ItemState.SUCCEEDED, raw=b'{"a": 1}')
+    row = ItemResult(id="i1", state=ItemState.SUCCEEDED, raw=b'{"a": 1}')
     await store.end_ticket(job, ended, [row], ItemState.UNKNOWN, at=job.created_at)
     await store.aclose()
     with closing(sqlite3.connect(path)) as old:  # as the first version had it

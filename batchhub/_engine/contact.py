@@ -1,0 +1,93 @@
+"""How well a lane's vendor can be reached, worked out from what its steps came to."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from batchhub._base.log import get_logger
+from batchhub.errors import (
+    BatchHubError,
+    ConnectError,
+    ContactError,
+    CredentialsError,
+    RateLimitedError,
+    StoreError,
+)
+from batchhub.models import Contact
+
+from .change import Step
+
+SILENCES_UNTIL_UNREACHABLE: Final = 3
+"""How many requests in a row must go unanswered before the vendor is called unreachable."""
+
+_log = get_logger()
+
+
+class LaneContact:
+    """
+    The contact of one lane and of each of its jobs.
+
+    Refused credentials, a broken store and silence concern the whole lane. Any other trouble
+    is that of one job: the vendor answers, only not usefully for this job.
+
+    Attributes:
+        error: The refused credentials that paused the lane; `None` while it may send.
+    """
+
+    def __init__(self, lane: str) -> None:
+        self.error: CredentialsError | None = None
+        self._lane = lane
+        self._silences = 0
+        self._silence: tuple[Contact, str] | None = None
+        self._store_note: str | None = None
+        self._notes: dict[int, str] = {}
+
+    def note_step(self, job_no: int, step: Step) -> None:
+        """Take in what a step of a job's ticket came to."""
+        trouble = step.trouble
+        if isinstance(trouble, CredentialsError) and self.error is None:
+            self.error = trouble
+            _log.error("lane.paused", lane=self._lane, error=str(trouble))
+        elif isinstance(trouble, ContactError):
+            self._note_silence(trouble)
+        elif trouble is not None and not isinstance(trouble, RateLimitedError | StoreError):
+            self._notes[job_no] = str(trouble)
+        if step.answered or (trouble is not None and not _is_silence(trouble)):
+            self._silences, self._silence = 0, None
+        if step.answered:
+            self._notes.pop(job_no, None)
+
+    def note_store(self, error: StoreError | None) -> bool:
+        """Take in whether the store can be used; return whether that has changed."""
+        before, self._store_note = self._store_note, None if error is None else str(error)
+        return before != self._store_note
+
+    def forget(self, job_no: int) -> None:
+        """Forget a job that has ended."""
+        self._notes.pop(job_no, None)
+
+    def of_lane(self) -> tuple[Contact, str | None] | None:
+        """Return what holds for all jobs of the lane; `None` where each has its own."""
+        if self.error is not None:
+            return Contact.PAUSED, str(self.error)
+        if self._store_note is not None:
+            return Contact.PAUSED, self._store_note
+        return self._silence
+
+    def of_job(self, job_no: int) -> tuple[Contact, str | None]:
+        """Return the contact of a job, and why it is not OK."""
+        everywhere = self.of_lane()
+        if everywhere is not None:
+            return everywhere
+        note = self._notes.get(job_no)
+        return (Contact.OK, None) if note is None else (Contact.STALE, note)
+
+    def _note_silence(self, trouble: ContactError) -> None:
+        self._silences += 1
+        is_gone = isinstance(trouble, ConnectError)
+        is_gone = is_gone or self._silences >= SILENCES_UNTIL_UNREACHABLE
+        self._silence = (Contact.UNREACHABLE if is_gone else Contact.STALE, str(trouble))
+
+
+def _is_silence(trouble: BatchHubError) -> bool:
+    return isinstance(trouble, ContactError | StoreError)
