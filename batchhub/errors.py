@@ -2,33 +2,33 @@
 Every error batchhub raises, grouped by what the caller can do about it.
 
     BatchHubError
-    ├── UsageError (ValueError)           mend the call, the input or the settings; nothing was sent
+    ├── UsageError (ValueError)           fix the call, the input or the settings; nothing was sent
     │   ├── InputError                    an item can't be sent as it is
     │   ├── SettingsError                 a setting is missing, unknown or wrong
-    │   ├── NotKnownError (LookupError)   no account, job, operation or adapter of that name
-    │   ├── UnsupportedError              the vendor has no such ability
-    │   └── KeyConflictError              the key belongs to a job with other items or options
-    ├── WaitTimeoutError (TimeoutError)   waited long enough; the job goes on
-    ├── BodyError (ValueError)            an item's body is not of the type asked for
-    ├── VendorError                       the vendor answered, and the answer is no use
-    │   ├── CredentialsError              401, 403: mend the credentials, then resume
-    │   ├── RefusedError                  other 4xx, redirects: would be refused again
+    │   ├── NotKnownError (LookupError)   no account, job, operation or adapter has that name
+    │   ├── UnsupportedError              the vendor can't do this
+    │   └── KeyConflictError              the key is taken by a job with other items or options
+    ├── WaitTimeoutError (TimeoutError)   the wait timed out; the job continues
+    ├── BodyError (ValueError)            an item's body does not have the requested type
+    ├── VendorError                       the vendor answered with an error, or not usably
+    │   ├── CredentialsError              401, 403: fix the credentials, then resume
+    │   ├── RefusedError                  other 4xx, redirects: a retry would be refused again
     │   │   └── NotFoundError             404, 410
     │   ├── RateLimitedError              429: too many requests; try later
-    │   ├── BusyError                     the vendor says that it did not run the request; try again
-    │   ├── ServerError                   408, 5xx: whether a write ran is unknown
-    │   └── ReplyError                    an answer that can't be understood
-    │       ├── ReplyTooLargeError        larger than the bound; not read to its end
-    │       └── ResultsMissingError       well-formed and finished, but without the results
-    ├── ContactError (ConnectionError)    no answer at all
-    │   ├── ConnectError                  before a byte was sent: certain that nothing ran
-    │   └── NoAnswerError                 after bytes were sent: whether a write ran is unknown
-    ├── StoreError                        our own database; the jobs are as they were
+    │   ├── BusyError                     the vendor did not run the request; try again
+    │   ├── ServerError                   408, 5xx: a write may or may not have run
+    │   └── ReplyError                    the answer can't be understood
+    │       ├── ReplyTooLargeError        over the size limit; not read to the end
+    │       └── ResultsMissingError       the batch is finished, but its results are missing
+    ├── ContactError (ConnectionError)    no answer
+    │   ├── ConnectError                  not connected: nothing was sent, nothing ran
+    │   └── NoAnswerError                 sent, but not answered: a write may or may not have run
+    ├── StoreError                        the store can't be read or written; no job has changed
     │   └── StoreVersionError             the store was written by a newer batchhub
-    └── AdapterError                      a plug-in that does not load or breaks the seam's rules
+    └── AdapterError                      an adapter can't be loaded, or breaks the adapter API
 
-Messages say what happened, which job or account, and what to do next; the
-attributes say it to programs. No message holds a secret.
+Messages say what happened, to which job or account, and what to do next; attributes hold the same
+facts for programs. No message contains a secret.
 """
 
 from __future__ import annotations
@@ -133,12 +133,12 @@ class SettingsError(UsageError):
 
 class NotKnownError(UsageError, LookupError):
     """
-    A name that nothing is known under.
+    There is no account, job, operation or adapter with this name.
 
     Attributes:
         kind: What was looked for: ``account``, ``job``, ``operation``, ``adapter``.
         name: The name that was asked for.
-        known: The names that exist, sorted; empty where they are too many to list.
+        known: The names that exist, sorted; empty if there are too many to list.
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str] = (), hint: str = "") -> None:
@@ -151,27 +151,27 @@ class NotKnownError(UsageError, LookupError):
         super().__init__(f"no {kind} named {name!r}{known_text}{hint_text}")
 
     def __reduce__(self) -> tuple[type[Self], tuple[Any, ...], dict[str, Any]]:
-        """Copy by what it was made of: the message alone would not do."""
+        """Copy it from its arguments: the message alone is not enough."""
         return type(self), (self.kind, self.name, self.known, self.hint), self.__dict__
 
 
 class UnsupportedError(UsageError):
-    """The vendor has no such ability, so nothing was sent."""
+    """The vendor can't do this. Nothing was sent."""
 
 
 class KeyConflictError(UsageError):
-    """The key belongs to a job with another operation, other options or other items."""
+    """The key is taken by a job with a different operation, options or items."""
 
 
 class WaitTimeoutError(BatchHubError, TimeoutError):
-    """The wait is over before the job is; the job goes on and can be waited for again."""
+    """The wait timed out before the job ended. The job continues; it can be waited for again."""
 
     retryable = True
 
 
 class BodyError(BatchHubError, ValueError):
     """
-    A body can't be read as the type that was asked for. The other items are not touched by it.
+    A body can't be read as the requested type. Other items are not affected.
 
     Attributes:
         item_id: The item's id.
@@ -188,7 +188,7 @@ class BodyError(BatchHubError, ValueError):
 
 class VendorError(BatchHubError):
     """
-    The vendor answered, and the answer is no use.
+    The vendor answered, but with an error or with something unusable.
 
     Attributes:
         vendor: The adapter's name.
@@ -223,54 +223,54 @@ class VendorError(BatchHubError):
 
 
 class CredentialsError(VendorError):
-    """The vendor refused the credentials (401, 403). Mend them, then resume the job."""
+    """The vendor refused the credentials (401, 403). Fix them, then resume the job."""
 
 
 class RefusedError(VendorError):
-    """The vendor refused the request and would refuse it again."""
+    """The vendor refused the request, and would refuse it again."""
 
 
 class NotFoundError(RefusedError):
-    """The vendor does not know what was asked for (404, 410)."""
+    """The vendor does not have what was requested (404, 410)."""
 
 
 class RateLimitedError(VendorError):
-    """Too many requests (429); the whole lane cools down."""
+    """Too many requests (429). All requests of the account are paused."""
 
     retryable = True
 
 
 class BusyError(VendorError):
-    """The vendor says that it did not run the request."""
+    """The vendor was busy and did not run the request."""
 
     retryable = True
 
 
 class ServerError(VendorError):
-    """The vendor had trouble (408, 5xx). Whether a write ran is unknown."""
+    """The vendor failed (408, 5xx). A write may or may not have run."""
 
     retryable = True
     may_have_run = True
 
 
 class ReplyError(VendorError):
-    """The vendor's answer can't be understood. Whether a write ran is unknown."""
+    """The vendor's answer can't be understood. A write may or may not have run."""
 
     retryable = True
     may_have_run = True
 
 
 class ReplyTooLargeError(ReplyError):
-    """The answer is larger than the bound and was not read to its end."""
+    """The answer is over the size limit and was not read to the end."""
 
 
 class ResultsMissingError(ReplyError):
-    """The vendor says that the batch is finished and does not say with which results."""
+    """The vendor reports the batch as finished, but without its results."""
 
 
 class ContactError(BatchHubError, ConnectionError):
     """
-    There was no answer at all.
+    The vendor did not answer.
 
     Attributes:
         vendor: The adapter's name.
@@ -295,26 +295,26 @@ class ContactError(BatchHubError, ConnectionError):
 
 
 class ConnectError(ContactError):
-    """No connection was made: not a byte was sent, so nothing can have run."""
+    """No connection could be made. Nothing was sent, so nothing can have run."""
 
 
 class NoAnswerError(ContactError):
-    """The request was on its way and no answer came. Whether a write ran is unknown."""
+    """The request was sent, but not answered. A write may or may not have run."""
 
     may_have_run = True
 
 
 class StoreError(BatchHubError):
-    """Our own database can't be read or written. The jobs are as they were last written."""
+    """The store can't be read or written. Jobs keep the state they were last saved with."""
 
     retryable = True
 
 
 class StoreVersionError(StoreError):
-    """The store was written by a newer batchhub; this one would not understand it."""
+    """The store was written by a newer version of batchhub."""
 
     retryable = False
 
 
 class AdapterError(BatchHubError):
-    """A plug-in does not load, or breaks a rule of the seam."""
+    """An adapter can't be loaded, or breaks a rule of the adapter API."""

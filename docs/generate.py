@@ -1,8 +1,8 @@
 """
-The parts of the pages that follow from the code: commands, exit codes, errors, words, settings.
+Write the generated parts of the pages: commands, exit codes, errors, states, settings.
 
-Each stands in its page between two comments and is written by ``make docs``;
-a test says when it is out of date.
+Each part is between two comments in its page and is rewritten by ``make docs``; a test fails when
+one is out of date.
 
     python docs/generate.py
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import runpy
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,6 +31,7 @@ from batchhub.cli.shell.options import Common
 from batchhub_ecwid import EcwidAccount
 
 DOCS: Final = Path(__file__).parent
+CORE: Final = DOCS.parent / "batchhub"
 PART: Final = re.compile(
     r"(?P<begin><!-- begin (?P<name>[\w-]+), written by make docs -->\n)"
     r".*?(?P<end><!-- end (?P=name) -->)",
@@ -37,39 +39,40 @@ PART: Final = re.compile(
 )
 
 COMMON: Final = frozenset(f.name for f in fields(Common)) | {"help"}
-"""The options that are told of once, for every command."""
+"""The options that are described once, for every command."""
 
 WHAT_TO_DO: Final[Mapping[type[errors.BatchHubError], str]] = {
-    errors.UsageError: "Mend the call, then repeat it.",
-    errors.InputError: "Mend the item the message names, then repeat the call.",
-    errors.SettingsError: "Mend the setting the message names.",
-    errors.NotKnownError: "Take one of the names the message lists.",
-    errors.UnsupportedError: "Do without what the message names, or take another operation.",
-    errors.KeyConflictError: "Take another key, or hand over the items the key was used for.",
-    errors.BodyError: "Look at the item's `state` first; read its plain `body`, or mend the type.",
-    errors.WaitTimeoutError: "Wait again, or `batchhub resume`.",
-    errors.VendorError: "Read the vendor's words in the message.",
-    errors.CredentialsError: "Mend the credentials, then `batchhub resume`.",
-    errors.RefusedError: "Mend what the vendor names; the same again is refused again.",
+    errors.UsageError: "Fix the call and repeat it.",
+    errors.InputError: "Fix the item named in the message, then repeat the call.",
+    errors.SettingsError: "Fix the setting named in the message.",
+    errors.NotKnownError: "Use one of the names listed in the message.",
+    errors.UnsupportedError: "Leave out the option named in the message, or use another operation.",
+    errors.KeyConflictError: "Use another key, or the items the key was first used with.",
+    errors.BodyError: "Check the item's `state` first; then read its plain `body` or fix the type.",
+    errors.WaitTimeoutError: "Wait again, or run `batchhub resume`.",
+    errors.VendorError: "Read the vendor's message.",
+    errors.CredentialsError: "Fix the credentials, then run `batchhub resume`.",
+    errors.RefusedError: "Fix what the vendor complains about; the same request fails again.",
     errors.NotFoundError: "Check the address and the ids.",
-    errors.RateLimitedError: "Nothing: the lane waits as long as the vendor asks.",
-    errors.BusyError: "Nothing: it is tried again.",
-    errors.ServerError: "Nothing: reading is tried again; of a write the job's state tells.",
-    errors.ReplyError: "Nothing at once; `-v` shows more. If it stays, tell who keeps the adapter.",
-    errors.ReplyTooLargeError: "Lower `max_request_bytes`, so that new jobs have smaller tickets.",
-    errors.ResultsMissingError: "Nothing at once: the results are asked for again.",
-    errors.ContactError: "Look at the network; `batchhub resume` goes on.",
-    errors.ConnectError: "Look at the network and at `base_url`; `batchhub resume` goes on.",
-    errors.NoAnswerError: "Look at the network; if a job is then held, decide over it.",
-    errors.StoreError: "Look at the disk and the file's rights; `batchhub resume` goes on.",
-    errors.StoreVersionError: "Update batchhub, or take another store.",
-    errors.AdapterError: "`batchhub adapters` says what is wrong; tell who keeps the plug-in.",
+    errors.RateLimitedError: "Nothing: requests resume once the vendor allows them.",
+    errors.BusyError: "Nothing: it is retried.",
+    errors.ServerError: "Nothing: reads are retried; for a write, see the job's state.",
+    errors.ReplyError: "Nothing at first: it is retried, and `-v` shows more. "
+    "If it persists, report it to the adapter's maintainer.",
+    errors.ReplyTooLargeError: "Lower `max_request_bytes`: new jobs then have smaller tickets.",
+    errors.ResultsMissingError: "Nothing at first: the results are requested again.",
+    errors.ContactError: "Check the network, then run `batchhub resume`.",
+    errors.ConnectError: "Check the network and `base_url`, then run `batchhub resume`.",
+    errors.NoAnswerError: "Check the network. If the job is held, decide how to go on.",
+    errors.StoreError: "Check disk space and file permissions, then run `batchhub resume`.",
+    errors.StoreVersionError: "Upgrade batchhub, or use another store.",
+    errors.AdapterError: "Run `batchhub adapters` for details; report it to the maintainer.",
 }
-"""What to do, by error; an error that is not here has what is said of its parent."""
+"""What to do, by error; an error that is not listed takes its parent's text."""
 
 
 def fill(text: str) -> str:
-    """Return a page's text with each of its parts as the code says it now."""
+    """Return a page's text with its generated parts up to date."""
 
     def write(match: re.Match[str]) -> str:
         return f"{match['begin']}\n{PARTS[match['name']]()}\n\n{match['end']}"
@@ -126,7 +129,7 @@ def attribute_docs(kind: type[Any]) -> dict[str, str]:
 def exit_codes() -> str:
     """Write the table of exit codes."""
     docs = member_docs(ExitCode)
-    return table(("code", "means"), ((f"**{c.value}**", docs[c.name]) for c in ExitCode))
+    return table(("code", "meaning"), ((f"**{c.value}**", docs[c.name]) for c in ExitCode))
 
 
 def commands() -> str:
@@ -156,7 +159,7 @@ def _chapter(name: str, command: Any) -> Iterator[str]:
 
 
 def _options(params: Iterable[Any]) -> str:
-    return table(("option", "what it says"), ((_name(p), _help(p)) for p in params))
+    return table(("option", "description"), ((_name(p), _help(p)) for p in params))
 
 
 def _name(param: Any) -> str:
@@ -173,7 +176,7 @@ def _words(argument: Any) -> str:
 
 
 def _choices(param: Any) -> str:
-    """Return the words an option takes, as its help shows them."""
+    """Return the values an option takes, as its help shows them."""
     context = get_command(app).make_context("batchhub", ["list"], resilient_parsing=True)
     shown: str = param.get_help_record(context)[0]
     return shown.rpartition(" ")[2].strip("<>[]")
@@ -182,7 +185,7 @@ def _choices(param: Any) -> str:
 def _help(param: Any) -> str:
     parts = [" ".join(param.help.split())]
     if param.envvar:
-        parts.append(f"Or from the environment: `{param.envvar}`.")
+        parts.append(f"Environment variable: `{param.envvar}`.")
     if param.param_type_name == "argument":
         return " ".join(parts)
     if param.required:
@@ -199,7 +202,7 @@ def _help(param: Any) -> str:
 
 
 def error_tree() -> str:
-    """Return the tree as the module draws it."""
+    """Return the error tree from the module's docstring."""
     doc = inspect.cleandoc(errors.__doc__ or "")
     tree = re.search(r"^    BatchHubError\n(?:    .*\n)+", doc, re.MULTILINE)
     if tree is None:
@@ -210,7 +213,7 @@ def error_tree() -> str:
 def error_table() -> str:
     """Write a row for each error, the children below their parents."""
     rows = (_error_row(kind) for kind in family(errors.BatchHubError))
-    return table(("error", "what it means", "exit code", "what to do"), rows)
+    return table(("error", "meaning", "exit code", "what to do"), rows)
 
 
 def family(kind: type[errors.BatchHubError]) -> Iterator[type[errors.BatchHubError]]:
@@ -222,7 +225,7 @@ def family(kind: type[errors.BatchHubError]) -> Iterator[type[errors.BatchHubErr
 
 
 def what_to_do(kind: type[errors.BatchHubError]) -> str:
-    """Return what to do about an error: what is said of it, else of its nearest parent."""
+    """Return what to do about an error: its own text, else that of its nearest parent."""
     return next(WHAT_TO_DO[base] for base in kind.__mro__ if base in WHAT_TO_DO)
 
 
@@ -232,7 +235,7 @@ def _error_row(kind: type[errors.BatchHubError]) -> tuple[str, ...]:
     return f"`{kind.__name__}`", meaning, str(code.value), what_to_do(kind)
 
 
-# Words and settings.
+# States and settings.
 
 
 def words(kind: type[Enum]) -> Callable[[], str]:
@@ -240,7 +243,7 @@ def words(kind: type[Enum]) -> Callable[[], str]:
 
     def write() -> str:
         docs = member_docs(kind)
-        return table(("word", "means"), ((f"`{m.value}`", docs[m.name]) for m in kind))
+        return table(("value", "meaning"), ((f"`{m.value}`", docs[m.name]) for m in kind))
 
     return write
 
@@ -251,15 +254,47 @@ def account_settings(kind: type[Account]) -> Callable[[], str]:
     def write() -> str:
         docs = attribute_docs(kind)
         rows = [
-            (f"`{f.name}`", "must be given" if f.default is NOTHING else f"`{f.default}`")
+            (f"`{f.name}`", "required" if f.default is NOTHING else f"`{f.default}`")
             for f in fields(kind)
         ]
         return table(
-            ("setting", "default", "what it says"),
+            ("setting", "default", "description"),
             ((*row, docs[row[0].strip("`")].replace("``", "`")) for row in rows),
         )
 
     return write
+
+
+# The map of imports.
+
+
+def imports() -> str:
+    """Write a row for each part of the core: what is in it, and what it may import."""
+    house = runpy.run_path(str(DOCS.parent / "tests" / "support" / "house.py"))
+    may_import: Mapping[str, set[str]] = house["MAY_IMPORT"]
+    public: set[str] = house["MAY_IMPORT"]["__init__"]
+    rows = []
+    for part, names in may_import.items():
+        doc = _plate(CORE / part)
+        if doc is None:  # on the map before it is built
+            continue
+        others = [f"`{name}`" for name in may_import if name in names - public - {"__init__"}]
+        if public <= names:
+            others = ["the public modules", *others]
+        else:
+            others = [f"`{name}`" for name in may_import if name in names]
+        rows.append((f"`{part}`", doc, ", ".join(others) or "nothing"))
+    return table(("part", "what is in it", "may import"), rows)
+
+
+def _plate(part: Path) -> str | None:
+    """Return the first paragraph of the docstring of a module or package, if it is there."""
+    paths = (part.with_suffix(".py"), part / "__init__.py")
+    for path in paths:
+        if path.is_file():
+            doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+            return first_line(doc).replace("``", "`").replace("|", "\\|")
+    return None
 
 
 PARTS: Final[Mapping[str, Callable[[], str]]] = {
@@ -269,12 +304,13 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "error-tree": error_tree,
     "errors": error_table,
     "batch-states": words(models.BatchState),
+    "imports": imports,
     "ecwid-settings": account_settings(EcwidAccount),
 }
 
 
 def main() -> None:
-    """Bring every page up to date, and name those that were not."""
+    """Update every page, and name those that changed."""
     for page in sorted(DOCS.rglob("*.md")):
         old = page.read_text(encoding="utf-8")
         new = fill(old)

@@ -290,6 +290,16 @@ def test_every_public_module_has_a_page() -> None:
     assert {*FINDERS, *public} - {"batchhub.cli"} - described == set()
 
 
+@needs_the_tree
+def test_files_that_are_named_are_there() -> None:
+    """Each file or folder of the source that the page on the architecture names exists."""
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:batchhub|adapters|docs|tests)/[^`]+)`", text)
+
+    assert len(named) > 10
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 # Blocks.
 
 
