@@ -52,6 +52,7 @@ class LaneContact:
             self._note_silence(trouble)
         elif trouble is not None and not isinstance(trouble, RateLimitedError | StoreError):
             self._notes[job_no] = str(trouble)
+        # A refusal is an answer too: the vendor was reached.
         if step.answered or (trouble is not None and not _is_silence(trouble)):
             self._silences, self._silence = 0, None
         if step.answered:
@@ -70,6 +71,7 @@ class LaneContact:
         """Return what holds for all jobs of the lane; `None` where each has its own."""
         if self.error is not None:
             return Contact.PAUSED, str(self.error)
+        # The store comes before the vendor: without it nothing is sent, so silence means nothing.
         if self._store_note is not None:
             return Contact.PAUSED, self._store_note
         return self._silence
@@ -83,6 +85,7 @@ class LaneContact:
         return (Contact.OK, None) if note is None else (Contact.STALE, note)
 
     def _note_silence(self, trouble: ContactError) -> None:
+        # A refused connection is certain; a time-out may be one slow answer.
         self._silences += 1
         is_gone = isinstance(trouble, ConnectError)
         is_gone = is_gone or self._silences >= SILENCES_UNTIL_UNREACHABLE

@@ -1,4 +1,4 @@
-"""The driver: which lanes are driven by this process, and who hears of a change."""
+"""The driver: which lanes this process drives, and who is woken by a change."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ RECLAIM_S: Final = 1.0
 """Seconds between two tries to take a lane that another process drives."""
 
 BEAT_S: Final = 5.0
-"""Seconds between two signs of life of whoever drives a lane."""
+"""Seconds between two signs of life of a lane's driver."""
 
 SILENT_S: Final = 30.0
-"""Seconds without a sign of life after which those who wait for a lane say who has it."""
+"""Seconds without a sign of life after which a waiting process names the lane's owner."""
 
 _log = get_logger()
 
@@ -52,6 +52,7 @@ class Driver:
         lane = self._lanes.setdefault(lane.name, lane)
         if lane.error is not None:
             return
+        # A lane that is being driven looks into the store; it needs no second task.
         lane.poke()
         task = self._tasks.get(lane.name)
         if task is None or task.done():
@@ -74,7 +75,7 @@ class Driver:
         return (known.error if known else None) or self._troubles.get(lane)
 
     def find_silent_owner(self, lane: str) -> str | None:
-        """Tell, in one line, of a process that has a lane and gives no sign of life."""
+        """Return one line on a process that holds a lane and gives no sign of life, or `None`."""
         return self._silent_owners.get(lane)
 
     def find_status(self, lane: str, job_id: str) -> BatchStatus | None:
@@ -101,11 +102,11 @@ class Driver:
             for wait in waits:
                 wait.cancel()
             self._watchers[job_id].discard(event)
-            if not self._watchers[job_id]:
+            if not self._watchers[job_id]:  # else every job ever waited for would stay
                 del self._watchers[job_id]
 
     def announce(self, job_id: str) -> None:
-        """Wake whoever waits for a change of a job."""
+        """Wake everybody who waits for a change of a job."""
         for event in self._watchers.get(job_id, ()):
             event.set()
 
@@ -114,6 +115,7 @@ class Driver:
         for task in self._tasks.values():
             task.cancel()
         if self._tasks:
+            # Not `gather`: one lane's error must not keep the others from closing.
             await asyncio.wait(list(self._tasks.values()))
         for lane in self._lanes.values():
             try:
@@ -128,17 +130,19 @@ class Driver:
         except StoreError as error:
             self._troubles[lane.name] = error
             _log.error("store.failed", lane=lane.name, error=str(error))
-        except Exception as error:  # a fault of ours: whoever waits is told, other lanes go on
+        except Exception as error:  # a fault of ours ends this lane with a reason, and no other
             reason = f"{type(error).__name__}: {error}"
             self._troubles[lane.name] = BatchHubError(f"lane {lane.name} stopped: {reason}")
             _log.error("lane.stopped", lane=lane.name, error=reason)
         finally:
+            # Nothing moves in this lane any more: a `wait` without this would sleep to its end.
             for job_id in list(self._watchers):
                 self.announce(job_id)
 
     async def _drive(self, lane: Lane) -> None:
         lock = LaneLock(self._store.path, lane.name)
         try:
+            # Polled, since no file lock can be awaited; a dead owner's lock is free at once.
             while not lock.claim(self._clock.now()):
                 self._look_at_owner(lane, lock)
                 await self._clock.sleep(RECLAIM_S)
@@ -150,6 +154,7 @@ class Driver:
         try:
             await lane.drive()
         finally:
+            # First: from here on the store knows more than this lane's memory.
             self._owned.discard(lane.name)
             beating.cancel()
             lock.release()

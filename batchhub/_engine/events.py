@@ -48,6 +48,8 @@ class EventFeed:
                     return
                 await clock.sleep(LOOK_S)
                 continue
+            # Held from claim to acknowledgement: a second consumer would take the claim of a
+            # living one for that of a dead one, and hand the event out twice.
             if not lock.claim(clock.now()):
                 await clock.sleep(LOOK_S)
                 continue
@@ -60,6 +62,7 @@ class EventFeed:
                 try:
                     yield BatchEvent(status=status, is_repeated=job.claimed_at is not None)
                 finally:
+                    # Also when the consumer breaks out: it has had the event.
                     failpoint("event.handled")
                     await self._acknowledge(job.job_no)
             finally:

@@ -31,6 +31,8 @@ async def fetch(lane: LaneContext, job: JobState, ticket: TicketRecord) -> Chang
     try:
         report = await lane.ask(lane.adapter.fetch_results(lane.ref(job, ticket), items))
     except (ResultsMissingError, ReplyTooLargeError) as error:
+        # Too large a reply stays too large, but the vendor's page size or our limit may change
+        # within the grace.
         return _end_without_results(lane, job, ticket, error)
     failpoint("results.fetched")
     if not report.is_settled and not lane.is_past(
@@ -52,6 +54,7 @@ async def fetch(lane: LaneContext, job: JobState, ticket: TicketRecord) -> Chang
 
 def end_unsent(ticket: TicketRecord, why: str) -> Change:
     """End a ticket the vendor never confirmed: not executed if never sent, else unknown."""
+    # An intent may have become a request: only without one is it certain that nothing ran.
     if ticket.attempt_id is None:
         rest, message = ItemState.NOT_EXECUTED, why
     else:

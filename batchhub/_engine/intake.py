@@ -31,10 +31,10 @@ from batchhub.errors import InputError, StoreError
 from batchhub.models import BatchItem
 
 RawItem = BatchItem | Mapping[str, Any]
-"""What users may hand over as an item."""
+"""An item as users pass it."""
 
 RawItems = Iterable[RawItem] | AsyncIterable[RawItem]
-"""What users may hand over as items."""
+"""Items as users pass them."""
 
 MAX_ID_BYTES: Final = 256
 """The longest id of an item."""
@@ -70,6 +70,7 @@ class Intake:
         self._operation = operation
         self._capabilities = adapter.capabilities(operation)
         self._digest = hashlib.sha256()
+        # Checked items wait outside of memory: a job may be larger than it.
         self._spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115
         self._ticket: list[tuple[str, bytes]] = []
         self._ticket_bytes = 0
@@ -128,6 +129,7 @@ class Intake:
         too_large = limit is not None and self._ticket_bytes + size + self._envelope(count) > limit
         if self._ticket and (count > capabilities.max_items or too_large):
             self.close()
+        # With the lengths, so that no two sequences of ids and items give the same bytes.
         self._digest.update(b"%d %d " % (len(item.id), size) + item.id.encode() + item.wire)
         if self.sample is None:
             self.sample = item.wire
@@ -138,7 +140,7 @@ class Intake:
         """End the ticket that is being filled."""
         if not self._ticket:
             return
-        if self._keeps:
+        if self._keeps:  # a plan only counts
             self._write_frame(msgspec.msgpack.encode(self._ticket))
         self.body_bytes += self._ticket_bytes + self._envelope(len(self._ticket))
         self.plans.append(TicketPlan(first_item=self.total + 1, total=len(self._ticket)))
@@ -191,7 +193,7 @@ async def _enumerate(raw_items: RawItems) -> AsyncIterator[tuple[int, RawItem]]:
     for raw in raw_items:
         position += 1
         yield position, raw
-        if position % _BREATH == 0:
+        if position % _BREATH == 0:  # a million items in one go would stop every other lane
             await asyncio.sleep(0)
 
 
@@ -199,7 +201,7 @@ def _check_unique(item_id: str, position: int, seen: dict[str, int]) -> None:
     first = seen.setdefault(item_id, position)
     if first == position:
         return
-    # Nobody wrote an id down that is a position, and who looks for it must be told.
+    # An id that is a position stands nowhere in the file, so the message says where it is from.
     by_number = item_id in {str(first), str(position)}
     hint = ", and an item without an id has its number for one" if by_number else ""
     raise InputError(

@@ -47,12 +47,14 @@ def interpret(
     counted = _count(answer, ticket.total, findings)
     state, settling = said, None
     if capabilities.counts_items:
+        # Some vendors say finished before their counts are final, others count first.
         is_over = _has_waited(ticket.settling_since, capabilities.count_grace_s, now)
         state, note = _weigh(said, is_complete=counted == ticket.total, is_over=is_over)
         if state is None and note is not None:
             settling = ticket.settling_since or now
         elif note is not None:
             findings.append(_completed(note, counted, ticket.total))
+    # Answers may come out of order, from a cache or another node: they never move a ticket back.
     if state is None or not ticket.state.may_become(state):
         state = ticket.state
     return evolve(
@@ -82,6 +84,7 @@ def _read_words(
                 examples=tuple(word[:100] for word in unknown),
             )
         )
+    # An unknown word may mean that its part still runs, so only known words end a ticket.
     if states and all(state is not None and state.is_terminal for state in states):
         order = (BatchState.COMPLETED, BatchState.LOST, BatchState.FAILED, BatchState.CANCELLED)
         return next(state for state in order if state in states)
@@ -146,6 +149,7 @@ def _has_waited(since: datetime | None, grace_s: float, now: datetime) -> bool:
 
 def _advance(ticket: TicketRecord, answer: Observation, counted: int | None) -> float | None:
     """Return the progress: from counts, else as the vendor puts it; never back."""
+    # Counts first: a ratio may be of something else, such as steps or bytes.
     share = answer.progress if counted is None else counted / ticket.total
     if share is None or not 0.0 <= share <= 1.0:
         return ticket.progress

@@ -69,6 +69,7 @@ class JobState:
 
     def take_unsaved(self) -> list[TicketRecord]:
         """Return the open tickets whose progress is to be kept, once."""
+        # Emptied before they are written: what fails to be saved is newer again 5 s later.
         positions, self.unsaved = self.unsaved, set()
         tickets = [self.ticket(position) for position in sorted(positions)]
         return [ticket for ticket in tickets if not ticket.state.is_terminal]
@@ -88,6 +89,7 @@ class JobState:
             parallel: How many tickets may be on their way at once.
             busy: The positions that have a step scheduled.
         """
+        # UNCONFIRMED tickets take no place: the vendor may not have them, and nothing ends them.
         free = parallel - self._on_their_way(busy)
         for ticket in self._tickets:
             if ticket.state.is_terminal or ticket.position in busy:

@@ -33,6 +33,7 @@ def join_report(
     """
     entries = list(report.items)
     findings = list(report.findings)
+    # By position only if nothing else is possible: one entry too few shifts all that follow.
     if entries and all(entry.id is None for entry in entries):
         if len(entries) == len(ids):
             entries = [evolve(e, id=item_id) for e, item_id in zip(entries, ids, strict=True)]

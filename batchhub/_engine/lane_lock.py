@@ -80,6 +80,8 @@ class LaneLock:
             return
         sign = {"pid": os.getpid(), "host": socket.gethostname(), "seen_at": now.isoformat()}
         beside = self._owner_file.with_suffix(f".{os.getpid()}.part")
+        # Written beside and moved, so that no reader sees half a line. A full disk is no reason
+        # to stop driving: the lock itself holds.
         with suppress(OSError):
             beside.write_bytes(_json.dumps(sign))
             beside.replace(self._owner_file)
@@ -99,6 +101,7 @@ class LaneLock:
         """Let the lane go."""
         if self._lock is None or self._owner_file is None or not self._lock.is_locked:
             return
+        # Before the lock: afterwards the file is the next owner's.
         with suppress(OSError):
             self._owner_file.unlink()
         self._lock.release()

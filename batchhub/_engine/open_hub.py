@@ -1,4 +1,4 @@
-"""What an open hub has: the store, the loop, one HTTP session, and a lane per account."""
+"""An open hub: the store, the driver, one HTTP session, and a lane per account."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class OpenHub:
         return self._lanes[account.lane]
 
     def _get_session(self) -> aiohttp.ClientSession:
-        """Open the session with the first lane: who only reads the store needs no HTTP."""
+        """Open the session with the first lane: reading the store needs no HTTP."""
         from batchhub._http.session import open_session  # noqa: PLC0415  # slow to import
 
         if self._session is None:

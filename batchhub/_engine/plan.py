@@ -107,7 +107,7 @@ async def make_plan(
 
 
 def make_fingerprint(intake: Intake, operation: str, options: JSONMapping, *, stop: bool) -> str:
-    """Return what tells whether two jobs that were handed over are the same; the items are in."""
+    """Return the digest by which a submit with the same key is found to be the same job."""
     return intake.fingerprint(operation=operation, options=dict(options), stop=stop)
 
 

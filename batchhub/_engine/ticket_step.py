@@ -56,6 +56,7 @@ class TicketStep:
             return self._postpone(job, position, AdapterError(fault))
 
     async def _step(self, job: JobState, ticket: TicketRecord) -> Step:
+        # A cancelled ticket that was never confirmed ends at once: there is nothing to poll.
         if job.is_cancelled and not ticket.vendor_refs:
             return await self._write(job, end_unsent(ticket, "cancelled before it was sent"))
         if ticket.state is BatchState.PENDING and job.previous_ended_unclean(ticket):
@@ -212,6 +213,7 @@ class TicketStep:
         accepted_at = ticket.accepted_at or job.record.created_at
         if not lane.is_past(accepted_at, lane.capabilities(job).visibility_grace_s):
             return Step(delay_s=lane.delay_s(job, ticket.position))
+        # Several in a row: one node of the vendor's may not have heard of a ticket yet.
         job.misses[ticket.position] += 1
         if job.misses[ticket.position] < MISSES_UNTIL_LOST:
             raise error
@@ -240,6 +242,7 @@ class TicketStep:
     async def _write(self, job: JobState, change: Change) -> Step:
         """Write a change, take it into memory, and return when the ticket goes on."""
         ticket, position = change.ticket, change.ticket.position
+        # Before it is written: the store saves the job together with the ticket.
         if ticket.state is not job.ticket(position).state:
             job.mark_updated(self._lane.clock.now(), observed=bool(ticket.vendor_refs))
         if ticket.state.is_terminal:
