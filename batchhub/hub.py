@@ -1,4 +1,4 @@
-"""The front door: `BatchHub` takes items and drives them; `BatchJob` is the handle of one job."""
+"""The front door: `BatchHub` takes items and sends them; `BatchJob` is the handle of one job."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ._engine.events import EventFeed
 from ._engine.intake import Intake, RawItems
 from ._engine.open_hub import OpenHub, make_adapter
 from ._engine.plan import Plan, make_fingerprint, make_plan
-from ._settings.accounts import make_account
+from ._settings.accounts import make_accounts
 from ._settings.file import load_settings
 from ._settings.registry import AdapterInfo, Registry
 from ._store import JobRecord, make_job_id
@@ -44,11 +44,11 @@ _log = get_logger()
 @frozen(kw_only=True)
 class Pruned:
     """
-    What was forgotten.
+    What `BatchHub.prune` deleted.
 
     Attributes:
-        jobs: How many jobs.
-        items: How many items they had.
+        jobs: Number of jobs.
+        items: Number of their items.
     """
 
     jobs: int
@@ -57,13 +57,13 @@ class Pruned:
 
 class BatchHub:
     """
-    One place to hand items to any vendor's batch endpoint. Use it as an async context manager.
+    Sends items to any vendor's batch endpoint. Use it as an async context manager.
 
     Args:
         store: Where jobs are kept: a path, a ``sqlite:///`` URL, or `None` for memory, where
             nothing survives the process.
-        accounts: The accounts by the name that `submit` calls them.
-        clock: Where time comes from; for tests.
+        accounts: The accounts, by the names that `submit` takes.
+        clock: Source of time; for tests.
         seed: Makes jitter repeatable; for tests.
     """
 
@@ -94,28 +94,21 @@ class BatchHub:
         only: Collection[str] | None = None,
     ) -> BatchHub:
         """
-        Make a hub of a settings file.
+        Make a hub from a settings file.
 
         Args:
             path: The file.
             store: Used in place of the file's own `store`.
-            only: The accounts that are needed; those of other names are left out, so that
-                their missing secrets stop nobody. `None` takes all.
+            only: Names of the accounts to open; `None` opens all. Missing secrets of other
+                accounts do no harm.
 
         Raises:
             SettingsError: The file can't be read, or a setting is missing, unknown or wrong.
-            NotKnownError: An account names an adapter that is not installed.
+            NotKnownError: There is no such account, or its adapter is not installed.
+            AdapterError: An adapter does not load.
         """
         settings = load_settings(path)
-        registry = Registry()
-        accounts = {
-            name: make_account(registry.get(table.adapter).account_type, table)
-            for name, table in settings.accounts.items()
-            if only is None or name in only
-        }
-        if only is not None:
-            for name in set(only) - set(accounts):
-                raise NotKnownError("account", name, settings.accounts, f"add it to {path}")
+        accounts = make_accounts(settings, Registry(), only)
         return cls(store if store is not None else settings.store, accounts)
 
     # Opening and closing.
@@ -132,11 +125,11 @@ class BatchHub:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close; jobs that are unfinished stay in the store."""
+        """Close; unfinished jobs stay in the store."""
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Stop driving and close. Nothing is cancelled at a vendor; a later hub goes on."""
+        """Stop and close. Nothing is cancelled at a vendor, and a later hub goes on."""
         opened, self._opened = self._opened, None
         self._is_closed = True
         if opened is not None:
@@ -147,7 +140,7 @@ class BatchHub:
 
     async def _open(self) -> OpenHub:
         if self._is_closed:
-            raise UsageError("this hub is closed; make another one")
+            raise UsageError("this hub is closed; open a new one")
         async with self._opening:
             return await self._find_open()
 
@@ -169,31 +162,31 @@ class BatchHub:
 
     @property
     def accounts(self) -> Mapping[str, Account]:
-        """The accounts this hub knows, by name."""
+        """The accounts of this hub, by name."""
         return self._accounts
 
     @property
     def store_name(self) -> str:
-        """Where the jobs are, for messages."""
+        """Where the jobs are kept, for messages."""
         return "memory" if self._store_at is None else str(self._store_at)
 
     def adapters(self) -> list[AdapterInfo]:
-        """Load every installed adapter and tell how it went."""
+        """Load every installed adapter and return how it went."""
         return list(self._registry.describe())
 
     async def probe(self, account: str, vendor_ref: str | None = None) -> Probe:
         """
-        Send one harmless request, to see whether a vendor answers and the credentials work.
+        Send one harmless request, to see whether the vendor answers and the credentials work.
 
         Args:
             account: The account's name.
-            vendor_ref: A ticket of the vendor's to ask about, if there is one.
+            vendor_ref: The vendor's id of a ticket to ask about, if there is one.
 
         Raises:
-            NotKnownError: No such account.
-            UnsupportedError: The adapter knows no harmless request.
+            NotKnownError: There is no such account.
+            UnsupportedError: The adapter has no harmless request.
             CredentialsError: The vendor refused the credentials.
-            VendorError: The vendor's answer is no use.
+            VendorError: The vendor answered with an error, or the answer can't be read.
             ContactError: There was no answer.
         """
         opened = await self._open()
@@ -214,33 +207,33 @@ class BatchHub:
         options: Mapping[str, Any] | None = None,
     ) -> BatchJob:
         """
-        Take items, keep them, and begin to send them in the background.
+        Store items as a job, and begin to send them in the background.
 
         When this returns, the job and all its items are durable. Nothing is sent before that.
 
         Args:
             account: The account's name.
-            items: `BatchItem`s, or mappings in the vendor's own form with an optional ``id``;
-                an iterable or async iterable of any length, read once.
-            operation: The kind of batch; by default the adapter's first.
-            stop_on_first_failure: Whether nothing more is sent after an item fails. By
-                default a job keeps going, whatever the vendor's own default is.
+            items: `BatchItem` objects, or mappings in the vendor's own form with an optional
+                ``id``; an iterable or async iterable of any length, read once.
+            operation: The kind of batch. Default: the adapter's first.
+            stop_on_first_failure: Whether to send nothing more after an item fails. By default a
+                job keeps going, whatever the vendor's own default is.
             key: Makes the call idempotent: the same key with the same items, operation and
                 options is the same job.
-            label: Your own words for it.
-            deadline_s: Seconds after which the job is said to be overdue; nothing is aborted.
-                By default what the adapter works out from the items.
+            label: A text of your own, shown with the job.
+            deadline_s: Seconds after which the job is reported as overdue; nothing is aborted.
+                Default: worked out by the adapter from the items.
             options: The operation's options, by name.
 
         Raises:
-            NotKnownError: No such account, adapter or operation.
+            NotKnownError: There is no such account, adapter or operation.
             InputError: An item or an option is wrong, or there are no items.
-            UnsupportedError: The vendor has no such ability.
+            UnsupportedError: The vendor can't do this.
             KeyConflictError: The key belongs to a job with other items or options.
-            StoreError: The job could not be kept.
+            StoreError: The job could not be stored.
         """
         if deadline_s is not None and not 0 < deadline_s < math.inf:
-            raise UsageError(f"deadline_s is a number of seconds above 0, not {deadline_s}")
+            raise UsageError(f"deadline_s must be a number of seconds above 0, not {deadline_s}")
         _check_text("key", key)
         _check_text("label", label)
         opened = await self._open()
@@ -292,10 +285,10 @@ class BatchHub:
         on_refused: Callable[[InputError], None] | None = None,
     ) -> Plan:
         """
-        Tell what `submit` would do with these arguments; nothing is kept, nothing is sent.
+        Return what `submit` would do with these arguments; nothing is stored or sent.
 
-        Needs no network, and without a key no store, so the hub need not be open. With a key
-        the store is asked for a job that has it, if there is a store; none is made.
+        This needs no network, and without a key no store, so the hub need not be open. With a
+        key, the store is searched for a job that has it, if there is a store; none is created.
 
         Args:
             account: The account's name.
@@ -304,12 +297,12 @@ class BatchHub:
             stop_on_first_failure: As for `submit`.
             key: As for `submit`; see `Plan.joins`.
             options: As for `submit`.
-            on_refused: Told of every item that would be refused, before the next one is taken.
+            on_refused: Called for every item that would be refused, before the next one is read.
 
         Raises:
-            NotKnownError: No such account, adapter or operation.
+            NotKnownError: There is no such account, adapter or operation.
             InputError: An option is wrong.
-            UnsupportedError: The vendor has no such ability.
+            UnsupportedError: The vendor can't do this.
             KeyConflictError: The key belongs to a job with other items or options.
             StoreError: The store can't be read.
         """
@@ -346,7 +339,7 @@ class BatchHub:
 
     @property
     def _has_store(self) -> bool:
-        """Whether there is a store that may have jobs; asking must not make one."""
+        """Whether there is a store that may have jobs; looking must not create one."""
         path = None if self._store_at is None else find_store_path(self._store_at)
         return self._opened is not None or (path is not None and path.exists())
 
@@ -377,26 +370,29 @@ class BatchHub:
 
         Args:
             state: The state or states they are in; `None` for any.
-            account: The name of the account they were handed over for; `None` for any.
-            since: When they were handed over, at the earliest; an aware time.
+            account: The name of their account; `None` for any.
+            since: Only jobs submitted at this time or later; an aware datetime.
 
         Raises:
-            UsageError: There is no such state, or the time has no zone.
+            UsageError: There is no such state, or `since` has no time zone.
         """
         wanted = _read_states(state)
         if since is not None and since.tzinfo is None:
-            raise UsageError(f"since is an aware time, not {since!r}")
+            raise UsageError(f"since must be an aware datetime, not {since!r}")
         opened = await self._open()
         found = await opened.store.find_jobs(account=account, states=wanted, since=since)
         return [BatchJob(opened, record, status) for record, status in found]
 
     async def resume(self) -> list[BatchJob]:
         """
-        Drive every unfinished job of the accounts this hub knows.
+        Continue every unfinished job of this hub's accounts, and wait for them.
 
-        Returns the jobs that were unfinished, oldest first, when each of them has ended, is held
-        or can't go on (see its `contact`). Jobs of other accounts are left as they are. One
-        account's trouble keeps no other waiting.
+        One account's trouble does not hold up the others. Jobs of other accounts stay as they
+        are.
+
+        Returns:
+            The jobs that were unfinished, oldest first, once each has ended, is held or can't go
+            on (see its `contact`).
         """
         opened = await self._open()
         jobs: list[BatchJob] = []
@@ -405,7 +401,7 @@ class BatchHub:
             jobs.append(BatchJob(opened, record, status))
             try:
                 lane = opened.find_lane(record.lane)
-            except BatchHubError as error:  # one account's settings stop no other
+            except BatchHubError as error:  # one account's settings do not stop the others
                 _log.error(
                     "lane.stopped",
                     job_id=record.job_id,
@@ -426,15 +422,15 @@ class BatchHub:
         self, *, jobs: Collection[str] | None = None, follow: bool = True
     ) -> AsyncGenerator[BatchEvent]:
         """
-        Yield each job of the store when it has ended, once: over restarts, and whatever process.
+        Yield an event for each job that ends, once for all processes and restarts.
 
-        An event counts as told as soon as the loop over them asks for the next one or is left.
-        A process that dies in between has it told again, with `BatchEvent.is_repeated`. Nothing
-        is driven by this; what ended before and was told to nobody comes first.
+        An event is acknowledged when the loop over them asks for the next one or is left. If the
+        process dies before that, the event comes again, with `BatchEvent.is_repeated`. Jobs that
+        ended earlier and are not acknowledged come first. This only reads; it sends nothing.
 
         Args:
-            jobs: The ids of the jobs that are asked about; `None` for all.
-            follow: Whether to wait for more when all are told.
+            jobs: Ids of the jobs to report; `None` for all.
+            follow: Whether to wait for more events when there are none left.
 
         Raises:
             StoreError: The store can't be read or written.
@@ -446,17 +442,19 @@ class BatchHub:
 
     async def prune(self, older_than_s: float) -> Pruned:
         """
-        Forget jobs with all their items and results, and give their room back to the disk.
+        Delete old jobs with all their items and results, and free the disk space.
 
-        Only jobs that ended more than so many seconds ago. Their keys are free again, and of an
-        end that was told to nobody nobody is told any more.
+        Keys of deleted jobs can be used again. Unacknowledged events of pruned jobs are dropped.
+
+        Args:
+            older_than_s: Seconds. Only jobs that ended longer ago are deleted.
 
         Raises:
-            UsageError: The number of seconds makes no sense.
-            StoreError: The store can't be written; what was forgotten until then stays so.
+            UsageError: The number of seconds is negative or not finite.
+            StoreError: The store can't be written; jobs deleted before that stay deleted.
         """
         if not 0 <= older_than_s < math.inf:
-            raise UsageError(f"older_than_s is a number of seconds, not {older_than_s}")
+            raise UsageError(f"older_than_s must be a number of seconds, not {older_than_s}")
         opened = await self._open()
         before = self._clock.now() - timedelta(seconds=older_than_s)
         jobs, items = await opened.store.prune(before)
@@ -488,7 +486,7 @@ def _check_text(name: str, text: str | None) -> None:
 
 
 def _check_secrets(account: Account, texts: Mapping[str, str | None]) -> None:
-    """Refuse what would put a secret of the account into the store."""
+    """Refuse texts that would put a secret of the account into the store."""
     secrets = [secret for secret in account.secrets if len(secret) >= MIN_LENGTH]
     for name, text in texts.items():
         if text and any(secret in text for secret in secrets):

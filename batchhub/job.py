@@ -1,4 +1,4 @@
-"""The handle of one job: wait for it, watch it, read its results, cancel it, repeat what failed."""
+"""The handle of one job: wait for it, watch it, read its results, cancel or retry it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 WATCH_S: Final = 1.0
-"""Seconds between two looks at a job that another process may drive."""
+"""Seconds between two looks at a job that another process may be working on."""
 
 _AT_VENDOR: Final = frozenset({BatchState.QUEUED, BatchState.IN_PROGRESS})
 
@@ -36,7 +36,7 @@ class BatchJob:
     One job of a hub.
 
     Attributes:
-        id: Our id of it.
+        id: Its id.
     """
 
     def __init__(self, opened: OpenHub, record: JobRecord, status: BatchStatus) -> None:
@@ -46,30 +46,30 @@ class BatchJob:
         self._status = status
 
     def __repr__(self) -> str:
-        """Show in one line what was known of it when this handle last looked."""
+        """Return its last known status in one line."""
         return make_line("BatchJob", self._status)
 
     def _repr_html_(self) -> str:
-        """Show its status as a table in a notebook."""
+        """Return its status as a table for a notebook."""
         return draw_html(facts(self.status))
 
     def __rich__(self) -> Table:
-        """Show its status as a table on a terminal."""
+        """Return its status as a table for a terminal."""
         return draw_table(facts(self.status))
 
     @property
     def lane(self) -> str:
-        """The lane it belongs to: adapter and identity of the account it was handed to."""
+        """Its lane: adapter and identity of its account."""
         return self._record.lane
 
     @property
     def is_ours(self) -> bool:
-        """Whether this hub knows the account the job belongs to, and so can drive it."""
+        """Whether its account is one of this hub's, so that this hub can send it."""
         return self._opened.find_lane(self._record.lane) is not None
 
     @property
     def status(self) -> BatchStatus:
-        """What was known of it when this handle last looked; `refresh` looks again."""
+        """Its last known status; `refresh` reads it again."""
         live = self._opened.driver.find_status(self._record.lane, self.id)
         if live is not None:
             self._status = live
@@ -78,14 +78,14 @@ class BatchJob:
     @property
     def cooling_until(self) -> datetime | None:
         """
-        Until when nothing is sent for the job's account, because its vendor asked for a pause.
+        Time until which nothing is sent for its account, because the vendor asked for a pause.
 
-        `None` when nothing cools down, or another process drives the account.
+        `None` if there is no cool-down, or if another process sends for this account.
         """
         return self._opened.driver.find_cooling(self._record.lane)
 
     async def refresh(self) -> BatchStatus:
-        """Look again and return what is known now."""
+        """Read its status again and return it."""
         live = self._opened.driver.find_status(self._record.lane, self.id)
         if live is None:
             self._record, live = await self._opened.store.get_job(self.id)
@@ -97,14 +97,14 @@ class BatchJob:
 
     async def wait(self, timeout_s: float | None = None) -> BatchStatus:
         """
-        Wait until the job has ended, or is held: an unconfirmed ticket needs a decision.
+        Wait until the job has ended, or is held because an unconfirmed ticket needs a decision.
 
         Args:
-            timeout_s: The most seconds to wait; `None` waits as long as it takes.
+            timeout_s: Seconds to wait at most; `None` for no limit.
 
         Raises:
-            WaitTimeoutError: The time is up; the job goes on and can be waited for again.
-            CredentialsError: The vendor refused the credentials; mend them and resume.
+            WaitTimeoutError: The time is up; the job goes on, and you can wait for it again.
+            CredentialsError: The vendor refused the credentials; fix them and resume.
             StoreError: The store can't be read.
         """
         async for status in self._watch(timeout_s):
@@ -112,6 +112,7 @@ class BatchJob:
         status = self._status
         trouble = self._opened.driver.find_trouble(self._record.lane)
         if trouble is not None and not self._is_settled(status):
+            # All jobs of the lane share the error; each raises its own, with its id.
             mine = copy(trouble)
             mine.job_id = self.id
             raise mine
@@ -119,7 +120,7 @@ class BatchJob:
 
     async def watch(self) -> AsyncIterator[BatchStatus]:
         """
-        Yield the status now and at every change, until the job has ended, is held or can't go on.
+        Yield the status now and at each change, until the job has ended, is held or can't go on.
 
         Raises:
             StoreError: The store can't be read.
@@ -134,27 +135,27 @@ class BatchJob:
         code: int | Collection[int] | None = None,
     ) -> AsyncIterator[ItemResult]:
         """
-        Iterate over the results so far, in the order of the items, a page in memory at a time.
+        Iterate over the results so far, in the order of the items, one page in memory at a time.
 
         Args:
-            only: The state or states that are wanted; `None` for all.
-            code: The items' own HTTP status or statuses that are wanted, such as 404; `None` for
-                all, also those of items that have none.
+            only: Only results in this state or these states; `None` for all.
+            code: Only items with this HTTP status or these statuses, such as 404; `None` for all,
+                also for items without one.
 
         Raises:
-            UsageError: There is no such state, or a code is no whole number.
+            UsageError: There is no such state, or a code is not an integer.
         """
         return self._opened.store.results(self.id, _read_states(only), _read_codes(code))
 
     async def cancel(self) -> BatchStatus:
         """
-        Stop the job: what was not sent is not executed, what the vendor has is cancelled there.
+        Cancel the job: do not send the rest, and cancel at the vendor what was sent.
 
-        Returns at once with the status; `wait` tells what came of it. A job that has ended is
-        left as it is. An unconfirmed ticket ends CANCELLED, its items UNKNOWN.
+        Returns the status at once; `wait` returns what came of it. A job that has ended stays as
+        it is. An unconfirmed ticket ends CANCELLED, its items UNKNOWN.
 
         Raises:
-            UnsupportedError: All that is open is with a vendor that can't cancel.
+            UnsupportedError: Everything open is at the vendor, which can't cancel.
         """
         status = await self.refresh()
         lane = self._opened.find_lane(self._record.lane)
@@ -182,17 +183,19 @@ class BatchJob:
 
     async def retry(self, *, unknown: bool = False) -> BatchJob:
         """
-        Make one new job of the items that failed or were not executed; again, return that job.
+        Submit the items that failed or were not executed as a new job.
+
+        Called again, it returns the same new job.
 
         Args:
-            unknown: Whether items of which nobody can tell are repeated too, which may do them
-                twice. A held job is ended by it.
+            unknown: Also retry items with unknown outcome; they may run twice. This ends a job
+                that is held.
 
         Raises:
-            UsageError: The job has not ended, or there is nothing to repeat.
+            UsageError: The job has not ended, or there is nothing to retry.
         """
         status = await self.refresh()
-        if status.is_held and unknown:
+        if status.is_held and unknown:  # what is unconfirmed ends UNKNOWN, and can be retried then
             await self.cancel()
             status = await self.wait()
         if not status.state.is_terminal:
@@ -215,11 +218,11 @@ class BatchJob:
 
     async def find_retry(self, *, unknown: bool = False) -> str | None:
         """
-        Return the id of the newest job that repeats items of this one; `None` if none does.
+        Return the id of the newest job that retries items of this one; `None` if none does.
 
         Args:
-            unknown: Whether to ask about the items of which nobody can tell, not of those that
-                failed or were not executed.
+            unknown: Look at the items with unknown outcome, in place of those that failed or were
+                not executed.
         """
         failed = {ItemState.FAILED, ItemState.NOT_EXECUTED}
         return await self._opened.store.find_retry(
@@ -228,9 +231,12 @@ class BatchJob:
 
     async def hand_over(self, timeout_s: float = 30.0) -> BatchStatus:
         """
-        Wait until what may be sent now is sent, for a caller that will not wait for the rest.
+        Wait until everything that may be sent now is sent, but not for the results.
 
-        Returns early when another process drives the lane, or the vendor can't be reached.
+        Returns early when another process works on the lane, or the vendor can't be reached.
+
+        Args:
+            timeout_s: Seconds to wait at most.
         """
         driver, lane = self._opened.driver, self._record.lane
         end_s = self._opened.clock.monotonic() + timeout_s
@@ -239,7 +245,7 @@ class BatchJob:
             sent = sum(ticket.state is not BatchState.PENDING for ticket in status.tickets)
             known = self._opened.find_lane(lane)
             parallel = known.adapter.capabilities(status.operation).tickets_per_job if known else 0
-            if self._record.stop_on_first_failure:
+            if self._record.stop_on_first_failure:  # a ticket waits for the results of the last
                 parallel = min(parallel, 1)
             if sent >= min(parallel, len(status.tickets)):
                 break
@@ -274,12 +280,12 @@ class BatchJob:
             await driver.wait_for_change(self.id, pause_s)
 
     def _is_settled(self, status: BatchStatus) -> bool:
-        """Whether waiting longer brings nothing: it has ended, or somebody has to decide."""
+        """Whether waiting is pointless: the job has ended, or needs a decision."""
         is_decided = self._record.cancelled_at is not None
         return status.state.is_terminal or (status.is_held and not is_decided)
 
     async def _repeat(self, states: Collection[ItemState]) -> JobRecord | None:
-        """Make the new job; `None` if there is nothing to repeat and nothing was repeated."""
+        """Make the new job; `None` if there is nothing to retry and there was no retry."""
         store = self._opened.store
         found = self._opened.find_lane(self._record.lane)
         lane = found or self._opened.get_lane(self._record.account)
@@ -318,7 +324,7 @@ class BatchJob:
 def _read_states(
     only: ItemState | str | Collection[ItemState | str] | None,
 ) -> list[ItemState] | None:
-    """Return the states that are wanted; `None` for all."""
+    """Check and return the wanted states; `None` for all."""
     if only is None:
         return None
     try:
@@ -329,7 +335,7 @@ def _read_states(
 
 
 def _read_codes(code: int | Collection[int] | None) -> frozenset[int] | None:
-    """Return the statuses that are wanted; `None` for all."""
+    """Check and return the wanted HTTP statuses; `None` for all."""
     if code is None:
         return None
     codes = frozenset([code] if isinstance(code, int) else code)

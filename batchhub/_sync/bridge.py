@@ -1,8 +1,13 @@
 """
 From plain threads into an event loop and back: a hub's loop, in a thread of its own.
 
-A caller waits in its own thread. While it waits it may be asked to do something
-there: take the next items out of an iterator, tell of an item that is refused.
+A caller waits in its own thread. Meanwhile it may be asked to do something there: take the next
+items out of an iterator, or call a listener.
+
+Why not anyio's blocking portal: it cancels again at every await (so an interrupted call could not
+roll back), can't start anything from the loop's own thread (where the garbage collector may run),
+and cancels calls only together with what closes the hub. Around it, forks, the end of the process
+and calls of a closed hub would still be ours to handle.
 """
 
 from __future__ import annotations
@@ -23,42 +28,42 @@ from batchhub.errors import UsageError
 T = TypeVar("T")
 P = ParamSpec("P")
 
-Taken = tuple[list[T], Exception | None]
-"""What was had, and the error that came after it."""
+Chunk = tuple[list[T], Exception | None]
+"""Some values, and the error that came after them."""
 
 CHUNK: Final = 250
-"""The most things that are handed from one thread to the other at once."""
+"""How many values are passed between the threads at once, at most."""
 
 EXIT_S: Final = 10.0
-"""Seconds the end of the process waits for hubs that nobody closed."""
+"""Seconds for which the end of the process waits for hubs that were left open."""
 
 _lock: Final = threading.RLock()
 _running: Final[set[Bridge]] = set()
 
-if hasattr(os, "register_at_fork"):  # a child must not find it held by a thread it hasn't got
+if hasattr(os, "register_at_fork"):  # else a thread that the child does not have may hold it
     os.register_at_fork(
         before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
     )
 
 
-class Desk:
-    """What the loop wants done in the thread of the caller, who serves it while waiting."""
+class CallerQueue:
+    """What the loop wants done in the thread of the caller, which does it while it waits."""
 
     def __init__(self) -> None:
         self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
 
-    def serve(self, future: Future[Any]) -> None:
-        """Do what is asked for until `future` is done; what a function raises comes out."""
+    def run_until(self, future: Future[Any]) -> None:
+        """Do what is asked for until `future` is done. What a function raises is raised here."""
         future.add_done_callback(lambda _: self._work.put(None))
         while (work := self._work.get()) is not None:
             work()
 
-    def tell(self, function: Callable[[T], None]) -> Callable[[T], None]:
-        """Make a function that the loop may call, of one that is then called in its turn."""
+    def listener(self, function: Callable[[T], None]) -> Callable[[T], None]:
+        """Return a function for the loop to call, which has `function` called by the caller."""
         return lambda value: self._work.put(lambda: function(value))
 
-    async def ask(self, function: Callable[[], T]) -> T:
-        """Have something done and wait for what it returns."""
+    async def call(self, function: Callable[[], T]) -> T:
+        """Have a function called by the caller, and return what it returns."""
         answer: Future[T] = Future()
 
         def work() -> None:
@@ -68,31 +73,31 @@ class Desk:
         self._work.put(work)
         return await asyncio.wrap_future(answer)
 
-    async def feed(self, items: Iterable[T]) -> AsyncIterator[T]:
-        """Iterate over what is taken out of `items` in the thread of the caller."""
+    async def iterate(self, items: Iterable[T]) -> AsyncIterator[T]:
+        """Iterate over `items`, which are taken in the thread of the caller."""
         source = _iterate(items)
         while True:
-            taken, error = await self.ask(lambda: take(source, CHUNK))
-            for item in taken:
+            chunk, error = await self.call(lambda: read_chunk(source, CHUNK))
+            for item in chunk:
                 yield item
             if error is not None:
                 raise error
-            if len(taken) < CHUNK:
+            if len(chunk) < CHUNK:
                 return
 
 
 def _iterate(items: Iterable[T]) -> Iterator[T]:
-    # A generator does nothing before it is asked: `iter` runs where the items are taken.
+    # A generator does nothing before its first value is asked for: so `iter` also runs there.
     yield from items
 
 
 class Bridge:
     """
-    An event loop in a thread, begun by the first call.
+    An event loop in a thread, started by the first call.
 
     Args:
         name: The thread's name.
-        aclose: Run in the loop before it ends.
+        aclose: Run in the loop before it ends, when no call is left.
     """
 
     def __init__(self, name: str, aclose: Callable[[], Awaitable[None]]) -> None:
@@ -108,7 +113,7 @@ class Bridge:
 
     @property
     def is_usable(self) -> bool:
-        """Whether there is a running loop that this thread may wait for."""
+        """Whether the loop is running, and this thread may wait for it."""
         is_running = self._pid == os.getpid() and not self._is_closing
         return is_running and threading.current_thread() is not self._thread
 
@@ -116,20 +121,20 @@ class Bridge:
         """
         Run an async function in the loop and wait for what it returns.
 
-        An interrupt ends the waiting and cancels the function.
+        An interrupt ends the wait and cancels the function.
 
         Raises:
-            UsageError: The hub is closed, was begun in another process, or this is its thread.
+            UsageError: The hub is closed, was used in another process, or this is its own thread.
         """
-        return self.serve(Desk(), lambda: function(*args, **kwargs))
+        return self.call_with(CallerQueue(), lambda: function(*args, **kwargs))
 
-    def serve(self, desk: Desk, function: Callable[[], Awaitable[T]]) -> T:
-        """As `call`, and do meanwhile what is asked for at the desk."""
+    def call_with(self, queue: CallerQueue, function: Callable[[], Awaitable[T]]) -> T:
+        """As `call`; meanwhile this thread does what is put into `queue`."""
         if threading.current_thread() is self._thread and self._pid == os.getpid():
             raise UsageError("this is the hub's own thread; use the async BatchHub here")
-        future = self._begin(function)
+        future = self._start_task(function)
         try:
-            desk.serve(future)
+            queue.run_until(future)
             values, error = future.result()
         except CancelledError:
             raise self._make_error() from None
@@ -141,24 +146,24 @@ class Bridge:
         try:
             raise error
         finally:
-            del error, future  # they would keep this frame, and the caller's, alive
+            del error, future  # a cycle that would keep this frame, and the caller's, alive
 
-    def begin(self, function: Callable[[], Awaitable[Any]]) -> None:
-        """Run an async function in the loop, if that is still there; wait for nothing."""
+    def start_soon(self, function: Callable[[], Awaitable[Any]]) -> None:
+        """Run an async function in the loop, from any thread, if the loop is still running."""
         if self._pid == os.getpid() and not self._is_closing:
-            self._begin(function)
+            self._start_task(function)
 
     def close(self) -> None:
-        """End the loop; calls that wait are cancelled. Again, or in a child, it does nothing."""
+        """End the loop and cancel calls that wait. Again, or in a child, it does nothing."""
         if threading.current_thread() is self._thread and self._pid == os.getpid():
             raise UsageError("this is the hub's own thread; close the hub from another")
-        self.let_go()
+        self.close_soon()
         if self._thread is not None and self._pid == os.getpid():
             self._ended.result()
             self._thread.join()
 
-    def let_go(self) -> None:
-        """As `close`, and wait for nothing."""
+    def close_soon(self) -> None:
+        """As `close`, but don't wait; from any thread."""
         if self._pid is not None and self._pid != os.getpid():
             return
         with _lock:
@@ -171,7 +176,7 @@ class Bridge:
         if self._thread is not None and self._pid == os.getpid():
             self._thread.join(timeout_s)
 
-    def _begin(self, function: Callable[[], Awaitable[T]]) -> Future[Taken[T]]:
+    def _start_task(self, function: Callable[[], Awaitable[T]]) -> Future[Chunk[T]]:
         if self._pid is not None and self._pid != os.getpid():
             raise UsageError(
                 "this hub was used before the process forked; make a hub in each process"
@@ -180,17 +185,17 @@ class Bridge:
             if self._is_closing:
                 raise self._make_error()
             if self._loop is None:
-                self._start()
+                self._start_loop()
             assert self._loop is not None  # noqa: S101  # for the type checker
             return asyncio.run_coroutine_threadsafe(self._track(function), self._loop)
 
     def _make_error(self) -> UsageError:
         return UsageError("the hub is closed; its jobs are in the store: open a new hub for them")
 
-    def _start(self) -> None:
+    def _start_loop(self) -> None:
         self._pid = os.getpid()
         self._loop = asyncio.new_event_loop()
-        # A daemon, since a process must be able to end while a vendor is slow to answer.
+        # A daemon, so that the process can end while a vendor is slow to answer.
         self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         self._thread.start()
         _running.add(self)
@@ -209,54 +214,55 @@ class Bridge:
 
     async def _stay(self) -> None:
         await self._stop.wait()
+        # First the calls, which use the hub; they may take the time to clean up.
         if self._calls:
             for task in self._calls:
                 task.cancel()
             await asyncio.wait(self._calls)
         await self._aclose()
 
-    async def _track(self, function: Callable[[], Awaitable[T]]) -> Taken[T]:
+    async def _track(self, function: Callable[[], Awaitable[T]]) -> Chunk[T]:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  # for the type checker
         self._calls.add(task)
         try:
             return [await function()], None
-        except Exception as error:  # as a value: futures make another `TimeoutError` of one
+        except Exception as error:  # as a value, since futures replace a `TimeoutError`
             return [], error
         finally:
             self._calls.discard(task)
 
 
-def take(source: Iterator[T], most: int) -> Taken[T]:
-    """Take at most so many things; an error comes back beside what was taken before it."""
-    taken: list[T] = []
+def read_chunk(source: Iterator[T], size: int) -> Chunk[T]:
+    """Read at most `size` values; an error is returned, with the values before it."""
+    values: list[T] = []
     try:
-        for thing in islice(source, most):
-            taken.append(thing)  # noqa: PERF402  # to keep what came before an error
-    except Exception as error:  # raised again at its turn, as itself
-        return taken, error
-    return taken, None
+        for value in islice(source, size):
+            values.append(value)  # noqa: PERF402  # to keep what came before an error
+    except Exception as error:  # raised again, as itself, when the values before it are used up
+        return values, error
+    return values, None
 
 
-async def pull(source: AsyncIterator[T], most: int) -> Taken[T]:
-    """As `take`, from an async iterator."""
-    taken: list[T] = []
+async def read_async_chunk(source: AsyncIterator[T], size: int) -> Chunk[T]:
+    """As `read_chunk`, from an async iterator."""
+    values: list[T] = []
     try:
-        async for thing in source:
-            taken.append(thing)
-            if len(taken) == most:
+        async for value in source:
+            values.append(value)
+            if len(values) == size:
                 break
-    except Exception as error:  # raised again at its turn, as itself
-        return taken, error
-    return taken, None
+    except Exception as error:  # raised again, as itself, when the values before it are used up
+        return values, error
+    return values, None
 
 
 @atexit.register
 def _close_all() -> None:
-    """Close what nobody closed, so that the process ends without a wait or a complaint."""
+    """Close hubs that were left open, so that the process ends soon and without warnings."""
     bridges = list(_running)
     end_s = time.monotonic() + EXIT_S
     for bridge in bridges:
-        bridge.let_go()
+        bridge.close_soon()
     for bridge in bridges:
         bridge.join(max(0.0, end_s - time.monotonic()))

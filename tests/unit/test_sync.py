@@ -112,6 +112,8 @@ def test_both_kinds_are_alike(name: str) -> None:
         assert isinstance(there[key], property) == isinstance(member, property), key
         assert signature(there[key]) == signature(member), key
         assert key == "__init__" or there[key].__doc__, key
+        if inspect.isfunction(member) and key != "close" and not key.startswith("_"):
+            assert inspect.cleandoc(member.__doc__ or "") in there[key].__doc__, key
 
 
 def test_a_job_goes_its_whole_way(store: Path) -> None:
@@ -334,6 +336,67 @@ def test_an_interrupt_ends_the_waiting_only(store: Path) -> None:
         assert not hub._bridge._calls
         vendor.polls = deque()
         assert job.wait().outcome is Outcome.SUCCEEDED
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupted_call_may_clean_up(store: Path) -> None:
+    """It is cancelled once, so that it can still roll back; the hub can be used afterwards."""
+    done: list[str] = []
+
+    async def items() -> AsyncIterator[dict[str, object]]:
+        try:
+            yield {"n": 1}
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(3):
+                await asyncio.sleep(0)
+            done.append("rolled back")
+
+    with make_hub(store) as hub:
+        with pytest.raises(KeyboardInterrupt):
+            hub.submit("shop", items())
+        assert hub.jobs() == []
+        assert done == ["rolled back"]
+
+
+def test_closing_lets_calls_end_before_the_hub(store: Path) -> None:
+    """A call that is cancelled still finds the hub open while it cleans up."""
+    found: list[object] = []
+    began = threading.Event()
+
+    async def items() -> AsyncIterator[dict[str, object]]:
+        try:
+            yield {"n": 1}
+            began.set()
+            await asyncio.Event().wait()
+        finally:
+            found.append(await hub._hub.jobs())
+
+    hub = make_hub(store)
+    with ThreadPoolExecutor(1) as pool:
+        submitting = pool.submit(hub.submit, "shop", items())
+        assert began.wait(10)
+        hub.close()
+        with pytest.raises(UsageError, match="the hub is closed"):
+            submitting.result(10)
+    assert found == [[]]
+
+
+def test_an_iterator_may_be_collected_in_the_hubs_thread(store: Path) -> None:
+    """The garbage collector runs where it likes; what was left early is closed all the same."""
+    with make_hub(store) as hub:
+        job = hub.submit("shop", numbered(2))
+        source = job._job.watch()
+        left = [sync._iterate(job._bridge, source, 1)]
+        next(left[0])
+
+        async def items() -> AsyncIterator[dict[str, object]]:
+            left.clear()
+            yield {"n": 1}
+
+        hub.submit("shop", items()).wait()
+        assert source.ag_frame is None  # type: ignore[attr-defined]
 
 
 def test_a_closed_hub_says_so(store: Path) -> None:
