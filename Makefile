@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check format bench docs dist clean
+.PHONY: help demo test faults soak check format bench docs dist clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ demo: $(VENV)/.installed  ## run a batch against every installed vendor's sandbo
 
 test: $(VENV)/.installed-dev  ## run every test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+faults: $(VENV)/.installed-dev  ## run the command under every fault the stand-ins know
+	EVERY_FAULT=1 $(BIN)/python -m pytest -n $(WORKERS) tests/integration/test_faults.py
 
 soak: $(VENV)/.installed-dev  ## kill the command 500 times at random and check what is left
 	cd tests && PYTHONPATH=. $(abspath $(BIN))/python -m soak

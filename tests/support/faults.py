@@ -27,6 +27,8 @@ class Fault:
         code: The exit code of `run`.
         healed: How the stand-in is set after that, for the job to go on; `None` to leave it.
         runs: Whether the vendor executes the batch at all.
+        is_sample: Whether it is among those that are tried with the real command each time, as
+            one of its kind: an exit code, a finding, an answer lost on the way.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Fault:
     code: int = EXIT_SOME_FAILED
     healed: dict[str, Any] | None = None
     runs: bool = True
+    is_sample: bool = False
 
     @property
     def is_held(self) -> bool:
@@ -54,16 +57,21 @@ def _reset(verb: str, count: int = 1, after: int = 10, every: int = 1) -> dict[s
 
 
 _SHARED: Final = [
-    Fault(name="none", switches={}),
-    Fault(name="polls reset in mid-body", switches=_reset("poll", 2)),
+    Fault(name="none", is_sample=True, switches={}),
+    Fault(name="polls reset in mid-body", is_sample=True, switches=_reset("poll", 2)),
     Fault(name="results reset in mid-body", switches=_reset("results", 2, after=100)),
     Fault(
         name="answers that trickle",
         switches={"trickled_answers": -1, "trickle_bytes_per_s": 2_000.0},
     ),
-    Fault(name="an HTML page for a poll", switches={"html_error": 1, "wire_verbs": "poll,results"}),
+    Fault(
+        name="an HTML page for a poll",
+        is_sample=True,
+        switches={"html_error": 1, "wire_verbs": "poll,results"},
+    ),
     Fault(
         name="403 in mid-job",
+        is_sample=True,
         switches={"revoke_after": 1},
         code=EXIT_REFUSED,
         healed={"revoke_after": -1},
@@ -91,12 +99,16 @@ ECWID_FAULTS: Final = [
     *_SHARED,
     *_TROUBLED_POLLS,
     Fault(name="older documents", switches={"generation": 2019}),
-    Fault(name="lost create answers", switches={"lost_create_answers": 1}),
+    Fault(name="lost create answers", is_sample=True, switches={"lost_create_answers": 1}),
     Fault(name="the create's answer reset in mid-body", switches=_reset("submit")),
     Fault(name="cut before create", switches={"cut_before_create": 1}),
     Fault(name="create 500, not executed", switches={"create_5xx": 1}),
-    Fault(name="create 500, executed", switches={"create_5xx": 1, "create_5xx_executes": True}),
-    Fault(name="429", switches={"answer_429": 1, "block_s": 1.0}),
+    Fault(
+        name="create 500, executed",
+        is_sample=True,
+        switches={"create_5xx": 1, "create_5xx_executes": True},
+    ),
+    Fault(name="429", is_sample=True, switches={"answer_429": 1, "block_s": 1.0}),
     Fault(name="an HTML page", switches={"html_error": 1}),
     Fault(name="an HTML page called 200", switches={"html_error": 1, "html_error_status": 200}),
     Fault(name="JSON that breaks off", switches={"cut_json": 2}),
@@ -105,6 +117,7 @@ ECWID_FAULTS: Final = [
     Fault(name="no responses at first", switches={"no_responses": 1}),
     Fault(
         name="missing items",
+        is_sample=True,
         switches={"missing_responses": 3},
         unknown=3,
         findings={"missing_id"},
@@ -137,20 +150,29 @@ _GRACE: Final = {"count_grace_s": 1.0, "visibility_grace_s": 1.0}
 
 MIRCATE_FAULTS: Final = [
     *_SHARED,
-    Fault(name="lost submit answers", switches={"lost_submit_answers": 1}, code=EXIT_HELD),
+    Fault(
+        name="lost submit answers",
+        is_sample=True,
+        switches={"lost_submit_answers": 1},
+        code=EXIT_HELD,
+    ),
     Fault(name="the submit's answer reset in mid-body", switches=_reset("submit"), code=EXIT_HELD),
     Fault(name="an HTML page", switches={"html_error": 1}, code=EXIT_HELD, runs=False),
     Fault(name="busy", switches={"busy_570": 2}),
-    Fault(name="429", switches={"answer_429": 1, "block_s": 1.0, "retry_after": True}),
+    Fault(
+        name="429", is_sample=True, switches={"answer_429": 1, "block_s": 1.0, "retry_after": True}
+    ),
     Fault(name="a batch forgotten for a moment", switches={"forget_batches": 1}),
     Fault(
         name="a batch forgotten for good",
+        is_sample=True,
         switches={"forget_batches": -1},
         account=_GRACE,
         unknown=ITEMS,
     ),
     Fault(
         name="doubled failures",
+        is_sample=True,
         switches={"doubled_failures": -1},
         unknown=ITEMS,
         findings={"duplicate_failure", "missing_id"},
