@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar, Final
-from urllib.parse import urlsplit
 
 from attrs import Attribute, field, frozen
 
@@ -52,29 +51,6 @@ def _check_token(_: object, attribute: Attribute[str], value: object) -> None:
         )
 
 
-def _to_base_url(value: Any) -> str:
-    """Check the scheme and the host, and drop the trailing slash. The value may hold a password."""
-
-    def wrong(why: str) -> SettingsError:
-        return SettingsError(f"base_url {why}, as in {BASE_URL}", key="base_url")
-
-    if not isinstance(value, str) or not value or not _is_visible_ascii(value):
-        raise wrong("must be a URL without spaces")
-    try:
-        url = urlsplit(value)
-        port = "" if url.port is None else f":{url.port}"
-    except ValueError:
-        raise wrong("is no valid URL") from None
-    if url.scheme not in {"http", "https"} or not url.hostname:
-        raise wrong("must begin with https:// and a host")
-    if "@" in url.netloc:
-        raise wrong("must not hold a user name or password")
-    if url.path not in {"", "/"} or "?" in value or "#" in value:
-        raise wrong("must end with the host: no path, no query")
-    host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
-    return f"{url.scheme}://{host}{port}"
-
-
 def _is_visible_ascii(value: str) -> bool:
     return value.isascii() and value.isprintable() and " " not in value
 
@@ -119,7 +95,7 @@ class EcwidAccount(Account):
 
     store_id: int = field(converter=_to_number, validator=_check_positive)
     token: str = secret(validator=_check_token)
-    base_url: str = field(default=BASE_URL, converter=_to_base_url)
+    base_url: str = BASE_URL
     max_request_bytes: int = field(
         default=MAX_REQUEST_BYTES, converter=_to_number, validator=_check_positive
     )

@@ -152,7 +152,7 @@ class MircateAccount(Account):
         converter=Converter(_own_or_api_key, takes_self=True),
         validator=checks.check_key,
     )
-    base_url: str = field(default=BASE_URL, converter=checks.to_base_url)
+    base_url: str = BASE_URL
     paths: Mapping[str, str] = field(factory=dict, converter=_to_submit_paths, hash=False)
     status_paths: Mapping[str, str] = field(factory=dict, converter=_to_status_paths, hash=False)
     items_field: str = field(default=ITEMS_FIELD, validator=[checks.check_name, _check_not_taken])

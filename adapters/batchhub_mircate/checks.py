@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from typing import Any, Final, TypeGuard
-from urllib.parse import urlsplit
 
 from attrs import Attribute
 
@@ -24,30 +23,6 @@ VENDOR_STATES: Final = (
     BatchState.CANCELLED,
 )
 """What a vendor's word may mean; the other states are batchhub's own to find."""
-
-
-def to_base_url(value: Any) -> str:
-    """Check the scheme and the host, and drop the trailing slash. The value may hold a password."""
-
-    def wrong(why: str) -> SettingsError:
-        message = f"base_url {why}, as in https://api.b2b.retter.io"
-        return SettingsError(message, key="base_url")
-
-    if not isinstance(value, str) or not _is_visible_ascii(value):
-        raise wrong("must be a URL without spaces")
-    try:
-        url = urlsplit(value)
-        port = "" if url.port is None else f":{url.port}"
-    except ValueError:
-        raise wrong("is no valid URL") from None
-    if url.scheme not in {"http", "https"} or not url.hostname:
-        raise wrong("must begin with https:// and a host")
-    if "@" in url.netloc:
-        raise wrong("must not hold a user name or password")
-    if url.path not in {"", "/"} or "?" in value or "#" in value:
-        raise wrong("must end with the host; the project is a setting of its own")
-    host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
-    return f"{url.scheme}://{host}{port}"
 
 
 def to_text(value: Any) -> Any:

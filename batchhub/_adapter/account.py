@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from attrs import field, fields, frozen
+
+from batchhub.errors import SettingsError
 
 
 @frozen(kw_only=True)
@@ -35,7 +38,11 @@ class Account(ABC):
     One set of credentials at one vendor. Adapters derive their own.
 
     The fields are the settings: `batchhub.toml` has a key for each. A field made
-    by `secret` is blanked everywhere.
+    by `secret` is blanked everywhere. A class with an ``__attrs_post_init__`` of
+    its own calls this one's.
+
+    Raises:
+        SettingsError: `base_url` is not scheme and host.
     """
 
     adapter: ClassVar[str]
@@ -51,7 +58,11 @@ class Account(ABC):
     """
 
     base_url: str
-    """Where the vendor answers: scheme and host, without a trailing slash."""
+    """Where the vendor answers: scheme and host. A trailing slash is dropped."""
+
+    def __attrs_post_init__(self) -> None:
+        # Not a converter of the field: adapters declare it anew, with a default of their own.
+        object.__setattr__(self, "base_url", _check_base_url(self.base_url))
 
     @property
     @abstractmethod
@@ -75,3 +86,26 @@ class Account(ABC):
             getattr(self, f.name) for f in fields(type(self)) if f.metadata.get("secret", False)
         )
         return tuple(value for value in values if isinstance(value, str) and value)
+
+
+def _check_base_url(value: object) -> str:
+    """Check an address and bring it into its usual form; never shown, it may hold a password."""
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+        raise _wrong("must be a URL")
+    try:
+        url = urlsplit(value)
+        port = "" if url.port is None else f":{url.port}"
+    except ValueError:
+        raise _wrong("is not a valid URL") from None
+    if url.scheme not in {"http", "https"} or not url.hostname or " " in value:
+        raise _wrong("must begin with http:// or https:// and a host")
+    if "@" in url.netloc:
+        raise _wrong("must not contain a user name or password")
+    if url.path not in {"", "/"} or "?" in value or "#" in value:
+        raise _wrong("must end after the host, without path or query")
+    host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
+    return f"{url.scheme}://{host}{port}"
+
+
+def _wrong(why: str) -> SettingsError:
+    return SettingsError(f"base_url {why}, as in https://api.example.com", key="base_url")

@@ -31,7 +31,7 @@ class RequestMaker:
 
     def __init__(self, vendor: str, account: Account) -> None:
         self._whose = f"{vendor} account {account.identity}"
-        self._base_url = _check_base_url(account)
+        self._base_url = account.base_url
 
     def url(self, path: str, params: Mapping[str, str] | None) -> URL:
         """
@@ -74,20 +74,6 @@ class RequestMaker:
 def make_payload(body: bytes | None) -> bytes | io.BytesIO | None:
     """Return a body in the form that aiohttp sends best."""
     return io.BytesIO(body) if body is not None and len(body) > _STREAMED_BYTES else body
-
-
-def _check_base_url(account: Account) -> str:
-    try:
-        url = URL(account.base_url)
-        valid = url.scheme in {"http", "https"} and bool(url.host) and url.user is None
-    except (ValueError, TypeError):
-        valid = False
-    # The address is not shown: a wrong one may hold a password.
-    if not valid or url.password is not None or url.query_string or url.fragment:
-        raise SettingsError(
-            f"base_url of {account.lane} must be an address like https://host", key="base_url"
-        )
-    return str(url).rstrip("/")
 
 
 @cache

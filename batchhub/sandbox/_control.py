@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 from aiohttp import web
 
 from batchhub.errors import UsageError
 
-if TYPE_CHECKING:
-    from .server import Sandbox
+from .state import SandboxState
 
 PREFIX: Final = "/_sandbox/"
 
@@ -26,9 +25,9 @@ class DrivenClock(Protocol):
 
 
 class Control:
-    """What a test in another process reads and moves a sandbox by."""
+    """Lets a test in another process read and control a sandbox."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: SandboxState) -> None:
         self._sandbox = sandbox
 
     def routes(self) -> list[web.RouteDef]:
@@ -66,7 +65,7 @@ class Control:
     async def _advance_clock(self, request: web.Request) -> web.Response:
         clock = self._sandbox.clock
         if not isinstance(clock, DrivenClock):
-            return _refuse("this sandbox runs on the machine's clock, which nobody moves", 409)
+            return _refuse("this sandbox runs on the machine's clock, which can't be advanced", 409)
         advance_s = _parse_duration(await request.read())
         if advance_s is None:
             return _refuse('the body must be {"advance_s": seconds}, 0 or more')

@@ -1,4 +1,4 @@
-"""How a sandbox's handler answers with an error, from however deep it notices."""
+"""How a handler of a sandbox ends a call early: with an error, or with no answer at all."""
 
 from __future__ import annotations
 
@@ -36,3 +36,7 @@ class AnswerError(Exception):
                 headers=self.headers,
             )
         return web.json_response(self.body, status=self.status, headers=self.headers)
+
+
+class HangUpError(Exception):
+    """Raised by a sandbox's handler to cut the connection instead of answering; says why."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 KNOCK: Final = "knocked during a block"
-"""The note of a request that came although its sender had been told to stay away."""
+"""The note of a request that came during a block whose length its sender had been given."""
 
 
 @frozen(kw_only=True)

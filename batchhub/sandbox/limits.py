@@ -1,4 +1,4 @@
-"""How a sandbox keeps to a vendor's request limit, and punishes who does not."""
+"""A vendor's request limit, and the block that follows when it is exceeded."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ class RequestLimiter:
     """
     The request limit of one token, in a window that slides.
 
-    Whoever exceeds it is blocked. Whoever goes on knocking meanwhile is blocked
-    anew and for twice as long, again and again. After a block the count starts
-    at nothing.
+    One request too many begins a block. Requests during a block ("knocks"), if there
+    are more of them than `patience`, begin another one, twice as long. After a block
+    the count starts at nothing.
 
     Args:
         per_s: The window in seconds.
-        patience: How many knocks in a window bring no longer block.
+        patience: How many knocks a window may have before the block gets longer.
         longest_block_s: The seconds no block exceeds.
     """
 
@@ -40,7 +40,7 @@ class RequestLimiter:
 
     def passes(self, now: float, limit: int, block_s: float) -> bool:
         """
-        Count a request and tell whether it may pass.
+        Count a request, and return whether it may pass.
 
         Args:
             now: When it comes, in monotonic seconds.

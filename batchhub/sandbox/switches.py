@@ -1,5 +1,5 @@
 """
-Switches: how a vendor's stand-in is told to behave, and to misbehave.
+Switches: how a vendor's stand-in behaves and misbehaves.
 
 A sandbox declares its own as one attrs class whose fields are made by `switch`,
 `times` and `rate`. They are changed from Python by plain assignment, from a
@@ -27,7 +27,7 @@ _TYPE_TEXTS = {bool: "true or false", int: "a whole number", float: "a number", 
 
 
 class SwitchInfo(NamedTuple):
-    """What a user is told of a switch."""
+    """A switch, as it is shown to users."""
 
     name: str
     default: bool | int | float | str
@@ -84,7 +84,7 @@ class Switches:
     """
     The switches of a sandbox. Derive, and declare one field for each.
 
-    Those here are for how answers go over the wire, which is the same at every vendor.
+    Those here are the faults of the network, which are the same at every vendor.
     """
 
     answer_delay_s: float = switch(0.0, "seconds an answer is held back", at_least=0.0)
@@ -108,17 +108,17 @@ class Switches:
         "bytes of the body that come before the reset, but never all; 0: only headers",
         at_least=0,
     )
-    wire_verbs: str = switch(
+    network_verbs: str = switch(
         "",
         "the calls that are held back, trickled, reset or answered by a proxy, separated by "
         "commas: submit, poll, results, cancel; empty: all",
         words=VERBS,
     )
-    wire_every: int = switch(1, "of these calls only every n-th is struck", at_least=1)
+    network_every: int = switch(1, "of these calls only every n-th is struck", at_least=1)
 
     @classmethod
     def describe(cls) -> list[SwitchInfo]:
-        """Return what a user is told of each switch: the vendor's own first, as declared."""
+        """Return every switch as it is shown to users: the vendor's own first, as declared."""
         fields: dict[str, Any] = attrs.fields_dict(cls)
         order = dict.fromkeys(name for kind in cls.__mro__ for name in get_annotations(kind))
         found = [fields[name] for name in order if name in fields]
@@ -129,7 +129,7 @@ class Switches:
         return {info.name: getattr(self, info.name) for info in self.describe()}
 
     def is_on(self, name: str) -> bool:
-        """Tell whether a fault may strike, by its `times` or its `rate`; counts nothing down."""
+        """Return whether a fault may strike, by its `times` or its `rate`; counts nothing down."""
         return getattr(self, name) != 0 or getattr(self, f"{name}_rate", 0.0) > 0.0
 
     def change(self, values: Mapping[str, Any]) -> None:
@@ -153,7 +153,7 @@ class Switches:
             setattr(self, name, value)
 
     def strikes(self, name: str, random: Random) -> bool:
-        """Tell whether a fault strikes now, by its `times`, else by its `rate`; counts down."""
+        """Return whether a fault strikes now, by its `times`, else by its `rate`; counts down."""
         left: int = getattr(self, name)
         if left:
             setattr(self, name, left - 1 if left > 0 else left)
@@ -168,7 +168,7 @@ def _parse(name: str, value: Any, kind: type[Any]) -> Any:
         value = _from_text(name, value, kind)
     if kind is float and type(value) is int:
         value = float(value)
-    # A flag is an int to Python, and not to whoever sets a switch.
+    # To Python a flag is an int; to a user it is none.
     if type(value) is not kind:
         raise _wrong(name, _TYPE_TEXTS[kind], value)
     if isinstance(value, float) and not math.isfinite(value):

@@ -62,7 +62,7 @@ async def test_an_answer_that_never_ends(
             "trickled_answers": 1,
             "trickle_bytes_per_s": 1_000.0 if is_endless else 0.0,
             "trickle_endless": True,
-            "wire_verbs": verb,
+            "network_verbs": verb,
         }
     )
     items = demo_requests(ITEMS)

@@ -183,7 +183,7 @@ async def test_an_answer_that_never_ends_is_held(
     """A submit whose answer never comes to its end is given up, held, and sent once."""
     limits = Limits(read_s=0.1, total_s=0.3)
     monkeypatch.setattr("batchhub._engine.open_hub.Transport", partial(Transport, limits=limits))
-    switches = {"trickled_answers": 1, "trickle_endless": True, "wire_verbs": "submit"}
+    switches = {"trickled_answers": 1, "trickle_endless": True, "network_verbs": "submit"}
     sandbox, status, _ = await run_case(Case(name="", switches=switches), tmp_path)
     assert status.is_held
     assert [entry.method for entry in sandbox.journal] == ["POST"]

@@ -51,8 +51,8 @@ def _reset(verb: str, count: int = 1, after: int = 10, every: int = 1) -> dict[s
     return {
         "reset_answers": count,
         "reset_after_bytes": after,
-        "wire_verbs": verb,
-        "wire_every": every,
+        "network_verbs": verb,
+        "network_every": every,
     }
 
 
@@ -67,7 +67,7 @@ _SHARED: Final = [
     Fault(
         name="an HTML page for a poll",
         is_sample=True,
-        switches={"html_error": 1, "wire_verbs": "poll,results"},
+        switches={"html_error": 1, "network_verbs": "poll,results"},
     ),
     Fault(
         name="403 in mid-job",
@@ -90,7 +90,7 @@ _MORE_SHARED: Final = [
     Fault(name="each second answer reset", switches=_reset("poll,results", -1, every=2)),
     Fault(
         name="an HTML page for results, called 200",
-        switches={"html_error": 1, "html_error_status": 200, "wire_verbs": "results"},
+        switches={"html_error": 1, "html_error_status": 200, "network_verbs": "results"},
     ),
 ]
 """The same, shown with the library alone: the command's part in it is as above."""

@@ -20,6 +20,7 @@ from batchhub.adapter import (
     Report,
     Submission,
     TicketRef,
+    Transport,
     WireItem,
 )
 from batchhub.errors import InputError
@@ -56,7 +57,7 @@ class Vendor:
 
     Each queue is used up an answer a call; an exception in it is raised. When a queue is
     empty the vendor does what a good one does. A submit that raises may have run: its
-    second entry tells.
+    second entry tells. An adapter for a vendor that is `broken` can't be made.
     """
 
     capabilities: Capabilities = field(
@@ -70,6 +71,7 @@ class Vendor:
     submissions: list[Submission] = field(factory=list)
     cancelled: list[TicketRef] = field(factory=list)
     polled: list[TicketRef] = field(factory=list)
+    broken: Exception | None = None
 
 
 @frozen(kw_only=True)
@@ -104,6 +106,11 @@ class ScriptedAdapter(Adapter[ScriptedAccount]):
         "Done": BatchState.COMPLETED,
         "Broken": BatchState.FAILED,
     }
+
+    def __init__(self, account: ScriptedAccount, transport: Transport) -> None:
+        super().__init__(account, transport)
+        if account.vendor.broken is not None:
+            raise account.vendor.broken
 
     def capabilities(self, operation: str) -> Capabilities:
         """Return the vendor's."""

@@ -12,7 +12,14 @@ from support.vendor import ScriptedAccount, Vendor, capable, report_states
 
 from batchhub import BatchHub, BatchState, ItemState, Outcome
 from batchhub.adapter import Accepted, Observation
-from batchhub.errors import NoAnswerError, RefusedError, ReplyError, ServerError, UsageError
+from batchhub.errors import (
+    NoAnswerError,
+    RefusedError,
+    ReplyError,
+    ServerError,
+    SettingsError,
+    UsageError,
+)
 from batchhub.testing import FakeClock
 
 
@@ -187,7 +194,7 @@ async def test_one_accounts_settings_stop_no_other(tmp_path: Path) -> None:
         account.vendor.polls = deque([Observation(words=("Waiting",))] * 99)
         await hub.submit(name, numbered(1))
     await hub.aclose()
-    broken = ScriptedAccount(name="a", base_url="nowhere")
+    broken = ScriptedAccount(name="a", vendor=Vendor(broken=SettingsError("not like that")))
     async with clock.running(), BatchHub(store, {**accounts, "a": broken}, clock=clock) as hub:
         accounts["b"].vendor.polls.clear()
         jobs = await hub.resume()

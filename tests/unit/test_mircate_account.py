@@ -139,34 +139,6 @@ def test_a_key_that_cannot_be_one_is_refused_unseen(key: str, value: object) -> 
         assert value not in message
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        "",
-        None,
-        5,
-        "api.b2b.retter.io",
-        "ftp://api.b2b.retter.io",
-        "https://",
-        "https://api.b2b.retter.io/5p1hp1d2t",
-        "https://api.b2b.retter.io?x=1",
-        "https://api.b2b.retter.io#x",
-        "https://api.b2b.retter.io:port",
-        "https://[::1",
-        "https://api b2b",
-        "https://me:hunter2@api.b2b.retter.io",
-    ],
-)
-def test_an_address_that_is_none_is_refused_unseen(value: object) -> None:
-    """Only http(s) with a host; a password in it would show, so the value is never quoted."""
-    assert "hunter2" not in refused("base_url", value)
-
-
-def test_an_address_may_be_ipv6() -> None:
-    """The trailing slash goes; everything else that matters stays."""
-    assert make(base_url="HTTP://[::1]:8080/").base_url == "http://[::1]:8080"
-
-
 @pytest.mark.parametrize("key", ["paths", "status_paths"])
 @pytest.mark.parametrize(
     ("value", "says"),

@@ -15,7 +15,7 @@ from batchhub.errors import NotKnownError, SettingsError
 from batchhub.models import BatchItem
 from batchhub.sandbox import (
     KNOCK,
-    ConnectionCutError,
+    HangUpError,
     RequestLimiter,
     Sandbox,
     Switches,
@@ -69,7 +69,7 @@ class ToySandbox(Sandbox):
 
     async def _greet(self, request: web.Request) -> web.Response:
         if self.strikes("cuts"):
-            raise ConnectionCutError("cut on purpose")
+            raise HangUpError("cut on purpose")
         self.note(request, KNOCK)
         return web.Response(text=self.switches.greeting)
 

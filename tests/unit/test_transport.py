@@ -227,24 +227,6 @@ async def test_a_header_with_a_line_break_is_not_sent_and_not_shown(
     assert not vendor.asked
 
 
-@pytest.mark.parametrize(
-    "base_url",
-    [
-        "shop.example",
-        "ftp://shop.example",
-        "https:///nowhere",
-        "https://me:pass@shop.example",
-        "https://s?x=1",
-    ],
-)
-async def test_a_base_url_is_scheme_and_host(make_transport: MakeTransport, base_url: str) -> None:
-    """A wrong address is told when the lane is made, and is not shown."""
-    with pytest.raises(errors.SettingsError, match="base_url of shop:7") as caught:
-        make_transport(account=ShopAccount(base_url=base_url))
-
-    assert base_url not in str(caught.value)
-
-
 async def test_a_large_body_arrives_whole(make_transport: MakeTransport, vendor: Vendor) -> None:
     """A body of several MiB goes out without a warning and without losing a byte."""
     body = bytes(range(256)) * 12_000

@@ -9,14 +9,14 @@ from typing import Any, ClassVar, Final
 from aiohttp import web
 
 from batchhub.models import BatchItem
-from batchhub.sandbox import AnswerError, Clock, ConnectionCutError, Execution, Sandbox
+from batchhub.sandbox import AnswerError, Clock, Execution, HangUpError, Sandbox
 from batchhub_ecwid.account import EcwidAccount
 
 from .batches import Batch, BatchQueue
 from .calls import Item, make_error, parse_flag, parse_items, parse_number
 from .demo import make_demo_items
 from .documents import make_status
-from .gate import PATIENCE, EcwidGate
+from .guard import PATIENCE, EcwidGuard
 from .store import PAGE_SIZE, Reply, Store
 from .switches import EcwidSwitches
 
@@ -55,7 +55,7 @@ class EcwidSandbox(Sandbox):
         self.products = products
         self._store = Store(store_id=store_id, products=products)
         self._queue = BatchQueue(self.switches, self._run_item)
-        self._gate = EcwidGate(self, self.switches, patience=PATIENCE)
+        self._guard = EcwidGuard(self, self.switches, patience=PATIENCE)
         self._tickets = self.make_random("tickets")
 
     def account(self, base_url: str) -> EcwidAccount:
@@ -90,7 +90,7 @@ class EcwidSandbox(Sandbox):
     async def _handle(self, request: web.Request) -> web.Response:
         is_store = request.match_info["store_id"] == str(self.store_id)
         is_token = request.headers.get("Authorization") == f"Bearer {self.token}"
-        self._gate.admit(request, may_enter=is_store and is_token)
+        self._guard.admit(request, may_enter=is_store and is_token)
         body = await request.read()
         match request.method, request.match_info["path"].strip("/"):
             case "POST", "batch":
@@ -109,7 +109,7 @@ class EcwidSandbox(Sandbox):
 
     def _create(self, request: web.Request, body: bytes) -> web.Response:
         if self.strikes("cut_before_create"):
-            raise ConnectionCutError("cut before anything was executed")
+            raise HangUpError("cut before anything was executed")
         broken = self.strikes("create_5xx")
         executes = self.switches.create_5xx_executes
         batch = self._accept(request, body) if executes or not broken else None
@@ -117,7 +117,7 @@ class EcwidSandbox(Sandbox):
             self.note(request, "executed" if batch else "not executed")
             raise AnswerError(500, make_error("Internal error"))
         if self.strikes("lost_create_answers"):
-            raise ConnectionCutError("executed, and cut before the answer")
+            raise HangUpError("executed, and cut before the answer")
         return self._reply({"ticket": batch.ticket})
 
     def _accept(self, request: web.Request, body: bytes) -> Batch:
@@ -149,7 +149,7 @@ class EcwidSandbox(Sandbox):
         return "-".join([digits[:9], digits[9:13], digits[13:17], digits[17:21], digits[21:]])
 
     def _tell_status(self, request: web.Request) -> web.Response:
-        self._gate.disturb_poll()
+        self._guard.disturb_poll()
         batch = self._get_batch(request)
         if self.strikes("forget_tickets"):
             raise self._not_found()
@@ -208,7 +208,7 @@ class EcwidSandbox(Sandbox):
         return AnswerError(404, make_error("Ticket not found", "TICKET_NOT_FOUND"))
 
     def _reply(self, document: dict[str, Any]) -> web.Response:
-        return web.json_response(text=self._gate.disturb_json(json.dumps(document)))
+        return web.json_response(text=self._guard.disturb_json(json.dumps(document)))
 
     def _run_item(self, batch: Batch, item: Item, ended_at: float) -> Reply:
         broken = self.strikes("item_5xx")

@@ -6,14 +6,14 @@ from typing import Final
 
 from attrs import define
 
-from batchhub.sandbox import GateSwitches, rate, switch, times
+from batchhub.sandbox import GuardSwitches, rate, switch, times
 
 OLDER: Final = 2019
 NEWER: Final = 2025
 
 
 @define(kw_only=True)
-class EcwidSwitches(GateSwitches):
+class EcwidSwitches(GuardSwitches):
     """
     The switches of the Ecwid sandbox.
 

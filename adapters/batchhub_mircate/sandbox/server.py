@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from aiohttp import web
 
 from batchhub.models import BatchItem
-from batchhub.sandbox import AnswerError, Clock, ConnectionCutError, Execution, Sandbox
+from batchhub.sandbox import AnswerError, Clock, Execution, HangUpError, Sandbox
 
 from .batches import Batch, BatchRunner, split_items
 from .calls import make_error, parse_submission
 from .catalogue import Catalogue, ItemError, Json, Operation, get_name
 from .demo import make_demo_items
 from .documents import make_status, make_submit_answer
-from .gate import MircateGate
+from .guard import MircateGuard
 from .paths import Call, StatusCall, find_operation, find_status_call, parse_call
 from .switches import MircateSwitches
 
@@ -64,7 +64,7 @@ class MircateSandbox(Sandbox):
         self.products = products
         self._catalogue = Catalogue(self.switches, products)
         self._batches = BatchRunner(self.switches, self._run_item)
-        self._gate = MircateGate(self)
+        self._guard = MircateGuard(self, self.switches)
         self._ids = self.make_random("ids")
 
     def account(self, base_url: str) -> MircateAccount:
@@ -136,19 +136,19 @@ class MircateSandbox(Sandbox):
             is_own = is_own and call.instance == own
             api_key = self.submit_api_key
         is_key = request.headers.get("x-api-key") == api_key
-        self._gate.admit(request, may_enter=is_own and is_key)
+        self._guard.admit(request, may_enter=is_own and is_key)
 
     def _submit(self, request: web.Request, operation: Operation, body: bytes) -> web.Response:
         if self.strikes("cut_before_submit"):
-            raise ConnectionCutError("cut before anything was executed")
+            raise HangUpError("cut before anything was executed")
         broken = self.strikes("submit_5xx")
         executes = self.switches.submit_5xx_executes or not broken
         batches = self._accept(operation, body) if executes else []
         if broken:
             self.note(request, "executed" if executes else "not executed")
-            raise self._gate.make_trouble(500)
+            raise self._guard.make_trouble(500)
         if self.strikes("lost_submit_answers"):
-            raise ConnectionCutError("executed, and cut before the answer")
+            raise HangUpError("executed, and cut before the answer")
         return self._reply(make_submit_answer(batches, self.switches.ids_form))
 
     def _accept(self, operation: Operation, body: bytes) -> Sequence[Batch]:
@@ -182,7 +182,7 @@ class MircateSandbox(Sandbox):
         return digits
 
     def _tell_status(self, status_call: StatusCall, batch_id: str) -> web.Response:
-        self._gate.disturb_poll()
+        self._guard.disturb_poll()
         batch = self._get_batch(status_call, batch_id)
         now = self.clock.monotonic()
         age_s = min(self.switches.stale_age_s, now - batch.accepted_at)
@@ -199,7 +199,7 @@ class MircateSandbox(Sandbox):
         return batch
 
     def _reply(self, document: Any, headers: Mapping[str, str] | None = None) -> web.Response:
-        text = self._gate.disturb_json(json.dumps(document))
+        text = self._guard.disturb_json(json.dumps(document))
         return web.json_response(text=text, headers=headers)
 
     def _run_item(self, batch: Batch, item: Json, ended_at: float) -> str | None:

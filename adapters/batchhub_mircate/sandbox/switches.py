@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import define
 
-from batchhub.sandbox import GateSwitches, rate, switch, times
+from batchhub.sandbox import GuardSwitches, rate, switch, times
 
 IDS_FORMS = ("batchId", "batchIds", "id", "list_of_objects", "objects", "none")
 RATIO_FORMATS = (
@@ -19,7 +19,7 @@ RATIO_FORMATS = (
 
 
 @define(kw_only=True)
-class MircateSwitches(GateSwitches):
+class MircateSwitches(GuardSwitches):
     """
     The switches of the Mircate sandbox.
 

@@ -1,10 +1,10 @@
-"""Who may call: the token, and how often it may."""
+"""Which calls are answered: by token, and by their number."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from batchhub.sandbox import AnswerError, Gate
+from batchhub.sandbox import AnswerError, Guard
 
 from .calls import make_error
 
@@ -12,7 +12,7 @@ PATIENCE: Final = 20
 """Source: the vendor's pages on rate limits, requests of a blocked token in a minute."""
 
 
-class EcwidGate(Gate):
+class EcwidGuard(Guard):
     """
     How Ecwid refuses.
 

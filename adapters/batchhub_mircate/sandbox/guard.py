@@ -1,24 +1,21 @@
-"""Who may call: the key, how often it may, and whether anybody is there to answer."""
+"""Which calls are answered: by key, by their number, and while the instance is not busy."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from aiohttp import web
 
-from batchhub.sandbox import AnswerError, Gate
+from batchhub.sandbox import AnswerError, Guard
 
 from .calls import make_error
 from .switches import MircateSwitches
-
-if TYPE_CHECKING:
-    from .server import MircateSandbox
 
 BUSY: Final = 570
 """Source: the platform's documents, instance busy: the call was not run, and may be repeated."""
 
 
-class MircateGate(Gate):
+class MircateGuard(Guard):
     """
     How Mircate refuses.
 
@@ -29,11 +26,8 @@ class MircateGate(Gate):
 
     _switches: MircateSwitches
 
-    def __init__(self, sandbox: MircateSandbox) -> None:
-        super().__init__(sandbox, sandbox.switches)
-
     @property
-    def tells_retry_after(self) -> bool:
+    def sends_retry_after(self) -> bool:
         """As the switch says."""
         return self._switches.retry_after
 
@@ -59,7 +53,7 @@ class MircateGate(Gate):
 
     def make_too_many(self, retry_after_s: int) -> AnswerError:
         """Return a 429, and with the switch how long to stay away."""
-        headers = {"Retry-After": str(retry_after_s)} if self.tells_retry_after else None
+        headers = {"Retry-After": str(retry_after_s)} if self.sends_retry_after else None
         return AnswerError(429, make_error("TOO_MANY_REQUESTS", "Too many requests"), headers)
 
     def make_trouble(self, status: int) -> AnswerError:

@@ -1,30 +1,27 @@
-"""What every call to a vendor passes: its credentials, the request limit; and its troubles."""
+"""What stands before a vendor: credentials, the request limit, and the troubles of any server."""
 
 from __future__ import annotations
 
 import math
 import sys
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from aiohttp import web
 from attrs import define
 
-from .answers import AnswerError
+from .answers import AnswerError, HangUpError
 from .journal import KNOCK
 from .limits import RequestLimiter
+from .state import SandboxState
 from .switches import Switches, rate, switch, times
-from .wire import ConnectionCutError
-
-if TYPE_CHECKING:
-    from .server import Sandbox
 
 _TROUBLES: Final = (500, 502, 503)
 
 
 @define(kw_only=True)
-class GateSwitches(Switches):
-    """The switches of a sandbox with a `Gate`. Derive, and declare the vendor's own."""
+class GuardSwitches(Switches):
+    """The switches of a sandbox with a `Guard`. Derive, and declare the vendor's own."""
 
     requests_per_minute: int = switch(600, "requests an account may make in 60 seconds", at_least=0)
     block_s: float = switch(60.0, "seconds of the block that follows one too many", at_least=1.0)
@@ -41,18 +38,18 @@ class GateSwitches(Switches):
     cut_json_rate: float = rate("cut_json")
 
 
-class Gate(ABC):
+class Guard(ABC):
     """
-    What stands before a vendor. Derive, and say in the vendor's words how it refuses.
+    Decides which calls reach a vendor. Derive, and say in the vendor's words how it refuses.
 
     Args:
         sandbox: Whose calls pass here.
         switches: Its switches.
-        patience: How many knocks in a minute of a block bring no longer one.
+        patience: How many knocks a minute of a block may have before it gets longer.
     """
 
     def __init__(
-        self, sandbox: Sandbox, switches: GateSwitches, *, patience: int = sys.maxsize
+        self, sandbox: SandboxState, switches: GuardSwitches, *, patience: int = sys.maxsize
     ) -> None:
         self._sandbox = sandbox
         self._switches = switches
@@ -65,15 +62,15 @@ class Gate(ABC):
 
     @abstractmethod
     def make_too_many(self, retry_after_s: int) -> AnswerError:
-        """Return the answer to one call too many; the block lasts so many seconds yet."""
+        """Return the answer to one call too many; the block lasts `retry_after_s` more seconds."""
 
     @abstractmethod
     def make_trouble(self, status: int) -> AnswerError:
         """Return the answer of a vendor in trouble: 500 and above."""
 
     @property
-    def tells_retry_after(self) -> bool:
-        """Whether who is blocked is told for how long; who is not told may try."""
+    def sends_retry_after(self) -> bool:
+        """Whether an answer 429 says how long the block lasts; a call without that is no knock."""
         return True
 
     def admit(self, request: web.Request, *, may_enter: bool) -> None:
@@ -96,11 +93,11 @@ class Gate(ABC):
         Let a status call pass.
 
         Raises:
-            ConnectionCutError: Its connection is cut.
+            HangUpError: Its connection is cut.
             AnswerError: The vendor has trouble.
         """
         if self._sandbox.strikes("cut_polls"):
-            raise ConnectionCutError("a status call, cut")
+            raise HangUpError("a status call, cut")
         if self._sandbox.strikes("answer_5xx"):
             self._trouble_count += 1
             raise self.make_trouble(_TROUBLES[(self._trouble_count - 1) % len(_TROUBLES)])
@@ -119,7 +116,7 @@ class Gate(ABC):
         now = self._sandbox.clock.monotonic()
         block_s = self._switches.block_s
         passes = False
-        if self._limiter.is_blocked(now) and self.tells_retry_after:
+        if self._limiter.is_blocked(now) and self.sends_retry_after:
             self._sandbox.note(request, KNOCK)
         if not self._limiter.is_blocked(now) and self._sandbox.strikes("answer_429"):
             self._limiter.block(now, block_s)

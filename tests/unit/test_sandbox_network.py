@@ -1,4 +1,4 @@
-"""How a sandbox's answers go over the wire: late, in dribbles, without an end, reset."""
+"""The faults of the network before a sandbox: answers late, in dribbles, endless, reset."""
 
 from __future__ import annotations
 
@@ -138,12 +138,12 @@ async def test_nothing_comes(sandbox: EchoSandbox, url: str) -> None:
     ("switches", "struck"),
     [
         ({}, [0, 1, 2, 3, 4, 5]),
-        ({"wire_verbs": "poll"}, [1, 3, 5]),
-        ({"wire_verbs": "submit, results"}, [0, 2, 4]),
-        ({"wire_every": 2}, [1, 3, 5]),
-        ({"wire_verbs": "poll", "wire_every": 2}, [3]),
-        ({"wire_every": 2, "reset_answers": 2}, [1, 3]),
-        ({"wire_verbs": "cancel"}, []),
+        ({"network_verbs": "poll"}, [1, 3, 5]),
+        ({"network_verbs": "submit, results"}, [0, 2, 4]),
+        ({"network_every": 2}, [1, 3, 5]),
+        ({"network_verbs": "poll", "network_every": 2}, [3]),
+        ({"network_every": 2, "reset_answers": 2}, [1, 3]),
+        ({"network_verbs": "cancel"}, []),
     ],
 )
 async def test_which(
@@ -165,8 +165,8 @@ async def ask_all(url: str, verbs: list[str]) -> None:
 
 
 async def test_delay_where_it_is_meant(sandbox: EchoSandbox, url: str, clock: FakeClock) -> None:
-    """Answers are held back only where the switches for the wire say so."""
-    sandbox.change_switches({"answer_delay_s": 30.0, "wire_verbs": "submit"})
+    """Answers are held back only where the switches say so."""
+    sandbox.change_switches({"answer_delay_s": 30.0, "network_verbs": "submit"})
     async with clock.running():
         await ask_all(url, ["poll", "submit", "poll"])
     assert clock.monotonic() == 30.0
@@ -174,7 +174,7 @@ async def test_delay_where_it_is_meant(sandbox: EchoSandbox, url: str, clock: Fa
 
 async def test_a_proxy(sandbox: EchoSandbox, url: str) -> None:
     """A proxy's page comes instead of the vendor's answer, where the switches say so."""
-    sandbox.change_switches({"html_error": -1, "html_error_status": 504, "wire_verbs": "poll"})
+    sandbox.change_switches({"html_error": -1, "html_error_status": 504, "network_verbs": "poll"})
     async with open_client() as session:
         answers = [await send(session, "GET", f"{url}/{verb}") for verb in ("submit", "poll")]
     assert [answer.status for answer in answers] == [200, 504]
@@ -194,4 +194,4 @@ async def test_a_refusal_trickles_too(sandbox: EchoSandbox, url: str, clock: Fak
 def test_wrong_verbs(sandbox: EchoSandbox, value: str) -> None:
     """What no call is for is refused, with what there is."""
     with pytest.raises(SettingsError, match="takes submit, poll, results, cancel, separated"):
-        sandbox.set_switch("wire_verbs", value)
+        sandbox.set_switch("network_verbs", value)

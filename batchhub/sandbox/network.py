@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Final
 
 from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
-from .answers import AnswerError
-
-if TYPE_CHECKING:
-    from .server import Sandbox
+from .answers import AnswerError, HangUpError
+from .state import SandboxState
 
 _DRIBBLE_S: Final = 0.1
 """The fewest seconds between two dribbles: a byte at a time would only warm the machine."""
@@ -22,31 +21,32 @@ _PROXY_PAGE: Final = "<html><head><title>Error</title></head><body>proxy error</
 _FAULTS: Final = ("html_error", "reset_answers", "trickled_answers")
 
 
-class ConnectionCutError(Exception):
-    """Raised by a sandbox's handler to cut the connection instead of answering; says why."""
-
-
-class Wire:
+class Network:
     """
     Does to calls and answers what the switches of a sandbox say.
 
     What was executed stays executed: to the vendor a call whose answer is lost has ended.
+
+    Args:
+        sandbox: The vendor behind it.
+        find_verb: Returns what a call is for.
     """
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: SandboxState, find_verb: Callable[[web.Request], str]) -> None:
         self._sandbox = sandbox
-        self._meant = 0
+        self._find_verb = find_verb
+        self._selected = 0
 
     def strikes(self, request: web.Request) -> bool:
-        """Tell whether this call is one of those that are meant; only every n-th is."""
+        """Return whether the switches select this call; of those they name only every n-th."""
         switches = self._sandbox.switches
         if not switches.answer_delay_s and not any(switches.is_on(name) for name in _FAULTS):
             return False
-        verbs = [verb.strip() for verb in switches.wire_verbs.split(",")]
-        if switches.wire_verbs and self._sandbox.find_verb(request) not in verbs:
+        verbs = [verb.strip() for verb in switches.network_verbs.split(",")]
+        if switches.network_verbs and self._find_verb(request) not in verbs:
             return False
-        self._meant += 1
-        return self._meant % switches.wire_every == 0
+        self._selected += 1
+        return self._selected % switches.network_every == 0
 
     def disturb_call(self) -> None:
         """
@@ -70,7 +70,7 @@ class Wire:
             The answer that the handler has to return.
 
         Raises:
-            ConnectionCutError: The connection has to be cut now.
+            HangUpError: The connection has to be cut now.
         """
         sandbox = self._sandbox
         await sandbox.clock.sleep(sandbox.switches.answer_delay_s)
@@ -89,7 +89,7 @@ class Wire:
         await stream.write(body[:size])
         if request.transport is not None:
             _make_abort_reset(request.transport)
-        raise ConnectionCutError(f"reset after {size} of {len(body)} bytes of the answer")
+        raise HangUpError(f"reset after {size} of {len(body)} bytes of the answer")
 
     async def _trickle(self, request: web.Request, response: web.Response) -> web.StreamResponse:
         switches = self._sandbox.switches
