@@ -18,7 +18,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import ClassVar, Generic, TypeVar
 
-from ._adapter.account import Account, Budget, secret
+from ._adapter.account import Account, Budget, flag, header_secret, secret, whole_number
+from ._adapter.answers import NOT_JSON, one_line, read_fields, repair_text
 from ._adapter.capabilities import Capabilities, JSONMapping
 from ._adapter.exchange import (
     Accepted,
@@ -32,12 +33,14 @@ from ._adapter.exchange import (
     TicketRef,
     WireItem,
 )
+from ._adapter.plain import encode_json, plain_json
 from ._base.json import loads
 from ._http.transport import Transport
 from .errors import InputError, UnsupportedError
 from .models import BatchItem, BatchState
 
 __all__ = [
+    "NOT_JSON",
     "Accepted",
     "Account",
     "Adapter",
@@ -53,7 +56,15 @@ __all__ = [
     "TicketRef",
     "Transport",
     "WireItem",
+    "encode_json",
+    "flag",
+    "header_secret",
+    "one_line",
+    "plain_json",
+    "read_fields",
+    "repair_text",
     "secret",
+    "whole_number",
 ]
 
 AccountT = TypeVar("AccountT", bound=Account)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
-from attrs import Attribute, field, frozen
+from attrs import frozen
 
-from batchhub.adapter import Account, Budget, secret
-from batchhub.errors import SettingsError
+from batchhub.adapter import Account, Budget, flag, header_secret, whole_number
 
 BASE_URL: Final = "https://app.ecwid.com"
 """Where Ecwid answers. Source: older page "Create batch request", URL."""
@@ -17,8 +16,6 @@ MAX_REQUEST_BYTES: Final = 5 * 1024 * 1024
 
 REQUESTS_PER_MINUTE: Final = 600
 """Requests a token may make. Source: the vendor's pages on rate limits."""
-
-_MAX_DIGITS: Final = 18
 
 _SETTINGS_TEXT: Final = """\
 # Required. The store's number.
@@ -37,41 +34,6 @@ token = { env = "ECWID_TOKEN" }
 """
 """What `batchhub init` writes."""
 
-
-def _check_token(_: object, attribute: Attribute[str], value: object) -> None:
-    """Refuse what no token can be, and say so without showing it."""
-    key = attribute.name
-    if not isinstance(value, str) or not value:
-        raise SettingsError(f"{key} must be text that is not empty", key=key)
-    if not _is_visible_ascii(value):
-        raise SettingsError(
-            f"{key} holds a space or a character no header can carry; "
-            "write the bare token, without 'Bearer'",
-            key=key,
-        )
-
-
-def _is_visible_ascii(value: str) -> bool:
-    return value.isascii() and value.isprintable() and " " not in value
-
-
-def _to_number(value: Any) -> Any:
-    """Read a number from its digits, as an environment variable gives them."""
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        return int(value) if len(value) <= _MAX_DIGITS else value
-    return value
-
-
-def _check_positive(_: object, attribute: Attribute[int], value: object) -> None:
-    key = attribute.name
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise SettingsError(f"{key} must be a whole number above zero", key=key)
-
-
-def _check_bool(_: object, attribute: Attribute[bool], value: object) -> None:
-    key = attribute.name
-    if not isinstance(value, bool):
-        raise SettingsError(f"{key} must be true or false", key=key)
 
 
 @frozen(kw_only=True)
@@ -93,16 +55,12 @@ class EcwidAccount(Account):
     adapter: ClassVar[str] = "ecwid"
     settings_text: ClassVar[str] = _SETTINGS_TEXT
 
-    store_id: int = field(converter=_to_number, validator=_check_positive)
-    token: str = secret(validator=_check_token)
+    store_id: int = whole_number()
+    token: str = header_secret()
     base_url: str = BASE_URL
-    max_request_bytes: int = field(
-        default=MAX_REQUEST_BYTES, converter=_to_number, validator=_check_positive
-    )
-    requests_per_minute: int = field(
-        default=REQUESTS_PER_MINUTE, converter=_to_number, validator=_check_positive
-    )
-    repeat_idempotent: bool = field(default=False, validator=_check_bool)
+    max_request_bytes: int = whole_number(default=MAX_REQUEST_BYTES)
+    requests_per_minute: int = whole_number(default=REQUESTS_PER_MINUTE)
+    repeat_idempotent: bool = flag(default=False)
 
     @property
     def identity(self) -> str:

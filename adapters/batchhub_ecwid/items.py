@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
-import msgspec
-
+from batchhub.adapter import encode_json, plain_json
 from batchhub.errors import InputError
 from batchhub.models import BatchItem
 
@@ -35,8 +32,6 @@ METHODS: Final = ("GET", "POST", "PUT", "DELETE")
 
 _WRITES_BODY: Final = frozenset({"POST", "PUT"})
 _FILE_PARAM: Final = "externalUrl"
-
-_encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 def get(path: str, *, params: Params | None = None, id: str | None = None) -> BatchItem:  # noqa: A002  # the item's own word
@@ -108,10 +103,7 @@ def encode_item(item: BatchItem) -> bytes:
     body = _body(method, path, payload.get("body"))
     if body is not None:
         wire["body"] = body
-    try:
-        return _encoder.encode(wire)
-    except (UnicodeEncodeError, OverflowError) as error:
-        raise InputError(f"the item has no form in JSON: {error}") from None
+    return encode_json(wire)
 
 
 def _unknown_key(key: object) -> InputError:
@@ -173,33 +165,4 @@ def _body(method: str, path: str, body: object) -> Any:
         raise InputError("body is binary; files go by URL, in the externalUrl parameter")
     if not isinstance(body, Mapping | list | tuple):
         raise InputError(f"body must be a JSON object or array, not {type(body).__name__}")
-    try:
-        return _plain(body, ("body",))
-    except RecursionError:
-        raise InputError("body is nested too deeply, or holds itself") from None
-
-
-def _plain(value: Any, where: tuple[str | int, ...]) -> Any:
-    """Copy a value with JSON's own types only, so that nothing changes silently on its way."""
-    if value is None or isinstance(value, bool | str | int):
-        return value
-    if isinstance(value, float | Decimal):
-        finite = math.isfinite(value) if isinstance(value, float) else value.is_finite()
-        if not finite:
-            raise InputError(f"{_place(where)} is {value}, which has no form in JSON")
-        return value
-    if isinstance(value, Mapping):
-        for key in value:
-            if not isinstance(key, str):
-                raise InputError(f"{_place(where)} has the key {key!r}, which is no text")
-        return {key: _plain(part, (*where, key)) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part, (*where, n)) for n, part in enumerate(value)]
-    if isinstance(value, bytes | bytearray | memoryview):
-        raise InputError(f"{_place(where)} is binary; files go by URL (externalUrl)")
-    raise InputError(f"{_place(where)} is of type {type(value).__name__}, which JSON does not have")
-
-
-def _place(where: tuple[str | int, ...]) -> str:
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)
-    return text.removeprefix(".")
+    return plain_json(body, "body")

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 
-from batchhub.adapter import ItemReport, Report
+from batchhub.adapter import ItemReport, Report, one_line
 from batchhub.models import Finding, ItemState
 
-from .wire import Answer, BrokenEntry, Entry, one_line, read_count, read_error
+from .wire import Answer, BrokenEntry, Entry, read_count, read_error
 
 _OK: Final = 200
 _FIRST_ERROR: Final = 400

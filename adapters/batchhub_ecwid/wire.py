@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from batchhub.adapter import Observation
+from batchhub.adapter import NOT_JSON, Observation, one_line, read_fields
 from batchhub.models import BatchState
 
 STATES: Final[Mapping[str, BatchState]] = {
@@ -29,7 +29,6 @@ _ABSENT: Final = msgspec.Raw()
 _EMPTY: Final = (b"", b"null", b'""')
 _ESCAPED: Final = (b'"{', b'"[')
 _text: Final = msgspec.json.Decoder(str)
-_ERRORS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Entry(msgspec.Struct, frozen=True, rename="camel"):
@@ -109,11 +108,11 @@ def read_observation(body: bytes) -> Observation:
     Raises:
         ValueError: It is no JSON object, or has no word for its state.
     """
-    raw = _read_fields(body)
+    raw = read_fields(body)
     raw.pop("responses", None)
     try:
         fields = {name: msgspec.json.decode(value) for name, value in raw.items()}
-    except _ERRORS as error:
+    except NOT_JSON as error:
         raise ValueError(f"the answer is no valid JSON: {error}") from None
     word = _check_word(fields.pop("status", None))
     return Observation(
@@ -132,7 +131,7 @@ def read_answer(body: bytes) -> Answer:
     """
     try:
         fast = _fast_answer.decode(body)
-    except _ERRORS:
+    except NOT_JSON:
         return _read_leniently(body)
     return Answer(_check_word(fast.status), fast.total_requests, fast.responses)
 
@@ -143,7 +142,7 @@ def read_object(body: bytes) -> dict[str, Any] | None:
         value = msgspec.json.decode(body)
         if isinstance(value, str):
             value = msgspec.json.decode(value)
-    except _ERRORS:
+    except NOT_JSON:
         return None
     return value if isinstance(value, dict) else None
 
@@ -169,24 +168,16 @@ def read_count(value: object) -> int | None:
     return value
 
 
-def one_line(value: object) -> str | None:
-    """Bring the vendor's words into one printable line; `None` where there are none."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return None
-    printable = "".join(char if char.isprintable() else " " for char in str(value))
-    return " ".join(printable.split()) or None
-
-
 def _read_leniently(body: bytes) -> Answer:
-    raw = _read_fields(body)
+    raw = read_fields(body)
     try:
         word = _check_word(msgspec.json.decode(raw.get("status", b"null")))
         total = msgspec.json.decode(raw.get("totalRequests", b"null"))
-    except _ERRORS as error:
+    except NOT_JSON as error:
         raise ValueError(f"the answer is no valid JSON: {error}") from None
     try:
         elements = _elements.decode(raw.get("responses", b"null"))
-    except _ERRORS:
+    except NOT_JSON:
         return Answer(word, total)
     return Answer(word, total, [_read_entry(element) for element in elements])
 
@@ -194,43 +185,15 @@ def _read_leniently(body: bytes) -> Answer:
 def _read_entry(element: msgspec.Raw) -> Entry | BrokenEntry:
     try:
         return _entry.decode(element)
-    except _ERRORS:
+    except NOT_JSON:
         pass
     try:
         return BrokenEntry(msgspec.json.decode(_fields.decode(element)["id"], type=str))
-    except (*_ERRORS, KeyError):
+    except (*NOT_JSON, KeyError):
         return BrokenEntry()
-
-
-def _read_fields(body: bytes) -> dict[str, msgspec.Raw]:
-    try:
-        return _fields.decode(body)
-    except _ERRORS:
-        pass
-    try:
-        return _fields.decode(_mend_text(body))
-    except _ERRORS as error:
-        raise ValueError(f"the answer is no JSON object: {error}") from None
 
 
 def _check_word(word: object) -> str:
     if not isinstance(word, str) or not word.strip():
         raise ValueError("the answer has no status")
     return word
-
-
-_ESCAPE: Final = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    rb"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
-    re.DOTALL,
-)
-
-
-def _mend_text(body: bytes) -> bytes:
-    r"""
-    Replace halves of characters by U+FFFD: one text cut inside an emoji must not hide all results.
-
-    Assumed: long texts are cut by UTF-16 units somewhere, which leaves a lone ``\ud83d``.
-    """
-    text = body.decode("utf-8", "replace").encode()
-    return _ESCAPE.sub(lambda match: rb"\ufffd" if match[1] else match[0], text)

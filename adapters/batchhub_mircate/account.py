@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 
 from attrs import Attribute, Converter, Factory, field, frozen
 
-from batchhub.adapter import Account, Budget, secret
+from batchhub.adapter import Account, Budget, flag, header_secret, whole_number
 from batchhub.errors import SettingsError
 from batchhub.models import BatchState
 
@@ -146,11 +146,9 @@ class MircateAccount(Account):
 
     project_id: str = field(converter=checks.to_text, validator=checks.check_id)
     merchant_project_id: str = field(converter=checks.to_text, validator=checks.check_id)
-    api_key: str = secret(validator=checks.check_key)
-    submit_api_key: str = secret(
-        default=None,
-        converter=Converter(_own_or_api_key, takes_self=True),
-        validator=checks.check_key,
+    api_key: str = header_secret()
+    submit_api_key: str = header_secret(
+        default=None, converter=Converter(_own_or_api_key, takes_self=True)
     )
     base_url: str = BASE_URL
     paths: Mapping[str, str] = field(factory=dict, converter=_to_submit_paths, hash=False)
@@ -174,15 +172,9 @@ class MircateAccount(Account):
     visibility_grace_s: float = field(
         default=GRACE_S, converter=checks.to_seconds, validator=checks.check_seconds
     )
-    resend_unconfirmed: bool = field(
-        default=False, converter=checks.to_bool, validator=checks.check_bool
-    )
-    requests_per_minute: int = field(
-        default=REQUESTS_PER_MINUTE, converter=checks.to_number, validator=checks.check_positive
-    )
-    max_request_bytes: int = field(
-        default=MAX_REQUEST_BYTES, converter=checks.to_number, validator=checks.check_positive
-    )
+    resend_unconfirmed: bool = flag(default=False)
+    requests_per_minute: int = whole_number(default=REQUESTS_PER_MINUTE)
+    max_request_bytes: int = whole_number(default=MAX_REQUEST_BYTES)
 
     @property
     def identity(self) -> str:

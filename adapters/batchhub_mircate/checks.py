@@ -30,23 +30,12 @@ def to_text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def to_number(value: Any) -> Any:
-    """Read a number from its digits, as an environment variable gives them."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS:
-        return int(value)
-    return value
-
-
 def to_seconds(value: Any) -> Any:
-    """Make a number of seconds a float."""
-    number = to_number(value)
+    """Make a number of seconds a float; digits may come as text."""
+    is_digits = isinstance(value, str) and value.isascii() and value.isdigit()
+    number = int(value) if is_digits and len(value) <= _MAX_DIGITS else value
     is_whole = isinstance(number, int) and not isinstance(number, bool)
     return float(number) if is_whole and abs(number) < 10**_MAX_DIGITS else number
-
-
-def to_bool(value: Any) -> Any:
-    """Read ``true`` and ``false``, as an environment variable gives them."""
-    return {"true": True, "false": False}.get(value.lower(), value) if _is_text(value) else value
 
 
 def to_tuple(value: Any) -> Any:
@@ -85,35 +74,11 @@ def check_id(_: object, attribute: Attribute[str], value: object) -> None:
         raise SettingsError(message, key=key)
 
 
-def check_key(_: object, attribute: Attribute[str], value: object) -> None:
-    """Refuse what no API key can be, and say so without showing it."""
-    key = attribute.name
-    if not isinstance(value, str) or not value:
-        raise SettingsError(f"{key} must be text that is not empty", key=key)
-    if not _is_visible_ascii(value):
-        message = f"{key} holds a space or a character no header can carry; write the bare key"
-        raise SettingsError(message, key=key)
-
-
-def check_positive(_: object, attribute: Attribute[int], value: object) -> None:
-    """Refuse what is no whole number above zero."""
-    key = attribute.name
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise SettingsError(f"{key} must be a whole number above zero", key=key)
-
-
 def check_seconds(_: object, attribute: Attribute[float], value: object) -> None:
     """Refuse what is no number of seconds."""
     key = attribute.name
     if not isinstance(value, float) or not math.isfinite(value) or value < 0:
         raise SettingsError(f"{key} must be a number of seconds, 0 or more", key=key)
-
-
-def check_bool(_: object, attribute: Attribute[bool], value: object) -> None:
-    """Refuse what is neither true nor false."""
-    key = attribute.name
-    if not isinstance(value, bool):
-        raise SettingsError(f"{key} must be true or false", key=key)
 
 
 def check_name(_: object, attribute: Attribute[str], value: object) -> None:
@@ -158,7 +123,3 @@ def _to_state(word: str, name: object) -> BatchState:
 
 def _is_text(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and bool(value.strip())
-
-
-def _is_visible_ascii(value: str) -> bool:
-    return value.isascii() and value.isprintable() and " " not in value

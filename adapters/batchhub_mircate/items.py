@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from attrs import frozen
 
-from batchhub.adapter import WireItem
+from batchhub.adapter import WireItem, encode_json, plain_json
 from batchhub.errors import InputError
 
 from .figures import key_text
@@ -32,10 +32,6 @@ Source: page "Upsert Product", body. Assumed: a barcode, and the parent of a pro
 """
 
 _STATUSES: Final = ("DRAFT", "ACTIVE", "ARCHIVED")
-_SHOWN: Final = 40
-_MAX_BITS: Final = 1024
-
-_encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 @frozen(kw_only=True)
@@ -67,19 +63,13 @@ def encode_item(operation: str, payload: Any, rules: ItemRules, data_type: str |
     """
     if not isinstance(payload, Mapping):
         raise InputError(f"an item is an object such as {{{rules.item_keys[0]}, price}}")
-    try:
-        plain = _plain(payload, ())
-    except RecursionError:
-        raise InputError("the item is nested too deeply, or holds itself") from None
+    plain = plain_json(payload)
     if operation == UPSERT:
         plain = _as_upsert(plain, data_type)
     product = get_product(operation, plain)
     _check_keys(product, rules.item_keys)
     _check_numbers(product, rules.number_fields)
-    try:
-        return _encoder.encode(plain)
-    except (UnicodeEncodeError, OverflowError, TypeError) as error:
-        raise InputError(f"the item has no form in JSON: {error}") from None
+    return encode_json(plain)
 
 
 def get_product(operation: str, payload: Any) -> Mapping[str, Any]:
@@ -121,7 +111,9 @@ def _as_upsert(item: dict[str, Any], data_type: str | None) -> dict[str, Any]:
         raise InputError("dataType must be text that is not empty")
     status = wrapped[DATA].get("status")
     if status is not None and status not in _STATUSES:
-        raise InputError(f"status must be one of {', '.join(_STATUSES)}, not {_show(status)}")
+        raise InputError(
+            f"status must be one of {', '.join(_STATUSES)}, not {reprlib.repr(status)}"
+        )
     return {DATA_TYPE: kind, **wrapped}
 
 
@@ -132,46 +124,12 @@ def _check_keys(product: Mapping[str, Any], item_keys: Sequence[str]) -> None:
         raise InputError(f"the product has no name: one of {', '.join(item_keys)} is needed")
     for key in given:
         if key_text(product[key]) is None:
-            raise InputError(
-                f"{key} must be text that is not empty or a whole number, not {_show(product[key])}"
-            )
+            wrong = reprlib.repr(product[key])
+            raise InputError(f"{key} must be text that is not empty or a whole number, not {wrong}")
 
 
 def _check_numbers(product: Mapping[str, Any], number_fields: Sequence[str]) -> None:
     for key in number_fields:
         value = product.get(key, 0)
         if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-            raise InputError(f"{key} must be a number, not {_show(value)}")
-
-
-def _plain(value: Any, where: tuple[str | int, ...]) -> Any:
-    """Copy a value with JSON's own types only, so that nothing changes silently on its way."""
-    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
-        raise InputError(f"{_place(where)} has too many digits")
-    if value is None or isinstance(value, bool | str | int):
-        return value
-    if isinstance(value, float | Decimal):
-        is_finite = value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)
-        if not is_finite:
-            raise InputError(f"{_place(where)} is {value}, which has no form in JSON")
-        return value
-    if isinstance(value, Mapping):
-        for key in value:
-            if not isinstance(key, str):
-                raise InputError(f"{_place(where)} has the key {_show(key)}, which is no text")
-        return {key: _plain(part, (*where, key)) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part, (*where, n)) for n, part in enumerate(value)]
-    if isinstance(value, bytes | bytearray | memoryview):
-        raise InputError(f"{_place(where)} is binary, which has no form in JSON")
-    raise InputError(f"{_place(where)} is of type {type(value).__name__}, which JSON does not have")
-
-
-def _place(where: tuple[str | int, ...]) -> str:
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)
-    return text.removeprefix(".") or "the item"
-
-
-def _show(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+            raise InputError(f"{key} must be a number, not {reprlib.repr(value)}")

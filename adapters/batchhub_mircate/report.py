@@ -14,12 +14,12 @@ from typing import Any, Final, TypeAlias
 
 from attrs import Factory, define, evolve, field, frozen
 
-from batchhub.adapter import ItemReport, Report
+from batchhub.adapter import ItemReport, Report, one_line
 from batchhub.models import BatchState, Finding, ItemState
 
 from .figures import key_text
 from .status import ODD_COUNT, Status
-from .wire import one_line, read_entry
+from .wire import read_entry
 
 Keys: TypeAlias = Mapping[str, str]
 """What names an item's product, by key."""

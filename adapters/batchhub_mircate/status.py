@@ -13,10 +13,11 @@ from typing import Any, Final
 import msgspec
 from attrs import field, frozen
 
+from batchhub.adapter import one_line, read_fields
 from batchhub.models import BatchState, Finding
 
 from .figures import read_count, read_ratio
-from .wire import decode_fields, one_line, read_elements, read_fields
+from .wire import decode_fields, read_elements
 
 STATES: Final[Mapping[str, BatchState]] = {
     "running": BatchState.IN_PROGRESS,

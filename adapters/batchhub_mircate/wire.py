@@ -6,14 +6,13 @@ Answers are read leniently: little of their form is published.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
-_ERRORS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+from batchhub.adapter import NOT_JSON, one_line, read_fields, repair_text
+
 _elements = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -50,23 +49,6 @@ def read_object(body: bytes) -> dict[str, Any] | None:
         return None
 
 
-def read_fields(body: bytes) -> dict[str, msgspec.Raw]:
-    """
-    Cut a JSON object into its fields, as they came.
-
-    Raises:
-        ValueError: It is none.
-    """
-    try:
-        return _fields.decode(body)
-    except _ERRORS:
-        pass
-    try:
-        return _fields.decode(_mend_text(body))
-    except _ERRORS as error:
-        raise ValueError(f"the answer is no JSON object: {error}") from None
-
-
 def decode_fields(raw: Mapping[str, msgspec.Raw]) -> dict[str, Any]:
     """
     Decode fields.
@@ -76,7 +58,7 @@ def decode_fields(raw: Mapping[str, msgspec.Raw]) -> dict[str, Any]:
     """
     try:
         return {name: _decode(value) for name, value in raw.items()}
-    except _ERRORS as error:
+    except NOT_JSON as error:
         raise ValueError(f"the answer is no valid JSON: {error}") from None
 
 
@@ -84,7 +66,7 @@ def read_list(body: bytes) -> list[Any]:
     """Read a JSON array; an empty one if it is anything else."""
     try:
         return msgspec.json.decode(body, type=list[Any])
-    except _ERRORS:
+    except NOT_JSON:
         return []
 
 
@@ -92,7 +74,7 @@ def read_elements(raw: bytes | msgspec.Raw) -> Sequence[msgspec.Raw] | None:
     """Cut a JSON array into its elements, as they came; `None` if it is none."""
     try:
         return _elements.decode(raw)
-    except _ERRORS:
+    except NOT_JSON:
         return None
 
 
@@ -100,7 +82,7 @@ def read_entry(body: bytes) -> Any:
     """Read one element of `failedProducts`; `None` if it can't be read."""
     try:
         return _decode(body)
-    except _ERRORS:
+    except NOT_JSON:
         return None
 
 
@@ -124,14 +106,6 @@ def make_frame(name: str, others: Mapping[str, Any]) -> tuple[bytes, bytes]:
     encode = msgspec.json.encode
     tail = b"".join(b",%b:%b" % (encode(key), encode(value)) for key, value in others.items())
     return b"{%b:[" % encode(name), b"]%b}" % tail
-
-
-def one_line(value: object) -> str | None:
-    """Bring the vendor's words into one printable line; `None` where there are none."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return None
-    printable = "".join(char if char.isprintable() else " " for char in str(value)[:1000])
-    return " ".join(printable.split()) or None
 
 
 def _read_ids(values: Sequence[Any], keys: Sequence[str]) -> tuple[str, ...]:
@@ -165,22 +139,5 @@ def _read_issue(issue: Any) -> str | None:
 def _decode(raw: bytes | msgspec.Raw) -> Any:
     try:
         return msgspec.json.decode(raw)
-    except _ERRORS:
-        return msgspec.json.decode(_mend_text(bytes(raw)))
-
-
-_ESCAPE: Final = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    rb"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
-    re.DOTALL,
-)
-
-
-def _mend_text(body: bytes) -> bytes:
-    r"""
-    Replace halves of characters by U+FFFD: one name cut inside an emoji must not hide all counts.
-
-    Assumed: long names are cut by UTF-16 units somewhere, which leaves a lone ``\ud83d``.
-    """
-    text = body.decode("utf-8", "replace").encode()
-    return _ESCAPE.sub(lambda match: rb"\ufffd" if match[1] else match[0], text)
+    except NOT_JSON:
+        return msgspec.json.decode(repair_text(bytes(raw)))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
-from attrs import field, fields, frozen
+from attrs import Attribute, field, fields, frozen
 
 from batchhub.errors import SettingsError
+
+_MAX_DIGITS: Final = 18
+_FLAGS: Final = {"true": True, "false": False}
 
 
 @frozen(kw_only=True)
@@ -30,6 +33,21 @@ class Budget:
 def secret(**kwargs: Any) -> Any:
     """Declare an attrs field of an `Account` that no log, store, error or `repr` may show."""
     return field(repr=False, metadata={"secret": True}, **kwargs)
+
+
+def header_secret(**kwargs: Any) -> Any:
+    """Declare a `secret` that goes into a header; what no header can carry is refused, unseen."""
+    return secret(validator=_check_header, **kwargs)
+
+
+def whole_number(**kwargs: Any) -> Any:
+    """Declare an attrs field of an `Account` that is above zero; its digits may come as text."""
+    return field(converter=_read_digits, validator=_check_positive, **kwargs)
+
+
+def flag(**kwargs: Any) -> Any:
+    """Declare an attrs field of an `Account` that is true or false, also as text."""
+    return field(converter=_read_flag, validator=_check_flag, **kwargs)
 
 
 @frozen(kw_only=True)
@@ -86,6 +104,40 @@ class Account(ABC):
             getattr(self, f.name) for f in fields(type(self)) if f.metadata.get("secret", False)
         )
         return tuple(value for value in values if isinstance(value, str) and value)
+
+
+def _read_digits(value: object) -> object:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS:
+        return int(value)
+    return value
+
+
+def _read_flag(value: object) -> object:
+    return _FLAGS.get(value.lower(), value) if isinstance(value, str) else value
+
+
+def _check_positive(_: object, attribute: Attribute[int], value: object) -> None:
+    key = attribute.name
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise SettingsError(f"{key} must be a whole number above zero", key=key)
+
+
+def _check_flag(_: object, attribute: Attribute[bool], value: object) -> None:
+    key = attribute.name
+    if not isinstance(value, bool):
+        raise SettingsError(f"{key} must be true or false", key=key)
+
+
+def _check_header(_: object, attribute: Attribute[str], value: object) -> None:
+    key = attribute.name
+    if not isinstance(value, str) or not value:
+        raise SettingsError(f"{key} must be text that is not empty", key=key)
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise SettingsError(
+            f"{key} contains a space or a character that no header can carry; "
+            "write the bare value, without 'Bearer'",
+            key=key,
+        )
 
 
 def _check_base_url(value: object) -> str:

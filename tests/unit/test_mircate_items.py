@@ -91,7 +91,7 @@ def test_a_number_without_a_form_in_json_is_refused(value: object, says: str) ->
         ({"sku": "A-1", 5: "x"}, "the item has the key 5"),
         ({"sku": "A-1", "when": object()}, "when is of type object"),
         ({"sku": "\ud800"}, "no form in JSON"),
-        (LOOP, "holds itself"),
+        (LOOP, "contains itself"),
         (["A-1"], "an item is an object"),
         ("A-1", "an item is an object"),
     ],

@@ -1,0 +1,70 @@
+"""Items as plain JSON, so that nothing in them changes silently on its way."""
+
+from __future__ import annotations
+
+import math
+import reprlib
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from batchhub.errors import InputError
+
+_MAX_BITS: Final = 1024
+_ITEM: Final = "the item"
+_encoder: Final = msgspec.json.Encoder(decimal_format="number")
+
+
+def plain_json(value: Any, name: str = _ITEM) -> Any:
+    """
+    Copy a value, with JSON's own types only; `decimal.Decimal` is kept.
+
+    Args:
+        value: What a user gave: mappings, lists, tuples, texts, numbers, flags, `None`.
+        name: What to call it in errors, such as ``body``.
+
+    Raises:
+        InputError: A part of it has no form in JSON; the message says which.
+    """
+    try:
+        return _copy(value, name)
+    except RecursionError:
+        raise InputError(f"{name} is nested too deeply, or contains itself") from None
+
+
+def encode_json(value: Any) -> bytes:
+    """
+    Write a plain value as compact JSON; every digit of a `decimal.Decimal` is kept.
+
+    Raises:
+        InputError: It has no form in JSON.
+    """
+    try:
+        return _encoder.encode(value)
+    except (UnicodeEncodeError, OverflowError, TypeError) as error:
+        raise InputError(f"the item has no form in JSON: {error}") from None
+
+
+def _copy(value: Any, place: str) -> Any:
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        raise InputError(f"{place} has too many digits")
+    if value is None or isinstance(value, bool | str | int):
+        return value
+    if isinstance(value, float | Decimal):
+        is_finite = value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)
+        if not is_finite:
+            raise InputError(f"{place} is {value}, which has no form in JSON")
+        return value
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise InputError(f"{place} has the key {reprlib.repr(key)}, which is not text")
+        inner = "" if place == _ITEM else f"{place}."
+        return {key: _copy(part, f"{inner}{key}") for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_copy(part, f"{place}[{n}]") for n, part in enumerate(value)]
+    if isinstance(value, bytes | bytearray | memoryview):
+        raise InputError(f"{place} is binary, which has no form in JSON")
+    raise InputError(f"{place} is of type {type(value).__name__}, which JSON does not have")
