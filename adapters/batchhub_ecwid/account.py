@@ -35,7 +35,6 @@ token = { env = "ECWID_TOKEN" }
 """What `batchhub init` writes."""
 
 
-
 @frozen(kw_only=True)
 class EcwidAccount(Account):
     """
