@@ -1,5 +1,5 @@
 """
-The one converter between attrs and JSON, for the edges: command line, files, web handlers.
+The one converter between objects and JSON, for the edges: command line, files, web handlers.
 
     from attrs import frozen
     from batchhub.wire import converter, dumps
@@ -12,9 +12,8 @@ The one converter between attrs and JSON, for the edges: command line, files, we
     converter.structure(b'{"sku": "A-1", "price": 9.90}', Price)
     dumps(Price(sku="A-1", price=Decimal("9.90")))
 
-`converter` is a cattrs converter: register hooks on it for classes of your own. What msgspec can
-represent is decoded by it; `record` lays out a class for its fastest way, keeps the fields nobody
-named, and gives fields their wire names in camelCase.
+`converter` is a cattrs converter: register hooks on it for classes of your own. It reads attrs
+classes, dataclasses, typed dicts and Pydantic models; a `msgspec.Struct` is the fastest.
 
 batchhub's own model knows no JSON. Its states come out as their lower-case words, times as
 ISO 8601 in UTC.
@@ -27,23 +26,11 @@ from typing import Any
 
 from cattrs.gen import make_dict_unstructure_fn
 
-from ._wire import exact
-from ._wire.converter import WireConverter
-from ._wire.door import converter
-from ._wire.extra import Extra
-from ._wire.record import kept, named, record, wire_names
+from ._wire.converter import converter
+from ._wire.times import read_time
 from .models import BatchStatus, Counts, ItemResult
 
-__all__ = [
-    "Extra",
-    "WireConverter",
-    "converter",
-    "dumps",
-    "kept",
-    "named",
-    "record",
-    "wire_names",
-]
+__all__ = ["converter", "dumps", "read_time"]
 
 
 def _write_result(result: ItemResult) -> dict[str, Any]:
@@ -71,16 +58,16 @@ _register_model()
 
 def dumps(value: Any) -> bytes:
     """
-    Write an attrs object, or plain JSON values, as compact UTF-8 JSON.
+    Write an object, or plain JSON values, as compact UTF-8 JSON.
 
-    A `Decimal` is written as a number, digit for digit. A record is written as its vendor
-    writes it: with its unknown fields, and without those that are `None` and were not sent.
+    A `Decimal` is written as a number, digit for digit, and a time as ISO 8601 in UTC. A
+    `msgspec.Struct` is written as its declaration says: `rename` and `omit_defaults` count.
 
     Raises:
         TypeError: If the value holds something JSON has no form for, such as bytes or NaN.
         ValueError: If it is nested too deeply, or has a time without an offset.
     """
     try:
-        return exact.dumps(converter.unstructure(value))
+        return converter.dumps(value)
     except RecursionError:
         raise ValueError("nested too deeply to be written") from None

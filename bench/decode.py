@@ -1,8 +1,8 @@
 """
 What a finished Ecwid status of 500 orders costs, from its bytes to typed orders.
 
-Against `orjson.loads` of the same bytes, and beside pydantic and plain cattrs. Then what stays
-in memory, and what each thing costs that a bare decoder does not give.
+Against `orjson.loads` of the same bytes, and beside Pydantic and plain cattrs. Then what stays
+in memory.
 """
 
 from __future__ import annotations
@@ -12,19 +12,17 @@ import tracemalloc
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import msgspec
 import orjson
 
 from batchhub._engine.join import join_report
 from batchhub.models import ItemResult
-from batchhub.wire import dumps
 from batchhub_ecwid import Order
 from batchhub_ecwid.report import make_report
 from batchhub_ecwid.wire import read_answer, read_observation
 
 from ._measure import measure, show
 from ._payload import ITEMS, make_status
-from ._rivals import bare_struct, plain_cattrs, pydantic_model
+from ._rivals import plain_cattrs, pydantic_model
 
 _IDS: Final = [str(number) for number in range(ITEMS)]
 
@@ -35,17 +33,12 @@ def results(data: bytes) -> list[ItemResult]:
 
 
 def typed(data: bytes, orders: int = ITEMS) -> list[Order]:
-    """Read the status, then so many bodies as orders."""
+    """Read the status, then the first bodies as orders."""
     answer = make_report(read_answer(data), ITEMS)
     return [
         ItemResult(id=item.id or "", state=item.state, raw=item.raw).as_(Order)
         for item in answer.items[:orders]
     ]
-
-
-def _touch(orders: list[Order], name: str) -> None:
-    for order in orders:
-        getattr(order, name)
 
 
 def _forms() -> Mapping[str, bytes]:
@@ -59,7 +52,7 @@ def speed(form: str, data: bytes, base: str, loads: Callable[[], object]) -> Non
     """Measure the ways from bytes to orders."""
     bodies = [item.raw or b"" for item in make_report(read_answer(data), ITEMS).items]
     validate = pydantic_model(Order).model_validate
-    structure = plain_cattrs()
+    structure = plain_cattrs(Order)
 
     def text(body: bytes) -> bytes:
         return orjson.loads(body).encode() if body.startswith(b'"') else body
@@ -75,7 +68,7 @@ def speed(form: str, data: bytes, base: str, loads: Callable[[], object]) -> Non
             "a tenth typed": lambda: typed(data, orders=ITEMS // 10),
             "all typed": lambda: typed(data),
             "a light poll of the same answer": lambda: read_observation(data),
-            "pydantic, all": lambda: [validate(orjson.loads(text(body))) for body in bodies],
+            "Pydantic, all": lambda: [validate(orjson.loads(text(body))) for body in bodies],
             "plain cattrs, all": lambda: [structure(text(body)) for body in bodies],
         }
     )
@@ -106,36 +99,6 @@ def memory(form: str, data: bytes) -> None:
         del alive
 
 
-def cost(data: bytes) -> None:
-    """Measure what exact money, times and kept unknown fields cost."""
-    bodies = [item.raw or b"" for item in make_report(read_answer(data), ITEMS).items]
-    bare = msgspec.json.Decoder(bare_struct(Order)).decode
-    medians = measure(
-        {
-            "orjson.loads": lambda: orjson.loads(data),
-            "float money, times as text, unknown dropped": lambda: [bare(raw) for raw in bodies],
-            "our orders, from the same bodies": lambda: _orders(bodies),
-            "… and one exact sum and one time of each read": lambda: _read_some(_orders(bodies)),
-            "… and every order's unknown fields asked for": lambda: _touch(
-                _orders(bodies), "extra"
-            ),
-            "… and every order written back": lambda: [dumps(order) for order in _orders(bodies)],
-        }
-    )
-    show("what the orders give beyond a bare decoder", medians, "orjson.loads")
-
-
-def _orders(bodies: list[bytes]) -> list[Order]:
-    from batchhub.wire import converter  # noqa: PLC0415  # beside its one use
-
-    return [converter.structure(body, Order) for body in bodies]
-
-
-def _read_some(orders: list[Order]) -> None:
-    _touch(orders, "total")
-    _touch(orders, "create_date")
-
-
 def main() -> None:
     """Measure and print."""
     forms = _forms()
@@ -151,4 +114,3 @@ def main() -> None:
     )
     for form, data in forms.items():
         memory(form, data)
-    cost(plain)

@@ -1,18 +1,22 @@
-"""Reading one item's body: plain when it is looked at, typed when a type is asked for."""
+"""One item's body as an object of a type, and what is wrong with it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeVar
 
-from cattrs import BaseValidationError, transform_error
+import msgspec
+from cattrs import ClassValidationError, IterableValidationError, IterableValidationNote
 
 from batchhub.errors import BodyError
 
-from .door import converter
+from . import exact
+from .converter import converter
+from .reading import decode, is_struct
 
 T = TypeVar("T")
 
-_MOST_TOLD: Final = 5
+_MOST_NAMED: Final = 5
 
 
 def read_body(raw: bytes | None, kind: type[T], item_id: str) -> T:
@@ -22,37 +26,63 @@ def read_body(raw: bytes | None, kind: type[T], item_id: str) -> T:
     Raises:
         BodyError: If there is no body, if it is no JSON, or if its values are of other types.
     """
+    name = getattr(kind, "__name__", str(kind))
     if raw is None:
-        name = _name(kind)
         raise BodyError(f"item {item_id!r} has no body to read as {name}", item_id=item_id)
     try:
         return converter.structure(raw, kind)
     except Exception as error:
-        name = _name(kind)
-        problems = _problems(error)
-        told = "; ".join(problems[:_MOST_TOLD])
-        more = len(problems) - _MOST_TOLD
+        problems = tuple(_find_in_struct(raw, kind)) or tuple(_find(error))
+        words = "; ".join(problems[:_MOST_NAMED])
+        more = len(problems) - _MOST_NAMED
         rest = f"; and {more} more" if more > 0 else ""
         raise BodyError(
-            f"item {item_id!r} can't be read as {name}: {told}{rest}",
+            f"item {item_id!r} can't be read as {name}: {words}{rest}",
             item_id=item_id,
             problems=problems,
         ) from error
 
 
-def _name(kind: Any) -> str:
-    return getattr(kind, "__name__", str(kind))
+def _find_in_struct(raw: bytes, kind: Any) -> Iterator[str]:
+    """Yield the first problem of each field: msgspec stops at the first of all."""
+    if not is_struct(kind):
+        return
+    try:
+        value = exact.loads(exact.unescape(raw))
+    except ValueError:
+        return
+    for field in msgspec.structs.fields(kind) if isinstance(value, Mapping) else ():
+        if field.encode_name in value:
+            try:
+                decode(exact.dumps(value[field.encode_name]), field.type)
+            except Exception as error:
+                yield from _find(error, f"$.{field.encode_name}")
 
 
-def _problems(error: Exception) -> tuple[str, ...]:
-    if isinstance(error, BaseValidationError):
-        return tuple(transform_error(error, format_exception=_tell))
-    return (f"{_tell(error, None)} @ $",)
+def _find(error: Exception, path: str = "$") -> Iterator[str]:
+    """Yield what is wrong, each with its path: of cattrs', Pydantic's and msgspec's errors."""
+    if isinstance(error, ClassValidationError | IterableValidationError):
+        noted, rest = error.group_exceptions()
+        for inner, note in noted:
+            step = note.index if isinstance(note, IterableValidationNote) else note.name
+            yield from _find(inner, path + _step(step))
+        for inner in rest:
+            yield from _find(inner, path)
+    elif callable(list_errors := getattr(error, "errors", None)):
+        for each in list_errors():
+            yield f"{each['msg']} @ {path}{''.join(map(_step, each['loc']))}"
+    else:
+        words, _, place = _say(error).partition(" - at `$")
+        yield f"{words} @ {path}{place.rstrip('`')}"
 
 
-def _tell(error: BaseException, _: object) -> str:
+def _step(name: Any) -> str:
+    return f"[{name}]" if isinstance(name, int) else f".{name}"
+
+
+def _say(error: BaseException) -> str:
     if isinstance(error, KeyError):
         return "Missing"
-    if isinstance(error, AttributeError) and error.name == "items":
-        return "Expected `object`"  # cattrs asks whatever should be a mapping for its items.
+    if isinstance(error, AttributeError) and error.name in {"items", "copy"}:
+        return "Expected `object`"  # cattrs asks whatever should be a mapping for these
     return str(error) or type(error).__name__

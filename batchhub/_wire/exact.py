@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final, NoReturn
 
@@ -44,22 +43,6 @@ def loads(data: bytes | str) -> Any:
     if isinstance(found, msgspec.ValidationError):
         return _loads_slowly(data)  # An integer longer than msgspec takes.
     raise ValueError(_why(found)) from None
-
-
-def loads_pairs(data: bytes | str, make: Callable[[list[tuple[str, Any]]], Any]) -> Any:
-    """
-    Decode what msgspec has decoded, each object through `make`: its pairs in their order.
-
-    Doubled keys are in them. What msgspec skipped it did not look at closely, so bytes that
-    are no UTF-8 are replaced and control characters taken.
-    """
-    return json.loads(
-        data if isinstance(data, str) else data.decode("utf-8", "replace"),
-        object_pairs_hook=make,
-        parse_float=Decimal,
-        parse_int=_read_int,
-        strict=False,
-    )
 
 
 def dumps(value: Any) -> bytes:

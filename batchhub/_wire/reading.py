@@ -1,28 +1,27 @@
-"""Reading plain JSON values into types, strictly: cattrs' hooks behind the fast path."""
+"""Reading plain JSON values strictly: a text is no number, a number no text."""
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import is_dataclass
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from types import NoneType
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import Any, Final, Union, get_args, get_origin, is_typeddict
 
+import msgspec
 from attrs import has
-from cattrs import (
-    AttributeValidationNote,
-    ClassValidationError,
-    IterableValidationError,
-    IterableValidationNote,
-)
+from cattrs import Converter
+from cattrs.cols import list_structure_factory
 
-from .extra import Extra
-from .shape import Layout, WireField, is_union, layout_of, shape_of
+from . import exact
 
-if TYPE_CHECKING:
-    from .converter import WireConverter
-
-_MOST_DIGITS = 4000
-_WORDS = {dict: "object", list: "array", tuple: "array", Decimal: "number", NoneType: "null"}
+_MOST_DIGITS: Final = 4000
+_WORDS: Final = {dict: "object", list: "array", tuple: "array", Decimal: "number", NoneType: "null"}
+_NATIVE: Final = frozenset({str, int, float, bool, Decimal, NoneType})
+_ARRAYS: Final = frozenset({list, tuple, set, frozenset})
+_Read = Callable[[Any, Any], Any]
 
 
 def _wrong(expected: str, value: Any) -> TypeError:
@@ -30,9 +29,13 @@ def _wrong(expected: str, value: Any) -> TypeError:
     return TypeError(f"Expected `{expected}`, got `{found}`")
 
 
-def read_int(value: Any, _: object = None) -> int:
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def _read_int(value: Any) -> int:
     """Read a whole number; ``2.0`` is one."""
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+    if not _is_number(value):
         raise _wrong("int", value)
     if isinstance(value, Decimal) and value.is_finite() and value.adjusted() > _MOST_DIGITS:
         raise ValueError("Integer value out of range")
@@ -45,30 +48,33 @@ def read_int(value: Any, _: object = None) -> int:
     return whole
 
 
-def read_float(value: Any, _: object = None) -> float:
-    """Read a number."""
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+def _read_float(value: Any) -> float:
+    if not _is_number(value):
         raise _wrong("float", value)
     return float(value)
 
 
-def read_bool(value: Any, _: object = None) -> bool:
-    """Read true or false."""
+def _read_bool(value: Any) -> bool:
     if not isinstance(value, bool):
         raise _wrong("bool", value)
     return value
 
 
-def read_str(value: Any, _: object = None) -> str:
-    """Read a text."""
+def _read_str(value: Any) -> str:
     if not isinstance(value, str):
         raise _wrong("str", value)
     return value
 
 
-def read_decimal(value: Any, _: object = None) -> Decimal:
+def _read_bytes(value: Any) -> bytes:
+    if not isinstance(value, bytes):
+        raise _wrong("bytes", value)
+    return value
+
+
+def _read_decimal(value: Any) -> Decimal:
     """Read an exact number, also from its text; a float is what its shortest text says."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+    if not _is_number(value) and not isinstance(value, str):
         raise _wrong("decimal", value)
     try:
         return value if isinstance(value, Decimal) else Decimal(str(value))
@@ -76,143 +82,162 @@ def read_decimal(value: Any, _: object = None) -> Decimal:
         raise ValueError("Invalid decimal string") from None
 
 
-PRIMITIVES: Mapping[Any, Callable[..., Any]] = {
-    int: read_int,
-    float: read_float,
-    bool: read_bool,
-    str: read_str,
-    Decimal: read_decimal,
+def _strict(kind: Any, read: Callable[[Any], Any]) -> _Read:
+    """Make the hook of a primitive, and of the enums and other classes made of it."""
+
+    def structure(value: Any, cl: Any) -> Any:
+        return read(value) if cl is kind else cl(read(value))
+
+    return structure
+
+
+PRIMITIVES: Final[Mapping[Any, _Read]] = {
+    kind: _strict(kind, read)
+    for kind, read in (
+        (int, _read_int),
+        (float, _read_float),
+        (bool, _read_bool),
+        (str, _read_str),
+        (bytes, _read_bytes),
+        (Decimal, _read_decimal),
+    )
 }
-"""The readers of what JSON has."""
+"""The hooks of what JSON has, and of bytes, which it does not have."""
 
 
-def make_record_reader(cls: Any, converter: WireConverter) -> Callable[[Any, Any], Any]:
-    """Make the hook that reads a record: every field that is wrong is told, with its path."""
-    layout = layout_of(cls)
-    assert layout is not None  # noqa: S101  # the predicate of the factory says so
-    readers = [(member, converter.get_structure_hook(member.type)) for member in layout.fields]
+def make_array_reader(kind: Any, converter: Converter) -> _Read:
+    """Make the hook of a list, tuple or set: cattrs takes a text for one, and an object."""
+    made: Any = get_origin(kind) or kind
+    read = list_structure_factory(kind, converter)
 
-    def read(value: Any, _: object) -> Any:
-        if isinstance(value, cls):
-            return value
+    def structure(value: Any, _: Any) -> Any:
+        if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+            raise _wrong("array", value)
+        return made(read(value, kind))
+
+    return structure
+
+
+def make_object_reader(kind: Any, converter: Converter) -> _Read:
+    """Make the hook of an attrs class or a dataclass: only an object is one."""
+    read = converter.gen_structure_attrs_fromdict(kind)
+
+    def structure(value: Any, cl: Any) -> Any:
         if not isinstance(value, Mapping):
             raise _wrong("object", value)
-        found, wrong = _read_members(cls, readers, value)
-        if wrong:
-            raise ClassValidationError(f"While structuring {cls.__name__}", wrong, cls)
-        return cls(**found, **_extra(layout, value))
+        return read(value, cl)
 
-    return read
+    return structure
 
 
-def _read_members(
-    cls: type[Any], readers: list[tuple[WireField, Any]], value: Mapping[str, Any]
-) -> tuple[dict[str, Any], list[Exception]]:
-    found: dict[str, Any] = {}
-    wrong: list[Exception] = []
-    for member, read in readers:
-        if member.wire not in value and not member.is_required:
-            continue
-        try:
-            found[member.name] = read(_as_list(member, value[member.wire]), member.type)
-        except Exception as error:  # any hook's: told with its place
-            text = f"Structuring class {cls.__name__} @ attribute {member.wire}"
-            note = AttributeValidationNote(text, member.wire, member.type)
-            error.__notes__ = [*getattr(error, "__notes__", []), note]
-            wrong.append(error)
-    return found, wrong
+def make_union_reader(kind: Any, converter: Converter) -> _Read:
+    """Make the hook of a union: the members of the value's JSON form are tried in their order."""
+    parts = get_args(kind)
 
-
-def _as_list(member: WireField, given: Any) -> Any:
-    """One object where a list of records is expected is a list of one."""
-    if isinstance(given, Mapping):
-        shape = shape_of(member.type)
-        if shape is not None and shape.elements is not None and not shape.is_record:
-            return [given]
-    return given
-
-
-def _extra(layout: Layout, value: Mapping[str, Any]) -> dict[str, Any]:
-    return {"extra": Extra(dict(value), layout.known)} if layout.keeps_extra else {}
-
-
-def is_list(kind: Any) -> bool:
-    """Tell whether a type is a list, or a tuple of any length."""
-    origin, parts = get_origin(kind), get_args(kind)
-    return (origin is list and bool(parts)) or (origin is tuple and parts[1:] == (Ellipsis,))
-
-
-def make_list_reader(kind: Any, converter: WireConverter) -> Callable[[Any, Any], Any]:
-    """Make the hook of a list: only an array is one, not an object or a text."""
-    made: Any = get_origin(kind)
-    inner = get_args(kind)[0]
-    hook = converter.get_structure_hook(inner)
-
-    def read(value: Any, _: object) -> Any:
-        if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
-            raise _wrong("array", value)
-        found: list[Any] = []
-        wrong: list[Exception] = []
-        for index, each in enumerate(value):
+    def structure(value: Any, _: Any) -> Any:
+        if type(value) in parts and type(value) in _NATIVE:
+            return value
+        fitting = [part for part in parts if _fits(value, part)]
+        for part in fitting[:-1]:
             try:
-                found.append(hook(each, inner))
-            except Exception as error:
-                note = IterableValidationNote(f"Structuring {kind} @ index {index}", index, inner)
-                error.__notes__ = [*getattr(error, "__notes__", []), note]
-                wrong.append(error)
-        if wrong:
-            raise IterableValidationError(f"While structuring {kind}", wrong, kind)
-        return made(found)
+                return converter.structure(value, part)
+            except Exception:  # noqa: S112  # any hook's: the next member may read it
+                continue
+        if not fitting:
+            names = " | ".join(getattr(part, "__name__", str(part)) for part in parts)
+            raise _wrong(names, value)
+        return converter.structure(value, fitting[-1])
 
-    return read
-
-
-def tells_by_form(kind: Any) -> bool:
-    """Tell whether the JSON form alone decides between the members of a union."""
-    if not is_union(kind):
-        return False
-    members = [form for part in get_args(kind) if part is not NoneType for form in _forms(part)]
-    is_optional = len([part for part in get_args(kind) if part is not NoneType]) == 1
-    return not is_optional and "?" not in members and len(members) == len(set(members))
+    return structure
 
 
-def make_form_reader(kind: Any, converter: WireConverter) -> Callable[[Any, Any], Any]:
-    """Make the hook of a union whose members differ in their JSON form."""
-    by_form = {form: part for part in get_args(kind) for form in _forms(part)}
+def read_struct(value: Any, kind: Any) -> Any:
+    """
+    Read a `msgspec.Struct` from plain values, as `decode` does from JSON.
 
-    def read(value: Any, _: object) -> Any:
-        form = _form_of(value)
-        if form == "null" and NoneType in get_args(kind):
-            return None
-        if form not in by_form:
-            raise _wrong(" | ".join(by_form), value)
-        return converter.structure_plain(value, by_form[form])
-
-    return read
+    Raises:
+        ValueError: As `decode`.
+    """
+    return value if isinstance(value, kind) else decode(exact.dumps(value), kind)
 
 
-def _forms(kind: Any) -> tuple[str, ...]:
-    """Name the JSON forms of a type; ``?`` where that is not plain."""
-    simple = {int: "number", float: "number", Decimal: "number", bool: "bool", str: "str"}
-    if kind in simple:
-        return (simple[kind],)
+def decode(data: bytes | str, kind: Any) -> Any:
+    """
+    Decode JSON as a type that msgspec knows; numbers of no declared type are exact, too.
+
+    Raises:
+        ValueError: If it is no valid JSON, with the place, or nested too deeply.
+        msgspec.ValidationError: Values of the wrong type: the first, with its path.
+    """
+    try:
+        return _decoder(kind).decode(data)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+@cache
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind, float_hook=Decimal)
+
+
+def read_model(value: Any, kind: Any) -> Any:
+    """Let a model of Pydantic's validate a value."""
+    return value if isinstance(value, kind) else kind.model_validate(value)
+
+
+def is_model(kind: Any) -> bool:
+    """Return whether a type reads itself as Pydantic's models do."""
+    return isinstance(kind, type) and callable(getattr(kind, "model_validate", None))
+
+
+def is_struct(kind: Any) -> bool:
+    """Return whether a type is a `msgspec.Struct`."""
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def is_object(kind: Any) -> bool:
+    """Return whether a type is an attrs class or a dataclass, and no generic one."""
+    return isinstance(kind, type) and (has(kind) or is_dataclass(kind))
+
+
+def is_array(kind: Any) -> bool:
+    """Return whether a type is a list, a set, or a tuple of any length."""
+    origin = get_origin(kind) or kind
+    return origin in _ARRAYS and (origin is not tuple or get_args(kind)[1:] in {(), (Ellipsis,)})
+
+
+def is_mixed(kind: Any) -> bool:
+    """Return whether a type is a union that cattrs does not tell apart by its classes' fields."""
+    parts = [part for part in get_args(kind) if part is not NoneType]
+    return _is_union(kind) and len(parts) > 1 and not all(has(part) for part in parts)
+
+
+@cache
+def holds(kind: Any) -> bool:
+    """Return whether a type's JSON is an object or an array, so that a text only escapes it."""
+    if _is_union(kind):
+        return all(holds(part) for part in get_args(kind) if part is not NoneType)
     origin = get_origin(kind) or kind
     if not isinstance(origin, type):
-        return ("?",)
-    if has(origin) or issubclass(origin, Mapping):
-        return ("object",)
-    if origin in {list, tuple}:
-        return ("array",)
-    return ("null",) if origin is NoneType else ("?",)
+        return False
+    return (
+        is_object(origin)
+        or is_model(origin)
+        or origin in {*_ARRAYS, Mapping}
+        or issubclass(origin, dict | msgspec.Struct)
+        or is_typeddict(origin)
+    )
 
 
-def _form_of(value: Any) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, int | float | Decimal):
-        return "number"
-    if isinstance(value, str):
-        return "str"
+def _is_union(kind: Any) -> bool:
+    return get_origin(kind) in {Union, types.UnionType}
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if value is None or kind is NoneType:
+        return value is None and kind is NoneType
+    if isinstance(value, Mapping):
+        return holds(kind) and not is_array(kind)
     if isinstance(value, list | tuple):
-        return "array"
-    return "null" if value is None else "object"
+        return is_array(kind) or get_origin(kind) is tuple
+    return not holds(kind)

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 _BLANK_BEFORE_ZONE: Final = 19
 
 
-def read_time(value: Any, _: object = None) -> datetime | None:
+def read_time(value: str | datetime | None, _: object = None) -> datetime | None:
     """
-    Read an aware time from its text, such as ``2024-09-04 07:22:09 +0000``.
+    Read an aware time from its text: ISO 8601, or such as ``2024-09-04 07:22:09 +0000``.
 
     Returns:
-        The time with the offset it came with; `None` for an empty text.
+        The time with the offset it came with; `None` for `None` and for an empty text.
 
     Raises:
         ValueError: If it is no time, or one without an offset.
+        TypeError: If it is no text.
     """
+    if value is None or value == "":
+        return None
     if isinstance(value, datetime):
         made = value
     elif isinstance(value, str):
-        if not value:
-            return None
         try:
             if value[_BLANK_BEFORE_ZONE : _BLANK_BEFORE_ZONE + 1] == " ":
                 made = datetime.fromisoformat(value[:19] + value[20:])
@@ -37,15 +38,13 @@ def read_time(value: Any, _: object = None) -> datetime | None:
     return made
 
 
-def write_time(value: datetime, form: str | None = None) -> str:
+def write_time(value: datetime) -> str:
     """
-    Write a time: in UTC with milliseconds and a ``Z``, or in a form of `strftime`.
+    Write a time as ISO 8601 in UTC with milliseconds and a ``Z``.
 
     Raises:
         ValueError: If it has no offset.
     """
     if value.tzinfo is None:
         raise ValueError(f"times are aware datetimes, not {value!r}")
-    if form is not None:
-        return value.strftime(form)
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -72,14 +72,16 @@ class ItemResult:
 
     def as_(self, kind: type[T]) -> T:
         """
-        Make an object of a type from the vendor's answer for this item: any attrs class.
+        Make an object of a type from the vendor's answer for this item.
 
-        It is read by `batchhub.wire.converter`, anew at each call. Look at `state` first:
-        the body of an item that failed is the vendor's error.
+        The type may be a `msgspec.Struct`, an attrs class, a dataclass, a `TypedDict`, a
+        Pydantic model, or a list or mapping of these. It is read by `batchhub.wire.converter`,
+        anew at each call. Look at `state` first: the body of an item that failed is the
+        vendor's error.
 
         Raises:
             BodyError: If there is no body, or it is none of that type; it names
-                the item and each field that is wrong, with its path.
+                the item and the fields that are wrong, with their paths.
         """
         from batchhub._wire.body import read_body  # noqa: PLC0415  # cattrs is slow to import
 

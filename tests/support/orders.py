@@ -9,10 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Union, get_args, get_origin
 
-from attrs import fields, has
 from hypothesis import strategies as st
+from msgspec import Struct, structs
 
-from batchhub.wire import wire_names
 from batchhub_ecwid import Order
 
 FIXTURES: Final = Path(__file__).parent.parent / "fixtures" / "ecwid"
@@ -52,6 +51,11 @@ def _times(draw: st.DrawFn) -> str:
     return draw(st.sampled_from([vendors, vendors, moment.isoformat(), ""]))
 
 
+def has_time(kind: type[Struct], name: str) -> bool:
+    """Return whether a field is a text that a property beside it reads as a time."""
+    return hasattr(kind, f"{name}_time")
+
+
 def _values(kind: Any) -> st.SearchStrategy[Any]:
     """Return plain values a field of this type may have on the wire."""
     simple: dict[Any, st.SearchStrategy[Any]] = {
@@ -59,15 +63,14 @@ def _values(kind: Any) -> st.SearchStrategy[Any]:
         int: st.integers(-(2**70), 2**70),
         bool: st.booleans(),
         Decimal: _numbers,
-        datetime: _times(),
         Any: _unknown,
         type(None): st.none(),
     }
     if kind in simple:
         return simple[kind]
-    if has(kind):
-        return objects(kind)
     origin, parts = get_origin(kind), get_args(kind)
+    if origin is None:
+        return objects(kind)
     if origin in {Union, types.UnionType}:
         return st.one_of([_values(part) for part in parts])
     if origin is tuple:
@@ -77,14 +80,18 @@ def _values(kind: Any) -> st.SearchStrategy[Any]:
 
 def objects(kind: Any, most: int = 6) -> st.SearchStrategy[dict[str, Any]]:
     """Return objects of a type as a vendor may send them: some fields, nulls, unknown ones."""
-    types_ = {each.name: each.type for each in fields(kind)}
+    fields = {each.encode_name: each for each in structs.fields(kind)}
 
     @st.composite
     def draw_object(draw: st.DrawFn) -> dict[str, Any]:
-        wires = wire_names(kind)
-        chosen = draw(st.lists(st.sampled_from(sorted(wires)), max_size=most, unique=True))
-        made = {wires[name]: draw(_values(types_[name])) for name in chosen}
-        unknown = _words.filter(lambda name: name not in wires.values())
+        chosen = draw(st.lists(st.sampled_from(sorted(fields)), max_size=most, unique=True))
+        made = {
+            name: draw(
+                _times() if has_time(kind, fields[name].name) else _values(fields[name].type)
+            )
+            for name in chosen
+        }
+        unknown = _words.filter(lambda name: name not in fields)
         return {**draw(st.dictionaries(unknown, _unknown, max_size=2)), **made}
 
     return draw_object()

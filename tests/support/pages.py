@@ -238,7 +238,9 @@ class PageRun:
         return done.stdout
 
     def _python(self, block: Block) -> None:
-        code = compile("\n" * block.line + block.text, block.page, "exec")  # lines as in the page
+        code = compile(
+            "\n" * block.line + block.text, block.page, "exec", dont_inherit=True
+        )  # lines as in the page
         out = io.StringIO()
         with redirect_stdout(out), redirect_stderr(out):
             exec(code, self.names)

@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from attrs import field
-
-from batchhub.wire import record
+import msgspec
 
 Texts = Mapping[str, str | None]
 """Texts by name or by language. Assumed: a value may be null, as any field of an order may."""
 
-vendor_record = record(time_form="%Y-%m-%d %H:%M:%S %z")
-"""Lay out a class for Ecwid's JSON. Source: newer page "Get order", createDate (the form)."""
+Values = Mapping[str, Any]
+"""
+Values by name. The page has texts; carts of 2018 have numbers among them, which stay exact:
+an `int`, or a `Decimal` where there is a fraction.
+"""
 
 
-def not_shown() -> Any:
-    """Declare an optional field that `repr` does not show: who has its value can use it."""
-    return field(default=None, repr=False)
+class VendorStruct(
+    msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, gc=False
+):
+    """
+    An object of the vendor's, by its documented fields.
+
+    What is `None` is left out, in JSON and in `repr`. The vendor's other fields are in
+    `ItemResult.body`.
+    """
+
+    not_shown: ClassVar[tuple[str, ...]] = ()
+    """Fields that `repr` leaves out: whoever has their value can use it."""
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """List the names and values of what there is and may be shown."""
+        pairs = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        return [(n, value) for n, value in pairs if value is not None and n not in self.not_shown]
+
+    def __repr__(self) -> str:
+        """Show what there is and may be shown."""
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
+        return f"{type(self).__name__}({shown})"

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
-from attrs import frozen
+from batchhub.wire import read_time
 
-from batchhub.wire import kept
-
-from ._base import Texts, not_shown, vendor_record
-from .discounts import OrderItemDiscount
-from .taxes import CustomSurcharge, OrderItemTax, TaxOnShipping
+from ._base import Texts, VendorStruct
+from .money import CustomSurcharge, OrderItemDiscount, OrderItemTax, TaxOnShipping
 
 
-@vendor_record
-@frozen(kw_only=True)
-class ProductDimensions:
+class ProductDimensions(VendorStruct, frozen=True, kw_only=True):
     """
     A product's size.
 
@@ -31,17 +25,16 @@ class ProductDimensions:
     """Width."""
     height: Decimal | None = None
     """Height."""
-    extra: Mapping[str, Any] = kept()
 
 
-@vendor_record
-@frozen(kw_only=True)
-class OrderItemProductFile:
+class OrderItemProductFile(VendorStruct, frozen=True, kw_only=True):
     """
     A file that comes with a product.
 
     Source: newer page "Get order", OrderItemProductFile.
     """
+
+    not_shown: ClassVar = ("admin_url", "customer_url")
 
     product_file_id: int | None = None
     """The file's id."""
@@ -49,7 +42,7 @@ class OrderItemProductFile:
     """How often it may be downloaded; 0 is as often as one likes."""
     remaining_downloads: int | None = None
     """How often it may still be downloaded."""
-    expire: datetime | None = None
+    expire: str | None = None
     """Until when it may be downloaded."""
     name: str | None = None
     """The file's name."""
@@ -57,24 +50,28 @@ class OrderItemProductFile:
     """The store's words for it."""
     size: int | None = None
     """Its bytes."""
-    admin_url: str | None = not_shown()
+    admin_url: str | None = None
     """
     Where the store downloads it. Holds the access token: never shown in `repr`, not for
     customers.
     """
-    customer_url: str | None = not_shown()
+    customer_url: str | None = None
     """Where the customer downloads it. Opens without a password, so it is not shown in `repr`."""
-    extra: Mapping[str, Any] = kept()
+
+    @property
+    def expire_time(self) -> datetime | None:
+        """`expire` as an aware time."""
+        return read_time(self.expire)
 
 
-@vendor_record
-@frozen(kw_only=True)
-class OrderItemOptionFile:
+class OrderItemOptionFile(VendorStruct, frozen=True, kw_only=True):
     """
     A file the customer attached.
 
     Source: newer page "Get order", OrderItemOptionFile.
     """
+
+    not_shown: ClassVar = ("url",)
 
     id: int | None = None
     """The file's id."""
@@ -82,14 +79,11 @@ class OrderItemOptionFile:
     """The file's name."""
     size: int | None = None
     """Its bytes."""
-    url: str | None = not_shown()
+    url: str | None = None
     """Where it is. Not shown in `repr`: it may open without a password."""
-    extra: Mapping[str, Any] = kept()
 
 
-@vendor_record
-@frozen(kw_only=True)
-class SelectionInfo:
+class SelectionInfo(VendorStruct, frozen=True, kw_only=True):
     """
     One choice of an option.
 
@@ -102,12 +96,9 @@ class SelectionInfo:
     """What it adds to the price; negative if it lowers it."""
     selection_modifier_type: str | None = None
     """``PERCENT`` or ``ABSOLUTE``."""
-    extra: Mapping[str, Any] = kept()
 
 
-@vendor_record
-@frozen(kw_only=True)
-class OrderItemOption:
+class OrderItemOption(VendorStruct, frozen=True, kw_only=True):
     """
     An option of a product, as the customer chose it.
 
@@ -131,12 +122,9 @@ class OrderItemOption:
     """What was chosen, in each language."""
     files: tuple[OrderItemOptionFile, ...] | None = None
     """The files, where the type is ``FILES``."""
-    extra: Mapping[str, Any] = kept()
 
 
-@vendor_record
-@frozen(kw_only=True)
-class RecurringChargeSettings:
+class RecurringChargeSettings(VendorStruct, frozen=True, kw_only=True):
     """
     How often a subscription is charged.
 
@@ -151,12 +139,9 @@ class RecurringChargeSettings:
     """What the first order costs."""
     sign_up_fee: Decimal | None = None
     """What the first order costs more."""
-    extra: Mapping[str, Any] = kept()
 
 
-@vendor_record
-@frozen(kw_only=True)
-class SelectedPrice:
+class SelectedPrice(VendorStruct, frozen=True, kw_only=True):
     """
     The price a customer named.
 
@@ -166,12 +151,9 @@ class SelectedPrice:
 
     value: Decimal | None = None
     """The price."""
-    extra: Mapping[str, Any] = kept()
 
 
-@vendor_record
-@frozen(kw_only=True)
-class OrderItem:
+class OrderItem(VendorStruct, frozen=True, kw_only=True):
     """
     One line of an order.
 
@@ -276,4 +258,3 @@ class OrderItem:
     """The price the customer named."""
     is_gift_card: bool | None = None
     """The same, in the vendor's own client."""
-    extra: Mapping[str, Any] = kept()

@@ -1,35 +1,40 @@
-"""An order."""
+"""An order, and what the order calls answer beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import ClassVar
 
-from attrs import frozen
+import msgspec
 
-from batchhub.wire import kept, named
+from batchhub.wire import read_time
 
-from ._base import Texts, not_shown, vendor_record
-from .discounts import DiscountCouponInfo, DiscountInfo
+from ._base import Values, VendorStruct
 from .items import OrderItem
+from .money import (
+    CreditCardStatus,
+    CustomSurcharge,
+    DiscountCouponInfo,
+    DiscountInfo,
+    Invoice,
+    Loyalty,
+    RefundInfo,
+    TaxOnShipping,
+)
 from .origin import ExternalOrderData, OrderExtraField, UtmData, UtmDataSet
-from .payment import CreditCardStatus, Invoice, Loyalty, RefundInfo
-from .people import PersonInfo
-from .shipping import HandlingFeeInfo, PredictedPackage, Shipment, ShippingOptionInfo
-from .taxes import CustomSurcharge, TaxOnShipping
+from .shipping import HandlingFeeInfo, PersonInfo, PredictedPackage, Shipment, ShippingOptionInfo
 
 
-@vendor_record
-@frozen(kw_only=True)
-class Order:
+class Order(VendorStruct, frozen=True, kw_only=True):
     """
     An order.
 
     Source: newer page "Get order", Order. Assumed: the fields at the end, which only real
     orders, other pages or the vendor's own client have.
     """
+
+    not_shown: ClassVar = ("gift_card_code",)
 
     id: str | None = None
     """The order's id, such as ``XJ12H``; absent in orders up to 2020."""
@@ -65,7 +70,7 @@ class Order:
     """The customer's tax id."""
     customer_tax_id_valid: bool | None = None
     """Whether that id is valid."""
-    b2b_b2c: str | None = named("b2b_b2c")
+    b2b_b2c: str | None = msgspec.field(default=None, name="b2b_b2c")
     """``b2b`` or ``b2c``; at times in upper case."""
     reversed_tax_applied: bool | None = None
     """Whether the tax is 0 because of that id."""
@@ -128,9 +133,9 @@ class Order:
     """The total in US dollars."""
     global_referer: str | None = None
     """The page the customer came from."""
-    create_date: datetime | None = None
+    create_date: str | None = None
     """When it was placed."""
-    update_date: datetime | None = None
+    update_date: str | None = None
     """When it was last changed."""
     create_timestamp: int | None = None
     """When it was placed, in seconds since 1970."""
@@ -152,15 +157,15 @@ class Order:
     """Who pays."""
     shipping_person: PersonInfo | None = None
     """Who gets it."""
-    predicted_package: tuple[PredictedPackage, ...] | None = None
+    predicted_package: PredictedPackage | tuple[PredictedPackage, ...] | None = None
     """The packages it may fit into."""
     shipping_label_available_for_shipment: bool | None = None
     """Whether a label can be bought."""
-    shipments: tuple[Shipment, ...] | None = None
+    shipments: Shipment | tuple[Shipment, ...] | None = None
     """The shipments whose labels were bought. The page has one object."""
-    additional_info: Texts | None = None
+    additional_info: Values | None = None
     """More, by name."""
-    payment_params: Texts | None = None
+    payment_params: Values | None = None
     """What the customer put in for the payment, such as a purchase order's number."""
     credit_card_status: CreditCardStatus | None = None
     """What the payment processor says of the card."""
@@ -170,8 +175,11 @@ class Order:
     """Whether the customer may be sent advertisements."""
     referer_id: str | None = None
     """Who referred the customer."""
-    extra_fields: Texts | None = None
-    """The store's own fields by name, such as ``ecwid_order_pickup_time``."""
+    extra_fields: Values | None = None
+    """
+    The store's own fields by name, such as ``ecwid_order_pickup_time``: texts, and numbers in
+    carts of 2018.
+    """
     ticket: int | None = None
     """Undocumented."""
     hidden: bool | None = None
@@ -216,12 +224,86 @@ class Order:
     """The payment processor's page on it."""
     reference_transaction_id: str | None = None
     """The payment processor's number of an earlier payment."""
-    latest_ship_date: datetime | None = None
+    latest_ship_date: str | None = None
     """By when it must be sent."""
-    latest_delivery_date: datetime | None = None
+    latest_delivery_date: str | None = None
     """By when it must arrive."""
-    gift_card_code: str | None = not_shown()
+    gift_card_code: str | None = None
     """The gift card's code. Whoever has it can spend it, so it is not shown in `repr`."""
     ebay_id: str | None = None
     """Its number at eBay."""
-    extra: Mapping[str, Any] = kept()
+
+    @property
+    def create_date_time(self) -> datetime | None:
+        """`create_date` as an aware time."""
+        return read_time(self.create_date)
+
+    @property
+    def update_date_time(self) -> datetime | None:
+        """`update_date` as an aware time."""
+        return read_time(self.update_date)
+
+    @property
+    def latest_ship_date_time(self) -> datetime | None:
+        """`latest_ship_date` as an aware time."""
+        return read_time(self.latest_ship_date)
+
+    @property
+    def latest_delivery_date_time(self) -> datetime | None:
+        """`latest_delivery_date` as an aware time."""
+        return read_time(self.latest_delivery_date)
+
+
+class OrderSearch(VendorStruct, frozen=True, kw_only=True):
+    """
+    A page of orders. With `responseFields` it has only `total` and `items`.
+
+    Source: newer page "Search orders"; real answers of both kinds.
+    """
+
+    total: int | None = None
+    """How many orders there are."""
+    count: int | None = None
+    """How many are on this page."""
+    offset: int | None = None
+    """How many come before them."""
+    limit: int | None = None
+    """How many a page has at most."""
+    items: tuple[Order, ...] | None = None
+    """The orders, with the fields that were asked for."""
+
+
+class OrderCreated(VendorStruct, frozen=True, kw_only=True):
+    """
+    The answer of a create.
+
+    Source: the vendor's own client, OrderCreateResult. Assumed: `orderid`, which newer answers
+    have, and that an id may be a text.
+    """
+
+    id: int | str | None = None
+    """The order's number; where it is a text, the id."""
+    orderid: str | None = None
+    """The order's id."""
+
+
+class OrderUpdated(VendorStruct, frozen=True, kw_only=True):
+    """
+    The answer of an update.
+
+    Source: newer page "Update order", UpdateStatus.
+    """
+
+    update_count: int | None = None
+    """How many orders were changed: 1, or 0."""
+
+
+class OrderDeleted(VendorStruct, frozen=True, kw_only=True):
+    """
+    The answer of a delete.
+
+    Source: the vendor's own client, OrderDeleteResult.
+    """
+
+    delete_count: int | None = None
+    """How many orders were deleted: 1, or 0."""

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from attrs import frozen
-
-from batchhub.wire import kept
-
-from ._base import Texts, vendor_record
+from ._base import Values, VendorStruct
 
 
-@vendor_record
-@frozen(kw_only=True)
-class ExternalOrderData:
+class ExternalOrderData(VendorStruct, frozen=True, kw_only=True):
     """
     The order in another system.
 
@@ -30,14 +21,11 @@ class ExternalOrderData:
     """Who referred the customer."""
     referer_channel: str | None = None
     """Through which channel."""
-    platform_specific_fields: Texts | None = None
+    platform_specific_fields: Values | None = None
     """Fields of the other system."""
-    extra: Mapping[str, Any] = kept()
 
 
-@vendor_record
-@frozen(kw_only=True)
-class UtmData:
+class UtmData(VendorStruct, frozen=True, kw_only=True):
     """
     The campaign that brought the customer.
 
@@ -55,12 +43,9 @@ class UtmData:
     """Mailchimp's id of the reader."""
     mc_cid: str | None = None
     """Mailchimp's id of the campaign."""
-    extra: Mapping[str, Any] = kept()
 
 
-@vendor_record
-@frozen(kw_only=True)
-class UtmDataSet:
+class UtmDataSet(VendorStruct, frozen=True, kw_only=True):
     """
     One visit through a campaign.
 
@@ -76,12 +61,9 @@ class UtmDataSet:
     """By which kind of traffic."""
     campaign: str | None = None
     """The campaign."""
-    extra: Mapping[str, Any] = kept()
 
 
-@vendor_record
-@frozen(kw_only=True)
-class OrderExtraField:
+class OrderExtraField(VendorStruct, frozen=True, kw_only=True):
     """
     A field of the store's own, with all there is to know of it.
 
@@ -100,4 +82,3 @@ class OrderExtraField:
     """Where it is shown; empty where it is hidden."""
     order_by: str | None = None
     """Its place there: a number, as text."""
-    extra: Mapping[str, Any] = kept()

@@ -1,23 +1,53 @@
-"""Shipping, packages and labels."""
+"""Persons and their addresses; shipping, packages and labels."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import ClassVar
 
-from attrs import frozen
+import msgspec
 
-from batchhub.wire import kept, named
+from batchhub.wire import read_time
 
-from ._base import vendor_record
-from .people import PersonInfo
+from ._base import VendorStruct
 
 
-@vendor_record
-@frozen(kw_only=True)
-class ShippingOptionInfo:
+class PersonInfo(VendorStruct, frozen=True, kw_only=True):
+    """
+    A person's name and address, for billing or for shipping.
+
+    Source: newer page "Get order", PersonInfo. Assumed: `firstName` and `lastName`, which only
+    real orders have.
+    """
+
+    name: str | None = None
+    """Full name."""
+    first_name: str | None = None
+    """Given name."""
+    last_name: str | None = None
+    """Family name."""
+    company_name: str | None = None
+    """Company."""
+    street: str | None = None
+    """The first and second line of the address, parted by a line break."""
+    city: str | None = None
+    """City."""
+    country_code: str | None = None
+    """Country, in two letters."""
+    country_name: str | None = None
+    """Country, in words."""
+    postal_code: str | None = None
+    """Postal code."""
+    state_or_province_code: str | None = None
+    """State or province, as its code, such as ``NY``."""
+    state_or_province_name: str | None = None
+    """State or province, in words."""
+    phone: str | None = None
+    """Telephone number."""
+
+
+class ShippingOptionInfo(VendorStruct, frozen=True, kw_only=True):
     """
     How the customer chose to get the order.
 
@@ -45,12 +75,9 @@ class ShippingOptionInfo:
     """Undocumented."""
     pickup_instruction: str | None = None
     """How to collect it."""
-    extra: Mapping[str, Any] = kept()
 
 
-@vendor_record
-@frozen(kw_only=True)
-class HandlingFeeTax:
+class HandlingFeeTax(VendorStruct, frozen=True, kw_only=True):
     """
     A tax on the handling fee.
 
@@ -63,12 +90,9 @@ class HandlingFeeTax:
     """Its rate in percent."""
     total: Decimal | None = None
     """What it comes to."""
-    extra: Mapping[str, Any] = kept()
 
 
-@vendor_record
-@frozen(kw_only=True)
-class HandlingFeeInfo:
+class HandlingFeeInfo(VendorStruct, frozen=True, kw_only=True):
     """
     The handling fee; an empty object where there is none.
 
@@ -84,14 +108,11 @@ class HandlingFeeInfo:
     """What it is for."""
     value_without_tax: Decimal | None = None
     """What it costs, without taxes."""
-    taxes: tuple[HandlingFeeTax, ...] | None = None
+    taxes: HandlingFeeTax | tuple[HandlingFeeTax, ...] | None = None
     """The taxes on it."""
-    extra: Mapping[str, Any] = kept()
 
 
-@vendor_record
-@frozen(kw_only=True)
-class PredictedPackage:
+class PredictedPackage(VendorStruct, frozen=True, kw_only=True):
     """
     The package the order may fit into.
 
@@ -108,12 +129,9 @@ class PredictedPackage:
     """Weight, in all."""
     declared_value: Decimal | None = None
     """The subtotal of the items in it."""
-    extra: Mapping[str, Any] = kept()
 
 
-@vendor_record
-@frozen(kw_only=True)
-class ShippingOrigin:
+class ShippingOrigin(VendorStruct, frozen=True, kw_only=True):
     """
     Where a shipment is sent from.
 
@@ -145,12 +163,9 @@ class ShippingOrigin:
     """State or province, in words."""
     phone: str | None = None
     """Telephone number."""
-    extra: Mapping[str, Any] = kept()
 
 
-@vendor_record
-@frozen(kw_only=True)
-class PackageInfo:
+class PackageInfo(VendorStruct, frozen=True, kw_only=True):
     """
     The package of a shipment.
 
@@ -172,12 +187,9 @@ class PackageInfo:
     """``MM``, ``CM``, ``IN`` or ``YD``."""
     template: str | None = None
     """The carrier's own package, such as ``USPS_SoftPack``."""
-    extra: Mapping[str, Any] = kept()
 
 
-@vendor_record
-@frozen(kw_only=True)
-class ShippingService:
+class ShippingService(VendorStruct, frozen=True, kw_only=True):
     """
     The carrier's service of a shipment.
 
@@ -192,44 +204,37 @@ class ShippingService:
     """The carrier's name for the service."""
     carrier_service_code: str | None = None
     """The carrier's code for the service."""
-    extra: Mapping[str, Any] = kept()
 
 
-@vendor_record
-@frozen(kw_only=True)
-class Tracking:
+class Tracking(VendorStruct, frozen=True, kw_only=True):
     """
     Where a shipment is.
 
     Source: newer page "Get order", Tracking; its names on the wire are not in camelCase.
     """
 
-    tracking_number: str | None = named("tracking_number")
+    tracking_number: str | None = msgspec.field(default=None, name="tracking_number")
     """The carrier's number."""
-    tracking_url: str | None = named("tracking_url")
+    tracking_url: str | None = msgspec.field(default=None, name="tracking_url")
     """Where to follow it."""
     estimated_days: int | None = None
     """How many days it may take."""
-    extra: Mapping[str, Any] = kept()
 
 
-@vendor_record
-@frozen(kw_only=True)
-class ShippingLabel:
+class ShippingLabel(VendorStruct, frozen=True, kw_only=True):
     """
     The label of a shipment.
 
     Source: newer page "Get order", ShippingLabel; its name on the wire is not in camelCase.
     """
 
-    label_url: str | None = named("label_url", shown=False)
+    not_shown: ClassVar = ("label_url",)
+
+    label_url: str | None = msgspec.field(default=None, name="label_url")
     """Where to download it. Not shown in `repr`: it may open without a password."""
-    extra: Mapping[str, Any] = kept()
 
 
-@vendor_record
-@frozen(kw_only=True)
-class Shipment:
+class Shipment(VendorStruct, frozen=True, kw_only=True):
     """
     A shipment whose label was bought.
 
@@ -239,7 +244,7 @@ class Shipment:
 
     id: str | None = None
     """The label's id."""
-    created: datetime | None = None
+    created: str | None = None
     """When the label was bought."""
     ship_to: PersonInfo | None = None
     """Who gets it."""
@@ -255,4 +260,8 @@ class Shipment:
     """The label."""
     label: ShippingLabel | None = None
     """The label, under its other name."""
-    extra: Mapping[str, Any] = kept()
+
+    @property
+    def created_time(self) -> datetime | None:
+        """`created` as an aware time."""
+        return read_time(self.created)

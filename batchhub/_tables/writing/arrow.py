@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from enum import Enum
 from typing import Any, Final, Literal, get_args, get_origin
 
-from attrs import frozen, has
+from attrs import frozen
 
 from .kinds import Json, bare, element_of, fields_of
-from .paths import EXTRA
+from .paths import has_fields, read_field
 from .text import json_text, plain_text
 
 SCALE: Final = 18
@@ -69,7 +69,7 @@ class Layouts:
             return scalar
         if (element := element_of(kind)) is not None:
             return self._list(self.make(element, within))
-        if has(kind) and kind not in within and fields_of(kind):
+        if has_fields(kind) and kind not in within and fields_of(kind):
             return self._struct(kind, (*within, kind))
         return Layout(type=self._arrow.string(), convert=json_text if kind is Json else plain_text)
 
@@ -106,7 +106,9 @@ class Layouts:
         def convert(value: Any) -> dict[str, Any]:
             if not isinstance(value, kind):
                 raise UnfitError
-            return {name: self._try(layout, _member(value, name)) for name, layout in inner.items()}
+            return {
+                name: self._try(layout, read_field(value, name)) for name, layout in inner.items()
+            }
 
         members = [self._arrow.field(name, layout.type) for name, layout in inner.items()]
         return Layout(type=self._arrow.struct(members), convert=convert)
@@ -119,13 +121,6 @@ class Layouts:
         except UnfitError:
             self._tell()
             return None
-
-
-def _member(value: Any, name: str) -> Any:
-    found = getattr(value, name)
-    if name == EXTRA and isinstance(found, Mapping):
-        return dict(found) or None  # mostly there is nothing that the class does not name
-    return found
 
 
 def _value_of(value: Any) -> Any:

@@ -12,7 +12,7 @@ from batchhub.models import ItemResult, ItemState
 
 from .kinds import Json, fields_of, find_kind
 from .notes import Notes
-from .paths import EXTRA, MISSING, dig
+from .paths import MISSING, dig
 
 OWN: Final[dict[str, Any]] = {
     "id": str,
@@ -187,10 +187,7 @@ def _own(name: str) -> Column:
 def _in_type(name: str, steps: tuple[str, ...], kind: Any) -> Column:
     def get(row: Row) -> Any:
         value = dig(row.typed, steps) if row.is_read else MISSING
-        if isinstance(value, Mapping):
-            # What a class does not name is mostly nothing at all.
-            return None if steps[-1] == EXTRA and not value else dict(value)
-        return value
+        return dict(value) if isinstance(value, Mapping) else value
 
     return Column(name=name, kind=kind, get=get)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from difflib import get_close_matches
 from typing import Annotated, Any, Final, NewType, Union, get_args, get_origin
 
-from attrs import fields, has, resolve_types
+from attrs import fields, resolve_types
+from msgspec import structs
 
 from batchhub.errors import UsageError
 
-from .paths import EXTRA, attributes_of
+from .paths import attributes_of, has_fields, is_struct, is_time
 
 _LISTS: Final = frozenset({list, tuple, set, frozenset, Sequence})
 _NOTHING: Final = type(None)
@@ -22,9 +24,12 @@ class Json:
 
 
 def fields_of(kind: type[Any]) -> dict[str, Any]:
-    """Return the attributes of an attrs class with their kinds; what it does not name is JSON."""
-    resolve_types(kind)
-    return {each.name: Json if each.name == EXTRA else bare(each.type) for each in fields(kind)}
+    """Return the fields of a class with their kinds."""
+    if is_struct(kind):
+        types_ = {each.name: each.type for each in structs.fields(kind)}
+    else:
+        types_ = {each.name: each.type for each in fields(resolve_types(kind))}
+    return {name: datetime if is_time(kind, name) else bare(t) for name, t in types_.items()}
 
 
 def bare(kind: Any) -> Any:
@@ -89,12 +94,10 @@ def find_kind(kind: type[Any], steps: Sequence[str], name: str) -> Any:
 
 def _inner(kind: Any, step: str, name: str) -> Any:
     """Return the kind of what a step leads to; `None` if only the values tell."""
-    if has(kind):
+    if has_fields(kind):
         attribute = attributes_of(kind).get(step)
         if attribute is not None:
             return fields_of(kind)[attribute]
-        if EXTRA in fields_of(kind):
-            return None
         close = get_close_matches(step, attributes_of(kind), n=3)
         known = f"; did you mean {' or '.join(close)}?" if close else ""
         raise UsageError(f"--fields: {kind.__name__} has no field {step!r}, in {name!r}{known}")

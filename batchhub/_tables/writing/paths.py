@@ -7,12 +7,12 @@ from functools import cache
 from typing import Any, Final
 
 from attrs import fields, has
+from msgspec import Struct, structs
 
 MISSING: Final[Any] = object()
 """What a path leads to that does not exist."""
 
-EXTRA: Final = "extra"
-"""The attribute in which a typed object keeps what its class does not name."""
+_TIME: Final = "_time"
 
 
 def dig(value: Any, steps: Sequence[str]) -> Any:
@@ -38,15 +38,36 @@ def dig(value: Any, steps: Sequence[str]) -> Any:
 
 @cache
 def attributes_of(kind: Any) -> Mapping[str, str]:
-    """Return the attributes of an attrs class by the names they go by: in Python, on the wire."""
-    from batchhub.wire import wire_names  # noqa: PLC0415  # only typed exports need it
+    """Return the attributes of a class by the names they go by: in Python, on the wire."""
+    if not is_struct(kind):
+        return {each.name: each.name for each in fields(kind)}
+    found = structs.fields(kind)
+    return {**{each.encode_name: each.name for each in found}, **{f.name: f.name for f in found}}
 
-    names = {each.name: each.name for each in fields(kind)}
-    try:
-        on_wire = {wire: name for name, wire in wire_names(kind).items()}
-    except TypeError:  # no record: its names are the same everywhere
-        on_wire = {}
-    return {**on_wire, **names}
+
+def is_struct(kind: Any) -> bool:
+    """Return whether a type is a `msgspec.Struct`."""
+    return isinstance(kind, type) and issubclass(kind, Struct)
+
+
+def has_fields(kind: Any) -> bool:
+    """Return whether a type is one whose fields are known."""
+    return is_struct(kind) or has(kind)
+
+
+def is_time(kind: Any, name: str) -> bool:
+    """Return whether a field is a text that a property beside it reads as a time."""
+    return isinstance(getattr(kind, name + _TIME, None), property)
+
+
+def read_field(value: Any, name: str) -> Any:
+    """Return a field of an object; of a time its text, if that is none."""
+    if is_time(type(value), name):
+        try:
+            return getattr(value, name + _TIME)
+        except ValueError:
+            pass
+    return getattr(value, name)
 
 
 def _gather(values: Sequence[Any], steps: Sequence[str]) -> Any:
@@ -68,10 +89,5 @@ def _take(value: Any, step: str) -> Any:
     if isinstance(value, list | tuple):
         return value[int(step)] if int(step) < len(value) else MISSING
     kind: Any = type(value)
-    if not has(kind):
-        return MISSING
-    attribute = attributes_of(kind).get(step)
-    if attribute is not None:
-        return getattr(value, attribute)
-    extra = getattr(value, EXTRA, None)
-    return extra.get(step, MISSING) if isinstance(extra, Mapping) else MISSING
+    attribute = attributes_of(kind).get(step) if has_fields(kind) else None
+    return MISSING if attribute is None else read_field(value, attribute)

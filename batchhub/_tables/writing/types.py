@@ -5,10 +5,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from attrs import has
-
 from batchhub.adapter import Adapter
 from batchhub.errors import AdapterError, NotKnownError
+
+from .paths import has_fields
 
 
 def load_type(adapter: type[Adapter[Any]], name: str) -> type[Any]:
@@ -21,7 +21,7 @@ def load_type(adapter: type[Adapter[Any]], name: str) -> type[Any]:
 
     Raises:
         NotKnownError: The adapter has no such type.
-        AdapterError: It does not load, or is no attrs class.
+        AdapterError: It does not load, or is no struct or attrs class.
     """
     known = {each.lower(): place for each, place in adapter.types.items()}
     if name.lower() not in known:
@@ -37,6 +37,8 @@ def load_type(adapter: type[Adapter[Any]], name: str) -> type[Any]:
             f"type {name!r} of adapter {adapter.name!r} does not load: "
             f"{type(error).__name__}: {words}"
         ) from error
-    if not (isinstance(found, type) and has(found)):
-        raise AdapterError(f"type {name!r} of adapter {adapter.name!r}: {place} is no attrs class")
+    if not (isinstance(found, type) and has_fields(found)):
+        raise AdapterError(
+            f"type {name!r} of adapter {adapter.name!r}: {place} is no struct or attrs class"
+        )
     return found
