@@ -1,4 +1,4 @@
-"""Time, injected: the one place where batchhub learns what time it is and lets time pass."""
+"""Time, injected: the only place where batchhub reads the time and waits."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What batchhub asks of time. `batchhub.testing.FakeClock` is one that tests drive."""
+    """Source of time. Tests control theirs: `batchhub.testing.FakeClock`."""
 
     def now(self) -> datetime:
-        """Return the wall-clock time, aware and in UTC: for what people read and what is stored."""
+        """Return the wall-clock time, aware and in UTC: for people and for the store."""
         ...
 
     def monotonic(self) -> float:
-        """Return seconds that only ever go forward: for intervals, budgets and time-outs."""
+        """Return seconds that never go back: for intervals, budgets and time-outs."""
         ...
 
     async def sleep(self, delay_s: float) -> None:
@@ -25,14 +25,14 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own time."""
+    """The time of the system."""
 
     def now(self) -> datetime:
-        """Return the machine's time in UTC."""
+        """Return the system's time in UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Return the machine's monotonic time in seconds."""
+        """Return the system's monotonic time in seconds."""
         return time.monotonic()
 
     async def sleep(self, delay_s: float) -> None:

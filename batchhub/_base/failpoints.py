@@ -1,7 +1,7 @@
 """
 The places between durable steps, so that a test can stop the process at each of them.
 
-In a program nothing listens, and passing one costs a look at a variable.
+In production nothing listens, and passing one costs a look at a variable.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 
 FAILPOINTS: Final = {
     "commit.begun": "a transaction is written, but not committed",
-    "commit.done": "a transaction is durable; whoever asked for it does not know yet",
+    "commit.done": "a transaction is durable; its caller does not know yet",
     "items.kept": "a job and its items are in the store; nothing was sent",
     "intent.kept": "an attempt is in the store; its request comes next",
     "request.answered": "the vendor answered a submit; the store does not know yet",
@@ -20,7 +20,7 @@ FAILPOINTS: Final = {
     "results.kept": "the store has the results, together with the ticket's end",
     "event.handled": "a consumer has had the event of a job; the store does not know yet",
 }
-"""Every failpoint, and what holds there."""
+"""All failpoints, and what holds there."""
 
 listener: Callable[[str], None] | None = None
 """Called with the name of each failpoint that is passed; `None` in a program."""

@@ -1,4 +1,4 @@
-"""JSON in and out, at one place: compact UTF-8 bytes, strict decoding, no NaN."""
+"""JSON in and out, in one place: compact UTF-8 bytes, strict decoding, no NaN."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def dumps(value: Any) -> bytes:
     Encode as compact UTF-8 JSON.
 
     Raises:
-        TypeError: If the value holds something JSON has no form for, such as bytes.
+        TypeError: The value has something JSON can't express, such as bytes or NaN.
     """
     _refuse_binary(value)
     return _encoder.encode(value)
@@ -27,7 +27,7 @@ def loads(data: bytes | str) -> Any:
     Decode one JSON document.
 
     Raises:
-        ValueError: If it is no valid JSON, with the place in the message.
+        ValueError: It is not valid JSON; the message has the position.
     """
     try:
         return _decoder.decode(data)
@@ -36,7 +36,7 @@ def loads(data: bytes | str) -> Any:
 
 
 def _refuse_binary(value: Any) -> None:
-    # msgspec would write bytes as base64 text: a silent change of what the user handed over.
+    # msgspec writes bytes as base64 text and NaN as null: a silent change of the user's data.
     stack = [value]
     while stack:
         top = stack.pop()

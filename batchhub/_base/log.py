@@ -21,31 +21,31 @@ from .secrets import blank_all
 
 EVENTS: Final = {
     "job.submitted": "a job and its items are in the store",
-    "job.joined": "a submit met the job its key belongs to",
+    "job.joined": "a submit found the job that already has its key",
     "job.ended": "a job's last ticket ended",
     "job.cancelled": "a job was asked to stop",
     "ticket.intended": "an attempt is in the store; its request comes next",
     "ticket.accepted": "the vendor took a batch",
     "ticket.refused": "the vendor refused a batch",
     "ticket.unanswered": "a batch was sent and no answer came; it is sent again with the same key",
-    "ticket.unconfirmed": "a batch was sent, no answer came, and nobody can tell",
+    "ticket.unconfirmed": "a batch was sent and no answer came; whether it ran is unknown",
     "ticket.observed": "a poll brought something new",
-    "ticket.stalled": "a ticket has shown no progress for longer than is usual",
+    "ticket.stalled": "a ticket has shown no progress for longer than usual",
     "ticket.ended": "a ticket's results are in the store",
     "ticket.postponed": "a request failed and is tried again later",
-    "ticket.doubted": "an answer is odd: an undocumented word, counts that can't be",
+    "ticket.doubted": "an answer is odd: an undocumented word, or impossible counts",
     "lane.cooled": "a lane sends nothing until the time given",
     "lane.paused": "the credentials were refused; a lane sends nothing more",
     "lane.claimed": "this process drives a lane now",
-    "lane.waited": "another process has a lane and gives no sign of life",
-    "lane.stopped": "a lane can't be driven any more; a fault of a plug-in or of ours",
-    "lane.job_skipped": "a job's operation is not there any more; it is left as it is",
+    "lane.waited": "another process has a lane and shows no sign of life",
+    "lane.stopped": "a lane can't go on: a bug in a plug-in or in batchhub",
+    "lane.job_skipped": "a job's operation no longer exists; the job stays as it is",
     "lane.contact_changed": "a lane's contact with its vendor changed",
-    "store.pruned": "old jobs were forgotten",
+    "store.pruned": "old jobs were deleted",
     "store.failed": "the store could not be read or written; tried again later",
     "adapter.failed": "a plug-in did not load",
 }
-"""Every event batchhub logs, and what it says."""
+"""All events batchhub logs, and what they mean."""
 
 LOGGER_NAME: Final = "batchhub"
 

@@ -1,8 +1,8 @@
 """
 The secrets this process knows, and texts without them.
 
-An account's secrets are known from the moment they are read from the settings, or the
-account gets its traffic. What is shown after that is blanked here, whoever wrote it.
+An account's secrets are known from when they are read from the settings, or from when its transport
+is made. Whatever is shown after that is blanked here, whoever wrote it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any, Final
 from urllib.parse import quote
 
 BLANK: Final = "***"
-"""What stands in place of a secret."""
+"""Shown in place of a secret."""
 
 MIN_LENGTH: Final = 8
-"""A shorter secret is left in texts, since it could be a part of any word."""
+"""A shorter secret stays in texts, since it could be a part of any word."""
 
 _known: set[str] = set()
 _longest_first: tuple[str, ...] = ()
@@ -24,11 +24,10 @@ _longest_first: tuple[str, ...] = ()
 
 def find_forms(secret: str) -> set[str]:
     """
-    Return how a secret may be written.
+    Return all ways a secret may be written.
 
-    Plain, percent-encoded, escaped as in JSON, and escaped once more, as JSON in a text of
-    JSON is, or a text that Python shows. For a secret of letters, digits and ``_`` all of
-    these are the same.
+    Plain, percent-encoded, escaped as in JSON, and escaped once more, as JSON inside a JSON text or
+    the `repr` of a text. They are all the same for a secret of letters, digits and ``_``.
     """
     forms = {secret, quote(secret, safe=""), *_escape(secret)}
     return forms.union(*map(_escape, forms), (repr(form)[1:-1] for form in forms))
@@ -40,7 +39,7 @@ def _escape(text: str) -> tuple[str, str]:
 
 
 def remember(secrets: Iterable[str]) -> None:
-    """Blank these, too, from now on."""
+    """Blank these as well from now on."""
     global _longest_first  # noqa: PLW0603  # the log is one for the whole process
     new = {form for secret in secrets for form in find_forms(secret) if len(form) >= MIN_LENGTH}
     if not new <= _known:

@@ -1,8 +1,8 @@
 """
-Words and tables for facts: numbers, times and text from outside as people read them.
+Numbers, times, text from outside and tables of facts, as people read them.
 
-Text from outside, a label or a vendor's message, is made one line without control characters
-before it is shown anywhere.
+Text from outside, such as a label or a vendor's message, becomes one line without control
+characters before it is shown anywhere.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Facts = Iterable[tuple[str, str]]
-"""What there is to know of something: the name of each fact, and its text in one line."""
+"""Facts: the name of each, and its text in one line."""
 
 _STEPS: Final = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 
 
 def clean(text: str, limit: int = 300) -> str:
     """
-    Make one line of a text from outside: no control characters, at most `limit` characters.
+    Make a text from outside one line: no control characters, at most `limit` characters.
 
-    What a vendor or an item says must not move the cursor or colour the terminal.
+    So a vendor's message or an item can't move the cursor or colour the terminal.
     """
     line = "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
     return line if len(line) <= limit else line[: limit - 1] + "…"
@@ -50,7 +50,7 @@ def duration(seconds: float) -> str:
 
 
 def moment(at: datetime, now: datetime | None = None) -> str:
-    """Write a moment in local time, and how long ago it was if it is known when it is read."""
+    """Write a moment in local time, and how long ago it is if `now` is given."""
     text = f"{at.astimezone():%Y-%m-%d %H:%M:%S}"
     return text if now is None else f"{text} ({duration((now - at).total_seconds())} ago)"
 
@@ -61,7 +61,7 @@ def words(name: str) -> str:
 
 
 def draw_html(facts: Facts) -> str:
-    """Draw a table for a notebook: its own colours, light or dark, and nothing from elsewhere."""
+    """Draw a table for a notebook: in the notebook's own colours, and without anything external."""
     left = ' style="text-align: left"'
     rows = "".join(
         f"<tr><th{left}>{escape(name)}</th><td{left}>{escape(text)}</td></tr>"
@@ -71,8 +71,8 @@ def draw_html(facts: Facts) -> str:
 
 
 def draw_table(facts: Facts) -> Table:
-    """Draw a table for a terminal, without colours: a fact a line."""
-    from rich.table import Table  # noqa: PLC0415  # heavy, and most never ask for it
+    """Draw a table for a terminal, without colours: one fact per line."""
+    from rich.table import Table  # noqa: PLC0415  # slow to import, and rarely needed
     from rich.text import Text  # noqa: PLC0415
 
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))

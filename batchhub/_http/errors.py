@@ -64,7 +64,7 @@ _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (OSError, "the connection was cut"),
 )
 
-WIRE_ERRORS: Final = (aiohttp.ClientError, HttpProcessingError, OSError)
+NETWORK_ERRORS: Final = (aiohttp.ClientError, HttpProcessingError, OSError)
 """What aiohttp raises when something goes wrong outside of this process."""
 
 Explain = Callable[[int, bytes], tuple[str | None, str | None]]

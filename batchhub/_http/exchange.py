@@ -13,7 +13,7 @@ from batchhub._adapter.account import Account
 from batchhub.errors import BatchHubError, ReplyTooLargeError, VendorError
 
 from .body import BodyBrokenError, BodyTooLargeError, read_body
-from .errors import WIRE_ERRORS, ErrorMaker, Explain, parse_age, parse_retry_after
+from .errors import NETWORK_ERRORS, ErrorMaker, Explain, parse_age, parse_retry_after
 from .limits import Limits
 from .redactor import Redactor
 from .reply import Reply
@@ -77,7 +77,7 @@ class Exchange:
                 timeout=self._timeout,
             ) as response:
                 return await self._read(response)
-        except WIRE_ERRORS as error:
+        except NETWORK_ERRORS as error:
             failure, cause = self._errors.failed(error)
         # Outside of `except`: otherwise `error`, with its secrets, would become the context.
         raise failure from cause
@@ -108,7 +108,7 @@ class Exchange:
         """Read the body of an error answer; empty if it can't be read: the status says enough."""
         try:
             return await read_body(response, min(_MAX_WORDS_BYTES, self._limits.max_answer_bytes))
-        except (BodyTooLargeError, BodyBrokenError, *WIRE_ERRORS):
+        except (BodyTooLargeError, BodyBrokenError, *NETWORK_ERRORS):
             return b""
 
     def refused(self, reply: Reply, now: datetime) -> VendorError:

@@ -19,7 +19,7 @@ _FIRST_COOL_DOWN_S: Final = 1.0
 _LONGEST_COOL_DOWN_S: Final = 300.0
 
 
-class Gate:
+class LaneGate:
     """
     Lets the requests of a lane go, first come, first served.
 

@@ -17,7 +17,7 @@ _KEEP_ALIVE_S: Final = 4.0
 ran can't be known."""
 
 
-class ConnectionCutError(aiohttp.ClientConnectionError):
+class DisconnectedError(aiohttp.ClientConnectionError):
     """The connection was cut when the request may have been sent."""
 
 
@@ -31,14 +31,14 @@ async def refuse_resend(
     error is one it does not know.
 
     Raises:
-        ConnectionCutError: The connection was cut.
+        DisconnectedError: The connection was cut.
     """
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise ConnectionCutError("the connection was cut") from error
+        raise DisconnectedError("the connection was cut") from error
 
 
 def open_session() -> aiohttp.ClientSession:

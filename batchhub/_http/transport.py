@@ -23,7 +23,7 @@ from batchhub._base.backoff import backoff_s
 from batchhub._base.clock import Clock
 from batchhub.errors import BusyError, CredentialsError, RateLimitedError
 
-from .gate import Gate
+from .gate import LaneGate
 from .limits import Limits
 from .reply import Reply
 from .request import RequestMaker
@@ -87,7 +87,7 @@ class Transport:
             not_executed_statuses=not_executed_statuses,
             limits=limits,
         )
-        self._gate = Gate(lane=account.lane, budget=budget, clock=clock, rng=self._rng)
+        self._gate = LaneGate(lane=account.lane, budget=budget, clock=clock, rng=self._rng)
 
     @property
     def cooled_until(self) -> datetime | None:

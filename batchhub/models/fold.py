@@ -1,4 +1,4 @@
-"""A job from its tickets: state, outcome and progress are folded here and nowhere else."""
+"""A job's state, outcome and progress, derived from its tickets; here and nowhere else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .tickets import Counts, Ticket
 
 
 def fold_state(tickets: Sequence[Ticket]) -> BatchState:
-    """Fold a job's state from its tickets, in their order (the table is in docs/statuses.md)."""
+    """Return a job's state from its tickets, in their order (see the table in docs/statuses.md)."""
     states = [ticket.state for ticket in tickets]
     if all(state.is_terminal for state in states):
         for state in (BatchState.COMPLETED, BatchState.LOST, BatchState.FAILED):
@@ -26,7 +26,7 @@ def fold_state(tickets: Sequence[Ticket]) -> BatchState:
 
 
 def _is_held(tickets: Sequence[Ticket]) -> bool:
-    """Whether nothing moves until somebody decides over an unconfirmed ticket."""
+    """Whether nothing goes on until someone decides about an unconfirmed ticket."""
     held = False
     for ticket in tickets:
         if ticket.state is BatchState.UNCONFIRMED:
@@ -39,7 +39,7 @@ def _is_held(tickets: Sequence[Ticket]) -> bool:
 
 
 def fold_outcome(state: BatchState, counts: Counts) -> Outcome | None:
-    """Tell what came of a job; `None` while it is open."""
+    """Return how a job went; `None` while it is open."""
     if not state.is_terminal:
         return None
     if counts.unknown:
@@ -51,9 +51,9 @@ def fold_outcome(state: BatchState, counts: Counts) -> Outcome | None:
 
 def fold_progress(state: BatchState, tickets: Sequence[Ticket]) -> float | None:
     """
-    Weigh the tickets' progress by their items: 0..1, `None` when no ticket knows.
+    Return the tickets' progress, weighted by their items: 0..1, `None` if unknown for all.
 
-    A ticket that does not know counts as nothing done, so the figure is a lower bound.
+    A ticket whose progress is unknown counts as 0, so the figure is a lower bound.
     """
     if state is BatchState.COMPLETED:
         return 1.0

@@ -7,28 +7,28 @@ from typing import Final
 
 
 class BatchState(StrEnum):
-    """What the vendor says of a ticket; a job's state is folded from its tickets'."""
+    """State of a ticket at the vendor. The state of a job is derived from its tickets."""
 
     PENDING = "pending"
-    """Not handed over yet."""
+    """Not sent yet."""
     QUEUED = "queued"
-    """The vendor has it and has not begun."""
+    """At the vendor, not started."""
     IN_PROGRESS = "in_progress"
-    """The vendor has begun."""
+    """The vendor is working on it."""
     UNCONFIRMED = "unconfirmed"
-    """Sent, and no answer came: nobody can tell whether the vendor has it."""
+    """Sent, but not answered: it is unknown whether the vendor has it."""
     COMPLETED = "completed"
-    """Finished. What came of it is the outcome."""
+    """Finished; the outcome says how it went."""
     FAILED = "failed"
     """Refused, or failed as a whole."""
     CANCELLED = "cancelled"
-    """Ended because we asked for it."""
+    """Ended because cancelling was requested."""
     LOST = "lost"
     """The vendor no longer knows it."""
 
     @property
     def is_terminal(self) -> bool:
-        """Whether nothing follows."""
+        """Whether no other state can follow."""
         return self in _TERMINAL
 
     def may_become(self, new: BatchState) -> bool:
@@ -49,35 +49,35 @@ _ORDER: Final = {BatchState.PENDING: 0, BatchState.QUEUED: 1, BatchState.IN_PROG
 
 
 class Outcome(StrEnum):
-    """What came of a job, once it is terminal."""
+    """How a job went, once it has ended."""
 
     SUCCEEDED = "succeeded"
-    """Every item succeeded."""
+    """All items succeeded."""
     PARTIAL = "partial"
-    """Some items succeeded; of the others it is known that they did not."""
+    """Some items succeeded; the others certainly did not."""
     FAILED = "failed"
     """No item succeeded."""
     INDETERMINATE = "indeterminate"
-    """Of some item nobody can tell."""
+    """The outcome of at least one item is unknown."""
 
 
 class Contact(StrEnum):
-    """How well we hear the vendor: a second axis, which changes no state."""
+    """Contact with the vendor, independent of the state."""
 
     OK = "ok"
     STALE = "stale"
-    """No fresh answer."""
+    """No recent answer."""
     UNREACHABLE = "unreachable"
     PAUSED = "paused"
-    """Our own side is broken: credentials or store."""
+    """A problem on our side: credentials or store."""
 
 
 class ItemState(StrEnum):
-    """What came of one item."""
+    """How one item went."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     NOT_EXECUTED = "not_executed"
     """It certainly did not run."""
     UNKNOWN = "unknown"
-    """Nobody can tell whether it ran."""
+    """It is unknown whether it ran."""

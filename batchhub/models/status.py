@@ -1,7 +1,7 @@
 """
-The status of a job: folded from its tickets when it is made, and the words it is shown in.
+The status of a job, derived from its tickets when it is made, and how it is shown.
 
-All ways to show it say the same facts: a line for `repr`, a table for a notebook, one for a
+All ways to show it have the same facts: the line of `repr`, and the tables in a notebook and on a
 terminal.
 """
 
@@ -31,22 +31,22 @@ class BatchStatus:
     What is known of a job at one moment.
 
     Attributes:
-        job_id: Our id of the job.
+        job_id: The job's id.
         account: The account's name in the settings.
         adapter: The adapter's name.
         operation: The kind of batch.
-        label: The user's own words for it.
-        contact: How well we hear the vendor; changes no state.
+        label: The user's own text for it.
+        contact: Contact with the vendor, independent of the state.
         contact_note: Why contact is not OK, in one line.
         tickets: One per request, in the order of the items.
-        findings: What an honest reader must know; one per code.
-        created_at: When the job was handed over.
+        findings: What a reader of the status should know; one per code.
+        created_at: When the job was submitted.
         updated_at: When its state last changed.
         observed_at: When the vendor last answered for it; `None` before the first answer.
-        state: Folded from the tickets.
-        counts: What came of the items; adds up to the items handed over.
-        outcome: What came of the job; `None` while it is open.
-        progress: 0..1, `None` when nobody knows; never goes back.
+        state: Derived from the tickets.
+        counts: Number of items by how they went; they add up to the items submitted.
+        outcome: How the job went; `None` while it is open.
+        progress: 0..1, `None` if unknown; never goes back.
     """
 
     job_id: str
@@ -67,7 +67,7 @@ class BatchStatus:
     observed_at: datetime | None = field(default=None, converter=optional(to_utc))
 
     def __attrs_post_init__(self) -> None:
-        """Fold what follows from the tickets."""
+        """Derive what follows from the tickets."""
         if not self.tickets:
             raise ValueError("a job has at least one ticket")
         counts = sum((ticket.counts for ticket in self.tickets), Counts())
@@ -78,15 +78,15 @@ class BatchStatus:
         object.__setattr__(self, "progress", fold_progress(state, self.tickets))
 
     def __repr__(self) -> str:
-        """Show in one line where it stands."""
+        """Return it in one line."""
         return make_line("BatchStatus", self)
 
     def _repr_html_(self) -> str:
-        """Show all there is to know as a table in a notebook."""
+        """Return all facts as a table for a notebook."""
         return draw_html(facts(self))
 
     def __rich__(self) -> Table:
-        """Show all there is to know as a table on a terminal."""
+        """Return all facts as a table for a terminal."""
         return draw_table(facts(self))
 
     @property
@@ -106,8 +106,9 @@ class BatchEvent:
     A job has ended.
 
     Attributes:
-        status: Where it stands for good.
-        is_repeated: Whether somebody was being told of it already, by a process that died then.
+        status: Its final status.
+        is_repeated: True if a process began to handle this event before and died; it may have been
+            handled.
     """
 
     status: BatchStatus
@@ -115,7 +116,7 @@ class BatchEvent:
 
     @property
     def job_id(self) -> str:
-        """Our id of the job; each has one event."""
+        """The job's id. Each job has one event."""
         return self.status.job_id
 
 
@@ -123,15 +124,15 @@ class BatchEvent:
 
 
 def state_text(status: BatchStatus) -> str:
-    """Write a job's state in words, and that it waits for a decision if it does."""
+    """Write a job's state in words, with a mark if it waits for a decision."""
     return ("held: " if status.is_held else "") + words(status.state)
 
 
 def done_count(status: BatchStatus) -> int:
     """
-    Return how many items are done, by the counts or by what the vendor says, if that is more.
+    Return how many items are done, by the counts or by the vendor's progress, if that is more.
 
-    What was not executed is over, and not done.
+    Items that were not executed do not count as done.
     """
     counts = status.counts
     total = counts.total
@@ -147,7 +148,7 @@ def done_text(status: BatchStatus) -> str:
 
 
 def vendor_words(status: BatchStatus) -> str:
-    """Return the vendor's own words for what is open, where they say more than the state."""
+    """Return the vendor's own words for open tickets, where they say more than the state."""
     said = dict.fromkeys(
         clean(ticket.vendor_state, 40)
         for ticket in status.tickets
@@ -158,7 +159,7 @@ def vendor_words(status: BatchStatus) -> str:
 
 
 def contact_text(status: BatchStatus) -> str:
-    """Write why the vendor is not heard; empty when it is, or when nothing more is awaited."""
+    """Write what is wrong with the contact; empty if it is OK, or if the job has ended."""
     if status.contact.value == "ok" or status.state.is_terminal:
         return ""
     note = f": {clean(status.contact_note)}" if status.contact_note else ""
@@ -167,11 +168,11 @@ def contact_text(status: BatchStatus) -> str:
 
 def facts(status: BatchStatus, now: datetime | None = None) -> Iterator[tuple[str, str]]:
     """
-    Yield what there is to know of a job: the name of each fact, and its text in one line.
+    Yield the facts of a job: the name of each, and its text in one line.
 
     Args:
-        status: What is known.
-        now: When it is read; `None` where it may be read at any time, as in a notebook.
+        status: The status to show.
+        now: When it is read; `None` if it may be read at any later time, as in a notebook.
     """
     yield "job", clean(status.job_id)
     operation = clean(f"{status.adapter} {status.operation}")
@@ -197,7 +198,7 @@ def facts(status: BatchStatus, now: datetime | None = None) -> Iterator[tuple[st
 
 
 def _progress_text(status: BatchStatus) -> str:
-    """Write how many items are done, and whose word it is where no result says so yet."""
+    """Write how many items are done, marked where only the vendor's progress says so."""
     done, counts = done_count(status), status.counts
     if done > counts.total - counts.pending:
         return f"{number(done)} of {number(counts.total)} by the vendor's count"
@@ -205,7 +206,7 @@ def _progress_text(status: BatchStatus) -> str:
 
 
 def make_line(kind: str, status: BatchStatus) -> str:
-    """Write a status in one line, for `repr`: `kind` is the name of what is shown."""
+    """Write a status in one line, for `repr`. `kind` is the name of the class."""
     ended = "" if status.outcome is None else f", {status.outcome.value}"
     contact = contact_text(status)
     heard = f"; contact {contact}" if contact else ""

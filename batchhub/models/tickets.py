@@ -1,4 +1,4 @@
-"""One ticket, how its items came out, and what an honest reader must know of it."""
+"""One ticket, how its items went, and findings: what a reader should know about them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_EXAMPLES: Final = 5
 
 @frozen(kw_only=True)
 class Counts:
-    """How many items came out how. The five parts add up to `total`."""
+    """Number of items by how they went. The five parts add up to `total`."""
 
     total: int = field(init=False)
     succeeded: int = 0
@@ -57,13 +57,13 @@ def _few(examples: Iterable[str]) -> tuple[str, ...]:
 @frozen(kw_only=True)
 class Finding:
     """
-    Something an honest reader of a status must know.
+    Something a reader of a status should know.
 
     Attributes:
         code: Its stable name, such as ``duplicate_id``.
         message: What it means, in one sentence.
-        count: How often it was met.
-        examples: At most five of the ids or words it was met at.
+        count: How often it occurred.
+        examples: Ids or words it occurred with, five at most.
     """
 
     code: str
@@ -73,7 +73,7 @@ class Finding:
 
 
 def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Make one finding per code: counts added, the first message and examples kept."""
+    """Make one finding per code: counts added up, with the first message and first examples."""
     merged: dict[str, Finding] = {}
     for new in findings:
         old = merged.get(new.code)
@@ -87,7 +87,7 @@ def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def to_utc(value: datetime) -> datetime:
     if value.tzinfo is None:
-        raise ValueError(f"times are aware datetimes, not {value!r}")
+        raise ValueError(f"times must be aware datetimes, not {value!r}")
     return value.astimezone(UTC)
 
 
@@ -98,16 +98,16 @@ class Ticket:
 
     Attributes:
         position: Its place in the job, from 1.
-        state: What the vendor says of it.
-        counts: What came of its items.
+        state: Its state at the vendor.
+        counts: Number of items by how they went.
         vendor_refs: The vendor's ids for it; empty until it is accepted.
-        vendor_state: The vendor's own word for its state, as it came.
-        vendor: The other fields of the vendor's last answer, as they came.
-        progress: The share of its items that is done, 0..1; `None` when nobody knows.
-        message: Why it was refused, or why nothing is known of it.
-        attempt_id: The idempotency key it was sent with; `None` while it was not.
+        vendor_state: The vendor's own word for its state, unchanged.
+        vendor: The other fields of the vendor's last answer, unchanged.
+        progress: Share of its items that is done, 0..1; `None` if unknown.
+        message: Why it was refused, or why its state is unknown.
+        attempt_id: The idempotency key it was sent with; `None` before it is sent.
         attempted_at: When it was sent, or was about to be.
-        waits_for_previous: Whether it is sent only after the one before it ended clean.
+        waits_for_previous: Whether it is sent only after all items of the one before succeeded.
     """
 
     position: int
@@ -123,8 +123,8 @@ class Ticket:
     waits_for_previous: bool = False
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what contradicts itself."""
+        """Refuse contradictions."""
         if self.state.is_terminal and self.counts.pending:
             raise ValueError(f"ticket {self.position} has ended with items still pending")
         if self.progress is not None and not 0.0 <= self.progress <= 1.0:
-            raise ValueError(f"progress is 0..1, not {self.progress}")
+            raise ValueError(f"progress must be between 0 and 1, not {self.progress}")

@@ -16,7 +16,7 @@ _MOST_REFS: Final = 3
 
 
 def counts_text(counts: Counts) -> str:
-    """Write the counts that are not zero: 1,152 succeeded, 48 failed."""
+    """Write the counts other than zero: 1,152 succeeded, 48 failed."""
     parts = {
         "succeeded": counts.succeeded,
         "failed": counts.failed,
@@ -36,7 +36,7 @@ def finding_text(finding: Finding) -> str:
 
 
 def ticket_facts(tickets: Sequence[Ticket], now: datetime | None) -> Iterator[tuple[str, str]]:
-    """Tell how many tickets there are; of many, show those first that need to be looked at."""
+    """Yield the number of tickets, and those that need attention first if there are many."""
     states = Counter(words(ticket.state) for ticket in tickets)
     parts = ", ".join(f"{number(n)} {state}" for state, n in states.items())
     yield "tickets", f"{number(len(tickets))}: {parts}"

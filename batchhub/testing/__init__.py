@@ -1,4 +1,4 @@
-"""What tests of adapters, and of code that uses batchhub, need: a clock they drive."""
+"""For tests of adapters and of code that uses batchhub: a clock that the test controls."""
 
 from .clock import FakeClock
 

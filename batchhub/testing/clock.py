@@ -1,4 +1,4 @@
-"""A clock that tests drive: time passes when it is told to, or when nothing else is going on."""
+"""A clock for tests: time passes when the test says so, or when nothing else is going on."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ _QUIET_ROUNDS = 2
 
 class FakeClock:
     """
-    A `Clock` whose time stands still until it is moved.
+    A `Clock` whose time stands still until the test moves it.
 
-    Move it by hand with `advance`, or let `running` move it to the next sleeper
-    whenever everything else has been quiet for a few real milliseconds. Either
-    way sleepers wake in the order of their times.
+    Move it with `advance`, or let `running` move it to the next sleeper whenever everything else
+    has been quiet for a few real milliseconds. Sleepers wake in the order of their times.
     """
 
     def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
@@ -50,7 +49,7 @@ class FakeClock:
         await future
 
     async def advance(self, delay_s: float) -> None:
-        """Move the time by `delay_s` seconds, waking each sleeper at its own time."""
+        """Move the time by `delay_s` seconds and wake each sleeper at its own time."""
         end = self._elapsed_s + delay_s
         while (due := self._next_due()) is not None and due <= end:
             self._wake_next()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from batchhub._http.gate import Gate
+from batchhub._http.gate import LaneGate
 from batchhub.adapter import Budget
 from batchhub.errors import CredentialsError
 from batchhub.testing import FakeClock
@@ -28,17 +28,17 @@ async def clock() -> AsyncIterator[FakeClock]:
 
 
 @pytest.fixture
-def gate(clock: FakeClock) -> Gate:
+def gate(clock: FakeClock) -> LaneGate:
     """A gate for 60 requests a minute, no burst."""
     budget = Budget(requests=60, per_s=60.0, burst=1)
-    return Gate(lane="shop:1", budget=budget, clock=clock, rng=random.Random(7))
+    return LaneGate(lane="shop:1", budget=budget, clock=clock, rng=random.Random(7))
 
 
 def _refusal() -> CredentialsError:
     return CredentialsError("no entry", vendor="shop", account="1", status=401, code="AUTH")
 
 
-async def test_requests_go_first_come_first_served_at_the_steady_pace(gate: Gate) -> None:
+async def test_requests_go_first_come_first_served_at_the_steady_pace(gate: LaneGate) -> None:
     """Who asks first goes first, and each a step after the one before."""
     went: list[tuple[int, float]] = []
 
@@ -51,7 +51,7 @@ async def test_requests_go_first_come_first_served_at_the_steady_pace(gate: Gate
     assert [at for _, at in went] == pytest.approx([n * _STEP_S for n in range(5)])
 
 
-async def test_a_cancelled_wait_takes_no_slot(gate: Gate) -> None:
+async def test_a_cancelled_wait_takes_no_slot(gate: LaneGate) -> None:
     """Who leaves the queue delays nobody, and his cancellation is not swallowed."""
     await gate.enter()
     leaver = asyncio.create_task(gate.enter())
@@ -65,7 +65,7 @@ async def test_a_cancelled_wait_takes_no_slot(gate: Gate) -> None:
     assert await stayer == pytest.approx(_STEP_S)
 
 
-async def test_a_cool_down_holds_back_who_waits_already(gate: Gate, clock: FakeClock) -> None:
+async def test_a_cool_down_holds_back_who_waits_already(gate: LaneGate, clock: FakeClock) -> None:
     """A cool-down that begins during a wait makes the wait longer."""
     sent_at_s = await gate.enter()
     waiter = asyncio.create_task(gate.enter())
@@ -78,7 +78,7 @@ async def test_a_cool_down_holds_back_who_waits_already(gate: Gate, clock: FakeC
     assert gate.cooled_until is None
 
 
-async def test_cool_downs_without_a_time_double_until_a_success(gate: Gate) -> None:
+async def test_cool_downs_without_a_time_double_until_a_success(gate: LaneGate) -> None:
     """Without Retry-After: 1 s, doubling to 5 min, jittered down to half; a success resets."""
     pauses: list[float] = []
     for _ in range(11):
@@ -98,7 +98,7 @@ async def test_cool_downs_without_a_time_double_until_a_success(gate: Gate) -> N
     assert after_success_s <= _STEP_S + 1e-6
 
 
-async def test_refusals_of_requests_sent_together_count_as_one(gate: Gate) -> None:
+async def test_refusals_of_requests_sent_together_count_as_one(gate: LaneGate) -> None:
     """Ten requests on the way that all get a 429 cool the lane once, not ten times as long."""
     sent_at_s = await gate.enter()
     for _ in range(10):
@@ -107,7 +107,7 @@ async def test_refusals_of_requests_sent_together_count_as_one(gate: Gate) -> No
     assert await gate.enter() <= _STEP_S + 1e-6
 
 
-async def test_a_success_from_before_the_cool_down_resets_nothing(gate: Gate) -> None:
+async def test_a_success_from_before_the_cool_down_resets_nothing(gate: LaneGate) -> None:
     """A late answer to a request sent before the 429 says nothing about now."""
     early_s = await gate.enter()
     for _ in range(6):
@@ -121,7 +121,7 @@ async def test_a_success_from_before_the_cool_down_resets_nothing(gate: Gate) ->
 
 
 async def test_a_closed_gate_lets_nobody_through_and_tells_who_waits_at_once(
-    gate: Gate, clock: FakeClock
+    gate: LaneGate, clock: FakeClock
 ) -> None:
     """Refused credentials end all waits now, each with its own error, however long they were."""
     await gate.enter()
@@ -142,7 +142,7 @@ async def test_a_closed_gate_lets_nobody_through_and_tells_who_waits_at_once(
 
 
 async def test_a_gate_stays_closed_by_the_first_refusal(
-    gate: Gate, caplog: pytest.LogCaptureFixture
+    gate: LaneGate, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The first refusal is the one that is remembered and logged."""
     gate.close(_refusal())
@@ -161,7 +161,7 @@ async def test_a_gate_stays_closed_by_the_first_refusal(
 
 
 async def test_a_cool_down_is_logged_once_with_its_end(
-    gate: Gate, caplog: pytest.LogCaptureFixture
+    gate: LaneGate, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One log line per cool-down: which lane, since which status, until when."""
     gate.cool_down(status=503, retry_after_s=9.0, sent_at_s=0.0)
@@ -182,7 +182,7 @@ def _logged(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     return [vars(record)["batchhub"] for record in caplog.records if record.name == "batchhub"]
 
 
-async def test_a_closed_gate_keeps_no_traceback(gate: Gate) -> None:
+async def test_a_closed_gate_keeps_no_traceback(gate: LaneGate) -> None:
     """What is remembered holds no frame of the request that was refused."""
     error = _refusal()
     with suppress(CredentialsError):

@@ -19,7 +19,7 @@ from yarl import URL
 from batchhub import errors
 from batchhub._http.errors import ErrorMaker, describe_status, parse_age, parse_retry_after
 from batchhub._http.redactor import Redactor
-from batchhub._http.session import ConnectionCutError
+from batchhub._http.session import DisconnectedError
 
 SECRET = "secret_t0ken/42"
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
@@ -69,7 +69,7 @@ _FOREIGN = sorted(
     key=lambda kind: kind.__name__,
 )
 _OURS_AND_BUILTIN: list[type[Exception]] = [
-    ConnectionCutError,
+    DisconnectedError,
     HttpProcessingError,
     TransferEncodingError,
     ConnectionResetError,

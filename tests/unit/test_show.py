@@ -105,6 +105,7 @@ def statuses(draw: st.DrawFn) -> BatchStatus:
     )
 
 
+@settings(max_examples=40)
 @given(statuses())
 def test_any_status_is_a_page_of_its_own(status: BatchStatus) -> None:
     """The page is well formed, has our tags only, and says the facts and nothing else."""
@@ -115,6 +116,7 @@ def test_any_status_is_a_page_of_its_own(status: BatchStatus) -> None:
     assert page.cells == [text for fact in facts(status) for text in fact]
 
 
+@settings(max_examples=40)
 @given(statuses())
 def test_any_status_is_one_line(status: BatchStatus) -> None:
     """Nothing from outside breaks the line or moves the cursor, in `repr` and in every fact."""
