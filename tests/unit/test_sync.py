@@ -358,7 +358,7 @@ def test_an_interrupted_call_may_clean_up(store: Path) -> None:
         with pytest.raises(KeyboardInterrupt):
             hub.submit("shop", items())
         assert hub.jobs() == []
-        assert done == ["rolled back"]
+    assert done == ["rolled back"]
 
 
 def test_closing_lets_calls_end_before_the_hub(store: Path) -> None:
