@@ -1,5 +1,9 @@
 """
-The command line: every command is one call into `BatchHub`, and showing what comes of it.
+The command line: each command makes a few calls of `BatchHub`, and shows the outcome.
+
+Begin at `app`, which has the commands and their options. `commands` is what each of them does,
+`shell` what they share before and after it (options, settings, accounts, exit codes), `screen` what
+they write. Of the core only public modules, `_settings`, `_tables` and `_base` are imported.
 
 Importing this is cheap, so that ``batchhub --help`` is quick; what a command
 needs is imported when it runs.
@@ -11,8 +15,8 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command that the process's arguments name; ends by `SystemExit`."""
-    # Typer, and all that a command needs, is no business of who merely imports the package.
+    """Run the command named by the process's arguments; raises `SystemExit` at its end."""
+    # Typer and what a command needs are not loaded by merely importing the package.
     from .shell.signals import enter_start  # noqa: PLC0415
 
     try:
@@ -20,7 +24,7 @@ def main() -> None:
         from .app import app  # noqa: PLC0415
 
         app(prog_name="batchhub")
-    except Exception as error:  # such as a broken installation, met before a command runs
+    except Exception as error:  # before a command runs, such as in a broken installation
         from .screen.console import drop_output, say_error  # noqa: PLC0415
 
         if isinstance(error, OSError) and error.filename is None:

@@ -1,4 +1,4 @@
-"""The commands, as they are typed; what each does is in the module it names."""
+"""The commands and their options; what each command does is in the module it imports."""
 
 # Heavy modules (database, HTTP, tables) are imported when their command runs.
 # ruff: noqa: PLC0415
@@ -50,18 +50,18 @@ def batchhub(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_show_version, is_eager=True, help="Show the version and end."
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
         ),
     ] = False,
 ) -> None:
-    """Hand items to any vendor's batch endpoint; get exactly one result for every item."""
+    """Send items to any vendor's batch endpoint and get exactly one result per item."""
     del version
 
 
 @app.command()
 @with_common
 def demo(common: Common) -> None:
-    """Show every vendor's sandbox at work; needs no account."""
+    """Run every adapter on a sandbox server; needs no account."""
     from .commands.demo import run_demo
 
     invocation = _begin(common)
@@ -74,14 +74,14 @@ def init(
     common: Common,
     *,
     account: Annotated[
-        str | None, typer.Option("--account", metavar="NAME", help="Name the account so.")
+        str | None, typer.Option("--account", metavar="NAME", help="Name for the new account.")
     ] = None,
     adapter: Annotated[
         str | None,
-        typer.Option("--adapter", metavar="NAME", help="The adapter of the account's vendor."),
+        typer.Option("--adapter", metavar="NAME", help="Adapter of the new account."),
     ] = None,
 ) -> None:
-    """Write a settings file to begin with."""
+    """Create a settings file."""
     from .commands.init import write_settings
 
     invocation = _begin(common)
@@ -98,11 +98,11 @@ def check(
         typer.Argument(
             metavar="ACCOUNT",
             autocompletion=complete_account,
-            help="Their names in the settings; all without.",
+            help="Account names. Default: all.",
         ),
     ] = None,
 ) -> None:
-    """See whether settings, secrets, vendors and credentials work."""
+    """Check accounts: settings, secrets, connection, credentials."""
     from .commands.check import check_accounts
 
     invocation = _begin(common)
@@ -121,7 +121,7 @@ def run(
     contact_timeout: ContactTimeoutOption = CONTACT_TIMEOUT_S,
     on_complete: OnCompleteOption = None,
 ) -> None:
-    """Hand items over, wait for the end, write the results."""
+    """Submit items, wait until the job ends, and write its results."""
     _refuse_both(common, writing.out)
     from .commands.run import run_job
     from .shell.follow import Patience
@@ -138,7 +138,7 @@ def run(
 @app.command()
 @with_common
 def submit(order: Order, reading: Reading, common: Common) -> None:
-    """Hand items over, print the job's id, and return at once."""
+    """Submit items, print the job's id, and exit."""
     from .commands.run import submit_job
 
     invocation = _begin(common)
@@ -150,7 +150,7 @@ def submit(order: Order, reading: Reading, common: Common) -> None:
 @app.command()
 @with_common
 def status(common: Common, *, job: JobArgument) -> None:
-    """Show all there is to know of a job."""
+    """Show the details of a job."""
     from .commands.read import show_status
 
     invocation = _begin(common)
@@ -168,8 +168,7 @@ def list_(
             "--state",
             metavar="STATE",
             autocompletion=complete_job_state,
-            help="Only those that are open, held or ended, in a state such as queued, or with "
-            "an outcome such as partial; several with commas.",
+            help="Filter by open, held, ended, a state or an outcome. Comma-separated.",
         ),
     ] = None,
     account: Annotated[
@@ -178,7 +177,7 @@ def list_(
             "--account",
             metavar="NAME",
             autocompletion=complete_account,
-            help="Only those of this account.",
+            help="Filter by account.",
         ),
     ] = None,
     since: Annotated[
@@ -186,11 +185,11 @@ def list_(
         typer.Option(
             "--since",
             metavar="TIME",
-            help="Only those handed over since: 2h, 3d, 2026-11-20 or 2026-11-20T10:00.",
+            help="Filter by submit time: 2h, 3d, 2026-11-20 or 2026-11-20T10:00.",
         ),
     ] = None,
 ) -> None:
-    """Show the jobs, a line each; with --quiet only their ids."""
+    """List jobs, one per line; with --quiet only their ids."""
     from .commands.read import list_jobs
 
     invocation = _begin(common)
@@ -207,14 +206,14 @@ def watch(
         typer.Argument(
             metavar="JOB",
             autocompletion=complete_job,
-            help="The job's id; without it all that is unfinished, and what comes meanwhile.",
+            help="Job id. Default: all unfinished jobs, and those submitted meanwhile.",
         ),
     ] = None,
     timeout: TimeoutOption = None,
     contact_timeout: ContactTimeoutOption = CONTACT_TIMEOUT_S,
     on_complete: OnCompleteOption = None,
 ) -> None:
-    """Follow a job, or all unfinished ones, to the end."""
+    """Follow a job, or all unfinished jobs, until they end."""
     from .commands.watch import watch_jobs
     from .shell.follow import Patience
 
@@ -226,7 +225,7 @@ def watch(
 @app.command()
 @with_common
 def results(export: Export, common: Common, *, job: JobArgument) -> None:
-    """Write a job's results, in the order of the items."""
+    """Write the results of a job, in the order of its items."""
     _refuse_both(common, export.out or "-")
     from .commands.read import write_results
 
@@ -242,10 +241,12 @@ def retry(
     job: JobArgument,
     unknown: Annotated[
         bool,
-        typer.Option("--unknown", help="Repeat those nobody can tell of, too, perhaps twice."),
+        typer.Option(
+            "--unknown", help="Also retry items with unknown outcome; they may run twice."
+        ),
     ] = False,
 ) -> None:
-    """Repeat what failed or was not executed, as a new job."""
+    """Resubmit failed and not executed items, as a new job."""
     from .commands.change import retry_job
 
     invocation = _begin(common)
@@ -255,7 +256,7 @@ def retry(
 @app.command()
 @with_common
 def cancel(common: Common, *, job: JobArgument) -> None:
-    """Stop a job, here and at the vendor."""
+    """Cancel a job, here and at the vendor."""
     from .commands.change import cancel_job
 
     invocation = _begin(common)
@@ -271,7 +272,7 @@ def resume(
     contact_timeout: ContactTimeoutOption = CONTACT_TIMEOUT_S,
     on_complete: OnCompleteOption = None,
 ) -> None:
-    """Drive all that is unfinished to its end."""
+    """Resume all unfinished jobs and wait until they end."""
     from .commands.watch import resume_jobs
     from .shell.follow import Patience
 
@@ -288,11 +289,13 @@ def prune(
     older_than: Annotated[
         str,
         typer.Option(
-            "--older-than", metavar="SPAN", help="Those that ended so long ago: 30d, 12h."
+            "--older-than",
+            metavar="SPAN",
+            help="Delete jobs that ended longer ago than this, such as 30d or 12h.",
         ),
     ],
 ) -> None:
-    """Forget old jobs with their results, and free the disk."""
+    """Delete old jobs and their results, and free disk space."""
     from .commands.prune import prune_jobs
 
     invocation = _begin(common)
@@ -302,7 +305,7 @@ def prune(
 @app.command()
 @with_common
 def adapters(common: Common) -> None:
-    """Show the installed adapters, and what failed to load."""
+    """List installed adapters, and those that failed to load."""
     from .commands.adapters import list_adapters
 
     invocation = _begin(common)
@@ -316,16 +319,14 @@ def doctor(
     *,
     account: Annotated[
         str,
-        typer.Argument(
-            metavar="ACCOUNT", autocompletion=complete_account, help="Its name in the settings."
-        ),
+        typer.Argument(metavar="ACCOUNT", autocompletion=complete_account, help="Account name."),
     ],
     ref: Annotated[
         str | None,
-        typer.Option("--ref", metavar="ID", help="Ask about this batch of the vendor's."),
+        typer.Option("--ref", metavar="ID", help="Vendor's id of a batch to ask about."),
     ] = None,
 ) -> None:
-    """Ask a vendor one harmless thing, and show the answer."""
+    """Send one read-only request to the vendor and show the answer."""
     from .commands.check import examine_account
 
     invocation = _begin(common)
@@ -339,26 +340,33 @@ def sandbox(
     *,
     vendor: Annotated[
         str,
-        typer.Argument(
-            metavar="VENDOR", autocompletion=complete_adapter, help="The adapter's name."
-        ),
+        typer.Argument(metavar="VENDOR", autocompletion=complete_adapter, help="Adapter name."),
     ],
     port: Annotated[
         int,
-        typer.Option("--port", metavar="N", min=0, max=65535, help="0 takes a free one."),
+        typer.Option(
+            "--port",
+            metavar="N",
+            min=0,
+            max=65535,
+            show_default=False,
+            help="Port to listen on. Default: any free port.",
+        ),
     ] = 0,
     host: Annotated[
-        str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")
+        str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on.")
     ] = "127.0.0.1",
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Set a switch; may be repeated."),
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Set a switch of the sandbox. Repeatable."
+        ),
     ] = None,
     switches: Annotated[
-        bool, typer.Option("--switches", help="Show the switches there are, and end.")
+        bool, typer.Option("--switches", help="List the sandbox's switches and exit.")
     ] = False,
 ) -> None:
-    """Run a stand-in vendor server until Ctrl-C."""
+    """Run a vendor's sandbox server until Ctrl-C."""
     from .commands.sandbox import Place, list_switches, run_sandbox
 
     invocation = _begin(common)
@@ -383,6 +391,6 @@ def _show_plan(invocation: Invocation, order: Order, reading: Reading) -> NoRetu
 def _refuse_both(common: Common, out: str | None) -> None:
     if common.json and out == "-":
         raise typer.BadParameter(
-            "standard output is either the results or, with --json, the status; name a file",
+            "--json writes the status to standard output; write the results to a file",
             param_hint="--out",
         )

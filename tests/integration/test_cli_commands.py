@@ -240,7 +240,7 @@ def test_submit_then_readers_then_resume(sandbox: str, run: Run, tmp_path: Path)
     done = run("submit", "items.jsonl", "--account", "shop")
     assert done.code == 0
     (job,) = done.out.split()
-    assert "go on: batchhub resume" in done.err
+    assert "continue with: batchhub resume" in done.err
 
     (tmp_path / "batchhub.toml").rename(tmp_path / "away.toml")
     store = ("--store", "jobs.db")
@@ -284,17 +284,19 @@ def test_retry_repeats_what_failed(sandbox: str, run: Run, tmp_path: Path) -> No
 
 
 def test_cancel_stops_a_job(sandbox: str, run: Run, tmp_path: Path) -> None:
-    """`cancel` asks, tells what became of it, and may be repeated."""
+    """`cancel` stops a job, shows what became of it, and may be repeated."""
     write_settings(tmp_path, sandbox)
-    set_sandbox(sandbox, item_time_s=10.0)
+    set_sandbox(sandbox, item_time_s=3600.0)
     write_items(tmp_path / "items.jsonl", make_items(5, "cancel"))
     job = run("submit", "items.jsonl", "--account", "shop").out.strip()
     done = run("cancel", job, "--json")
     assert done.code == 0
-    status = json.loads(done.out)
+    assert json.loads(done.out)["job_id"] == job
+    # `cancel` waits for a few seconds only; `watch` until the job has ended.
+    assert "5 not executed" in run("watch", job).err
+    status = json.loads(run("status", job, "--json").out)
     assert status["counts"]["not_executed"] == 5
-    assert "5 not executed" in done.err
-    assert "has ended already" in run("cancel", job).err
+    assert "has already ended" in run("cancel", job).err
     assert executions(sandbox, "cancel") == []
 
 
@@ -416,7 +418,7 @@ def test_a_missing_secret_names_key_and_file(
         assert len(unreachable.out.split()) == 1
     resumed = run("resume")
     assert resumed.code == 4
-    assert "account 'other' is left out" in resumed.err
+    assert "account 'other' is ignored" in resumed.err
     assert "account 'other' can't be reached from here" in resumed.err
     assert "succeeded; 2 succeeded" in resumed.err
 
@@ -429,7 +431,7 @@ def test_an_unreachable_vendor_is_left_and_resumed(run: Run, tmp_path: Path) -> 
     done = run("run", "items.jsonl", "--account", "shop", "--contact-timeout", "0.5")
     assert done.code == 4
     assert "no contact with quick for 0.5 s" in done.err
-    assert "go on: batchhub resume" in done.err
+    assert "continue with: batchhub resume" in done.err
     with running(tmp_path, "sandbox", "ecwid", "--port", str(port)) as process:
         assert process.stdout is not None
         assert process.stdout.readline()
@@ -465,7 +467,7 @@ def test_an_interrupted_run_can_go_on(
         _, shown = process.communicate(timeout=DEADLINE_S)
         assert process.returncode == 130
     assert "interrupted; job " in shown
-    assert "go on: batchhub resume" in shown
+    assert "continue with: batchhub resume" in shown
     assert "Traceback" not in shown
     set_sandbox(sandbox, item_time_s=0.0)
     assert run("resume").code == 0

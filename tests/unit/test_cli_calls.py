@@ -207,13 +207,15 @@ def test_the_store_is_looked_for_in_order(
     Path("other.toml").write_text('store = "other.db"')
     assert find_store(Common(config=Path("other.toml"))) == "other.db"
     monkeypatch.setenv("BATCHHUB_CONFIG", "other.toml")
-    assert command("list").stderr == "there is no store other.db yet\n"
-    assert command("list", "--config", "batchhub.toml").stderr == "there is no store set.db yet\n"
+    assert command("list").stderr == "store other.db does not exist yet\n"
+    assert (
+        command("list", "--config", "batchhub.toml").stderr == "store set.db does not exist yet\n"
+    )
     monkeypatch.setenv("BATCHHUB_STORE", "env.db")
     assert find_store(Common()) == "env.db"
-    assert command("list").stderr == "there is no store env.db yet\n"
+    assert command("list").stderr == "store env.db does not exist yet\n"
     assert find_store(Common(config=Path("other.toml"), store="given.db")) == "given.db"
-    assert command("list", "--store", "given.db").stderr == "there is no store given.db yet\n"
+    assert command("list", "--store", "given.db").stderr == "store given.db does not exist yet\n"
 
 
 def test_adapters_names_what_does_not_load(
@@ -295,7 +297,7 @@ def test_an_error_of_ours_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) 
 
     with pytest.raises(SystemExit):
         invocation.run(work())
-    assert "go on: batchhub resume --store my.db" in capsys.readouterr().err
+    assert "continue with: batchhub resume --store my.db" in capsys.readouterr().err
 
 
 def test_a_broken_installation_is_one_line(
@@ -342,4 +344,4 @@ def test_a_store_that_ends_with_the_command_is_refused(
     Path("items.jsonl").write_text('{"n": 1}\n')
     result = command(*call, "--store", store)
     assert result.exit_code == 2
-    assert "would end with this command" in result.stderr
+    assert "would be lost when this command ends" in result.stderr

@@ -108,7 +108,7 @@ def test_an_account_that_works_is_all_right(command: Command) -> None:
 
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
-        "fine (plugged): all right",
+        "fine (plugged): OK",
         "  settings     complete",
         "  token        from the environment variable PLUGGED_TOKEN",
         "  vendor       answers HTTP 200 to GET /me",
@@ -120,13 +120,13 @@ def test_an_account_that_works_is_all_right(command: Command) -> None:
 @pytest.mark.parametrize(
     ("mode", "code", "line"),
     [
-        ("fine", 0, "fine (plugged): all right"),
-        ("shy", 0, "shy (plugged): settings complete; the vendor was not tried"),
+        ("fine", 0, "fine (plugged): OK"),
+        ("shy", 0, "shy (plugged): settings complete; connection not tried"),
         ("refused", 3, "refused (plugged): credentials refused: the key is wrong"),
         ("lost", 3, "lost (plugged): refused by the vendor: no such place"),
-        ("down", 4, "down (plugged): no useful answer: down for lunch"),
+        ("down", 4, "down (plugged): unusable answer: down for lunch"),
         ("silent", 4, "silent (plugged): no answer: no connection"),
-        ("buggy", 4, "buggy (plugged): not tried to the end: the adapter failed: KeyError: '***'"),
+        ("buggy", 4, "buggy (plugged): check not finished: the adapter failed: KeyError: '***'"),
     ],
 )
 def test_every_end_has_its_code_and_one_line(
@@ -147,7 +147,7 @@ def test_every_account_is_checked_whatever_the_others_are(command: Command) -> N
     result = command()
 
     assert result.exit_code == ExitCode.USAGE
-    assert "fine (plugged): all right" in result.stdout
+    assert "fine (plugged): OK" in result.stdout
     assert "no adapter named 'nobodys'; known: " in result.stdout
     assert "account 'none' in batchhub.toml names it" in result.stdout
     assert "unknown setting accounts.half.mod; did you mean 'mode'?" in result.stdout
@@ -199,8 +199,8 @@ def test_nothing_to_check_is_said(command: Command) -> None:
     empty = command()
 
     assert without.exit_code == empty.exit_code == ExitCode.USAGE
-    assert "write a file with 'batchhub init'" in without.stderr
-    assert "batchhub.toml has no account yet" in empty.stderr
+    assert "create the file with 'batchhub init'" in without.stderr
+    assert "batchhub.toml has no accounts" in empty.stderr
 
 
 def test_an_account_of_the_environment_is_checked(

@@ -321,7 +321,7 @@ def test_results_takes_it_all_together(job_id: str) -> None:
         (("--code", "4xx"), "--code takes HTTP statuses such as 404 or 404,500, not '4xx'"),
         (("--out", "r.doc"), "r.doc: the form is told by the ending"),
         (("--format", "csv", "--as", "order"), "no type named 'order'; the adapter 'scripted' has"),
-        (("--json", "--format", "csv"), "standard output is either the results or"),
+        (("--json", "--format", "csv"), "--json writes the status to standard output"),
     ],
 )
 def test_results_refuses_in_one_line(job_id: str, arguments: tuple[str, ...], message: str) -> None:

@@ -92,20 +92,20 @@ async def test_the_time_out_leaves_the_job() -> None:
     """After the time given the job goes on without us."""
     ending, _ = await play(QUEUED, 60.0, timeout_s=0.02)
     assert isinstance(ending.error, WaitTimeoutError)
-    assert str(ending.error) == "job j is queued after 0.02 s; it can go on"
+    assert str(ending.error) == "job j is queued after 0.02 s; it can be resumed"
     assert ending.code is ExitCode.UNFINISHED
 
 
 async def test_states_are_told_in_words() -> None:
     """Not as programs spell them."""
     ending, _ = await play(make_status(BatchState.IN_PROGRESS), 60.0, timeout_s=0.02)
-    assert str(ending.error) == "job j is in progress after 0.02 s; it can go on"
+    assert str(ending.error) == "job j is in progress after 0.02 s; it can be resumed"
 
 
 async def test_silence_is_borne_for_a_while() -> None:
     """Without contact for the time given we give up, and say why."""
     ending, _ = await play(QUEUED, LOST_CONTACT, 60.0, contact_timeout_s=0.02)
-    assert "no contact with ecwid for 0.02 s (nobody there); it can go on" in str(ending.error)
+    assert "no contact with ecwid for 0.02 s (nobody there); it can be resumed" in str(ending.error)
     assert ending.code is ExitCode.UNFINISHED
 
 

@@ -24,7 +24,7 @@ from batchhub import (
     ItemState,
     Ticket,
 )
-from batchhub.cli.screen.advice import Repeated, advise, command_line, write_advice
+from batchhub.cli.screen.advice import Retries, advise, command_line, write_advice
 from batchhub.cli.screen.closing import (
     MOST_GROUPS,
     Failures,
@@ -32,7 +32,7 @@ from batchhub.cli.screen.closing import (
     find_failures,
     headline,
 )
-from batchhub.cli.screen.console import mend_streams, say
+from batchhub.cli.screen.console import prepare_streams, say
 from batchhub.cli.screen.tables import jobs_table, status_page
 from batchhub.cli.screen.words import (
     clean,
@@ -162,7 +162,7 @@ def test_advice_for_every_end() -> None:
     assert advice_of(
         make_status(BatchState.COMPLETED, PARTIAL),
         has_results=True,
-        repeated=Repeated(failed="260102-def"),
+        retries=Retries(failed="260102-def"),
     ) == [
         f"batchhub results {job} --only failed,unknown",
         "batchhub status 260102-def",
@@ -390,6 +390,6 @@ def test_a_terminal_without_the_characters_gets_others(monkeypatch: pytest.Monke
     """Where an encoding lacks a character there are three dots or an escape, and no crash."""
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(raw, encoding="ascii"))
-    mend_streams()
+    prepare_streams()
     say("a, b, … of 日本")
     assert raw.getvalue() == b"a, b, ... of \\u65e5\\u672c\n"

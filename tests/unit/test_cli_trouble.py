@@ -105,7 +105,7 @@ def test_check_names_accounts_that_name_no_adapter(
     result = command("check")
 
     assert result.exit_code == ExitCode.USAGE
-    assert "half: its settings are wrong" in result.stdout
+    assert "half: invalid settings" in result.stdout
     assert "account 'half' in batchhub.toml lacks adapter" in result.stdout
     for key in ("TOKEN", "KEY"):
         assert f"BATCHHUB_ACCOUNTS__OTHER__{key}: there is no such account" in result.stdout
@@ -123,8 +123,8 @@ def test_resume_tells_of_another_account(command: Command) -> None:
 
     assert result.exit_code == ExitCode.UNFINISHED
     assert (
-        f"error: job {job} belongs to scripted:one, and account 'shop' is scripted:two now; "
-        "give scripted:one an account in the settings; the job is left as it is\n"
+        f"error: job {job} belongs to scripted:one, but account 'shop' is now scripted:two; "
+        "add an account for scripted:one to the settings; the job was not changed\n"
     ) in result.stderr
 
 
@@ -136,7 +136,7 @@ def test_retry_makes_no_job_that_nobody_can_drive(command: Command) -> None:
     result = command("retry", job)
 
     assert result.exit_code == ExitCode.USAGE
-    assert f"job {job} belongs to scripted:one, and account 'shop' is scripted:two now" in (
+    assert f"job {job} belongs to scripted:one, but account 'shop' is now scripted:two" in (
         result.stderr
     )
     assert count_jobs() == 1
@@ -151,7 +151,7 @@ def test_retry_finds_an_account_that_was_renamed(command: Command, other: str) -
     result = command("retry", job)
 
     assert "no account" not in result.stderr
-    assert f": 1 item of job {job} again" in result.stderr
+    assert f" retries 1 item of job {job}" in result.stderr
     assert count_jobs() == 2
 
 
@@ -179,8 +179,8 @@ def test_cancel_says_at_once_that_nobody_can_drive_it(
     monkeypatch.setattr("batchhub.cli.commands.change.follow", waits)
     result = command("cancel", job)
 
-    assert "account 'shop' is scripted:two now" in result.stderr
-    assert "it ends as soon as it can be driven" in result.stderr
+    assert "account 'shop' is now scripted:two" in result.stderr
+    assert "it will be cancelled once it is resumed" in result.stderr
 
 
 def test_a_cancellation_that_comes_too_late_says_so(
@@ -226,7 +226,7 @@ def test_a_store_that_is_not_there_is_named(command: Command, name: str) -> None
     result = command(name, "--store", "typo.db")
 
     assert result.exit_code == 0
-    assert f"nothing to {name}: there is no store typo.db yet" in result.stderr
+    assert f"nothing to {name}: store typo.db does not exist yet" in result.stderr
     assert not Path("typo.db").exists()
 
 
@@ -359,7 +359,7 @@ def test_an_interruption_at_the_start_is_one_line(capsys: pytest.CaptureFixture[
     [
         ("nothing", "interrupted; nothing was sent"),
         ("a request", "interrupted"),
-        ("a job", "interrupted; what was handed over meanwhile is kept"),
+        ("a job", "interrupted; what was submitted meanwhile is kept"),
         ("a broken store", "interrupted"),
     ],
 )

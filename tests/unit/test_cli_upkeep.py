@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from batchhub import BatchHub, ItemState
 from batchhub.adapter import Accepted
 from batchhub.cli.app import app
-from batchhub.cli.shell.on_complete import telling
+from batchhub.cli.shell.on_complete import running_command
 from batchhub.errors import NoAnswerError
 
 Command = Callable[..., Result]
@@ -54,7 +54,7 @@ def test_prune_forgets_what_ended_long_ago(command: Command) -> None:
     left = command("list", "--store", "jobs.db", "--json")
 
     assert kept.exit_code == gone.exit_code == 0
-    assert "forgot 0 jobs with 0 items" in kept.stderr
+    assert "deleted 0 jobs with 0 items" in kept.stderr
     assert json.loads(gone.stdout)["jobs"] == 2
     assert json.loads(gone.stdout)["items"] == 6
     assert json.loads(left.stdout) == []
@@ -71,11 +71,11 @@ def test_prune_takes_time_spans_only(command: Command) -> None:
 
 
 def test_prune_makes_no_store(command: Command, tmp_path: Path) -> None:
-    """Where there is none, there is nothing to forget."""
+    """Where there is none, there is nothing to delete."""
     result = command("prune", "--older-than", "30d", "--store", "jobs.db")
 
     assert result.exit_code == 0
-    assert "nothing to forget" in result.stderr
+    assert "nothing to delete" in result.stderr
     assert not (tmp_path / "jobs.db").exists()
 
 
@@ -111,7 +111,7 @@ def make_held(vendor: Vendor) -> None:
 async def tell(store: Path, command: str, jobs: list[str] | None = None) -> None:
     """Run a command for each job that has ended untold."""
     hub = BatchHub(store)
-    async with hub, telling(hub, command, jobs):
+    async with hub, running_command(hub, command, jobs):
         pass
 
 
@@ -156,7 +156,7 @@ def test_a_command_that_fails_is_a_warning(
     out, err = capfd.readouterr()
     assert out == ""
     assert "mine\n" in err
-    assert f"warning: the command of --on-complete ended with 3 for job {job_id}" in err
+    assert f"warning: the command of --on-complete exited with 3 for job {job_id}" in err
 
 
 def test_a_job_that_was_repeated_names_the_other(command: Command) -> None:

@@ -174,7 +174,7 @@ def test_a_line_that_can_not_be_made_stops_nobody(
     with log_on_stderr(1):
         logging.getLogger("other").warning("%d", "five")
 
-    assert shown() == "other logged what can't be shown: TypeError\n"
+    assert shown() == "other: a record can't be formatted: TypeError\n"
 
 
 # What is blanked.

@@ -1,1 +1,1 @@
-"""What each command does."""
+"""What each command does; `batchhub.cli.app` says which function is which command's."""

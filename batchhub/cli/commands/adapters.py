@@ -1,4 +1,4 @@
-"""`adapters`: what is installed, and what failed to load."""
+"""`adapters`: the installed adapters, and those that failed to load."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from batchhub.cli.shell.invocation import Invocation
 
 
 async def list_adapters(invocation: Invocation) -> ExitCode:
-    """Show what is installed, and what of it can't be used."""
+    """List the installed adapters, and those that can't be used."""
     found = list(Registry().describe())
     if invocation.common.json:
         write_json([_to_json(info) for info in found])
     elif found:
         show_page(adapters_table(found))
     else:
-        say("no adapter is installed")
+        say("no adapters are installed")
     return ExitCode.OK
 
 

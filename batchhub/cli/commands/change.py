@@ -1,4 +1,4 @@
-"""`retry` and `cancel`: deciding over a job that is there already."""
+"""`retry` and `cancel`: decisions about a job that exists."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from batchhub.cli.screen.words import count, state_text
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.follow import Patience, follow
 from batchhub.cli.shell.invocation import Invocation
-from batchhub.cli.shell.open import open_driver, open_owner, open_reader, tell_other_account
+from batchhub.cli.shell.open import explain_account, open_driver, open_owner, open_reader
 from batchhub.models import BatchState, BatchStatus
 
-from .run import let_go
+from .run import send_now
 
 if TYPE_CHECKING:
     from batchhub.hub import BatchHub, BatchJob
 
 CANCEL_WAIT_S: Final = 10.0
-"""Seconds that `cancel` waits to see what becomes of it."""
+"""Seconds that `cancel` waits for the job to end."""
 
 _CANCEL_CONTACT_S: Final = 3.0
 
 
 async def retry_job(invocation: Invocation, job_id: str, *, unknown: bool) -> ExitCode:
-    """Make a new job of the items that did not succeed, and send what may go now."""
+    """Make a new job of the items that did not succeed, and send what can be sent now."""
     common = invocation.common
     async with open_reader(common, job_id) as reader:
         old = await reader.job(job_id)
         status = old.status
     if status.is_held and not unknown:
-        say_error(f"job {job_id} is held: nobody can tell whether the vendor has it; decide first")
+        say_error(f"job {job_id} is held: the vendor may or may not have it; decide first")
         for line in write_advice(advise(status, common)):
             say(line)
         return ExitCode.USAGE
@@ -42,12 +42,12 @@ async def retry_job(invocation: Invocation, job_id: str, *, unknown: bool) -> Ex
         new = await (await hub.job(job_id)).retry(unknown=unknown)
         invocation.job_id = new.id
         if not common.quiet:
-            say(f"job {new.id}: {count(new.status.counts.total, 'item')} of job {job_id} again")
-        return await let_go(invocation, new)
+            say(f"job {new.id} retries {count(new.status.counts.total, 'item')} of job {job_id}")
+        return await send_now(invocation, new)
 
 
 async def cancel_job(invocation: Invocation, job_id: str) -> ExitCode:
-    """Ask for a job to stop, and see for a while what becomes of it."""
+    """Ask for a job to stop, and wait a little for its end."""
     common = invocation.common
     async with open_reader(common, job_id) as reader:
         found = await reader.job(job_id)
@@ -55,13 +55,13 @@ async def cancel_job(invocation: Invocation, job_id: str) -> ExitCode:
     if before.state.is_terminal:
         if common.json:
             write_json(before)
-        say(f"job {job_id} has ended already: {state_text(before.state)}")
+        say(f"job {job_id} has already ended: {state_text(before.state)}")
         return ExitCode.OK
     invocation.may_have_sent = True
     async with open_driver(common, [found]) as hub:
         job = await hub.job(job_id)
         await job.cancel()
-        # It is in the store now, whatever happens from here on.
+        # The request is in the store now, whatever happens from here on.
         if not job.is_ours:
             return _leave(invocation, job, hub)
         patience = Patience(timeout_s=CANCEL_WAIT_S, contact_timeout_s=_CANCEL_CONTACT_S)
@@ -74,20 +74,20 @@ async def cancel_job(invocation: Invocation, job_id: str) -> ExitCode:
                 say(f"job {job_id} ended before it could be cancelled; nothing was cancelled")
             await show_closing(job, common)
         else:
-            say_warning(f"{ending.error}; it ends as soon as it can be driven")
-            invocation.tell_resume()
+            say_warning(f"{ending.error}; it will be cancelled once it is resumed")
+            invocation.say_resume()
     return ExitCode.OK
 
 
 def _leave(invocation: Invocation, job: BatchJob, hub: BatchHub) -> ExitCode:
-    """Say that nobody here can carry a cancellation out; it is kept for who can."""
+    """Report that the account can't be reached from here; the request stays in the store."""
     if invocation.common.json:
         write_json(job.status)
-    say_warning(f"{tell_other_account(job, hub.accounts)}; it ends as soon as it can be driven")
-    invocation.tell_resume()
+    say_warning(f"{explain_account(job, hub.accounts)}; it will be cancelled once it is resumed")
+    invocation.say_resume()
     return ExitCode.OK
 
 
 def _was_stopped(status: BatchStatus) -> bool:
-    """Whether any of it did not come to its own end."""
+    """Whether a ticket was cancelled before its own end."""
     return any(ticket.state is BatchState.CANCELLED for ticket in status.tickets)

@@ -1,7 +1,7 @@
 """
-`check` and `doctor`: asking a vendor one harmless thing.
+`check` and `doctor`: sending a vendor one read-only request.
 
-`check` does it for every account, and says whether settings, secrets and credentials work;
+`check` does it for every account, and reports whether settings, secrets and credentials work;
 `doctor` does it for one, and shows the answer.
 """
 
@@ -45,16 +45,16 @@ _WORST_FIRST: Final = (ExitCode.REFUSED, ExitCode.USAGE, ExitCode.UNFINISHED)
 @frozen(kw_only=True)
 class Verdict:
     """
-    What there is to say of one account.
+    The outcome of checking one account.
 
     Attributes:
-        account: Its name.
+        account: The account's name.
         adapter: The adapter it names; `None` if there is no such account.
-        code: What it means for the command's exit code.
-        summary: All of it in a few words.
-        problems: All that is wrong with the settings.
+        code: The exit code it stands for.
+        summary: The outcome in a few words.
+        problems: What is wrong with the settings.
         error: What is wrong, in one line; `None` if nothing is.
-        secrets: Where each secret was found, by key; never the secret.
+        secrets: The source of each secret, by key; never the secret.
         vendor: Whether the vendor answers, in words.
         credentials: Whether they work, in words.
     """
@@ -62,7 +62,7 @@ class Verdict:
     account: str
     adapter: str | None = None
     code: ExitCode = ExitCode.USAGE
-    summary: str = "its settings are wrong"
+    summary: str = "invalid settings"
     problems: Sequence[str] = ()
     error: str | None = None
     secrets: Mapping[str, str] = field(factory=dict)
@@ -71,15 +71,15 @@ class Verdict:
 
 
 async def check_accounts(invocation: Invocation, names: Sequence[str]) -> ExitCode:
-    """Check these accounts, or all; one that is broken stops no other."""
+    """Check these accounts, or all of them; a broken one does not stop the others."""
     common = invocation.common
     settings = read_settings(common)
     if not names and not settings.accounts:
         raise SettingsError(
-            f"there is no {CONFIG_NAME} here, and no account in the environment; write a file "
+            f"there is no {CONFIG_NAME} here, and no account in the environment; create the file "
             "with 'batchhub init'"
             if settings.path is None
-            else f"{settings.path} has no account yet; one begins with a line [accounts.NAME]"
+            else f"{settings.path} has no accounts; an account starts with a line [accounts.NAME]"
         )
     invocation.may_have_sent = True
     turns = asyncio.Semaphore(_AT_ONCE)
@@ -102,7 +102,7 @@ async def check_accounts(invocation: Invocation, names: Sequence[str]) -> ExitCo
 
 
 async def examine_account(invocation: Invocation, name: str, vendor_ref: str | None) -> ExitCode:
-    """Ask an account's vendor one harmless thing, or about one batch, and show the answer."""
+    """Send an account's vendor one read-only request, or ask about one batch; show the answer."""
     account = make_one(read_settings(invocation.common), name)[name]
     invocation.may_have_sent = True
     answer = await _probe(name, account, vendor_ref)
@@ -113,7 +113,7 @@ async def examine_account(invocation: Invocation, name: str, vendor_ref: str | N
     write(f"answered  HTTP {answer.status}")
     for line in answer.raw.decode("utf-8", "replace").splitlines() or ["(nothing)"]:
         write(f"          {clean(line)}")
-    write("read as")
+    write("parsed")
     for key, value in answer.reading.items():
         text = value if isinstance(value, str) else json.dumps(value).decode()
         write(f"          {key}: {clean(text)}")
@@ -122,10 +122,10 @@ async def examine_account(invocation: Invocation, name: str, vendor_ref: str | N
 
 async def _probe(name: str, account: Account, vendor_ref: str | None = None) -> Probe:
     """
-    Ask an account's vendor one harmless thing.
+    Send an account's vendor one read-only request.
 
     Raises:
-        UnsupportedError: The adapter knows no harmless request.
+        UnsupportedError: The adapter has no such request.
         CredentialsError: The vendor refused the credentials.
         VendorError: The vendor's answer can't be used.
         ContactError: There was no answer.
@@ -159,23 +159,25 @@ async def _ask(verdict: Verdict, account: Account) -> Verdict:
     try:
         seen = await _probe(verdict.account, account)
     except UnsupportedError:
-        told = ExitCode.OK, "settings complete; the vendor was not tried", _NOT_TRIED, _NOT_TRIED
+        found = ExitCode.OK, "settings complete; connection not tried", _NOT_TRIED, _NOT_TRIED
     except CredentialsError as error:
-        told = ExitCode.REFUSED, _REFUSED, f"answers HTTP {error.status}", str(error)
+        found = ExitCode.REFUSED, _REFUSED, f"answers HTTP {error.status}", str(error)
     except RefusedError as error:
-        told = ExitCode.REFUSED, "refused by the vendor", str(error), "nobody can tell"
+        found = ExitCode.REFUSED, "refused by the vendor", str(error), "unknown"
     except (UsageError, AdapterError) as error:
         return _wrong(verdict, str(error))
     except (VendorError, ContactError) as error:
-        said = "no useful answer" if isinstance(error, VendorError) else "no answer"
-        told = ExitCode.UNFINISHED, said, str(error), "nobody can tell"
-    except Exception as error:  # a plug-in's fault is told with its account, and stops no other
+        summary = "unusable answer" if isinstance(error, VendorError) else "no answer"
+        found = ExitCode.UNFINISHED, summary, str(error), "unknown"
+    except (
+        Exception
+    ) as error:  # a bug in a plug-in is reported with its account, and stops no other
         why = f"the adapter failed: {type(error).__name__}: {error}"
-        told = ExitCode.UNFINISHED, "not tried to the end", blank(why), "nobody can tell"
+        found = ExitCode.UNFINISHED, "check not finished", blank(why), "unknown"
     else:
         answer = f"answers HTTP {seen.status} to {seen.request}"
-        told = ExitCode.OK, "all right", answer, "work"
-    code, summary, vendor, credentials = told
+        found = ExitCode.OK, "OK", answer, "work"
+    code, summary, vendor, credentials = found
     verdict = evolve(verdict, code=code, summary=summary, vendor=vendor, credentials=credentials)
     if code is ExitCode.OK:
         return verdict

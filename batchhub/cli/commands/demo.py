@@ -1,4 +1,4 @@
-"""`demo`: every vendor that offers a sandbox, side by side, without an account."""
+"""`demo`: every adapter that has a sandbox, side by side, without an account."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from batchhub.hub import BatchJob
 
 DEMO_ITEMS: Final = 1200
-"""How many items each vendor gets."""
+"""Items for each vendor."""
 
 _ITEM_TIME: Final = "item_time_s"
 _ITEM_TIME_S: Final = 0.01
@@ -39,18 +39,18 @@ _ITEM_TIME_S: Final = 0.01
 
 @frozen(kw_only=True)
 class Stand:
-    """A vendor's sandbox that runs, and the account that reaches it."""
+    """A running sandbox, and the account for it."""
 
     sandbox: Sandbox
     account: Account
 
 
 async def run_demo(invocation: Invocation) -> ExitCode:
-    """Hand items to every sandbox there is, show how they get on, and what failed."""
-    invocation.may_have_sent = True  # though only to stand-ins
+    """Submit items to every sandbox, show their progress, and what failed."""
+    invocation.may_have_sent = True  # though only to sandboxes
     sandboxes = dict(_find_sandboxes())
     if not sandboxes:
-        raise UnsupportedError("no installed adapter offers a sandbox to show")
+        raise UnsupportedError("no installed adapter has a sandbox")
     common = invocation.common
     if common.store is None:
         folder = tempfile.mkdtemp(prefix="batchhub-demo-")
@@ -58,8 +58,8 @@ async def run_demo(invocation: Invocation) -> ExitCode:
     common = evolve(common, config=None)
     if not common.quiet:
         say(
-            f"{number(DEMO_ITEMS)} items for each of: {', '.join(sandboxes)}; "
-            "on servers in this process, nothing leaves this machine"
+            f"{number(DEMO_ITEMS)} items for each of {', '.join(sandboxes)}; "
+            "the servers run in this process, nothing leaves this machine"
         )
     async with AsyncExitStack() as stack:
         stands = await _start(sandboxes, stack)
@@ -76,13 +76,13 @@ async def run_demo(invocation: Invocation) -> ExitCode:
             await show_closing(job, common, may_drive=False)
         if not common.quiet:
             show_aside(comparison_table([job.status for job in jobs]))
-    say("look further; the jobs are kept:")
+    say("the jobs are kept; to list them:")
     say(f"  {command_line(common, 'list')}")
     return ExitCode.OK
 
 
 def _find_sandboxes() -> Iterator[tuple[str, type[Sandbox]]]:
-    """Yield the sandboxes of the installed adapters; say what can't be used and leave it out."""
+    """Yield the sandboxes of the installed adapters; warn about those that can't be used."""
     for info in Registry().describe():
         if info.error is not None:
             say_warning(info.error)

@@ -1,4 +1,4 @@
-"""`prune`: forgetting old jobs, so that the store does not grow for ever."""
+"""`prune`: deleting old jobs, so that the store does not grow for ever."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from batchhub.cli.shell.open import find_store, open_reader, store_exists
 
 
 async def prune_jobs(invocation: Invocation, older_than: str) -> ExitCode:
-    """Forget the jobs that ended so long ago, and give their room back."""
+    """Delete jobs that ended longer ago than a time span, and free disk space."""
     common = invocation.common
     span_s = parse_span_s(older_than, "--older-than")
     store = find_store(common)
     if not store_exists(store):
-        say(f"there is no store {store}, so there is nothing to forget")
+        say(f"store {store} does not exist; nothing to delete")
         return ExitCode.OK
     before = _size(store)
     async with open_reader(common) as hub:
-        gone = await hub.prune(span_s)
+        deleted = await hub.prune(span_s)
     freed = max(0, before - _size(store))
     if common.json:
-        write_json({**asdict(gone), "bytes": freed})
+        write_json({**asdict(deleted), "bytes": freed})
     elif not common.quiet:
-        what = f"{count(gone.jobs, 'job')} with {count(gone.items, 'item')}"
-        say(f"forgot {what}; the store takes {number(freed // 1024)} KiB less")
+        what = f"{count(deleted.jobs, 'job')} with {count(deleted.items, 'item')}"
+        say(f"deleted {what}; freed {number(freed // 1024)} KiB")
     return ExitCode.OK
 
 
 def _size(store: str) -> int:
-    """Return the bytes a store takes on the disk."""
+    """Return the size of a store on disk, in bytes."""
     path = find_store_path(store)
     files = [] if path is None else list_store_files(path)
     return sum(file.stat().st_size for file in files if file.exists())

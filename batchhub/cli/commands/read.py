@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from batchhub._settings.registry import Registry
 from batchhub._tables.writing import STDOUT, ResultsWriter
-from batchhub.cli.screen.advice import advise, find_repeated, write_advice
+from batchhub.cli.screen.advice import advise, find_retries, write_advice
 from batchhub.cli.screen.console import make_console, say, write, write_json
 from batchhub.cli.screen.tables import jobs_table, show_page, status_page
 from batchhub.cli.screen.words import count, counts_text, number, state_text
@@ -40,7 +40,7 @@ async def show_status(invocation: Invocation, job_id: str) -> ExitCode:
     common = invocation.common
     async with open_reader(common, job_id) as hub:
         job = await hub.job(job_id)
-        status, repeated = job.status, await find_repeated(job)
+        status, retries = job.status, await find_retries(job)
     if common.json:
         write_json(status)
         return ExitCode.OK
@@ -49,7 +49,7 @@ async def show_status(invocation: Invocation, job_id: str) -> ExitCode:
         write(f"{status.state.value}{outcome}")
     else:
         show_page(status_page(status))
-    for line in write_advice(advise(status, common, repeated=repeated)):
+    for line in write_advice(advise(status, common, retries=retries)):
         say(line)
     return ExitCode.OK
 

@@ -20,7 +20,7 @@ from batchhub.cli.screen.words import clean, count, duration
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.follow import Ending, Patience, follow
 from batchhub.cli.shell.invocation import Invocation
-from batchhub.cli.shell.on_complete import telling
+from batchhub.cli.shell.on_complete import running_command
 from batchhub.cli.shell.open import open_hub, own_files
 from batchhub.cli.shell.options import Order, Reading, Writing
 from batchhub.errors import BatchHubError, InputError, UsageError, WaitTimeoutError
@@ -71,7 +71,7 @@ async def run_job(
             with make_display(invocation.common, [job]) as display:
                 ending = await follow(job, patience, display.show)
             code = await _finish(invocation, job, ending, writer)
-            async with telling(handing.hub, on_complete, [job.id]):
+            async with running_command(handing.hub, on_complete, [job.id]):
                 return code
 
 
@@ -80,7 +80,7 @@ async def submit_job(invocation: Invocation, order: Order, reading: Reading) -> 
     with prepare(invocation, order, reading) as handing:
         async with handing.hub:
             job = await _submit(invocation, handing)
-            return await let_go(invocation, job)
+            return await send_now(invocation, job)
 
 
 @contextmanager
@@ -104,7 +104,7 @@ def prepare(invocation: Invocation, order: Order, reading: Reading) -> Iterator[
         yield Handing(order=order, items=items, hub=hub, adapter=adapter, options=options)
 
 
-async def let_go(invocation: Invocation, job: BatchJob) -> ExitCode:
+async def send_now(invocation: Invocation, job: BatchJob) -> ExitCode:
     """Send what may go now, name the job, and tell how to go on with it."""
     status = await job.hand_over()
     ending = await _look(job)
@@ -113,15 +113,15 @@ async def let_go(invocation: Invocation, job: BatchJob) -> ExitCode:
     else:
         write(job.id)
     if ending.error is not None:
-        invocation.tell(ending.error)
+        invocation.report(ending.error)
         return ending.code
     if ending.status.state.is_terminal or ending.status.is_held:
         await show_closing(job, invocation.common)
         return ending.code
     if not invocation.common.quiet:
         sent = sum(ticket.state is not BatchState.PENDING for ticket in status.tickets)
-        say(f"{sent} of {count(len(status.tickets), 'ticket')} handed over")
-    invocation.tell_resume()
+        say(f"{sent} of {count(len(status.tickets), 'ticket')} sent")
+    invocation.say_resume()
     return ExitCode.OK
 
 
@@ -214,7 +214,7 @@ async def _finish(
         results_in, failure = await _write_results(job, writer)
         await show_closing(job, common, results_in=results_in)
     if failure is not None:
-        invocation.tell(failure)
+        invocation.report(failure)
     if common.json:
         write_json(ending.status)
     return ending.code if failure is None else invocation.code_of(failure)

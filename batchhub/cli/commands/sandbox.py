@@ -1,4 +1,4 @@
-"""`sandbox`: a stand-in vendor server, until it is interrupted."""
+"""`sandbox`: a vendor's sandbox server, run until it is interrupted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .run import parse_options
 
 @frozen(kw_only=True)
 class Place:
-    """Where a sandbox listens, and how it is set."""
+    """Where a sandbox listens, and its switches."""
 
     host: str
     port: int
@@ -31,7 +31,7 @@ class Place:
 
 
 async def run_sandbox(invocation: Invocation, vendor: str, place: Place) -> ExitCode:
-    """Run a vendor's sandbox until it is interrupted, which is its usual end."""
+    """Run a vendor's sandbox until it is interrupted, which is its normal end."""
     sandbox = get_sandbox(vendor)()
     sandbox.change_switches(parse_options(place.switches))
     try:
@@ -40,7 +40,7 @@ async def run_sandbox(invocation: Invocation, vendor: str, place: Place) -> Exit
         why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
         raise UsageError(f"can't listen on {place.host}:{place.port}: {why}") from None
     try:
-        _tell_started(invocation, vendor, sandbox, url)
+        _write_started(invocation, vendor, sandbox, url)
         await asyncio.Event().wait()
     except asyncio.CancelledError:
         say(f"\n{len(sandbox.journal):,} requests, {len(sandbox.executions):,} items executed")
@@ -50,12 +50,12 @@ async def run_sandbox(invocation: Invocation, vendor: str, place: Place) -> Exit
 
 
 async def list_switches(invocation: Invocation, vendor: str) -> ExitCode:
-    """Show what a vendor's sandbox can be told to do."""
+    """List the switches of a vendor's sandbox."""
     switches = get_sandbox(vendor).describe_switches()
     if invocation.common.json:
         write_json([switch._asdict() for switch in switches])
         return ExitCode.OK
-    table = plain_table("switch", "default", "what it does", wraps="what it does")
+    table = plain_table("switch", "default", "effect", wraps="effect")
     for switch in switches:
         table.add_row(switch.name, json.dumps(switch.default), switch.help)
     show_page(table)
@@ -64,10 +64,10 @@ async def list_switches(invocation: Invocation, vendor: str) -> ExitCode:
 
 def find_sandbox(info: AdapterInfo) -> type[Sandbox] | None:
     """
-    Load the sandbox an adapter offers; `None` if it has none.
+    Load the sandbox of an adapter; `None` if it has none.
 
     Raises:
-        AdapterError: It does not load, or is no sandbox.
+        AdapterError: It does not load, or is not a sandbox.
     """
     if info.adapter is None or info.adapter.sandbox is None:
         return None
@@ -79,7 +79,7 @@ def find_sandbox(info: AdapterInfo) -> type[Sandbox] | None:
             f"the sandbox of adapter {info.name!r} does not load: {type(error).__name__}: {error}"
         ) from error
     if not (isinstance(sandbox, type) and issubclass(sandbox, Sandbox)):
-        raise AdapterError(f"{info.adapter.sandbox} is no subclass of batchhub.sandbox.Sandbox")
+        raise AdapterError(f"{info.adapter.sandbox} is not a subclass of batchhub.sandbox.Sandbox")
     return sandbox
 
 
@@ -88,7 +88,7 @@ def get_sandbox(name: str) -> type[Sandbox]:
     Load the sandbox of an adapter.
 
     Raises:
-        NotKnownError: No such adapter is installed.
+        NotKnownError: No adapter of that name is installed.
         UnsupportedError: It has no sandbox.
         AdapterError: Adapter or sandbox does not load.
     """
@@ -100,11 +100,11 @@ def get_sandbox(name: str) -> type[Sandbox]:
     return sandbox
 
 
-def _tell_started(invocation: Invocation, vendor: str, sandbox: Sandbox, url: str) -> None:
+def _write_started(invocation: Invocation, vendor: str, sandbox: Sandbox, url: str) -> None:
     settings = sandbox.settings_toml(url, vendor)
     if invocation.common.json:
         write_json({"adapter": vendor, "url": url, "settings": settings})
         return
-    # All of it is valid in a settings file, so that it can be redirected into one.
-    write(f"# a stand-in for {vendor} at {url}; it lives until Ctrl-C")
+    # The whole output is a valid settings file, so that it can be redirected into one.
+    write(f"# sandbox of {vendor} at {url}; Ctrl-C stops it")
     write(settings.rstrip())

@@ -1,4 +1,4 @@
-"""`watch` and `resume`: staying with jobs that are there already."""
+"""`watch` and `resume`: following jobs that exist until they end."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from batchhub.cli.screen.tables import jobs_table, show_aside
 from batchhub.cli.shell.exits import ExitCode, exit_code, worst
 from batchhub.cli.shell.follow import Ending, Patience, follow_all
 from batchhub.cli.shell.invocation import Invocation
-from batchhub.cli.shell.on_complete import telling
+from batchhub.cli.shell.on_complete import running_command
 from batchhub.cli.shell.open import (
+    explain_account,
     find_store,
     no_store,
     open_driver,
     open_reader,
     store_exists,
-    tell_other_account,
 )
 from batchhub.errors import BatchHubError, WaitTimeoutError
 from batchhub.models import BatchState, BatchStatus
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from batchhub.hub import BatchHub, BatchJob
 
 OPEN: Final = [state for state in BatchState if not state.is_terminal]
-"""The states of a job that is unfinished."""
+"""The states of an unfinished job."""
 
 _MOST_CLOSINGS: Final = 3
 
@@ -44,11 +44,11 @@ _MOST_CLOSINGS: Final = 3
 async def watch_jobs(
     invocation: Invocation, job_id: str | None, patience: Patience, on_complete: str | None = None
 ) -> ExitCode:
-    """Stay with one job, or with all that are unfinished; drive those nobody else drives."""
+    """Follow one job, or all unfinished jobs; drive those that no other process drives."""
     found = await _find(invocation, job_id)
     if not found:
-        await _tell_ended(invocation, on_complete)
-        return _tell_nothing(invocation, "watch")
+        await _run_command(invocation, on_complete)
+        return _say_nothing_left(invocation, "watch")
     return await _watch(
         invocation, found, patience, takes_all=job_id is None, on_complete=on_complete
     )
@@ -57,18 +57,18 @@ async def watch_jobs(
 async def resume_jobs(
     invocation: Invocation, patience: Patience, on_complete: str | None = None
 ) -> ExitCode:
-    """Drive all that is unfinished."""
+    """Drive all unfinished jobs."""
     found = await _find(invocation, None)
     if not found:
-        await _tell_ended(invocation, on_complete)
-        return _tell_nothing(invocation, "resume")
+        await _run_command(invocation, on_complete)
+        return _say_nothing_left(invocation, "resume")
     return await _resume(invocation, found, patience, on_complete)
 
 
-async def _tell_ended(invocation: Invocation, on_complete: str | None) -> None:
-    """Tell of what had ended untold, where nothing is left to be driven."""
+async def _run_command(invocation: Invocation, on_complete: str | None) -> None:
+    """Run the command of --on-complete for jobs that have ended, where none is unfinished."""
     if on_complete is not None and store_exists(find_store(invocation.common)):
-        async with open_reader(invocation.common) as hub, telling(hub, on_complete):
+        async with open_reader(invocation.common) as hub, running_command(hub, on_complete):
             pass
 
 
@@ -90,7 +90,7 @@ async def _watch(
     takes_all: bool,
     on_complete: str | None,
 ) -> ExitCode:
-    """Stay with jobs; with all of them, those that come meanwhile are stayed with, too."""
+    """Follow jobs; with `takes_all` also those that are submitted meanwhile."""
     common = invocation.common
     invocation.resumable = True
     async with open_driver(common, None if takes_all else _unfinished(found)) as hub:
@@ -113,8 +113,8 @@ async def _watch(
                 jobs.extend(new)
                 return new
 
-            told = None if takes_all else [job.id for job in jobs]
-            async with telling(hub, on_complete, told):
+            ids = None if takes_all else [job.id for job in jobs]
+            async with running_command(hub, on_complete, ids):
                 endings = await follow_all(
                     hub, list(jobs), patience, show, find_new if takes_all else None
                 )
@@ -136,7 +136,7 @@ async def _resume(
         jobs = [await hub.job(job.id) for job in found]
         followed = [job for job in jobs if not _is_left(job)]
         with make_display(common, followed) as display:
-            async with telling(hub, on_complete):
+            async with running_command(hub, on_complete):
                 endings = await follow_all(hub, followed, patience, display.show)
         endings += [_left_ending(job, hub) for job in jobs if _is_left(job)]
         _note_end(invocation, endings)
@@ -152,7 +152,7 @@ def _unfinished(jobs: Sequence[BatchJob]) -> list[BatchJob]:
 
 
 def _note_end(invocation: Invocation, endings: Sequence[Ending]) -> None:
-    """Take note of what was achieved, whatever becomes of telling it."""
+    """Record the outcome, whatever goes wrong while it is shown."""
     if all(ending.error is None for ending in endings):
         invocation.ended = worst(ending.code for ending in endings)
 
@@ -164,13 +164,13 @@ def _is_left(job: BatchJob) -> bool:
 
 def _warn_if_left(job: BatchJob, hub: BatchHub) -> None:
     if _is_left(job):
-        why = tell_other_account(job, hub.accounts)
-        say_warning(f"{why}; it goes on only if another process drives it")
+        why = explain_account(job, hub.accounts)
+        say_warning(f"{why}; it continues only if another process drives it")
 
 
 def _left_ending(job: BatchJob, hub: BatchHub) -> Ending:
-    why = tell_other_account(job, hub.accounts)
-    error = WaitTimeoutError(f"{why}; the job is left as it is")
+    why = explain_account(job, hub.accounts)
+    error = WaitTimeoutError(f"{why}; the job was not changed")
     return Ending(status=job.status, error=error)
 
 
@@ -184,21 +184,21 @@ async def _show_endings(
             await show_closing(job, common)
     elif not common.quiet:
         show_aside(jobs_table([job.status for job in whole], make_console(sys.stderr)))
-    # What befalls an account befalls all its jobs; it is said once.
+    # All jobs of an account fail alike; each error is shown once.
     errors = {str(e.error): e.error for e in endings if e.error is not None}
     for error in errors.values():
         say_error(str(error))
     if any(_is_resumable(error) for error in errors.values()):
-        invocation.tell_resume()
+        invocation.say_resume()
 
 
 def _is_resumable(error: BatchHubError) -> bool:
     return exit_code(error) is not ExitCode.USAGE
 
 
-def _tell_nothing(invocation: Invocation, verb: str) -> ExitCode:
+def _say_nothing_left(invocation: Invocation, verb: str) -> ExitCode:
     if not invocation.common.quiet:
         store = find_store(invocation.common)
-        why = f"no job is unfinished in {store}" if store_exists(store) else no_store(store)
+        why = f"no unfinished jobs in {store}" if store_exists(store) else no_store(store)
         say(f"nothing to {verb}: {why}")
     return ExitCode.OK

@@ -1,1 +1,1 @@
-"""What a command shows."""
+"""What a command shows: lines, tables, progress, advice, the log."""

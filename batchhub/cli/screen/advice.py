@@ -1,4 +1,4 @@
-"""What to do next: commands that can be pasted, for where a job stands."""
+"""What to do next: commands to paste, depending on a job's status."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ if TYPE_CHECKING:
     from batchhub.models import BatchStatus
 
 Advice = tuple[str, str]
-"""What for, and the command that does it."""
+"""A purpose, and the command for it."""
 
 
 @frozen(kw_only=True)
-class Repeated:
+class Retries:
     """
-    The jobs that repeat items of one.
+    The jobs that retry items of another.
 
     Attributes:
-        failed: That of what failed or was not executed.
-        unknown: That of what nobody can tell of.
+        failed: The id of the job that retries what failed or was not executed.
+        unknown: The id of the job that retries the items with unknown outcome.
     """
 
     failed: str | None = None
     unknown: str | None = None
 
 
-NOT_REPEATED: Final = Repeated()
+NO_RETRIES: Final = Retries()
 
 
-async def find_repeated(job: BatchJob) -> Repeated:
-    """Look which jobs repeat items of one."""
+async def find_retries(job: BatchJob) -> Retries:
+    """Find the jobs that retry items of a job."""
     counts = job.status.counts
-    return Repeated(
+    return Retries(
         failed=await job.find_retry() if counts.failed + counts.not_executed else None,
         unknown=await job.find_retry(unknown=True) if counts.unknown else None,
     )
 
 
 def command_line(common: Common, *words: str) -> str:
-    """Write a command as a shell reads it, with the store and settings this one was given."""
+    """Return a command to paste into a shell, with this one's --config and --store."""
     line = ["batchhub", *words]
     if common.config is not None:
         line += ["--config", str(common.config)]
@@ -61,17 +61,17 @@ def advise(
     *,
     has_results: bool = False,
     may_drive: bool = True,
-    repeated: Repeated = NOT_REPEATED,
+    retries: Retries = NO_RETRIES,
 ) -> Iterator[Advice]:
     """
-    Yield what may be done with a job next.
+    Yield what can be done with a job next.
 
     Args:
-        status: Where it stands.
-        common: The options this command was given.
-        has_results: Whether the user has its results already.
-        may_drive: Whether its account is still there to send anything to.
-        repeated: The jobs that repeat its items already.
+        status: Its status.
+        common: The options of this command.
+        has_results: Whether its results were written already.
+        may_drive: Whether its account can still be reached.
+        retries: The jobs that retry its items already.
     """
     job, counts = status.job_id, status.counts
     if status.is_held:
@@ -80,7 +80,7 @@ def advise(
         return
     if not status.state.is_terminal:
         if may_drive:
-            yield "go on", command_line(common, "resume")
+            yield "continue", command_line(common, "resume")
         return
     if not has_results:
         yield "all results", command_line(common, "results", job, "--out", "results.jsonl")
@@ -91,27 +91,27 @@ def advise(
     if not may_drive:
         return
     repeatable = counts.failed + counts.not_executed
-    for times, by in ((repeatable, repeated.failed), (counts.unknown, repeated.unknown)):
+    for times, by in ((repeatable, retries.failed), (counts.unknown, retries.unknown)):
         if times and by is not None:
-            yield f"{count(times, 'item')} repeated", command_line(common, "status", by)
-    if repeatable and repeated.failed is None:
-        yield f"repeat {count(repeatable, 'item')}", command_line(common, "retry", job)
-    if counts.unknown and repeated.unknown is None:
+            yield f"{count(times, 'item')} retried", command_line(common, "status", by)
+    if repeatable and retries.failed is None:
+        yield f"retry {count(repeatable, 'item')}", command_line(common, "retry", job)
+    if counts.unknown and retries.unknown is None:
         yield (
-            "repeat the unknown too, perhaps twice",
+            "retry the unknown; may run twice",
             command_line(common, "retry", job, "--unknown"),
         )
 
 
 def _decide(status: BatchStatus, common: Common) -> Iterator[Advice]:
     job = status.job_id
-    yield "send again, perhaps twice", command_line(common, "retry", job, "--unknown")
-    yield "give it up", command_line(common, "cancel", job)
+    yield "send again; may run twice", command_line(common, "retry", job, "--unknown")
+    yield "give up", command_line(common, "cancel", job)
     yield "results so far", command_line(common, "results", job)
 
 
 def write_advice(advice: Iterator[Advice]) -> Iterator[str]:
-    """Write advice as lines, the commands below one another."""
+    """Yield advice as lines, with the commands aligned."""
     found = list(advice)
     width = max((len(what) for what, _ in found), default=0)
     for what, command in found:

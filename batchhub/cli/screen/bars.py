@@ -1,4 +1,4 @@
-"""Live bars on a terminal: one for each job, and below them what holds a job up."""
+"""Live bars on a terminal: one for each job, and below them what delays a job."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from .tables import stand_style
 from .words import clean, done_count, done_text, duration, elapsed, number
 
 _REFRESH_S: Final = 0.25
-"""Seconds between two drawings, at least: fifty bars take some milliseconds each time."""
+"""Minimum seconds between two drawings: fifty bars take some milliseconds each time."""
 
 _STILL_S: Final = 1.0
-"""Seconds after which the bars are drawn again though no status came: their clocks go on."""
+"""Seconds after which the bars are drawn without a new status, to update their times."""
 
 _SPARE_ROWS: Final = 6
 _LEAST_ROWS: Final = 3
@@ -37,12 +37,12 @@ class LiveBars(Display):
     """
     A bar for each job that fits the screen, with its rate and the vendor's own word.
 
-    A bar is green while all is well, yellow while something holds the job up or after a finding,
-    red as soon as items failed.
+    A bar is green while all is well, yellow after a finding and while something delays the job,
+    red once items have failed.
 
     Args:
-        clock: What time it is.
-        console: What is drawn on; by default standard error.
+        clock: The clock.
+        console: The console to draw on; standard error by default.
     """
 
     tick_s: ClassVar[float] = _REFRESH_S
@@ -66,13 +66,13 @@ class LiveBars(Display):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Leave the bars as they are; what held a job up is over, or reported as an error."""
+        """Leave the bars as they are, without the notes: what matters is reported as an error."""
         self._update()
         self._bars.notes = []
         self._bars.stop()
 
     def tick(self) -> None:
-        """Draw what came since the last drawing; without anything new, once a second."""
+        """Draw if there is something new, at most four times a second; otherwise once a second."""
         waited_s = self._clock.monotonic() - self._drawn_s
         if waited_s >= (_REFRESH_S if self._is_new else _STILL_S):
             self._drawn_s = self._clock.monotonic()
@@ -80,7 +80,7 @@ class LiveBars(Display):
             self._bars.refresh()
 
     def screen(self) -> Iterable[RenderableType]:
-        """Return what is on the screen if it is drawn now, from above."""
+        """Return what would be drawn now, from top to bottom."""
         self._update()
         return self._bars.get_renderables()
 
@@ -92,7 +92,7 @@ class LiveBars(Display):
         self._console.print(Text(line, style="yellow"), soft_wrap=True)
 
     def _update(self) -> None:
-        """Bring the bars that fit the screen up to date; jobs that have ended give way."""
+        """Update the bars that fit the screen; jobs that have ended are hidden first."""
         self._is_new = False
         fitting = max(_LEAST_ROWS, self._console.height - _SPARE_ROWS)
         rows = sorted(self._rows.values(), key=lambda row: row.has_ended)[:fitting]
@@ -131,11 +131,11 @@ class LiveBars(Display):
             "state": clean(state_and_word(status), _WORD_WIDTH),
             "age": elapsed((end - status.created_at).total_seconds()),
             "left": f"{duration(left / per_s)} left" if per_s and left else "",
-            "style": _style(row, is_held_up=any(row.notes(now))),
+            "style": _style(row, is_delayed=any(row.notes(now))),
         }
 
     def _name(self, row: Row) -> str:
-        """Name a job by its account, its id, or both where neither is enough."""
+        """Return a job's account, its id, or both if neither is unique."""
         accounts = len({other.status.account for other in self._rows.values()})
         if accounts == len(self._rows):
             return row.status.account
@@ -153,7 +153,7 @@ class _Bar(BarColumn):
 
 
 class _Cell(TextColumn):
-    """One field of a job, in one line; where room is short it is cut, if it may be."""
+    """A field of a job, in one line; it is cut on a narrow terminal if it may shrink."""
 
     def __init__(
         self,
@@ -186,7 +186,7 @@ _COLUMNS: Final[dict[str, ProgressColumn]] = {
     "left": _Cell("left", "dim"),
 }
 _LEAST_WIDTHS: Final = {"rate": 60, "left": 100}
-"""How wide a terminal must be to have room for a column."""
+"""The least width of the terminal for a column to be shown."""
 
 
 class _Bars(Progress):
@@ -194,8 +194,8 @@ class _Bars(Progress):
     Rich's progress with notes below the bars.
 
     Attributes:
-        notes: What holds jobs up.
-        hidden: How many jobs have no bar because there is no room.
+        notes: What delays jobs.
+        hidden: How many jobs have no bar because the screen is full.
     """
 
     notes: Iterable[str] = ()
@@ -210,7 +210,7 @@ class _Bars(Progress):
             yield Text(note, style="yellow", no_wrap=True, overflow="ellipsis")
 
     def choose_columns(self) -> None:
-        """Show the columns that are not empty, as far as the terminal is wide enough for them."""
+        """Choose the columns that are not empty and fit the terminal."""
         tasks = [task for task in self.tasks if task.visible]
         self.columns = tuple(
             column
@@ -220,17 +220,17 @@ class _Bars(Progress):
         )
 
 
-def _style(row: Row, *, is_held_up: bool) -> str:
+def _style(row: Row, *, is_delayed: bool) -> str:
     """Return the colour of a bar."""
     status = row.status
     if row.has_ended:
         return stand_style(status)
     if status.counts.failed:
         return "red"
-    return "yellow" if is_held_up or status.findings else "green"
+    return "yellow" if is_delayed or status.findings else "green"
 
 
 def _bar_total(status: BatchStatus) -> int | None:
-    """Return where the bar ends; `None` makes it pulse, as long as no progress is known."""
+    """Return the total of a bar; `None` makes it pulse, as long as no progress is known."""
     is_known = status.progress is not None or status.state.is_terminal or done_count(status)
     return status.counts.total if is_known else None

@@ -1,4 +1,4 @@
-"""The closing table: what came of a job, what failed and why, and what to do next."""
+"""The closing table: the outcome of a job, what failed and why, and what to do next."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rich.text import Text
 from batchhub.cli.shell.options import Common
 from batchhub.models import BatchState, BatchStatus, ItemResult, ItemState
 
-from .advice import advise, find_repeated, write_advice
+from .advice import advise, find_retries, write_advice
 from .console import make_console, say
 from .tables import fits, plain_table, show_aside, stand_style
 from .words import (
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     from batchhub.hub import BatchJob
 
 MOST_GROUPS: Final = 10
-"""How many kinds of failure are shown."""
+"""Kinds of failure that are shown."""
 
 _MOST_KEPT: Final = 1000
 _MOST_SCANNED: Final = 100_000
 _MOST_IDS: Final = 3
 _LEFT_WIDTH: Final = 29
-"""How wide the columns before the message get."""
+"""Width of the columns before the message."""
 
 _NUMBER: Final = re.compile(r"\d+")
 
@@ -52,10 +52,12 @@ GroupKey = tuple[ItemState, int | None, str]
 @define
 class FailureGroup:
     """
-    Items that failed in the same way: how many, and the first of them.
+    Items that failed in the same way.
 
     Attributes:
-        message: What the vendor says; where the items differ in numbers, with dots for these.
+        message: The vendor's message; numbers that differ between items are replaced by dots.
+        number: How many items.
+        ids: The ids of the first of them.
     """
 
     message: str
@@ -77,9 +79,9 @@ class Failures:
     What did not succeed, grouped by state, code and message, in bounded memory.
 
     Attributes:
-        groups: The kinds of failure, as they were met.
-        scanned: How many items were looked at, those of kinds after the first thousand, too.
-        is_partial: Whether there are more items than were looked at.
+        groups: The kinds of failure, in the order they appeared; at most a thousand.
+        scanned: How many items were read.
+        is_partial: Whether there are items that were not read.
     """
 
     groups: dict[GroupKey, FailureGroup] = field(factory=dict)
@@ -90,7 +92,7 @@ class Failures:
         """Count one item."""
         self.scanned += 1
         message = clean(result.message or "-", 160)
-        # Many a vendor names the item in its message, so numbers make no kinds of their own.
+        # Vendors often name the item in the message, so numbers don't distinguish kinds.
         key = (result.state, result.code, _mask(message))
         group = self.groups.get(key)
         if group is None:
@@ -105,7 +107,7 @@ class Failures:
 
 
 async def find_failures(results: AsyncIterator[ItemResult], most: int = _MOST_SCANNED) -> Failures:
-    """Look through results that are no successes, at most so many."""
+    """Group results that did not succeed; reads at most `most` of them."""
     failures = Failures()
     async for result in results:
         if failures.scanned >= most:
@@ -123,9 +125,9 @@ async def show_closing(
 
     Args:
         job: The job.
-        common: The options this command was given.
+        common: The options of this command.
         results_in: Where its results were written, if they were.
-        may_drive: Whether its account is still there to send anything to.
+        may_drive: Whether its account can still be reached.
     """
     status = job.status
     if not common.quiet:
@@ -135,21 +137,21 @@ async def show_closing(
         for line in _notes(status):
             show_aside(Text(f"  {line}", style="yellow"), breaks=False)
         if results_in is not None:
-            say(f"  results are in {results_in}")
+            say(f"  results written to {results_in}")
     has_results = results_in is not None
     advice = advise(
         status,
         common,
         has_results=has_results,
         may_drive=may_drive,
-        repeated=await find_repeated(job),
+        retries=await find_retries(job),
     )
     for line in write_advice(advice):
         say(line)
 
 
 def headline(status: BatchStatus) -> Text:
-    """Write in one line what came of a job."""
+    """Return the outcome of a job in one line."""
     took = duration((status.updated_at - status.created_at).total_seconds())
     parts = counts_text(status.counts)
     return Text.assemble(
@@ -163,11 +165,11 @@ def headline(status: BatchStatus) -> Text:
 
 def failures_table(failures: Failures, console: Console) -> Table:
     """
-    Draw one line for each kind of failure, the first ids at its end, or below it if that is short.
+    Draw a line for each kind of failure, with the first ids beside or below the message.
 
     Args:
         failures: What did not succeed.
-        console: Where there must be room for it.
+        console: The console whose width decides where the ids are.
     """
     wide = _draw_failures(failures, room=None)
     return wide if fits(console, wide) else _draw_failures(failures, console.width - _LEFT_WIDTH)
@@ -185,7 +187,7 @@ async def _look_for_failures(job: BatchJob) -> Failures | None:
 
 
 def _draw_failures(failures: Failures, room: int | None) -> Table:
-    """Draw the table: the ids in a column, or if room is short with the messages."""
+    """Draw the table: the ids in a column of their own, or in `room` columns with the messages."""
     message = "message" if room is None else "message and first ids"
     headers = ["  items", "state", "code", message] + ["first ids"] * (room is None)
     table = plain_table(*headers, right=("  items",), wraps=message)
@@ -214,7 +216,7 @@ def _rest(failures: Failures) -> Iterator[str]:
     if rest := failures.scanned - shown:
         yield f"… and {count(rest, 'item')} of other kinds"
     if failures.is_partial:
-        yield f"only the first {number(failures.scanned)} were looked at"
+        yield f"only the first {number(failures.scanned)} were read"
 
 
 def _notes(status: BatchStatus) -> Iterator[str]:
@@ -225,7 +227,7 @@ def _notes(status: BatchStatus) -> Iterator[str]:
 
 
 def _held_notes(status: BatchStatus) -> Iterator[str]:
-    """Tell what is known of each ticket of which nobody knows whether the vendor has it."""
+    """Yield what is known of each unconfirmed ticket: the vendor may or may not have it."""
     now, first = datetime.now(UTC), 1
     for ticket in status.tickets:
         last = first + ticket.counts.total - 1

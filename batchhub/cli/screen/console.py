@@ -1,4 +1,4 @@
-"""Where the command writes: results to standard output, all else to standard error."""
+"""Output: results and JSON to standard output, everything else to standard error."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _READABLE: Final = "batchhub.readable"
-"""Names the way a character is written that an encoding lacks."""
+"""The error handler for characters that the encoding lacks."""
 
 ENDLESS: Final = 10_000
-"""The width of what is no terminal: lines are not broken there."""
+"""The width of an output that is not a terminal: lines are not wrapped."""
 
 _NARROWEST: Final = 40
 
 
 class OutputClosedError(Exception):
-    """Whoever read our standard output has gone away; there is nobody left to write for."""
+    """The reader of standard output has closed it, such as `head`."""
 
 
 class OutputError(BatchHubError):
-    """What came of a job could not be written; the store has it, and can be asked again."""
+    """Output could not be written; the store still has the results."""
 
 
 def say(text: str) -> None:
-    """Write a line to standard error; its reader may have gone away, which stops no job."""
+    """Write a line to standard error; errors are ignored, so that they stop no job."""
     try:
-        # In one piece, so that no other process's words come between a line and its end.
+        # In one write, so that another process's output can't come between a line and its end.
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
     except OSError:
@@ -55,13 +55,13 @@ def say_warning(text: str) -> None:
 
 
 def write(line: str) -> None:
-    """Write a line to standard output, with escapes for what its encoding has no character for."""
+    """Write a line to standard output; characters that its encoding lacks are escaped."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     write_bytes([line.encode(encoding, _READABLE) + b"\n"])
 
 
 def write_json(value: Any) -> None:
-    """Write attrs objects or plain JSON values as one line of JSON, if anybody reads it."""
+    """Write attrs objects or plain JSON values as one line of JSON; a closed output is ignored."""
     with suppress(OutputClosedError):
         stream_json(value)
 
@@ -71,7 +71,7 @@ def stream_json(value: Any) -> None:
     Write attrs objects or plain JSON values as one line of JSON to standard output.
 
     Raises:
-        OutputClosedError: Its reader has gone away, so that more need not be found out.
+        OutputClosedError: Its reader has closed it; there is no point in going on.
     """
     from batchhub.wire import dumps  # noqa: PLC0415  # cattrs is slow to import
 
@@ -83,7 +83,7 @@ def write_bytes(chunks: Iterable[bytes]) -> None:
     Write to standard output.
 
     Raises:
-        OutputClosedError: Its reader has gone away.
+        OutputClosedError: Its reader has closed it.
         OutputError: It can't be written, such as to a full disk.
     """
     try:
@@ -98,8 +98,8 @@ def write_bytes(chunks: Iterable[bytes]) -> None:
         raise OutputError(f"can't write to standard output: {error.strerror}") from error
 
 
-def mend_streams() -> None:
-    """Make sure that there is somewhere to write, and that every character can be written."""
+def prepare_streams() -> None:
+    """Make sure that both streams exist, and that every character can be written."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -109,7 +109,7 @@ def mend_streams() -> None:
 
 
 def _escape(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Write three dots for an ellipsis, and the usual escape for any other character."""
+    """Replace an ellipsis by three dots, and any other character by its escape."""
     if isinstance(error, UnicodeEncodeError) and error.object[error.start] == "…":
         return "...", error.start + 1
     return codecs.backslashreplace_errors(error)
@@ -119,12 +119,12 @@ codecs.register_error(_READABLE, _escape)
 
 
 def drop_output() -> None:
-    """Give up what could not be written to standard output."""
+    """Discard what could not be written to standard output."""
     _drop(sys.stdout)
 
 
 def _drop(stream: TextIO) -> None:
-    """Send what is still to be written nowhere, so that the interpreter's own flush succeeds."""
+    """Discard what is still buffered, so that the interpreter's own flush succeeds."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
@@ -132,11 +132,11 @@ def _drop(stream: TextIO) -> None:
 
 def make_console(stream: TextIO, into: TextIO | None = None) -> Console:
     """
-    Make what tables are drawn on; lines are broken only on a terminal.
+    Make a Rich console; lines are wrapped only on a terminal.
 
     Args:
-        stream: Where they will be seen.
-        into: Where they are drawn, if that is another.
+        stream: Where its output will be shown.
+        into: Where it is written to, if that is another.
     """
     from rich.console import Console  # noqa: PLC0415  # slow to import, and not always needed
 
@@ -159,7 +159,7 @@ def make_console(stream: TextIO, into: TextIO | None = None) -> Console:
 
 @contextmanager
 def warnings_as_lines() -> Iterator[None]:
-    """Show what Python's `warnings` say as one line each, for as long as it is entered."""
+    """Show Python's `warnings` as one line each, for as long as it is entered."""
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
         say_warning(str(message))

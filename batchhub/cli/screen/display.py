@@ -1,4 +1,4 @@
-"""What every display of jobs has in common, whatever it draws: the jobs, and how fast they go."""
+"""The base of all progress displays: the jobs, their findings, their rates."""
 
 from __future__ import annotations
 
@@ -47,9 +47,8 @@ class Pace:
     """
     The rate at which items get done.
 
-    Only the last while counts, so that a burst long ago, or the hours a job was left alone,
-    do not distort it. Where a vendor is asked less often than that, it is the time between
-    the last two answers.
+    Measured over the last 30 seconds, so that a burst long ago, or hours in which nobody drove the
+    job, do not distort it; or over the last two answers, if a vendor is asked less often.
     """
 
     def __init__(self) -> None:
@@ -59,7 +58,7 @@ class Pace:
         """
         Record how many items were done at a time; a figure that did not grow is ignored.
 
-        As long as nothing is done, the job has not begun, and the window starts with it.
+        While nothing is done the job has not begun, so the window starts with the first item.
         """
         if done == 0:
             self._seen.clear()
@@ -70,7 +69,7 @@ class Pace:
             self._seen.popleft()
 
     def per_s(self, now: datetime) -> float | None:
-        """Return the items a second; `None` if that is unknown, or nothing moved recently."""
+        """Return the items per second; `None` if that is unknown, or nothing moved recently."""
         if len(self._seen) < _PAIR:
             return None
         (first_at, first), (last_at, last) = self._seen[0], self._seen[-1]
@@ -115,15 +114,15 @@ class Row:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more is to come, unless somebody decides."""
+        """Whether nothing more will happen by itself: it has ended, or is held."""
         return self.status.state.is_terminal or self.status.is_held
 
     def per_s(self, now: datetime) -> float | None:
-        """Return the items a second; `None` if that is unknown, or something holds the job up."""
+        """Return the items per second; `None` if that is unknown, or something delays the job."""
         return None if self.has_ended or any(self.notes(now)) else self.pace.per_s(now)
 
     def notes(self, now: datetime) -> Iterator[str]:
-        """Yield what holds the job up: no contact with the vendor, or a cool-down."""
+        """Yield what delays the job: no contact with the vendor, or a cool-down."""
         if self.has_ended:
             return
         if contact := contact_text(self.status):
@@ -138,7 +137,7 @@ class Display:
     Shows how jobs get on for as long as it is entered; this one shows nothing, as with ``--quiet``.
 
     Args:
-        clock: What time it is.
+        clock: The clock.
     """
 
     tick_s: ClassVar[float] = 1.0
@@ -177,7 +176,7 @@ class Display:
         self._draw(row)
 
     def tick(self) -> None:
-        """Show what changes with time alone; called every `tick_s` seconds."""
+        """Update what changes with time alone; called every `tick_s` seconds."""
         for row in self._rows.values():
             if not self._is_closed_elsewhere(row):
                 self._draw(row)
@@ -193,7 +192,7 @@ class Display:
         return row.job.id
 
     def _is_closed_elsewhere(self, row: Row) -> bool:
-        """Whether its closing table follows at once: it has ended, and there is no other job."""
+        """Whether the closing table follows at once: the job has ended, and there is no other."""
         return row.has_ended and len(self._rows) == 1
 
 

@@ -1,4 +1,4 @@
-"""The log, for this process: nothing by default, events on standard error with ``-v``."""
+"""The log of this process: off by default, on standard error with ``-v``."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ _LEVELS: Final = (logging.CRITICAL, logging.INFO, logging.DEBUG)
 
 
 class _Lines(logging.Handler):
-    """Writes where standard error leads at that moment: a live display moves it above itself."""
+    """Writes to the current `sys.stderr`: live bars replace it, so that lines appear above them."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line; a line that can't be made stops nobody."""
+        """Write one line; a record that can't be formatted raises nothing."""
         try:
             line = self.format(record)
-        except Exception as error:  # another library's line whose parts do not fit
-            line = f"{record.name} logged what can't be shown: {type(error).__name__}"
+        except Exception as error:  # another library's format string and arguments don't match
+            line = f"{record.name}: a record can't be formatted: {type(error).__name__}"
         say(line)
 
 
 class _Text(logging.Formatter):
-    """A line for people: time, level, what happened. No secret, nothing that moves the cursor."""
+    """A line for people: time, level, message; without secrets and control characters."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write a record."""
+        """Return a record as a line."""
         text = blank(super().format(record))
         return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
 
 
 class _Json(logging.Formatter):
-    """A line for programs: one JSON object, with the ids and facts as keys. No secret."""
+    """A line for programs: one JSON object, with ids and facts as keys; without secrets."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write a record."""
+        """Return a record as a line."""
         facts: dict[str, Any] | None = getattr(record, LOGGER_NAME, None)
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = {
@@ -66,14 +66,13 @@ def log_on_stderr(verbose: int, log_format: LogFormat = LogFormat.TEXT) -> Itera
     Show the log for as long as it is entered.
 
     Args:
-        verbose: 0 shows nothing, since what matters is said by the command itself; 1 shows
-            what happens, 2 everything, that of other libraries too.
-        log_format: How a line is written. Who asks for JSON wants lines: 0 counts as 1.
+        verbose: 0 shows nothing, since the command itself reports what matters; 1 shows events,
+            2 everything, other libraries' log included.
+        log_format: The format. With JSON, `verbose` is at least 1.
     """
     if log_format is LogFormat.JSON:
         verbose = max(verbose, 1)
-    # Of other libraries only what went wrong is shown, and that not by default either: Python
-    # would write it to standard error if nobody took it.
+    # Without a handler Python would write other libraries' warnings to standard error.
     root, own = logging.getLogger(), logging.getLogger(LOGGER_NAME)
     handler = _Lines() if verbose else logging.NullHandler()
     handler.setFormatter(_Json() if log_format is LogFormat.JSON else _Text())

@@ -1,4 +1,4 @@
-"""Progress on standard error: live bars on a terminal, a plain line now and then elsewhere."""
+"""Progress on standard error: live bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from .display import Display, Followed, Row, rate_text, state_and_word
 from .words import clean, contact_text, counts_text, done_text, duration, number, stand_text
 
 LINE_S: Final = 3.0
-"""Seconds between two plain lines about the same job, at least."""
+"""Minimum seconds between two lines about the same job."""
 
 STILL_S: Final = 30.0
-"""Seconds after which a job that stands still has another line."""
+"""Seconds after which a job without news has another line."""
 
 _NO: Final = ("", "0", "false", "no")
 
 
 class PlainLines(Display):
     """
-    A line about each job at its changes, a few seconds apart, and now and then without one.
+    A line about each job when it changes, a few seconds apart, and every half minute if not.
 
     Args:
-        clock: What time it is.
-        write: Where lines go.
+        clock: The clock.
+        write: What lines are passed to.
     """
 
     def __init__(self, clock: Clock | None = None, write: Callable[[str], None] = say) -> None:
@@ -56,7 +56,7 @@ class PlainLines(Display):
         self._write(f"{self._name(row)}: {'; '.join(self._parts(row, still_s))}")
 
     def _news(self, row: Row) -> tuple[object, ...]:
-        """Return what makes a new line worth writing when it changes."""
+        """Return the facts of a line; a new line is written when they change."""
         if row.has_ended:
             return True, self._text(row)
         return self._text(row), contact_text(row.status), row.job.cooling_until
@@ -90,7 +90,7 @@ class PlainLines(Display):
 
 @define
 class _Spoken:
-    """What was written about a job: its last news and their time, what was shown and when."""
+    """The last news of a job and their time, and what was shown last and when."""
 
     news: tuple[object, ...] = ()
     changed_s: float = 0.0
@@ -101,10 +101,10 @@ class _Spoken:
 @contextmanager
 def make_display(common: Common, jobs: Iterable[Followed]) -> Iterator[Display]:
     """
-    Show how jobs get on, for as long as it is entered, in the way that fits standard error.
+    Show the progress of jobs for as long as it is entered, in the way that fits standard error.
 
     Args:
-        common: The options this command was given.
+        common: The options of this command.
         jobs: The jobs; more may be added.
     """
     display = _choose(common)

@@ -1,4 +1,4 @@
-"""Tables and pages that are read at leisure: the list of jobs, one job's status, the adapters."""
+"""Tables on standard output: the list of jobs, the details of one job, the adapters."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _GAP: Final = 2
 _FIGURES: Final = {"done", "failed", "findings", "age"}
 _GIVES_WAY: Final = {"account": 15, "state": 15}
-"""The columns of the list that get narrower where the terminal is, both alike, and how narrow."""
+"""The columns of the list that shrink on a narrow terminal, and their least widths."""
 
 _OUTCOME_STYLES: Final = {
     Outcome.SUCCEEDED: "green",
@@ -48,8 +48,8 @@ def show_aside(drawing: RenderableType, *, breaks: bool = True) -> None:
     Write a table or a line to standard error.
 
     Args:
-        drawing: What is written.
-        breaks: Whether a line is broken between words where the terminal ends.
+        drawing: The table or line.
+        breaks: Whether lines are wrapped at the terminal's width.
     """
     aside = io.StringIO()
     make_console(sys.stderr, into=aside).print(drawing, soft_wrap=not breaks)
@@ -58,12 +58,12 @@ def show_aside(drawing: RenderableType, *, breaks: bool = True) -> None:
 
 def plain_table(*headers: str, right: Sequence[str] = (), wraps: str = "") -> Table:
     """
-    Make a table without lines: columns in the width of what they hold.
+    Make a table without borders, its columns as wide as their content.
 
     Args:
         headers: The columns' headers.
-        right: Those of the columns with numbers.
-        wraps: That of the column that gives way where the terminal is too narrow.
+        right: The headers of columns that are aligned right.
+        wraps: The header of the column that is wrapped if the terminal is too narrow.
     """
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for header in headers:
@@ -73,14 +73,14 @@ def plain_table(*headers: str, right: Sequence[str] = (), wraps: str = "") -> Ta
 
 
 def stand_style(status: BatchStatus) -> str:
-    """Return the colour of how a job stands."""
+    """Return the colour of a job's outcome; empty while it is open."""
     if status.is_held:
         return "magenta"
     return "" if status.outcome is None else _OUTCOME_STYLES[status.outcome]
 
 
 def fits(console: Console, table: Table) -> bool:
-    """Whether there is room for a table without a column giving way."""
+    """Whether a table fits the console without wrapping or cutting."""
     options = console.options.update_width(ENDLESS)
     return console.measure(table, options=options).maximum <= console.width
 
@@ -89,13 +89,13 @@ def jobs_table(
     statuses: Sequence[BatchStatus], console: Console, now: datetime | None = None
 ) -> Table:
     """
-    Draw one line for each job; columns in which none has anything are left out.
+    Draw one line for each job, without empty columns.
 
     Args:
         statuses: The jobs.
-        console: Where there must be room for it; if that is short, labels are below accounts,
-            and if it is shorter still, each job has some lines of its own.
-        now: What time it is.
+        console: The console it must fit. If it is narrow, labels are below accounts; if it is
+            narrower still, each job has several lines.
+        now: The current time.
     """
     now = now or datetime.now(UTC)
     wide = _draw_jobs(statuses, now, is_wide=True)
@@ -142,7 +142,7 @@ def _draw_jobs(statuses: Sequence[BatchStatus], now: datetime, *, is_wide: bool)
 
 
 def _stack_jobs(statuses: Sequence[BatchStatus], now: datetime) -> Table:
-    """Draw a job's facts below one another: no figure is lost, however narrow it is."""
+    """Draw several lines for each job, so that no figure is cut however narrow the terminal is."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=0)
     table.add_column()
     for status in statuses:
@@ -166,7 +166,7 @@ def _one_line(text: str) -> Text:
 
 
 def comparison_table(statuses: Sequence[BatchStatus]) -> Table:
-    """Draw one line for each vendor: how many tickets it took, and what came of the items."""
+    """Draw one line for each vendor: its tickets, and the outcome of the items."""
     parts = ("succeeded", "failed", "not executed", "unknown")
     right = ("tickets", "items", *parts, "took")
     table = plain_table("vendor", "operation", "outcome", *right, right=right)
@@ -186,7 +186,7 @@ def comparison_table(statuses: Sequence[BatchStatus]) -> Table:
 
 
 def status_page(status: BatchStatus, now: datetime | None = None) -> Table:
-    """Draw all there is to know of a job, a fact a line."""
+    """Draw the details of a job, one per line."""
     now = now or datetime.now(UTC)
     page = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     page.add_column(style="bold", no_wrap=True)

@@ -1,4 +1,4 @@
-"""How the command says things; what it has in common with other ways to show a job comes first."""
+"""Words for states, times and figures: those shared with notebooks, and the command's own."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _CLOCK_ENDS_S: Final = 2 * 86400
 
 
 def elapsed(seconds: float) -> str:
-    """Write how long something has lasted as a clock does: 0:00:26; from two days on as 2 d."""
+    """Write a duration as 0:00:26; from two days on as 2 d."""
     whole = max(0, int(seconds))
     if whole >= _CLOCK_ENDS_S:
         return duration(whole)
@@ -41,7 +41,7 @@ def elapsed(seconds: float) -> str:
 
 
 def cooling_text(until: datetime, now: datetime) -> str:
-    """Write until when nothing is sent: cooling down until 14:02:11, 48 s more."""
+    """Write the end of a cool-down: cooling down until 14:02:11, 48 s more."""
     left_s = math.ceil((until - now).total_seconds())
     local, today = until.astimezone(), now.astimezone().date()
     day = "" if local.date() == today else f"{local:%Y-%m-%d} "
@@ -54,7 +54,7 @@ def state_text(state: BatchState | ItemState) -> str:
 
 
 def stand_text(status: BatchStatus) -> str:
-    """Say how a job stands: its state, or what came of it, with its end where that is unusual."""
+    """Return a job's state, or its outcome once it has ended, with an unusual end beside it."""
     if status.is_held:
         return "held"
     if status.outcome is None:

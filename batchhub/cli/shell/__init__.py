@@ -1,1 +1,1 @@
-"""From the arguments to an open hub, and to an exit code."""
+"""From the arguments to an open hub, and from what came of it to an exit code."""

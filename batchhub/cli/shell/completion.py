@@ -1,11 +1,11 @@
 """
-What the shell offers at the Tab key: ids of jobs, names of accounts and adapters, states.
+Shell completion: ids of jobs, names of accounts and adapters, states.
 
-A shell waits for this at every Tab, so it loads neither database nor HTTP nor
-adapters; and whatever goes wrong, it offers nothing and says nothing.
+A shell waits for this at every Tab, so neither the database layer nor HTTP nor
+adapters are loaded; on any error it offers nothing and writes nothing.
 """
 
-# What only one of these needs is imported when it is asked for.
+# What only one of these needs is imported when it runs.
 # ruff: noqa: PLC0415
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import typer  # what completes is told by annotations, which Typer evaluates
+import typer  # Typer evaluates the annotations
 
 if TYPE_CHECKING:
     from batchhub.models import BatchStatus
     from batchhub.settings import Settings
 
 Offer = tuple[str, str]
-"""A word, and what it stands for."""
+"""A word, and its description."""
 
 MOST_JOBS: Final = 50
-"""How many jobs are offered, the newest."""
+"""The newest jobs are offered, at most this many."""
 
 _PATIENCE_S: Final = 0.2
 _HARMLESS: Final = re.compile(r"[\w@%+=./-]+")
-"""Words that a shell takes as they are; no other is offered."""
+"""Words that need no quoting in a shell; others are not offered."""
 
 
 def complete_job(ctx: typer.Context, incomplete: str) -> list[Offer]:
-    """Offer the ids of jobs, newest first, each with how it stands."""
+    """Offer the ids of jobs, newest first, each with its state."""
     return _offer(incomplete, lambda: _jobs(ctx, incomplete))
 
 
@@ -83,7 +83,7 @@ def _offer_list(incomplete: str, words: Iterable[str]) -> list[Offer]:
 
 
 def _offer(incomplete: str, find: Callable[[], Iterable[Offer]]) -> list[Offer]:
-    with suppress(Exception):  # nobody asked for an error in the middle of a line
+    with suppress(Exception):  # an error would be written into the middle of a command line
         return [
             (word, about if _HARMLESS.fullmatch(re.sub("[ ,]", "", about)) else "")
             for word, about in find()
@@ -101,7 +101,7 @@ def _settings(ctx: typer.Context) -> Settings:
 
 
 def _store(ctx: typer.Context) -> Path:
-    """Return the file the jobs are in, as the commands find it."""
+    """Return the store's file, as the commands find it."""
     if (store := ctx.params.get("store") or _settings(ctx).store) is None:
         from platformdirs import user_data_path
 
@@ -120,7 +120,7 @@ def _jobs(ctx: typer.Context, incomplete: str) -> Iterator[Offer]:
 
 
 def _read_jobs(path: Path, prefix: str) -> Iterator[BatchStatus]:
-    """Read the newest jobs as the store does, without waiting for whoever writes."""
+    """Read the newest jobs as the store does, without waiting for a writer."""
     import sqlite3
 
     place = f"{path.as_uri()}?mode=ro"

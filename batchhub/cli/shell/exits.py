@@ -1,4 +1,4 @@
-"""Exit codes: what a command's end means to whoever called it, by one table."""
+"""Exit codes: one table for all commands."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ if TYPE_CHECKING:
 
 
 class ExitCode(IntEnum):
-    """Every code the command ends with."""
+    """The exit codes of every command."""
 
     OK = 0
-    """Every item succeeded; or a reader has read."""
+    """All items succeeded, or a read-only command finished."""
     UNSUCCESSFUL = 1
-    """Finished, but some item did not succeed."""
+    """The job ended, but not all items succeeded."""
     USAGE = 2
-    """Bad usage, input, settings, or an unknown name: nothing was sent. Or output nobody takes."""
+    """Bad usage, input or settings, or an unknown name: nothing was sent. Or the output could
+    not be written."""
     REFUSED = 3
     """The vendor refused every ticket, or the credentials."""
     UNFINISHED = 4
-    """Not finished, and can be resumed."""
+    """Not finished; can be resumed."""
     HELD = 5
-    """Nobody can tell whether the vendor has a ticket; somebody has to decide."""
+    """Held: it is unknown whether the vendor has a ticket; decide with `retry` or `cancel`."""
     INTERRUPTED = 130
-    """Stopped by a signal; can be resumed."""
+    """Interrupted; can be resumed."""
 
 
 _WORST_FIRST: Final = (
@@ -43,7 +44,7 @@ _WORST_FIRST: Final = (
 
 
 def exit_code(end: BatchStatus | BaseException) -> ExitCode:
-    """Return the code for how a job, or a command, came to its end."""
+    """Return the exit code for a job's status, or for the error that ended a command."""
     if isinstance(end, BaseException):
         return _of_error(end)
     if end.is_held:
@@ -57,7 +58,7 @@ def exit_code(end: BatchStatus | BaseException) -> ExitCode:
 
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
-    """Return the worst of the codes of some jobs; OK if there are none."""
+    """Return the worst of several jobs' codes; OK if there are none."""
     found = set(codes)
     return next((code for code in _WORST_FIRST if code in found), ExitCode.OK)
 
@@ -65,11 +66,11 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
 def _of_error(error: BaseException) -> ExitCode:
     if isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
         return ExitCode.INTERRUPTED
-    # A plug-in that does not load is met before anything is sent: the installation is at fault.
-    # Output that can't be written is the caller's to mend, too; the results can be asked for again.
+    # An adapter that does not load fails before anything is sent. Output that can't be written is
+    # the caller's to fix; the results can be written again.
     if isinstance(error, UsageError | AdapterError | OutputError):
         return ExitCode.USAGE
     if isinstance(error, CredentialsError):
         return ExitCode.REFUSED
-    # All the rest, a fault of our own included, leaves the jobs in the store to be resumed.
+    # Everything else, even a bug of ours, leaves the jobs in the store to be resumed.
     return ExitCode.UNFINISHED

@@ -1,4 +1,4 @@
-"""Which jobs a command is about: by state, by account, by time."""
+"""Filters of jobs and items: by state, account, time and HTTP status."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GROUPS: Final = {
 }
 
 STATE_WORDS: Final = (*_GROUPS, *BatchState, *(o for o in Outcome if o not in {*BatchState}))
-"""What ``--state`` takes: groups of states, states, and what may come of a job."""
+"""The words of ``--state``: groups of states, states, and outcomes."""
 
 _AGO: Final = re.compile(r"(\d{1,6})\s*(s|m|min|h|d|w)")
 _UNITS_S: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -28,12 +28,12 @@ _UNITS_S: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_
 @frozen(kw_only=True)
 class Wanted:
     """
-    The jobs somebody looks for.
+    A filter of jobs.
 
     Attributes:
-        words: States, groups of states and outcomes; none of them is any.
-        account: The account's name; `None` is any.
-        since: When they were handed over, at the earliest; `None` is ever.
+        words: States, groups of states and outcomes; empty for any.
+        account: The account's name; `None` for any.
+        since: The earliest time of submission; `None` for any.
     """
 
     words: frozenset[str] = frozenset()
@@ -42,13 +42,13 @@ class Wanted:
 
     @property
     def states(self) -> frozenset[BatchState] | None:
-        """The states such a job can be in; `None` for any."""
+        """The states of the jobs that may fit; `None` for any."""
         if not self.words:
             return None
         return frozenset[BatchState]().union(*(_states(word) for word in self.words))
 
     def fits(self, status: BatchStatus) -> bool:
-        """Whether a job in one of the states is one of them."""
+        """Whether a job in one of the `states` fits."""
         if not self.words:
             return True
         mine = {status.state.value, *([] if status.outcome is None else [status.outcome.value])}
@@ -56,7 +56,7 @@ class Wanted:
         return bool(mine & self.words)
 
     def __bool__(self) -> bool:
-        """Whether not simply all jobs are wanted."""
+        """Whether it filters at all."""
         return bool(self.words) or self.account is not None or self.since is not None
 
 
@@ -64,10 +64,10 @@ def parse_wanted(
     states: Sequence[str], account: str | None, since: str | None, now: datetime | None = None
 ) -> Wanted:
     """
-    Read what ``--state``, ``--account`` and ``--since`` say.
+    Parse ``--state``, ``--account`` and ``--since``.
 
     Raises:
-        UsageError: One of them can't be read.
+        UsageError: One of them is invalid.
     """
     now = now or datetime.now(UTC)
     return Wanted(
@@ -79,9 +79,9 @@ def parse_wanted(
 
 def parse_since(text: str, now: datetime) -> datetime:
     """
-    Read a time: so long ago (2h, 3d), or a date with or without a time of day.
+    Parse a time: a span before now (2h, 3d), or a date with or without a time of day.
 
-    A time without an offset is one of this machine's time zone.
+    A time without an offset is in this machine's time zone.
 
     Raises:
         UsageError: It is neither.
@@ -100,10 +100,10 @@ def parse_since(text: str, now: datetime) -> datetime:
 
 def parse_span_s(text: str, option: str) -> float:
     """
-    Read a time span such as 30min, 2h or 3d, in seconds.
+    Parse a time span such as 30min, 2h or 3d; return it in seconds.
 
     Raises:
-        UsageError: It is none.
+        UsageError: It is not a time span.
     """
     span_s = _span_s(text.strip())
     if span_s is None:
@@ -127,5 +127,5 @@ def _states(word: str) -> frozenset[BatchState]:
     if word in _GROUPS:
         return _GROUPS[word]
     found = {state for state in BatchState if state.value == word}
-    # What came of a job is known once it has ended, whichever way.
+    # A job has an outcome once it has ended, whichever way.
     return frozenset(found) | (_GROUPS["ended"] if word in {*Outcome} else frozenset())

@@ -1,4 +1,4 @@
-"""Staying with jobs until they end, are held, can't go on, or patience is at its end."""
+"""Following jobs until they end, are held, fail, or a timeout passes."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ Show = Callable[[BatchStatus], None]
 FindNew = Callable[[], Awaitable[Sequence["BatchJob"]]]
 
 JOIN_S: Final = 1.0
-"""Seconds between two looks for jobs that came while others were followed."""
+"""Seconds between two searches for jobs that were submitted meanwhile."""
 
 
 @frozen(kw_only=True)
 class Patience:
     """
-    How long to stay.
+    How long to wait.
 
     Attributes:
         timeout_s: The most seconds; `None` for as long as it takes.
-        contact_timeout_s: The most seconds in which the vendor is not heard.
+        contact_timeout_s: The most seconds without contact to the vendor.
     """
 
     timeout_s: float | None = None
     contact_timeout_s: float = CONTACT_TIMEOUT_S
 
     def after(self, passed_s: float) -> Patience | None:
-        """Return what is left of it after so many seconds; `None` if it is used up."""
+        """Return what is left after `passed_s` seconds; `None` if nothing is."""
         if self.timeout_s is None:
             return self
         left_s = round(self.timeout_s - passed_s, 1)
@@ -49,10 +49,10 @@ class Patience:
 @frozen(kw_only=True)
 class Ending:
     """
-    How far a job was followed.
+    The end of following a job.
 
     Attributes:
-        status: Where it stood at last.
+        status: Its last status.
         error: Why it was not followed to its end; `None` if it was, or is held.
     """
 
@@ -66,7 +66,7 @@ class Ending:
 
 
 async def follow(job: BatchJob, patience: Patience, show: Show) -> Ending:
-    """Stay with one job; what stops us is part of the ending, not raised."""
+    """Follow one job; an error that stops it is part of the ending, not raised."""
     try:
         await _watch(job, patience, show)
         return Ending(status=await job.wait())
@@ -82,15 +82,15 @@ async def follow_all(
     find_new: FindNew | None = None,
 ) -> list[Ending]:
     """
-    Drive the hub's accounts, and stay with these jobs; one's trouble stops no other.
+    Drive the hub's accounts, and follow these jobs; an error of one does not stop the others.
 
     Args:
-        hub: Whose accounts are driven.
+        hub: The hub that drives.
         jobs: The jobs, in the order of the endings.
-        patience: How long to stay with each.
+        patience: How long to follow each.
         show: Called with every change.
-        find_new: Asked every second for jobs that are to be followed, too; their endings come
-            behind the others, in the order in which they joined.
+        find_new: Called every second for more jobs to follow; their endings come behind the
+            others, in the order in which they joined.
     """
     loop = asyncio.get_running_loop()
     began_s = loop.time()
@@ -100,7 +100,7 @@ async def follow_all(
         while find_new is not None and not all(task.done() for task in following):
             await asyncio.wait(following, timeout=JOIN_S)
             left = patience.after(loop.time() - began_s)
-            new = [] if left is None else await _ask(find_new)
+            new = [] if left is None else await _find(find_new)
             following += [asyncio.create_task(follow(job, left, show)) for job in new if left]
             if new:
                 # A lane with nothing left to do has stopped; it is driven again.
@@ -112,11 +112,11 @@ async def follow_all(
         await asyncio.gather(*driving, *following, return_exceptions=True)
 
 
-async def _ask(find_new: FindNew) -> Sequence[BatchJob]:
+async def _find(find_new: FindNew) -> Sequence[BatchJob]:
     try:
         return await find_new()
     except StoreError:
-        return []  # whoever follows a job is told of it; next time it may be there again
+        return []  # following a job reports it; the store may be back next time
 
 
 async def _watch(job: BatchJob, patience: Patience, show: Show) -> None:
@@ -154,4 +154,4 @@ def _timed_out(job: BatchJob, patience: Patience, *, is_over: bool) -> WaitTimeo
         )
         if status.contact_note:
             what += f" ({clean(status.contact_note)})"
-    return WaitTimeoutError(f"{what}; it can go on", job_id=job.id)
+    return WaitTimeoutError(f"{what}; it can be resumed", job_id=job.id)

@@ -1,4 +1,4 @@
-"""One run of the command: from its coroutine to its exit code, with errors as one line each."""
+"""One run of a command: from its coroutine to its exit code, with errors as one line each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from batchhub.cli.screen.advice import command_line
 from batchhub.cli.screen.console import (
     OutputClosedError,
     OutputError,
-    mend_streams,
+    prepare_streams,
     say,
     say_error,
     warnings_as_lines,
@@ -28,14 +28,14 @@ from .signals import leave_start, stopped_by_signals
 
 class Invocation:
     """
-    One run of the command.
+    One run of a command.
 
     Attributes:
-        common: The options every command takes.
-        job_id: The job in hand that is unfinished, as soon as there is one.
-        resumable: Whether the command drives jobs, so that it can be gone on with.
-        ended: What came of the jobs, as soon as all have ended; `None` before that.
-        may_have_sent: Whether the command may have sent something before there is a job in hand.
+        common: The options of every command.
+        job_id: The unfinished job this command made, once there is one.
+        resumable: Whether the command drives jobs, so that `resume` can continue them.
+        ended: The outcome of the jobs, once all have ended; `None` before that.
+        may_have_sent: Whether the command may have sent something before it made a job.
     """
 
     def __init__(self, common: Common) -> None:
@@ -48,7 +48,7 @@ class Invocation:
 
     def run(self, work: Coroutine[Any, Any, ExitCode]) -> NoReturn:
         """Run a command to its end and leave the process with its code."""
-        mend_streams()
+        prepare_streams()
         leave_start()
         with log_on_stderr(self.common.verbose, self.common.log_format), warnings_as_lines():
             code = self._run(work)
@@ -58,31 +58,31 @@ class Invocation:
         try:
             return asyncio.run(_until_stopped(work))
         except (asyncio.CancelledError, KeyboardInterrupt) as stop:
-            self._tell_interrupted()
+            self._say_interrupted()
             return exit_code(stop)
         except OutputClosedError:
             return ExitCode.UNFINISHED if self.resumable else ExitCode.OK
         except Exception as error:
-            self.tell(error)
+            self.report(error)
             return self.code_of(error)
 
-    def tell(self, error: Exception) -> None:
-        """Say what went wrong, and how to go on if a job is left unfinished."""
+    def report(self, error: Exception) -> None:
+        """Write an error, and how to continue if a job is left unfinished."""
         if self.common.verbose and not isinstance(error, BatchHubError):
             say(blank("".join(traceback.format_exception(error))).rstrip())
         say_error(blank(_describe(error, self.common)))
         if self.code_of(error) is ExitCode.USAGE or self.ended is not None:
             return
         if self.resumable or self.job_id is not None:
-            mended = "when they are mended" if isinstance(error, CredentialsError) else ""
-            self.tell_resume(mended)
+            fix = "after fixing the credentials, " if isinstance(error, CredentialsError) else ""
+            self.say_resume(fix)
 
-    def tell_resume(self, when: str = "") -> None:
-        """Say how to go on."""
-        say(f"go on{' ' * bool(when)}{when}: {command_line(self.common, 'resume')}")
+    def say_resume(self, first: str = "") -> None:
+        """Write how to continue."""
+        say(f"{first}continue with: {command_line(self.common, 'resume')}")
 
     def code_of(self, error: Exception) -> ExitCode:
-        """Return the code for an error; output that failed hides no job that is unfinished."""
+        """Return the exit code for an error; an output error does not hide an unfinished job."""
         if not isinstance(error, OutputError):
             return exit_code(error)
         if self.ended is not None:
@@ -90,9 +90,9 @@ class Invocation:
         is_open = self.resumable or self.job_id is not None
         return ExitCode.UNFINISHED if is_open else exit_code(error)
 
-    def _tell_interrupted(self) -> None:
+    def _say_interrupted(self) -> None:
         if self.job_id is not None:
-            say(f"interrupted; job {self.job_id} is kept and can go on")
+            say(f"interrupted; job {self.job_id} is kept and can be resumed")
         elif self.resumable:
             say("interrupted; unfinished jobs are kept")
         elif self.may_have_sent or (new := self._find_new()) is None:
@@ -102,14 +102,14 @@ class Invocation:
             say("interrupted; nothing was sent")
             return
         else:
-            say("interrupted; what was handed over meanwhile is kept")
-        self.tell_resume()
+            say("interrupted; what was submitted meanwhile is kept")
+        self.say_resume()
 
     def _find_new(self) -> bool | None:
         """
-        Look whether a job came into the store since the command began; `None` if nobody can tell.
+        Whether a job came into the store since the command began; `None` if that is unknown.
 
-        It may have been kept at the very moment of the interruption, before its id was known.
+        It may have been stored at the moment of the interruption, before its id was known.
         """
         from .open import find_store, open_reader, store_exists  # noqa: PLC0415  # slow to import
 

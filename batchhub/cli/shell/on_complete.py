@@ -1,4 +1,4 @@
-"""``--on-complete``: a command of the user's for each job that has ended, once."""
+"""``--on-complete``: a command of the user, run once for each job that ends."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
     from batchhub.hub import BatchHub
 
 LOOK_S: Final = 1.0
-"""Seconds between two looks for jobs that have ended."""
+"""Seconds between two searches for jobs that have ended."""
 
 
 @asynccontextmanager
-async def telling(
+async def running_command(
     hub: BatchHub, command: str | None, jobs: Collection[str] | None = None
 ) -> AsyncIterator[None]:
     """
-    Run a command for each job that ends, or had ended untold, for as long as it is entered.
+    Run a command for each job that ends while this is entered, or ended before and has no run yet.
 
-    What has ended by the time it is left is told before that.
+    Jobs that have ended by the time it is left are handled first.
 
     Args:
-        hub: Who knows of the jobs.
-        command: The command, as a shell reads it; `None` tells nobody.
-        jobs: The ids of the jobs that are told of; `None` for all of the store.
+        hub: The hub that has the jobs.
+        command: A shell command; `None` for none.
+        jobs: The ids of the jobs; `None` for all of the store.
     """
     if command is None:
         yield
         return
     is_over = asyncio.Event()
-    task = asyncio.create_task(_tell(hub, command, jobs, is_over), name="batchhub-on-complete")
+    task = asyncio.create_task(_run_all(hub, command, jobs, is_over), name="batchhub-on-complete")
     try:
         yield
     except BaseException:
@@ -49,7 +49,7 @@ async def telling(
     await task
 
 
-async def _tell(
+async def _run_all(
     hub: BatchHub, command: str, jobs: Collection[str] | None, is_over: asyncio.Event
 ) -> None:
     while True:
@@ -63,16 +63,16 @@ async def _tell(
 
 
 async def _run(hub: BatchHub, command: str, event: BatchEvent) -> None:
-    """Run the command; what it writes goes to standard error, its failure is a warning."""
+    """Run the command; its output goes to standard error, its failure is a warning."""
     from batchhub.wire import dumps  # noqa: PLC0415  # slow to import
 
     process = await asyncio.create_subprocess_shell(
         command, stdin=PIPE, stdout=sys.stderr.fileno(), env=_environment(hub, event)
     )
-    with suppress(ConnectionError):  # a command need not read it
+    with suppress(ConnectionError):  # the command need not read its input
         await process.communicate(dumps(event.status) + b"\n")
     if code := process.returncode:
-        say_warning(f"the command of --on-complete ended with {code} for job {event.job_id}")
+        say_warning(f"the command of --on-complete exited with {code} for job {event.job_id}")
 
 
 def _environment(hub: BatchHub, event: BatchEvent) -> dict[str, str]:

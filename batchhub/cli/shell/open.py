@@ -1,4 +1,4 @@
-"""From options to an open door: which store, which settings, which accounts."""
+"""From options to a hub: which store, which settings, which accounts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def find_config(common: Common) -> Path | None:
-    """Return the settings file: the one named, else ./batchhub.toml; `None` if there is none."""
+    """Return the settings file: the one given, else ./batchhub.toml; `None` if there is none."""
     if common.config is not None:
         return common.config
     default = Path(CONFIG_NAME)
@@ -44,7 +44,7 @@ def read_settings(common: Common) -> Settings:
 
 def find_store(common: Common, settings: Settings | None = None) -> str:
     """
-    Return where the jobs are kept: by option, environment, settings, or the user's data folder.
+    Return the store: from the option, the environment, the settings, or the user's data folder.
 
     Args:
         common: The options.
@@ -58,7 +58,7 @@ def find_store(common: Common, settings: Settings | None = None) -> str:
         store = (settings or read_settings(common)).store
     if store is not None and find_store_path(store) is None:
         raise SettingsError(
-            f"the store {store} would end with this command, and its jobs with it; name a file",
+            f"store {store} would be lost when this command ends; name a file",
             key="store",
         )
     return str(user_data_path("batchhub") / "jobs.db") if store is None else store
@@ -70,7 +70,7 @@ def open_reader(common: Common, job_id: str | None = None) -> BatchHub:
 
     Args:
         common: The options.
-        job_id: The job that is to be looked up, if it is one.
+        job_id: The job to be looked up, if any.
 
     Raises:
         NotKnownError: There is no store, so there is no such job either.
@@ -82,12 +82,12 @@ def open_reader(common: Common, job_id: str | None = None) -> BatchHub:
 
 
 def no_store(store: str) -> str:
-    """Say that a store is not there; its name may be mistyped."""
-    return f"there is no store {store} yet"
+    """Say that a store does not exist; its name may be mistyped."""
+    return f"store {store} does not exist yet"
 
 
 def own_files(common: Common) -> list[Path]:
-    """Return the files a command works with, which it must not write results over."""
+    """Return the files that results must not overwrite: the settings and the store."""
     config = find_config(common)
     store = find_store_path(find_store(common))
     files = [] if config is None else [config]
@@ -98,10 +98,10 @@ def own_files(common: Common) -> list[Path]:
 
 def store_exists(store: str) -> bool:
     """
-    Whether there is such a store already; reading must not make one.
+    Whether a store exists; a command that reads must not create one.
 
     Raises:
-        SettingsError: There can be no such file.
+        SettingsError: It can't be a file.
     """
     path = find_store_path(store)
     try:
@@ -134,7 +134,7 @@ def make_one(settings: Settings, account: str) -> dict[str, Account]:
     """
     if settings.path is None and not settings.accounts:
         raise SettingsError(
-            f"no account {account!r}: there is no {CONFIG_NAME} here; write one that has a table "
+            f"no account {account!r}: there is no {CONFIG_NAME} here; create one that has a table "
             f"[accounts.{account}] with 'batchhub init', or name a file with --config",
             path=CONFIG_NAME,
         )
@@ -143,51 +143,51 @@ def make_one(settings: Settings, account: str) -> dict[str, Account]:
 
 def open_owner(common: Common, job: BatchJob) -> BatchHub:
     """
-    Make a hub with the one account a job can be gone on with, whatever its name is now.
+    Make a hub with the one account that can continue a job, whatever its name is now.
 
     Args:
         common: The options.
         job: The job, from a hub that reads.
 
     Raises:
-        UsageError: The account of that name is another one at the vendor now.
+        UsageError: The account of that name is now a different one at the vendor.
         SettingsError: There are no settings, or the account lacks one.
-        NotKnownError: No account goes through the job's lane.
+        NotKnownError: No account has the job's lane.
         AdapterError: Its adapter does not load.
     """
     settings = read_settings(common)
     name = job.status.account
     owner: dict[str, Account] = {}
-    trouble: UsageError | AdapterError | None = None
+    problem: UsageError | AdapterError | None = None
     try:
         owner = make_one(settings, name)
     except (UsageError, AdapterError) as error:
-        trouble = error
+        problem = error
     if not _has_lane(owner, job.lane):
         owner = _find_owner(settings, job.lane) or owner
-    if trouble is not None and not owner:
-        raise trouble
+    if problem is not None and not owner:
+        raise problem
     if not _has_lane(owner, job.lane):
-        raise UsageError(f"{tell_other_account(job, owner)}; nothing was sent")
+        raise UsageError(f"{explain_account(job, owner)}; nothing was sent")
     return BatchHub(find_store(common, settings), owner)
 
 
 def open_driver(common: Common, jobs: Collection[BatchJob] | None = None) -> BatchHub:
     """
-    Make a hub with all accounts that are usable; the others are warned about and left out.
+    Make a hub with all usable accounts; a warning names those that are left out.
 
     Args:
         common: The options.
-        jobs: The jobs that are to be driven, from a hub that reads; `None` takes all accounts.
-            All are taken, too, where the accounts they were handed to are not theirs any more:
-            these may go by other names now.
+        jobs: The jobs to be driven, from a hub that reads; only their accounts are made. `None`
+            makes all accounts, and so does a job whose account has another lane now: its own
+            account may have been renamed.
     """
     if jobs is not None and not jobs:
         return BatchHub(find_store(common))
     settings = read_settings(common)
     store = find_store(common, settings)
     if settings.path is None and not settings.accounts:
-        say_warning(f"there is no {CONFIG_NAME} here, so no account can be reached")
+        say_warning(f"there is no {CONFIG_NAME} here; no account can be reached")
         return BatchHub(store)
     known = set(settings.accounts)
     names = known if jobs is None else {job.status.account for job in jobs} & known
@@ -197,13 +197,13 @@ def open_driver(common: Common, jobs: Collection[BatchJob] | None = None) -> Bat
     return BatchHub(store, accounts)
 
 
-def tell_other_account(job: BatchJob, accounts: Mapping[str, Account]) -> str:
-    """Say why a job's account can't be reached: it is another one now, or not there."""
+def explain_account(job: BatchJob, accounts: Mapping[str, Account]) -> str:
+    """Say why a job's account can't be reached: its name means another one now, or none."""
     name = job.status.account
     if name in accounts:
         return (
-            f"job {job.id} belongs to {job.lane}, and account {name!r} is "
-            f"{accounts[name].lane} now; give {job.lane} an account in the settings"
+            f"job {job.id} belongs to {job.lane}, but account {name!r} is now "
+            f"{accounts[name].lane}; add an account for {job.lane} to the settings"
         )
     return f"job {job.id}: account {name!r} can't be reached from here"
 
@@ -213,7 +213,7 @@ def _has_lane(accounts: Mapping[str, Account], lane: str) -> bool:
 
 
 def _find_owner(settings: Settings, lane: str) -> dict[str, Account]:
-    """Find the account that goes through a lane, under its name; empty if there is none."""
+    """Find the account of a lane, under its name; empty if there is none."""
     registry = Registry()
     for name, table in sorted(settings.accounts.items()):
         if table.adapter_name is None or not lane.startswith(f"{table.adapter_name}:"):
@@ -232,5 +232,5 @@ def _make_usable(settings: Settings, names: Iterable[str]) -> dict[str, Account]
         try:
             accounts.update(make_accounts(settings, registry, [name]))
         except (UsageError, AdapterError) as error:
-            say_warning(f"{error}; account {name!r} is left out")
+            say_warning(f"{error}; account {name!r} is ignored")
     return accounts

@@ -1,4 +1,4 @@
-"""What commands are told: the common options, and the arguments that several of them share."""
+"""The options of the commands: those that all take, and those that several share."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from attrs import NOTHING, fields, frozen, has
 from .completion import complete_account, complete_item_state, complete_job
 
 JobArgument = Annotated[
-    str, typer.Argument(metavar="JOB", help="The job's id.", autocompletion=complete_job)
+    str, typer.Argument(metavar="JOB", help="Job id.", autocompletion=complete_job)
 ]
 
 TimeoutOption = Annotated[
     float | None,
-    typer.Option("--timeout", metavar="S", min=0.0, help="Give up waiting after so many seconds."),
+    typer.Option("--timeout", metavar="S", min=0.0, help="Stop waiting after S seconds."),
 ]
 ContactTimeoutOption = Annotated[
     float,
@@ -28,7 +28,7 @@ ContactTimeoutOption = Annotated[
         "--contact-timeout",
         metavar="S",
         min=0.0,
-        help="Give up waiting after so many seconds without contact to the vendor.",
+        help="Stop waiting after S seconds without contact to the vendor.",
     ),
 ]
 
@@ -37,17 +37,17 @@ OnCompleteOption = Annotated[
     typer.Option(
         "--on-complete",
         metavar="CMD",
-        help="Run this when a job has ended, once for each; the job is in BATCHHUB_JOB, "
-        "BATCHHUB_STATE and BATCHHUB_OUTCOME, its status on standard input.",
+        help="Command to run once for each job that ends. It gets BATCHHUB_JOB, BATCHHUB_STATE "
+        "and BATCHHUB_OUTCOME, and the job's status as JSON on standard input.",
     ),
 ]
 
 CONTACT_TIMEOUT_S: Final = 60.0
-"""Seconds without contact after which the commands that drive give up."""
+"""Seconds without contact after which commands stop waiting, unless told otherwise."""
 
 
 class LogFormat(StrEnum):
-    """How a line of the log is written."""
+    """The format of the log."""
 
     TEXT = "text"
     JSON = "json"
@@ -59,12 +59,12 @@ class Common:
     The options every command takes.
 
     Attributes:
-        config: The settings file, if one was named.
-        store: The store, if one was named.
+        config: The settings file, if one was given.
+        store: The store, if one was given.
         json: Whether standard output is JSON.
         quiet: Whether progress and tables are hidden.
         verbose: How much of the log is shown: 0 nothing, 1 what happens, 2 everything.
-        log_format: How a line of the log is written.
+        log_format: The format of the log.
     """
 
     config: Annotated[
@@ -73,9 +73,9 @@ class Common:
             "--config",
             metavar="FILE",
             envvar="BATCHHUB_CONFIG",
-            readable=False,  # said in one line by who reads it
+            readable=False,  # whoever reads it reports that in one line
             show_default=False,
-            help="The settings file; by default ./batchhub.toml, if it is there.",
+            help="Settings file. Default: ./batchhub.toml if it exists.",
         ),
     ] = None
     store: Annotated[
@@ -85,8 +85,7 @@ class Common:
             metavar="PATH|URL",
             envvar="BATCHHUB_STORE",
             show_default=False,
-            help="Where the jobs are kept; by default what the settings say, "
-            "else your data folder.",
+            help="Store for jobs. Default: from the settings, else jobs.db in your data folder.",
         ),
     ] = None
     json: Annotated[bool, typer.Option("--json", help="Write JSON to standard output.")] = False
@@ -104,7 +103,7 @@ class Common:
             envvar="BATCHHUB_LOG_FORMAT",
             case_sensitive=False,
             show_default=False,
-            help="How the log is written; json is an object a line, and shows it without -v.",
+            help="Log format. json: one object per line; implies -v.",
         ),
     ] = LogFormat.TEXT
 
@@ -112,25 +111,24 @@ class Common:
 @frozen(kw_only=True)
 class Order:
     """
-    What `run` and `submit` hand over, as `BatchHub.submit` takes it.
+    The options of `run` and `submit` that `BatchHub.submit` takes.
 
     Attributes:
         items: A path, or ``-`` for standard input.
         account: The account's name.
         operation: The kind of batch; `None` is the adapter's first.
         stop: Whether to stop on the first failure; `None` is the default.
-        key: The user's key of the job.
-        label: The user's own words for it.
+        key: The idempotency key.
+        label: The user's description of the job.
         option: The operation's options, as NAME=VALUE.
-        dry_run: Whether only to tell what would be sent.
+        dry_run: Whether only to show what would be sent.
     """
 
     items: Annotated[
         str,
         typer.Argument(
             metavar="ITEMS",
-            help="The items: a .jsonl, .csv, .tsv or .json file, also with .gz behind it; "
-            "- reads standard input.",
+            help="File of items: .jsonl, .csv, .tsv or .json, also .gz. Use - for standard input.",
         ),
     ]
     account: Annotated[
@@ -140,13 +138,13 @@ class Order:
             metavar="NAME",
             envvar="BATCHHUB_ACCOUNT",
             autocompletion=complete_account,
-            help="The account, as the settings name it.",
+            help="Account name.",
         ),
     ]
     operation: Annotated[
         str | None,
         typer.Option(
-            "--operation", metavar="NAME", help="The kind of batch; by default the adapter's first."
+            "--operation", metavar="NAME", help="Kind of batch. Default: the adapter's first."
         ),
     ] = None
     stop: Annotated[
@@ -154,30 +152,30 @@ class Order:
         typer.Option(
             "--stop-on-first-failure/--keep-going",
             show_default=False,
-            help="Whether nothing more is sent after an item fails; by default the job keeps "
-            "going.",
+            help="Stop sending once an item fails, or keep going. Default: keep going.",
         ),
     ] = None
     key: Annotated[
         str | None,
         typer.Option(
-            "--key", metavar="TEXT", help="Makes it safe to repeat: the same key is the same job."
+            "--key",
+            metavar="TEXT",
+            help="Idempotency key: submitting the same key again joins the same job.",
         ),
     ] = None
     label: Annotated[
-        str | None, typer.Option("--label", metavar="TEXT", help="Your own words for the job.")
+        str | None,
+        typer.Option("--label", metavar="TEXT", help="Description of the job, shown in lists."),
     ] = None
     option: Annotated[
         list[str] | None,
-        typer.Option(
-            "--option", metavar="NAME=VALUE", help="An option of the operation; may be repeated."
-        ),
+        typer.Option("--option", metavar="NAME=VALUE", help="Option of the operation. Repeatable."),
     ] = None
     dry_run: Annotated[
         bool,
         typer.Option(
             "--dry-run",
-            help="Only tell what would be sent and what refused; sends and keeps nothing.",
+            help="Show what would be sent and what would be refused; send and store nothing.",
         ),
     ] = False
 
@@ -185,24 +183,26 @@ class Order:
 @frozen(kw_only=True)
 class Reading:
     """
-    How `run` and `submit` read items.
+    The options of `run` and `submit` that say how items are read.
 
     Attributes:
-        format: The form's name; `None` if the source tells.
-        map: What the adapter makes an item's frame of.
+        format: The input format; `None` to detect it.
+        map: The adapter's template for each row.
         set: Values of an item, as NAME=TEMPLATE.
         id: The template of an item's id.
-        delimiter: What separates the cells of CSV; `None` if the header tells.
-        encoding: The encoding of CSV; `None` is UTF-8.
+        delimiter: The CSV delimiter; `None` to detect it.
+        encoding: The CSV encoding; `None` is UTF-8.
         decimal_comma: Whether ``9,90`` is a number in CSV.
-        no_infer: Whether CSV has only text.
-        text: Columns of CSV that are kept as text.
+        no_infer: Whether all CSV cells are text.
+        text: CSV columns that are kept as text.
     """
 
     format: Annotated[
         str | None,
         typer.Option(
-            "--format", metavar="FORM", help="jsonl, csv or json; by default the ending tells."
+            "--format",
+            metavar="FORM",
+            help="Input format: jsonl, csv or json. Default: from the file name.",
         ),
     ] = None
     map: Annotated[
@@ -210,7 +210,7 @@ class Reading:
         typer.Option(
             "--map",
             metavar="TEMPLATE",
-            help="What each row becomes, in the adapter's own words, with {column} in it, "
+            help="Template for each row in the adapter's notation, with {column} placeholders, "
             "such as 'PUT /things/{thing_id}'.",
         ),
     ] = None
@@ -219,8 +219,8 @@ class Reading:
         typer.Option(
             "--set",
             metavar="NAME=TEMPLATE",
-            help="A value of each item, such as price={price}; may be repeated. Without --map or "
-            "--set the columns are the items' keys; body.price is price in body.",
+            help="Value of each item, such as price={price}. Repeatable. Without --map and --set "
+            "the columns are the items' keys; body.price is price in body.",
         ),
     ] = None
     id: Annotated[
@@ -228,7 +228,8 @@ class Reading:
         typer.Option(
             "--id",
             metavar="TEMPLATE",
-            help="With --map or --set: each item's id; by default the column id, else its number.",
+            help="Template for item ids, with --map or --set. Default: the id column, else the "
+            "row number.",
         ),
     ] = None
     delimiter: Annotated[
@@ -236,21 +237,21 @@ class Reading:
         typer.Option(
             "--delimiter",
             metavar="CHAR",
-            help="What separates the cells of CSV; by default told by the header.",
+            help="CSV delimiter. Default: detected from the header.",
         ),
     ] = None
     encoding: Annotated[
         str | None,
-        typer.Option("--encoding", metavar="NAME", help="The encoding of CSV; by default UTF-8."),
+        typer.Option("--encoding", metavar="NAME", help="CSV encoding. Default: UTF-8."),
     ] = None
     decimal_comma: Annotated[
-        bool, typer.Option("--decimal-comma", help="In CSV, 9,90 is a number.")
+        bool, typer.Option("--decimal-comma", help="Read 9,90 in CSV as a number.")
     ] = False
     no_infer: Annotated[
         bool,
         typer.Option(
             "--no-infer",
-            help="Keep all cells of CSV as text; by default numbers, true and false are read.",
+            help="Keep all CSV cells as text. Default: numbers, true and false are read.",
         ),
     ] = False
     text: Annotated[
@@ -258,7 +259,7 @@ class Reading:
         typer.Option(
             "--text",
             metavar="COLUMN",
-            help="Keep this column of CSV as text, whatever it looks like; may be repeated.",
+            help="Keep this CSV column as text, whatever it looks like. Repeatable.",
         ),
     ] = None
 
@@ -268,14 +269,14 @@ _FieldsOption = Annotated[
     typer.Option(
         "--fields",
         metavar="NAMES",
-        help="Only these, with commas: the results' own keys, else paths in the body such as "
+        help="Columns to write, comma-separated: keys of the result, or paths in the body such as "
         "total or items.sku.",
     ),
 ]
 _AsOption = Annotated[
     str | None,
     typer.Option(
-        "--as", metavar="TYPE", help="Read bodies as this type of the adapter's, such as order."
+        "--as", metavar="TYPE", help="Read bodies as this type of the adapter, such as order."
     ),
 ]
 
@@ -283,14 +284,14 @@ _AsOption = Annotated[
 @frozen(kw_only=True)
 class Writing:
     """
-    How `run` writes results.
+    The options of `run` that say where and how results are written.
 
     Attributes:
         out: A path, or ``-`` for standard output; `None` writes none.
-        form: The form's name; `None` if the file's name tells.
-        fields: The columns, as they were said.
+        form: The output format; `None` to take it from the file's name.
+        fields: The columns, as given.
         as_: The name of the type bodies are read as.
-        form_option: The option that says the form.
+        form_option: The option that gives the format.
     """
 
     form_option: ClassVar[str] = "--out-format"
@@ -300,7 +301,7 @@ class Writing:
         typer.Option(
             "--out",
             metavar="FILE",
-            help="Write the results there, in the form its ending names; - is stdout.",
+            help="Write the results to FILE; - is standard output.",
         ),
     ] = None
     form: Annotated[
@@ -308,7 +309,7 @@ class Writing:
         typer.Option(
             "--out-format",
             metavar="FORM",
-            help="jsonl, csv, tsv, json or parquet; by default the ending of --out tells.",
+            help="Output format: jsonl, csv, tsv, json or parquet. Default: from the --out name.",
         ),
     ] = None
     fields: _FieldsOption = None
@@ -318,12 +319,12 @@ class Writing:
 @frozen(kw_only=True)
 class Export(Writing):
     """
-    What `results` writes, and how.
+    The options of `results`.
 
     Attributes:
         out: A path; ``-`` and `None` are standard output.
-        only: The states that are wanted, as they were said.
-        code: The items' own HTTP statuses that are wanted, as they were said.
+        only: The wanted states, as given.
+        code: The wanted HTTP statuses of the items, as given.
     """
 
     form_option: ClassVar[str] = "--format"
@@ -333,7 +334,7 @@ class Export(Writing):
         typer.Option(
             "--out",
             metavar="FILE",
-            help="Write them there, in the form its ending names; by default to stdout.",
+            help="Write to FILE instead of standard output.",
         ),
     ] = None
     form: Annotated[
@@ -341,7 +342,7 @@ class Export(Writing):
         typer.Option(
             "--format",
             metavar="FORM",
-            help="jsonl, csv, tsv, json or parquet; by default the ending of --out tells.",
+            help="Output format: jsonl, csv, tsv, json or parquet. Default: from the --out name.",
         ),
     ] = None
     fields: _FieldsOption = None
@@ -352,7 +353,7 @@ class Export(Writing):
             "--only",
             metavar="STATE",
             autocompletion=complete_item_state,
-            help="succeeded, failed, not_executed or unknown; several with commas.",
+            help="Filter by state: succeeded, failed, not_executed or unknown. Comma-separated.",
         ),
     ] = None
     code: Annotated[
@@ -360,18 +361,16 @@ class Export(Writing):
         typer.Option(
             "--code",
             metavar="STATUS",
-            help="Only items with this HTTP status of their own; several with commas.",
+            help="Filter by the item's own HTTP status, such as 404. Comma-separated.",
         ),
     ] = None
 
 
 def with_common(command: Callable[..., None]) -> Callable[..., None]:
     """
-    Give a command the options of its groups.
+    Replace each parameter of a command that is an attrs class by that class's fields.
 
-    Typer reads a function's parameters: each parameter of `command` that is an
-    attrs class, such as `Common`, is replaced by one parameter for each of that
-    class's fields; those of `Common` come last.
+    Typer makes an option of each parameter of a function. The options of `Common` come last.
     """
     hints = get_type_hints(command, include_extras=True)
     groups = {name: hint for name, hint in hints.items() if has(hint)}
@@ -405,7 +404,7 @@ def with_common(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _spread(group: type) -> list[inspect.Parameter]:
-    """Return a parameter for each option of a group."""
+    """Return a parameter for each field of an attrs class."""
     hints = get_type_hints(group, include_extras=True)
     return [
         inspect.Parameter(
