@@ -1,4 +1,4 @@
-"""Where a store is: the file that a path, a URL or nothing at all stands for."""
+"""Where a store is: the file behind a path, a URL or `None`."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class LaneGate:
     """
     Lets the requests of a lane go, first come, first served.
 
-    It keeps to the budget and to the cool-downs the vendor asks for, and closes for good when the
+    It keeps to the budget and to the cool-downs the vendor asks for, and closes when the
     credentials are refused.
     """
 

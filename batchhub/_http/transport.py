@@ -33,16 +33,17 @@ if TYPE_CHECKING:
 
     from .errors import Explain
 
-_USUAL: Final = Limits()
+_DEFAULT_LIMITS: Final = Limits()
 _MAX_REPEATS: Final = 3
 _REPEAT_BASE_S: Final = 0.1  # half of it is jitter, so never below 50 ms
 _REPEAT_FACTOR: Final = 1.5
 _REPEAT_CAP_S: Final = 1.0
 
 _SUCCESS: Final = range(200, 300)
-
-_turn: ContextVar[tuple[Transport, float] | None] = ContextVar("batchhub_turn", default=None)
 _UNAVAILABLE: Final = 503
+
+# Of the task, not of the transport: between the wait and the request other tasks may send.
+_turn: ContextVar[tuple[Transport, float] | None] = ContextVar("batchhub_turn", default=None)
 
 
 class Transport:
@@ -71,12 +72,12 @@ class Transport:
         budget: Budget,
         explain: Explain,
         not_executed_statuses: frozenset[int] = frozenset(),
-        limits: Limits = _USUAL,
+        limits: Limits = _DEFAULT_LIMITS,
         rng: random.Random | None = None,
     ) -> None:
-        self._clock = clock
         from .exchange import Exchange  # noqa: PLC0415  # aiohttp is slow to import
 
+        self._clock = clock
         self._requests = RequestMaker(vendor, account)
         self._rng = rng if rng is not None else random.Random()  # noqa: S311  # jitter, no secret
         self._exchange = Exchange(
@@ -141,7 +142,7 @@ class Transport:
         while True:
             try:
                 return await self._send(method, url, body, sent_headers)
-            except BusyError as busy:
+            except BusyError as busy:  # it did not run, so sending it again is safe
                 if repeats == _MAX_REPEATS or busy.retry_after_s is not None:
                     raise
             delay_s = backoff_s(
@@ -180,6 +181,7 @@ class Transport:
         retry_after_s = error.retry_after_s
         if isinstance(error, CredentialsError):
             self._gate.close(error)
+        # A 503 without a time says nothing of other requests; a 429 always does.
         elif isinstance(error, RateLimitedError) or (
             reply.status == _UNAVAILABLE and retry_after_s
         ):

@@ -104,8 +104,8 @@ def read_account(
     """
     Make an account if it can be made; say where its secrets come from and what is wrong.
 
-    Keys that are unknown or missing and references that lead nowhere are problems, each of them.
-    If there is none, the account is made, and the first value its class refuses is the problem.
+    Keys that are unknown or missing and references that lead nowhere are all listed. Without any,
+    the account is made, and the first value that its class refuses is the problem.
     """
     known = _find_fields(account_type)
     reader = _Reader(account_type, table, environ)
@@ -114,15 +114,16 @@ def read_account(
     for part in table.variables:
         if part not in keys:
             reader.problems.append(unknown_variable(table.name, part, [*known, "adapter"]))
+    # A variable wins: what the file says for the same key is not even looked up.
     over = {keys[part]: text for part, text in table.variables.items() if part in keys}
     for key, value in table.values.items():
         if key not in known:
             name = f"accounts.{table.name}.{key}"
             reader.problems.append(unknown_key(name, known, table.where))
         elif key not in over:
-            reader.take(known[key], key, value)
+            reader.take(key, value)
     for key, text in over.items():
-        reader.take_variable(known[key], key, text)
+        reader.take_variable(key, text)
     given = {*table.values, *over}
     missing = [k for k, f in known.items() if f.default is NOTHING and k not in given]
     if missing:
@@ -155,21 +156,22 @@ class _Reader:
         message = f"account {self._table.name!r} in {self._table.where}{between}{why}"
         self.problems.append(SettingsError(message, key=name, path=self._table.path))
 
-    def take(self, field: Attribute[Any], key: str, value: Any) -> None:
+    def take(self, key: str, value: Any) -> None:
         """Take a value of the file, or what it refers to."""
-        is_secret = field.metadata.get("secret", False)
+        is_secret = self._is_secret(key)
+        # A secret's table is always a reference: a wrong one must not be taken for a value.
         if isinstance(value, Mapping) and (is_secret or _is_reference(value)):
-            self._follow(field, key, value)
+            self._follow(key, value)
             return
         if is_secret and isinstance(value, str) and value:
             self.sources[key] = f"in plain text in {self._table.where}"
             self._warn(key)
-        self._put(field, key, value)
+        self._put(key, value)
 
-    def take_variable(self, field: Attribute[Any], key: str, text: str) -> None:
+    def take_variable(self, key: str, text: str) -> None:
         """Take a value of the account's own variable."""
         name = account_variable(self._table.name, key)
-        self._put_text(field, key, text, f"environment variable {name}")
+        self._put_text(key, text, f"environment variable {name}")
 
     def make(self) -> Account | None:
         """Make the account; the first thing its class refuses is a problem."""
@@ -186,26 +188,26 @@ class _Reader:
             return None
 
     def _find_key(self, error: Exception) -> str | None:
-        """Return the key an error is about, if the error or its origin gives it away."""
+        """Return the key that an error is about, as far as that can be found out."""
         named: str | None = getattr(error, "key", None)
         if named is not None:
             return named
         text = str(error)
         for key, value in self._values.items():
             field = self._fields[key]
-            # The validators of attrs quote the name. Converters say nothing of it.
+            # Validators of attrs quote the name. An error of a converter does not have it.
             if f"'{field.name}'" in text or _is_from_converter(error, field.converter, value):
                 return key
         return None
 
-    def _follow(self, field: Attribute[Any], key: str, reference: Mapping[str, Any]) -> None:
-        """Take what ``{ env = … }`` or ``{ keyring = … }`` stands for."""
+    def _follow(self, key: str, reference: Mapping[str, Any]) -> None:
+        """Take the value that ``{ env = … }`` or ``{ keyring = … }`` refers to."""
         kind, name = next(iter(reference.items())) if len(reference) == 1 else ("", None)
         if kind not in _REFERENCES or not isinstance(name, str) or not name:
             self.note(f"{key} {_FORMS}", key)
         elif kind == "env":
             if found := self._environ.get(name):
-                self._put_text(field, key, found, f"environment variable {name}")
+                self._put_text(key, found, f"environment variable {name}")
             else:
                 why = f"comes from the environment variable {name}, which is not set"
                 self.note(f"{key} {why}", key)
@@ -215,22 +217,26 @@ class _Reader:
             except LookupError as error:
                 self.note(f"{key} comes from the keyring, but {error.args[0]}", key)
             else:
-                self._put_text(field, key, found, f"keyring entry {name}")
+                self._put_text(key, found, f"keyring entry {name}")
 
-    def _put_text(self, field: Attribute[Any], key: str, text: str, origin: str) -> None:
-        is_secret = field.metadata.get("secret", False)
+    def _put_text(self, key: str, text: str, origin: str) -> None:
+        """Take a text from outside the file; a key that is not text gets it as TOML."""
         self._origins[key] = origin
-        if is_secret:
+        if self._is_secret(key):
             self.sources[key] = f"from the {origin}"
-        is_text = is_secret or self._hints.get(field.name, field.type) in _TEXT
-        self._put(field, key, text if is_text else _read_toml(text))
+        field = self._fields[key]
+        is_text = self._is_secret(key) or self._hints.get(field.name, field.type) in _TEXT
+        self._put(key, text if is_text else _read_toml(text))
 
-    def _put(self, field: Attribute[Any], key: str, value: Any) -> None:
+    def _put(self, key: str, value: Any) -> None:
         self._values[key] = value
-        if field.metadata.get("secret"):
+        if self._is_secret(key):
             self._secrets.append(value)
             if isinstance(value, str):
-                remember([value])
+                remember([value])  # before anything can fail and show it
+
+    def _is_secret(self, key: str) -> bool:
+        return bool(self._fields[key].metadata.get("secret"))
 
     def _warn(self, key: str) -> None:
         path = self._table.where

@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +22,7 @@ from support.hubs import numbered
 from support.vendor import ScriptedAccount, Vendor, capable, report_states
 
 import batchhub
-from batchhub import BatchState, ItemState, Outcome, sync
+from batchhub import BatchState, BatchStatus, ItemState, Outcome, sync
 from batchhub._sync.bridge import CHUNK
 from batchhub.adapter import Observation
 from batchhub.errors import InputError, NotKnownError, StoreError, UsageError, WaitTimeoutError
@@ -428,16 +427,23 @@ def test_a_closed_hub_says_so(store: Path) -> None:
         never_used.jobs()
 
 
-def test_closing_ends_the_waiting_of_other_threads(store: Path) -> None:
+def test_closing_ends_the_waiting_of_other_threads(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A thread that waits is told that the hub was closed; nothing hangs."""
     vendor = Vendor(polls=deque([RUNNING] * 100))
     hub = make_hub(store, vendor)
     job = hub.submit("shop", numbered(1))
+    began, wait = threading.Event(), job._job.wait
 
+    async def wait_and_say_so(timeout_s: float | None) -> BatchStatus:
+        began.set()
+        return await wait(timeout_s)
+
+    monkeypatch.setattr(job._job, "wait", wait_and_say_so)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(job.wait)
-        while not hub._bridge._calls:
-            time.sleep(0.001)
+        assert began.wait(10)
         hub.close()
         with pytest.raises(UsageError, match="the hub is closed"):
             waiting.result(10)
