@@ -100,20 +100,22 @@ def _settings(ctx: typer.Context) -> Settings:
     return load_settings(named or (default if default.exists() else None))
 
 
-def _store(ctx: typer.Context) -> Path:
+def _store(ctx: typer.Context) -> Path | None:
     """Return the store's file, as the commands find it."""
+    from batchhub._base.store_path import find_store_path
+
     if (store := ctx.params.get("store") or _settings(ctx).store) is None:
         from platformdirs import user_data_path
 
         return user_data_path("batchhub") / "jobs.db"
-    return Path(str(store).removeprefix("sqlite:///")).expanduser().absolute()
+    return find_store_path(store)
 
 
 def _jobs(ctx: typer.Context, incomplete: str) -> Iterator[Offer]:
     from batchhub.cli.screen.words import duration, stand_text
 
-    now = datetime.now(UTC)
-    for status in _read_jobs(_store(ctx), incomplete):
+    now, path = datetime.now(UTC), _store(ctx)
+    for status in _read_jobs(path, incomplete) if path is not None else ():
         age = duration((now - status.created_at).total_seconds())
         stand = stand_text(status).translate({ord("("): "", ord(")"): ""})
         yield status.job_id, f"{stand}, {age}, {status.account}"
