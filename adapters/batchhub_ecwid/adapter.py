@@ -25,11 +25,10 @@ from batchhub.adapter import (
 from batchhub.errors import InputError, NotFoundError, RefusedError, ReplyError, ResultsMissingError
 from batchhub.models import BatchItem, BatchState
 
-from . import repeats, wire
+from . import wire
 from .account import MAX_REQUEST_BYTES, EcwidAccount
-from .items import encode_item
+from .items import TEXT_KEYS, encode_item, may_repeat, read_map
 from .report import make_report
-from .rows import TEXT_KEYS, read_map
 
 if TYPE_CHECKING:
     from batchhub.transport import Reply, Transport
@@ -125,7 +124,7 @@ class EcwidAdapter(Adapter[EcwidAccount]):
     ) -> bool:
         """Say yes to what only reads, and to PUT and DELETE where the account allows it."""
         del operation, options
-        return repeats.may_repeat(items, idempotent_writes=self.account.repeat_idempotent)
+        return may_repeat(items, idempotent_writes=self.account.repeat_idempotent)
 
     @classmethod
     def explain(cls, status: int, body: bytes) -> tuple[str | None, str | None]:

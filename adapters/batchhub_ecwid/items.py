@@ -1,12 +1,14 @@
-"""The items of an Ecwid batch: how to write them, what is refused, what is sent."""
+"""The items of an Ecwid batch: how to write them or make them of rows, and what is sent."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from batchhub.adapter import encode_json, plain_json
+import msgspec
+
+from batchhub.adapter import RowMap, WireItem, encode_json, plain_json
 from batchhub.errors import InputError
 from batchhub.models import BatchItem
 
@@ -32,6 +34,58 @@ METHODS: Final = ("GET", "POST", "PUT", "DELETE")
 
 _WRITES_BODY: Final = frozenset({"POST", "PUT"})
 _FILE_PARAM: Final = "externalUrl"
+_READS: Final = frozenset({"GET"})
+_IDEMPOTENT: Final = frozenset({"GET", "PUT", "DELETE"})
+
+_TOP: Final = ("id", "method", "path")
+
+_PERSON: Final = (
+    *("name", "firstName", "lastName", "companyName", "street", "city", "countryCode"),
+    *("countryName", "postalCode", "stateOrProvinceCode", "stateOrProvinceName", "phone"),
+)
+
+_ORDER: Final = (
+    *("id", "email", "paymentMethod", "paymentModule", "customerTaxId", "b2b_b2c"),
+    *("customerFiscalCode", "electronicInvoicePecEmail", "electronicInvoiceSdiCode", "ipAddress"),
+    *("paymentStatus", "fulfillmentStatus", "vendorOrderNumber", "refererUrl", "orderComments"),
+    *("globalReferer", "customerGroup", "paymentParams", "trackingNumber", "paymentMessage"),
+    *("externalTransactionId", "affiliateId", "privateAdminNotes", "pickupTime", "extraFields"),
+    *("externalFulfillment", "externalOrderId", "refererId", "lang"),
+    *(f"{who}.{key}" for who in ("billingPerson", "shippingPerson") for key in _PERSON),
+    *(
+        f"shippingOption.{key}"
+        for key in (
+            *("shippingCarrierName", "shippingMethodId", "shippingMethodName"),
+            *("estimatedTransitTime", "pickupInstruction", "fulfillmentType"),
+        )
+    ),
+    *(f"handlingFee.{key}" for key in ("name", "description")),
+)
+
+_PRODUCT: Final = (
+    *("sku", "name", "description", "shortDescription", "subtitle", "url"),
+    *("nameTranslated", "descriptionTranslated", "shortDescriptionTranslated"),
+    *("subtitleTranslated", "seoTitle", "seoTitleTranslated"),
+    *("seoDescription", "seoDescriptionTranslated", "externalReferenceId"),
+    *("customSlug", "googleItemCondition", "ribbon.text", "ribbon.color"),
+    *("tax.taxClassCode", "type", "code", "discountType", "status"),
+)
+
+TEXT_KEYS: Final = frozenset({*_TOP, *(f"body.{key}" for key in (*_ORDER, *_PRODUCT))})
+"""
+What is text whatever it looks like: an article's number, a postal code.
+
+Source: older page "Create batch request" (`id`, `path`); the Order page, fields of type string and
+maps of strings, also those of order items, persons, shipping options and coupons. Assumed: the
+products' texts that the Order page does not have, and the undocumented ones of real orders.
+"""
+
+
+class _Method(msgspec.Struct):
+    method: str
+
+
+_method_decoder = msgspec.json.Decoder(_Method)
 
 
 def get(path: str, *, params: Params | None = None, id: str | None = None) -> BatchItem:  # noqa: A002  # the item's own word
@@ -73,13 +127,6 @@ def delete(path: str, *, params: Params | None = None, id: str | None = None) ->
     return BatchItem(id=id, payload={"method": "DELETE", "path": add_params(path, params)})
 
 
-def _make_write(
-    method: str, path: str, body: Body | None, params: Params | None, item_id: str | None
-) -> BatchItem:
-    payload = {"method": method, "path": add_params(path, params), "body": body}
-    return BatchItem(id=item_id, payload=payload)
-
-
 def encode_item(item: BatchItem) -> bytes:
     """
     Check an item and write it as one element of the array that is sent.
@@ -104,6 +151,46 @@ def encode_item(item: BatchItem) -> bytes:
     if body is not None:
         wire["body"] = body
     return encode_json(wire)
+
+
+def may_repeat(items: Iterable[WireItem], *, idempotent_writes: bool) -> bool:
+    """
+    Whether every item of a batch may run twice.
+
+    Reading may. PUT and DELETE may by HTTP's meaning, if the user says that it holds: a PUT
+    that adds to a figure does not keep to it, and nothing in the item tells.
+
+    Args:
+        items: The items, as they are sent.
+        idempotent_writes: Whether the user has said so of PUT and DELETE.
+    """
+    allowed = _IDEMPOTENT if idempotent_writes else _READS
+    return all(_method_decoder.decode(item.wire).method in allowed for item in items)
+
+
+def read_map(text: str) -> RowMap:
+    """
+    Read ``PUT /products/{product_id}``: a method, a path, and a body of what is set.
+
+    Raises:
+        InputError: The text is no method and path.
+    """
+    method, _, path = text.strip().partition(" ")
+    path = path.strip()
+    if method.upper() not in METHODS or not path:
+        raise InputError(
+            f"--map {text[:60]!r}: write a method ({', '.join(METHODS)}) and a path, "
+            "as in 'PUT /products/{product_id}'"
+        )
+    templates = {"method": method.upper(), "path": path}
+    return RowMap(templates=templates, quoted=frozenset({"path"}), set_under="body")
+
+
+def _make_write(
+    method: str, path: str, body: Body | None, params: Params | None, item_id: str | None
+) -> BatchItem:
+    payload = {"method": method, "path": add_params(path, params), "body": body}
+    return BatchItem(id=item_id, payload=payload)
 
 
 def _unknown_key(key: object) -> InputError:

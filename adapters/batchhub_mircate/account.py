@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeGuard
 
 from attrs import Attribute, Converter, Factory, field, frozen
 
@@ -11,7 +12,6 @@ from batchhub.adapter import Account, Budget, flag, header_secret, whole_number
 from batchhub.errors import SettingsError
 from batchhub.models import BatchState
 
-from . import checks
 from .paths import STATUS_PATHS, SUBMIT_PATHS, check_paths
 
 BASE_URL: Final = "https://api.b2b.retter.io"
@@ -49,6 +49,19 @@ MAX_REQUEST_BYTES: Final = 5 * 1024 * 1024
 FREQUENCY_FIELD: Final = "frequency"
 BULK_ID_FIELD: Final = "bulkOperationId"
 """Fields of a batch's body besides the items. Source: page "Receive Price", body."""
+
+_MAX_DIGITS: Final = 18
+_MAX_ID: Final = 64
+_OUTSIDE_IDS: Final = frozenset("!#%/")
+
+_VENDOR_STATES: Final = (
+    BatchState.QUEUED,
+    BatchState.IN_PROGRESS,
+    BatchState.COMPLETED,
+    BatchState.FAILED,
+    BatchState.CANCELLED,
+)
+"""What a vendor's word may mean; the other states are batchhub's own to find."""
 
 _SETTINGS_TEXT: Final = """\
 # Required. The project's id, as in the vendor's URLs.
@@ -90,6 +103,106 @@ api_key = { env = "MIRCATE_API_KEY" }
 #max_request_bytes = 5242880
 """
 """What `batchhub init` writes."""
+
+
+def _to_text(value: Any) -> Any:
+    """Write a whole number as text: an id of digits needs no quotes."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _to_seconds(value: Any) -> Any:
+    """Make a number of seconds a float; digits may come as text."""
+    is_digits = isinstance(value, str) and value.isascii() and value.isdigit()
+    number = int(value) if is_digits and len(value) <= _MAX_DIGITS else value
+    is_whole = isinstance(number, int) and not isinstance(number, bool)
+    return float(number) if is_whole and abs(number) < 10**_MAX_DIGITS else number
+
+
+def _to_tuple(value: Any) -> Any:
+    """Make a list a tuple."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _to_states(value: Any) -> Mapping[str, BatchState]:
+    """
+    Read a table of words and state names; the words come out case-folded.
+
+    Raises:
+        SettingsError: A word that is none, or is there twice, or a state that is none.
+    """
+    if not isinstance(value, Mapping):
+        raise SettingsError("states must be a table: word = state", key="states")
+    states: dict[str, BatchState] = {}
+    for word, name in value.items():
+        if not _is_text(word):
+            raise SettingsError(f"states: {word!r} is no word", key="states")
+        folded = word.strip().casefold()
+        if folded in states:
+            message = f"states has {word!r} twice; upper and lower case are alike"
+            raise SettingsError(message, key="states")
+        states[folded] = _to_state(word, name)
+    return states
+
+
+def _check_id(_: object, attribute: Attribute[str], value: object) -> None:
+    """Refuse what is no id at the vendor. Source: the platform's documents, instance ids."""
+    key = attribute.name
+    if not _is_text(value) or not value.isprintable() or " " in value:
+        raise SettingsError(f"{key} must be text without spaces that is not empty", key=key)
+    if len(value) > _MAX_ID or _OUTSIDE_IDS.intersection(value) or not value.strip("."):
+        message = f"{key} must be at most {_MAX_ID} characters, none of them ! # % or /"
+        raise SettingsError(message, key=key)
+
+
+def _check_seconds(_: object, attribute: Attribute[float], value: object) -> None:
+    """Refuse what is no number of seconds."""
+    key = attribute.name
+    if not isinstance(value, float) or not math.isfinite(value) or value < 0:
+        raise SettingsError(f"{key} must be a number of seconds, 0 or more", key=key)
+
+
+def _check_name(_: object, attribute: Attribute[str], value: object) -> None:
+    """Refuse what is no name of a field."""
+    key = attribute.name
+    if not _is_name(value):
+        raise SettingsError(f"{key} must be the name of a field", key=key)
+
+
+def _check_names(_: object, attribute: Attribute[tuple[str, ...]], value: object) -> None:
+    """Refuse what is no list of names, each there once."""
+    key = attribute.name
+    if not isinstance(value, tuple) or not all(_is_name(name) for name in value):
+        raise SettingsError(f"{key} must be a list of names of fields", key=key)
+    if len(set(value)) != len(value):
+        raise SettingsError(f"{key} has a name twice", key=key)
+
+
+def _check_some_names(_: object, attribute: Attribute[tuple[str, ...]], value: object) -> None:
+    """Refuse what is no list of at least one name."""
+    _check_names(_, attribute, value)
+    if not value:
+        raise SettingsError(f"{attribute.name} must not be empty", key=attribute.name)
+
+
+def _is_name(value: object) -> TypeGuard[str]:
+    """Tell whether a value can be the name of a field in JSON."""
+    return _is_text(value) and value.isprintable() and value == value.strip()
+
+
+def _to_state(word: str, name: object) -> BatchState:
+    try:
+        state = BatchState(name.strip().lower()) if isinstance(name, str) else None
+    except ValueError:
+        state = None
+    if state not in _VENDOR_STATES:
+        known = ", ".join(_VENDOR_STATES)
+        message = f"states: {word!r} can't mean {name!r}; a state is one of {known}"
+        raise SettingsError(message, key="states")
+    return state
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def _check_not_taken(_: object, attribute: Attribute[str], value: str) -> None:
@@ -144,8 +257,8 @@ class MircateAccount(Account):
     adapter: ClassVar[str] = "mircate"
     settings_text: ClassVar[str] = _SETTINGS_TEXT
 
-    project_id: str = field(converter=checks.to_text, validator=checks.check_id)
-    merchant_project_id: str = field(converter=checks.to_text, validator=checks.check_id)
+    project_id: str = field(converter=_to_text, validator=_check_id)
+    merchant_project_id: str = field(converter=_to_text, validator=_check_id)
     api_key: str = header_secret()
     submit_api_key: str = header_secret(
         default=None, converter=Converter(_own_or_api_key, takes_self=True)
@@ -153,24 +266,22 @@ class MircateAccount(Account):
     base_url: str = BASE_URL
     paths: Mapping[str, str] = field(factory=dict, converter=_to_submit_paths, hash=False)
     status_paths: Mapping[str, str] = field(factory=dict, converter=_to_status_paths, hash=False)
-    items_field: str = field(default=ITEMS_FIELD, validator=[checks.check_name, _check_not_taken])
+    items_field: str = field(default=ITEMS_FIELD, validator=[_check_name, _check_not_taken])
     batch_id_keys: tuple[str, ...] = field(
-        default=BATCH_ID_KEYS, converter=checks.to_tuple, validator=checks.check_some_names
+        default=BATCH_ID_KEYS, converter=_to_tuple, validator=_check_some_names
     )
     states: Mapping[str, BatchState] = field(
-        default=Factory(dict), converter=checks.to_states, hash=False
+        default=Factory(dict), converter=_to_states, hash=False
     )
     item_keys: tuple[str, ...] = field(
-        default=ITEM_KEYS, converter=checks.to_tuple, validator=checks.check_some_names
+        default=ITEM_KEYS, converter=_to_tuple, validator=_check_some_names
     )
     number_fields: tuple[str, ...] = field(
-        default=NUMBER_FIELDS, converter=checks.to_tuple, validator=checks.check_names
+        default=NUMBER_FIELDS, converter=_to_tuple, validator=_check_names
     )
-    count_grace_s: float = field(
-        default=GRACE_S, converter=checks.to_seconds, validator=checks.check_seconds
-    )
+    count_grace_s: float = field(default=GRACE_S, converter=_to_seconds, validator=_check_seconds)
     visibility_grace_s: float = field(
-        default=GRACE_S, converter=checks.to_seconds, validator=checks.check_seconds
+        default=GRACE_S, converter=_to_seconds, validator=_check_seconds
     )
     resend_unconfirmed: bool = flag(default=False)
     requests_per_minute: int = whole_number(default=REQUESTS_PER_MINUTE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from uuid import NAMESPACE_URL, uuid5
@@ -26,18 +27,35 @@ from batchhub.models import BatchItem, BatchState
 from . import wire
 from .account import BULK_ID_FIELD, FREQUENCY_FIELD, MAX_REQUEST_BYTES, MircateAccount
 from .items import TEXT_KEYS, UPSERT, ItemRules, encode_item, find_key, read_keys
-from .options import DATA_TYPE, FREQUENCY, MAX_FREQUENCY, check_options, deadline_s
 from .paths import OPERATIONS, Call, make_call
-from .reading import explain_refusal, observe, read_probe
 from .report import index_items, make_report
-from .status import STATES, Status, read_status
+from .status import STATES, Status, explain_refusal, observe, read_probe, read_status
 
 if TYPE_CHECKING:
     from batchhub.transport import Reply, Transport
 
+_FREQUENCY: Final = "frequency"
+_DATA_TYPE: Final = "data_type"
+_MAX_FREQUENCY: Final = 10
+"""The longest pause between two items in seconds. Source: page "Receive Price", frequency."""
+
 _SHORTEST_SECRET: Final = 8
 _LONGEST_BULK_ID: Final = "0" * 36
 _MADE_UP_REF: Final = "batchhub-probe"
+
+
+def _deadline_s(items: int, options: Mapping[str, Any]) -> float:
+    """
+    Seconds a job may take: ten minutes, and for each item its pause and a second of work.
+
+    So 500 items may take 1600 s at a frequency of 1, and 6100 s at 10. All items are taken to
+    come one after another, although some batches may run side by side.
+
+    Source: page "Receive Price", frequency (the seconds between two items; at 1 a batch of 500
+    takes about 500 s). Assumed: the ten minutes, and the second of work.
+    """
+    frequency: int = options.get(_FREQUENCY, 0)
+    return 600.0 + items * (frequency + 1.0)
 
 
 class MircateAdapter(Adapter[MircateAccount]):
@@ -61,7 +79,7 @@ class MircateAdapter(Adapter[MircateAccount]):
             max_bytes=MAX_REQUEST_BYTES,
             tickets_per_job=4,
             counts_items=True,
-            deadline_s=deadline_s,
+            deadline_s=_deadline_s,
         )
         for operation in OPERATIONS
     }
@@ -92,11 +110,19 @@ class MircateAdapter(Adapter[MircateAccount]):
 
     def check_options(self, operation: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
         """Take `frequency` for prices and stocks, `data_type` for products, and nothing else."""
-        return check_options(operation, options)
+        known = _DATA_TYPE if operation == UPSERT else _FREQUENCY
+        for option in options:
+            if option != known:
+                near = difflib.get_close_matches(str(option), [known], n=1)
+                hint = "did you mean" if near else "there is only"
+                raise InputError(f"mircate {operation} takes no option {option!r}; {hint} {known}")
+        if operation != UPSERT:
+            return {_FREQUENCY: _check_frequency(options.get(_FREQUENCY, 0))}
+        return {_DATA_TYPE: _check_data_type(options[_DATA_TYPE])} if options else {}
 
     def encode(self, operation: str, item: BatchItem, options: Mapping[str, Any]) -> bytes:
         """Check one item and write it as one element of the array that is sent."""
-        encoded = encode_item(operation, item.payload, self._rules, options.get(DATA_TYPE))
+        encoded = encode_item(operation, item.payload, self._rules, options.get(_DATA_TYPE))
         for secret in self.account.secrets:
             if len(secret) >= _SHORTEST_SECRET and msgspec.json.encode(secret)[1:-1] in encoded:
                 raise InputError("the item holds the account's API key, which would be stored")
@@ -108,7 +134,7 @@ class MircateAdapter(Adapter[MircateAccount]):
 
     def envelope_bytes(self, operation: str, items: int) -> int:
         """Return the bytes a request's body has besides its items, at the longest."""
-        head, tail = self._make_frame(operation, MAX_FREQUENCY, _LONGEST_BULK_ID)
+        head, tail = self._make_frame(operation, _MAX_FREQUENCY, _LONGEST_BULK_ID)
         return len(head) + len(tail) + max(items - 1, 0)
 
     @classmethod
@@ -127,7 +153,7 @@ class MircateAdapter(Adapter[MircateAccount]):
         Raises:
             ReplyError: The answer has no batch id; the batch may exist.
         """
-        frequency = submission.options.get(FREQUENCY, 0)
+        frequency = submission.options.get(_FREQUENCY, 0)
         head, tail = self._make_frame(
             submission.operation, frequency, self._make_bulk_id(submission)
         )
@@ -239,3 +265,24 @@ class MircateAdapter(Adapter[MircateAccount]):
             account=self.account.identity,
             status=reply.status,
         )
+
+
+def _check_frequency(value: Any) -> int:
+    """
+    Read the seconds between two items.
+
+    Source: page "Receive Price", frequency (0 to 10). Assumed: 0 is no pause; the field is
+    always sent, since the vendor's own default is not published and a deadline rests on it.
+    """
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 2:  # noqa: PLR2004  # digits of 10
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MAX_FREQUENCY:
+        raise InputError(f"frequency must be a whole number from 0 to {_MAX_FREQUENCY}: seconds")
+    return value
+
+
+def _check_data_type(value: Any) -> str:
+    """Read the type of products. Source: page "Upsert Product", body; its words are unknown."""
+    if not isinstance(value, str) or not value.strip():
+        raise InputError("data_type must be text that is not empty")
+    return value

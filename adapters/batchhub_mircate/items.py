@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import reprlib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -13,7 +14,7 @@ from attrs import frozen
 from batchhub.adapter import WireItem, encode_json, plain_json
 from batchhub.errors import InputError
 
-from .figures import key_text
+from .wire import MAX_EXACT
 
 UPSERT: Final = "product-upsert"
 DATA: Final = "data"
@@ -90,6 +91,26 @@ def read_keys(operation: str, item: WireItem, item_keys: Sequence[str]) -> Mappi
     """Read what names an item's product, by key, from the form it was sent in."""
     product = get_product(operation, msgspec.json.decode(item.wire))
     return {key: text for key in item_keys if (text := key_text(product.get(key)))}
+
+
+def key_text(value: Any) -> str | None:
+    """
+    Bring what names a product into one form: text without outer spaces, ``5`` and ``5.0`` alike.
+
+    Returns:
+        `None` for what names nothing: no text, no whole number.
+    """
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    if isinstance(value, int):
+        return str(value) if abs(value) < 2**64 else None
+    is_finite = value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)
+    # Digits past these would be lost on the way to the vendor and back.
+    if not is_finite or not -MAX_EXACT < value < MAX_EXACT or value != int(value):
+        return None
+    return str(int(value))
 
 
 def _as_upsert(item: dict[str, Any], data_type: str | None) -> dict[str, Any]:

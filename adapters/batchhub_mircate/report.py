@@ -17,7 +17,7 @@ from attrs import Factory, define, evolve, field, frozen
 from batchhub.adapter import ItemReport, Report, one_line
 from batchhub.models import BatchState, Finding, ItemState
 
-from .figures import key_text
+from .items import key_text
 from .status import ODD_COUNT, Status
 from .wire import read_entry
 

@@ -6,14 +6,25 @@ Answers are read leniently: little of their form is published.
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from batchhub.adapter import NOT_JSON, one_line, read_fields, repair_text
 
 _elements = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+_COUNT: Final = re.compile(r"[0-9]{1,9}(?:\.0+)?", re.ASCII)
+_NUMBER: Final = r"([0-9]{1,15}(?:[.,][0-9]{1,15})?)"
+_PERCENT: Final = re.compile(rf"{_NUMBER}\s*%", re.ASCII)
+_FRACTION: Final = re.compile(rf"{_NUMBER}\s*/\s*{_NUMBER}", re.ASCII)
+_PLAIN: Final = re.compile(_NUMBER, re.ASCII)
+MAX_EXACT: Final = 2**53
+"""Whole numbers from here on are not exact as float."""
 
 
 def read_accepted(body: bytes, keys: Sequence[str]) -> tuple[tuple[str, ...], dict[str, Any]]:
@@ -101,6 +112,44 @@ def read_error(body: bytes) -> tuple[str | None, str | None]:
     return code, ": ".join(parts) or None
 
 
+def read_count(value: Any) -> int | None:
+    """
+    Read a number of items: a whole number of 0 or more, also as text or as ``12.0``.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str) and _COUNT.fullmatch(value.strip()):
+        return int(value.strip().partition(".")[0])
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < MAX_EXACT:
+        raise ValueError("no count")
+    return value
+
+
+def read_ratio(value: Any) -> float | None:
+    """
+    Read the share that is done, 0..1; `None` where there is none.
+
+    ``50%``, ``12/24``, ``0.5`` and ``50`` are understood, with a comma for the point as well.
+    Without ``%`` and ``/`` a number above 1 is a percentage, else a share.
+
+    Source: page "Check Batch Status", responses (`ratio` is text). Assumed: all of its forms.
+
+    Raises:
+        ValueError: It is no share, or more than the whole.
+    """
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    share = _read_share(value)
+    if not 0.0 <= share <= 1.0:  # NaN, too
+        raise ValueError("no share")
+    return share
+
+
 def make_frame(name: str, others: Mapping[str, Any]) -> tuple[bytes, bytes]:
     """Write what stands before and after the items of a batch: the array's name, other fields."""
     encode = msgspec.json.encode
@@ -141,3 +190,27 @@ def _decode(raw: bytes | msgspec.Raw) -> Any:
         return msgspec.json.decode(raw)
     except NOT_JSON:
         return msgspec.json.decode(repair_text(bytes(raw)))
+
+
+def _read_share(value: Any) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _plain_share(value)
+    text = value.strip() if isinstance(value, str) else ""
+    if match := _PERCENT.fullmatch(text):
+        return _number(match[1]) / 100
+    if match := _FRACTION.fullmatch(text):
+        whole = _number(match[2])
+        return _number(match[1]) / whole if whole else math.nan
+    if match := _PLAIN.fullmatch(text):
+        return _plain_share(_number(match[1]))
+    return math.nan
+
+
+def _plain_share(number: float) -> float:
+    if number > 100:  # noqa: PLR2004  # percent; also keeps huge integers from the division
+        return math.nan
+    return number / 100 if number > 1 else float(number)
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", "."))

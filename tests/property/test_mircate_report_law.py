@@ -16,7 +16,7 @@ from batchhub.errors import InputError, ReplyError
 from batchhub.models import BatchItem, BatchState, ItemState
 from batchhub.transport import Reply
 from batchhub_mircate import MircateAccount, MircateAdapter
-from batchhub_mircate.figures import read_ratio
+from batchhub_mircate.wire import read_ratio
 
 SKUS = ["A-1", "A-2", "A-3"]
 SENT = [

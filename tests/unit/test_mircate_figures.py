@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from batchhub_mircate.figures import key_text, read_count, read_ratio
+from batchhub_mircate.items import key_text
+from batchhub_mircate.wire import read_count, read_ratio
 
 
 @pytest.mark.parametrize(

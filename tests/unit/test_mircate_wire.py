@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from batchhub.adapter import Observation
-from batchhub_mircate.reading import observe
-from batchhub_mircate.status import Status, read_status
+from batchhub_mircate.status import Status, observe, read_status
 from batchhub_mircate.wire import make_frame, read_accepted, read_error
 
 KEYS = ("batchId", "batchIds", "id")

@@ -14,10 +14,9 @@ from batchhub_ecwid.account import EcwidAccount
 
 from .batches import Batch, BatchQueue
 from .calls import Item, make_error, parse_flag, parse_items, parse_number
-from .demo import make_demo_items
 from .documents import make_status
 from .guard import PATIENCE, EcwidGuard
-from .store import PAGE_SIZE, Reply, Store
+from .store import PAGE_SIZE, Reply, Store, make_demo_items
 from .switches import EcwidSwitches
 
 # Assumed: the vendor's own bound is stated nowhere; this one only guards the machine.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Any, Final
@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote_plus
 
 from attrs import field, frozen
 
+from batchhub.models import BatchItem
 from batchhub.sandbox import AnswerError
 
 from .calls import decode_json, make_error, parse_number
@@ -20,6 +21,10 @@ PAGE_SIZE: Final = 100
 """Assumed: the most entities of one page, and how many it has unless asked."""
 
 _FILTERS: Final = ("sku", "email", "paymentStatus", "fulfillmentStatus")
+
+# Demo items: one of so many is wrong, and which.
+_CYCLE: Final = 25
+_WRONG_AT: Final = 4
 
 
 @frozen(kw_only=True)
@@ -152,6 +157,25 @@ class Store:
         raise AnswerError(404, make_error(f"Order {text} is not found", "ORDER_NOT_FOUND"))
 
 
+def make_demo_items(count: int, *, products: int) -> Iterator[BatchItem]:
+    """
+    Make price updates; one in 25 fails, in turn for one of three reasons.
+
+    Args:
+        count: How many.
+        products: How many products there are.
+    """
+    for index in range(count):
+        number = 1 + index % max(1, products)
+        price: Any = round(9.9 + index / 100, 2)
+        if index % _CYCLE == _WRONG_AT:
+            number, price = _spoil(index // _CYCLE, number, price, products)
+        yield BatchItem(
+            id=f"price-{index + 1}",
+            payload={"method": "PUT", "path": f"/products/{number}", "body": {"price": price}},
+        )
+
+
 def _check_product(body: Any) -> dict[str, Any]:
     """
     Check the fields of a product that have a type here; others are kept as they come.
@@ -224,3 +248,12 @@ def _make_profile(store_id: int) -> dict[str, Any]:
         "formatsAndUnits": {"currency": "EUR", "weightUnit": "KILOGRAM", "timezone": "UTC"},
         "languages": {"enabledLanguages": ["en"], "defaultLanguage": "en"},
     }
+
+
+def _spoil(turn: int, number: int, price: float, products: int) -> tuple[int, Any]:
+    """Make an unknown product, a price that is no number, or a negative one."""
+    return [
+        (products + 1_000_000 + turn, price),
+        (number, "on request"),
+        (number, -price),
+    ][turn % 3]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, Final
+
+from batchhub.models import BatchItem
 
 from .switches import MircateSwitches
 
@@ -13,6 +15,10 @@ Json = dict[str, Any]
 
 STATUSES: Final = frozenset({"DRAFT", "ACTIVE", "ARCHIVED"})
 """Source: page "Upsert Product", body."""
+
+# Demo items: one of so many is wrong, and which.
+_CYCLE: Final = 25
+_WRONG_AT: Final = 4
 
 
 class Operation(StrEnum):
@@ -118,6 +124,25 @@ def get_name(item: Mapping[str, Any], key: str = "sku") -> str | None:
     return None
 
 
+def make_demo_items(count: int, *, products: int) -> Iterator[BatchItem]:
+    """
+    Make price updates; one in 25 fails, in turn for one of two reasons.
+
+    Args:
+        count: How many. No sku comes twice, so that more than `products` of them fail
+            for want of a product.
+        products: How many products there are.
+    """
+    for index in range(count):
+        payload: dict[str, Any] = {
+            "sku": f"A-{index + 1}",
+            "price": round(9.9 + index / 100, 2),
+        }
+        if index % _CYCLE == _WRONG_AT:
+            payload |= _spoil(index // _CYCLE, products, payload["price"])
+        yield BatchItem(id=f"price-{index + 1}", payload=payload)
+
+
 def _to_name(value: Any) -> str | None:
     """Return a name as text: it may come as a whole number."""
     is_name = isinstance(value, str | int) and not isinstance(value, bool)
@@ -142,3 +167,8 @@ def _make_product(number: int) -> Json:
         "price": round(4.99 + number / 100, 2),
         "stock": 10,
     }
+
+
+def _spoil(turn: int, products: int, price: float) -> dict[str, Any]:
+    """Make an unknown product, or a negative price."""
+    return {"price": -price} if turn % 2 else {"sku": f"A-{products + 1_000_000 + turn}"}

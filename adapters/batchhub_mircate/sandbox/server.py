@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from aiohttp import web
 
 from batchhub.models import BatchItem
 from batchhub.sandbox import AnswerError, Clock, Execution, HangUpError, Sandbox
+from batchhub_mircate.account import MircateAccount
 
 from .batches import Batch, BatchRunner, split_items
-from .calls import make_error, parse_submission
-from .catalogue import Catalogue, ItemError, Json, Operation, get_name
-from .demo import make_demo_items
+from .calls import (
+    Call,
+    StatusCall,
+    find_operation,
+    find_status_call,
+    make_error,
+    parse_call,
+    parse_submission,
+)
+from .catalogue import Catalogue, ItemError, Json, Operation, get_name, make_demo_items
 from .documents import make_status, make_submit_answer
 from .guard import MircateGuard
-from .paths import Call, StatusCall, find_operation, find_status_call, parse_call
 from .switches import MircateSwitches
-
-if TYPE_CHECKING:
-    from batchhub_mircate.account import MircateAccount
 
 # Assumed: the vendor's own bound is stated nowhere; this one only guards the machine.
 _MAX_BODY_BYTES: Final = 64 * 2**20
@@ -69,9 +73,6 @@ class MircateSandbox(Sandbox):
 
     def account(self, base_url: str) -> MircateAccount:
         """Return the account of this project."""
-        # The server itself depends on nothing that it is to test.
-        from batchhub_mircate.account import MircateAccount  # noqa: PLC0415
-
         return MircateAccount(
             project_id=self.project_id,
             merchant_project_id=self.merchant_project_id,
