@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import sys
 from abc import ABC, abstractmethod
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 from aiohttp import web
 from attrs import define
@@ -15,6 +16,8 @@ from .journal import KNOCK
 from .limits import RequestLimiter
 from .state import SandboxState
 from .switches import Switches, rate, switch, times
+
+T = TypeVar("T")
 
 _TROUBLES: Final = (500, 502, 503)
 
@@ -28,6 +31,15 @@ class GuardSwitches(Switches):
     revoke_after: int = switch(
         -1, "calls after which the credentials are refused; -1: never", at_least=-1
     )
+    lost_submit_answers: int = times("a submit is executed, and the connection cut")
+    lost_submit_answers_rate: float = rate("lost_submit_answers")
+    cut_before_submit: int = times("the connection of a submit is cut, and nothing executed")
+    cut_before_submit_rate: float = rate("cut_before_submit")
+    submit_5xx: int = times("a submit is answered 500")
+    submit_5xx_rate: float = rate("submit_5xx")
+    submit_5xx_executes: bool = switch(False, "a submit answered 500 is executed all the same")
+    forget_tickets: int = times("a status call is answered 404, as for an unknown ticket")
+    forget_tickets_rate: float = rate("forget_tickets")
     answer_429: int = times("a call is answered 429, and a block begins")
     answer_429_rate: float = rate("answer_429")
     cut_polls: int = times("the connection of a status call is cut")
@@ -87,6 +99,35 @@ class Guard(ABC):
         if not may_enter or self._is_revoked():
             raise self.make_refusal()
         self._limit(request)
+
+    def accept(self, request: web.Request, execute: Callable[[], T]) -> T:
+        """
+        Execute a submit, unless a fault comes before it.
+
+        Args:
+            request: The submit.
+            execute: Takes the batch; what it raises comes out.
+
+        Returns:
+            What `execute` returned.
+
+        Raises:
+            HangUpError: The connection is cut, before or after the execution.
+            AnswerError: 500, with the batch taken or not.
+        """
+        if self._sandbox.strikes("cut_before_submit"):
+            raise HangUpError("cut before anything was executed")
+        if self._sandbox.strikes("submit_5xx"):
+            if self._switches.submit_5xx_executes:
+                execute()
+            self._sandbox.note(
+                request, "executed" if self._switches.submit_5xx_executes else "not executed"
+            )
+            raise self.make_trouble(_TROUBLES[0])
+        taken = execute()
+        if self._sandbox.strikes("lost_submit_answers"):
+            raise HangUpError("executed, and cut before the answer")
+        return taken
 
     def disturb_poll(self) -> None:
         """

@@ -303,7 +303,7 @@ def test_cancel_stops_a_job(sandbox: str, run: Run, tmp_path: Path) -> None:
 def test_a_held_job_waits_for_a_decision(sandbox: str, run: Run, tmp_path: Path) -> None:
     """Where nobody can tell whether the vendor has it, the code is 5 until somebody decides."""
     write_settings(tmp_path, sandbox, "forgetful")
-    set_sandbox(sandbox, lost_create_answers=1)
+    set_sandbox(sandbox, lost_submit_answers=1)
     write_items(tmp_path / "items.jsonl", make_items(3, "held"))
     done = run("run", "items.jsonl", "--account", "shop", "--quiet")
     assert done.code == 5

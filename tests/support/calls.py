@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 from attrs import frozen
@@ -26,6 +26,28 @@ class Answer:
     def json(self) -> Any:
         """The body, decoded."""
         return json.loads(self.text)
+
+
+class Caller(Protocol):
+    """What calls to every stand-in have in common."""
+
+    url: str
+
+    def prices(self, count: int) -> list[Item]:
+        """Make items that succeed, as the vendor wants them."""
+        ...
+
+    async def post(self, items: list[Item]) -> Answer:
+        """Send a batch."""
+        ...
+
+    async def submit(self, items: list[Item]) -> str:
+        """Send a batch that is taken; return its id."""
+        ...
+
+    async def ask(self, batch: str) -> Answer:
+        """Ask how far a batch is."""
+        ...
 
 
 async def send(

@@ -25,8 +25,8 @@ _FAULTS: Final[dict[str, tuple[dict[str, object], ...]]] = {
     "ecwid": (
         {},
         {},
-        {"lost_create_answers_rate": 0.2, "cut_polls_rate": 0.1},
-        {"cut_before_create_rate": 0.2, "answer_5xx_rate": 0.1},
+        {"lost_submit_answers_rate": 0.2, "cut_polls_rate": 0.1},
+        {"cut_before_submit_rate": 0.2, "answer_5xx_rate": 0.1},
         {"answer_delay_s": 0.05},
     ),
     "mircate": ({}, {}, {"lost_submit_answers_rate": 0.1}, {"answer_delay_s": 0.05}),

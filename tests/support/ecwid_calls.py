@@ -32,8 +32,17 @@ class Caller:
         url = f"{self.url}{root or f'/api/v3/{self.store_id}'}{path}"
         return await send(self._session, method, url, headers=headers, **kwargs)
 
-    async def create(self, items: list[Item], **params: str) -> str:
-        answer = await self("POST", "/batch", json=items, params=params)
+    def prices(self, count: int) -> list[Item]:
+        return prices(count)
+
+    async def post(self, items: list[Item], **params: str) -> Answer:
+        return await self("POST", "/batch", json=items, params=params)
+
+    async def ask(self, batch: str) -> Answer:
+        return await self("GET", "/batch", params={"ticket": batch, "escapedJson": "true"})
+
+    async def submit(self, items: list[Item], **params: str) -> str:
+        answer = await self.post(items, **params)
         assert answer.status == 200, answer.text
         ticket: str = answer.json["ticket"]
         return ticket

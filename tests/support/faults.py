@@ -99,14 +99,14 @@ ECWID_FAULTS: Final = [
     *_SHARED,
     *_TROUBLED_POLLS,
     Fault(name="older documents", switches={"generation": 2019}),
-    Fault(name="lost create answers", is_sample=True, switches={"lost_create_answers": 1}),
+    Fault(name="lost create answers", is_sample=True, switches={"lost_submit_answers": 1}),
     Fault(name="the create's answer reset in mid-body", switches=_reset("submit")),
-    Fault(name="cut before create", switches={"cut_before_create": 1}),
-    Fault(name="create 500, not executed", switches={"create_5xx": 1}),
+    Fault(name="cut before create", switches={"cut_before_submit": 1}),
+    Fault(name="create 500, not executed", switches={"submit_5xx": 1}),
     Fault(
         name="create 500, executed",
         is_sample=True,
-        switches={"create_5xx": 1, "create_5xx_executes": True},
+        switches={"submit_5xx": 1, "submit_5xx_executes": True},
     ),
     Fault(name="429", is_sample=True, switches={"answer_429": 1, "block_s": 1.0}),
     Fault(name="an HTML page", switches={"html_error": 1}),
@@ -162,11 +162,11 @@ MIRCATE_FAULTS: Final = [
     Fault(
         name="429", is_sample=True, switches={"answer_429": 1, "block_s": 1.0, "retry_after": True}
     ),
-    Fault(name="a batch forgotten for a moment", switches={"forget_batches": 1}),
+    Fault(name="a batch forgotten for a moment", switches={"forget_tickets": 1}),
     Fault(
         name="a batch forgotten for good",
         is_sample=True,
-        switches={"forget_batches": -1},
+        switches={"forget_tickets": -1},
         account=_GRACE,
         unknown=ITEMS,
     ),

@@ -51,14 +51,20 @@ class Caller:
         url = URL(f"{self.url}{path}", encoded=True)
         return await send(self._session, method, url, headers=headers, **kwargs)
 
+    def prices(self, count: int) -> list[Item]:
+        return prices(count)
+
+    async def post(self, items: list[Item], path: str = PRICE, **body: Any) -> Answer:
+        return await self("POST", path, json={"products": items, **body})
+
     async def submit(self, items: list[Item], path: str = PRICE, **body: Any) -> str:
-        answer = await self("POST", path, json={"products": items, **body})
+        answer = await self.post(items, path, **body)
         assert answer.status == 200, answer.text
         batch_id: str = answer.json["batchId"]
         return batch_id
 
-    async def ask(self, batch_id: str, path: str = STATUS, method: str = "GET") -> Answer:
-        return await self(method, f"{path}/{quote(batch_id, safe='')}")
+    async def ask(self, batch: str, path: str = STATUS, method: str = "GET") -> Answer:
+        return await self(method, f"{path}/{quote(batch, safe='')}")
 
     async def status(self, batch_id: str) -> Any:
         answer = await self.ask(batch_id)

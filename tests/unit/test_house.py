@@ -34,9 +34,6 @@ ADAPTER_MODULES: Final = [
     module for package in ADAPTERS for module in read_package(package).values()
 ]
 
-KNOTTED: Final = {"batchhub._wire.reading", "batchhub._wire.writing"}
-"""Modules that still name `WireConverter` for type checkers; none may come in addition."""
-
 
 def part(module: str) -> str:
     """Return the part of the core a module belongs to."""
@@ -81,8 +78,6 @@ def test_no_imports_go_round(package: str) -> None:
     # A package's own file takes names out of its modules: those do not need it back.
     for name, found in graph.items():
         found -= {other for other in found if name.startswith(f"{other}.")}
-    for name in KNOTTED & graph.keys():
-        graph[name].discard("batchhub._wire.converter")
 
     TopologicalSorter(graph).prepare()
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 from aiohttp import web
 
 from batchhub.models import BatchItem
-from batchhub.sandbox import AnswerError, Clock, Execution, HangUpError, Sandbox
+from batchhub.sandbox import AnswerError, Clock, Execution, Sandbox
 from batchhub_ecwid.account import EcwidAccount
 
 from .batches import Batch, BatchQueue
@@ -93,7 +93,8 @@ class EcwidSandbox(Sandbox):
         body = await request.read()
         match request.method, request.match_info["path"].strip("/"):
             case "POST", "batch":
-                return self._create(request, body)
+                batch = self._guard.accept(request, lambda: self._accept(request, body))
+                return self._reply({"ticket": batch.ticket})
             case "GET", "batch" if request.query.keys() & {"ticket", "ticketId"}:
                 return self._tell_status(request)
             case "GET", "batch":
@@ -105,19 +106,6 @@ class EcwidSandbox(Sandbox):
             case method, "batch" | "batch/cancel-group":
                 raise AnswerError(405, make_error(f"Method {method} is not allowed here"))
         return self._run_directly(request, body)
-
-    def _create(self, request: web.Request, body: bytes) -> web.Response:
-        if self.strikes("cut_before_create"):
-            raise HangUpError("cut before anything was executed")
-        broken = self.strikes("create_5xx")
-        executes = self.switches.create_5xx_executes
-        batch = self._accept(request, body) if executes or not broken else None
-        if batch is None or broken:
-            self.note(request, "executed" if batch else "not executed")
-            raise AnswerError(500, make_error("Internal error"))
-        if self.strikes("lost_create_answers"):
-            raise HangUpError("executed, and cut before the answer")
-        return self._reply({"ticket": batch.ticket})
 
     def _accept(self, request: web.Request, body: bytes) -> Batch:
         """

@@ -32,16 +32,6 @@ class EcwidSwitches(GuardSwitches):
         False, "a ticket must be named by the parameter ticketId; 400 otherwise"
     )
 
-    lost_create_answers: int = times("a create is executed, and the connection cut")
-    lost_create_answers_rate: float = rate("lost_create_answers")
-    cut_before_create: int = times("the connection of a create is cut, and nothing executed")
-    cut_before_create_rate: float = rate("cut_before_create")
-    create_5xx: int = times("a create is answered 500")
-    create_5xx_rate: float = rate("create_5xx")
-    create_5xx_executes: bool = switch(False, "a create answered 500 is executed all the same")
-    forget_tickets: int = times("a status call is answered 404, as for an unknown ticket")
-    forget_tickets_rate: float = rate("forget_tickets")
-
     item_5xx: int = times("an item of a batch fails with 500, without an effect")
     item_5xx_rate: float = rate("item_5xx")
     item_5xx_executes: bool = switch(False, "an item that fails with 500 has its effect")

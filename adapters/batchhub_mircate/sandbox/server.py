@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 from aiohttp import web
 
 from batchhub.models import BatchItem
-from batchhub.sandbox import AnswerError, Clock, Execution, HangUpError, Sandbox
+from batchhub.sandbox import AnswerError, Clock, Execution, Sandbox
 from batchhub_mircate.account import MircateAccount
 
 from .batches import Batch, BatchRunner, split_items
@@ -122,7 +122,8 @@ class MircateSandbox(Sandbox):
         self._admit(request, call, operation)
         if operation is not None:
             _check_method(request, {"POST"})
-            return self._submit(request, operation, body)
+            batches = self._guard.accept(request, lambda: self._accept(operation, body))
+            return self._reply(make_submit_answer(batches, self.switches.ids_form))
         if status_call is not None:
             _check_method(request, status_call.methods)
             return self._tell_status(status_call, call.instance)
@@ -138,19 +139,6 @@ class MircateSandbox(Sandbox):
             api_key = self.submit_api_key
         is_key = request.headers.get("x-api-key") == api_key
         self._guard.admit(request, may_enter=is_own and is_key)
-
-    def _submit(self, request: web.Request, operation: Operation, body: bytes) -> web.Response:
-        if self.strikes("cut_before_submit"):
-            raise HangUpError("cut before anything was executed")
-        broken = self.strikes("submit_5xx")
-        executes = self.switches.submit_5xx_executes or not broken
-        batches = self._accept(operation, body) if executes else []
-        if broken:
-            self.note(request, "executed" if executes else "not executed")
-            raise self._guard.make_trouble(500)
-        if self.strikes("lost_submit_answers"):
-            raise HangUpError("executed, and cut before the answer")
-        return self._reply(make_submit_answer(batches, self.switches.ids_form))
 
     def _accept(self, operation: Operation, body: bytes) -> Sequence[Batch]:
         """Take a request, and make one batch of it or with the switch several."""
@@ -195,7 +183,7 @@ class MircateSandbox(Sandbox):
         if batch is None or batch.operation not in status_call.operations:
             raise _not_found()
         visible_at = batch.accepted_at + self.switches.visible_after_s
-        if self.clock.monotonic() < visible_at or self.strikes("forget_batches"):
+        if self.clock.monotonic() < visible_at or self.strikes("forget_tickets"):
             raise _not_found()
         return batch
 

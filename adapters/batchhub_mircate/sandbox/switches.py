@@ -50,20 +50,11 @@ class MircateSwitches(GuardSwitches):
     ids_per_request: int = switch(1, "batches a request is split into", at_least=1)
     odd_ids: bool = switch(False, "batch ids hold characters that a path must encode")
 
-    lost_submit_answers: int = times("a submit is executed, and the connection cut")
-    lost_submit_answers_rate: float = rate("lost_submit_answers")
-    cut_before_submit: int = times("the connection of a submit is cut, and nothing executed")
-    cut_before_submit_rate: float = rate("cut_before_submit")
-    submit_5xx: int = times("a submit is answered 500")
-    submit_5xx_rate: float = rate("submit_5xx")
-    submit_5xx_executes: bool = switch(False, "a submit answered 500 is executed all the same")
     busy_570: int = times("a call is answered 570 (the instance is busy), and nothing executed")
     busy_570_rate: float = rate("busy_570")
     visible_after_s: float = switch(
         0.0, "seconds for which a fresh batch is answered 404", at_least=0.0
     )
-    forget_batches: int = times("a status call is answered 404, as for an unknown batch")
-    forget_batches_rate: float = rate("forget_batches")
     stale_age_s: float = switch(
         0.0, "seconds by which status answers are old, as their Age header says", at_least=0.0
     )

@@ -15,7 +15,7 @@ from batchhub_ecwid.sandbox import EcwidSandbox
 class TestQueue:
     async def test_words(self, call: Caller, clock: FakeClock) -> None:
         """A batch is QUEUED until an item is done, IN_PROGRESS until all are, then COMPLETED."""
-        ticket = await call.create(prices(3))
+        ticket = await call.submit(prices(3))
         seen = []
         for _ in range(4):
             document = await call.status(ticket)
@@ -31,7 +31,7 @@ class TestQueue:
 
     async def test_fifo(self, call: Caller, sandbox: EcwidSandbox, clock: FakeClock) -> None:
         """Batches of a store run one after another, in the order they came."""
-        first, second = await call.create(prices(2)), await call.create(prices(3))
+        first, second = await call.submit(prices(2)), await call.submit(prices(3))
         await clock.advance(2.5)
         assert (await call.status(second))["status"] == "QUEUED"
         await clock.advance(10.0)
@@ -47,15 +47,15 @@ class TestQueue:
 
     async def test_idle_time_is_not_made_up(self, call: Caller, clock: FakeClock) -> None:
         """A batch that meets an empty queue begins when it comes."""
-        await call.create(prices(1))
+        await call.submit(prices(1))
         await clock.advance(100.0)
-        ticket = await call.create(prices(2))
+        ticket = await call.submit(prices(2))
         await clock.advance(1.0)
         assert (await call.status(ticket))["completedRequests"] == 1
 
     async def test_parallel(self, call: Caller, clock: FakeClock) -> None:
         """With allowParallelMode a hundred items run at once."""
-        ticket = await call.create(prices(20) * 8, allowParallelMode="true")
+        ticket = await call.submit(prices(20) * 8, allowParallelMode="true")
         await clock.advance(1.0)
         assert (await call.status(ticket))["completedRequests"] == 100
         await clock.advance(1.0)
@@ -64,7 +64,7 @@ class TestQueue:
     async def test_item_time_of_nothing(self, call: Caller, sandbox: EcwidSandbox) -> None:
         """Items that take no time are done when the create is answered."""
         sandbox.switches.item_time_s = 0.0
-        ticket = await call.create(prices(20))
+        ticket = await call.submit(prices(20))
         assert (await call.status(ticket))["status"] == "COMPLETED"
 
     async def test_trouble_is_tried_again(
@@ -72,7 +72,7 @@ class TestQueue:
     ) -> None:
         """A batch that goes on after failures runs a 5xx item up to five times more, 3 s apart."""
         sandbox.switches.item_5xx = -1
-        ticket = await call.create(prices(1), stopOnFirstFailure="false")
+        ticket = await call.submit(prices(1), stopOnFirstFailure="false")
         await clock.advance(15.5)
         assert (await call.status(ticket))["status"] == "QUEUED"
         await clock.advance(0.5)
@@ -84,7 +84,7 @@ class TestQueue:
     ) -> None:
         """An item that succeeds when it is tried again has succeeded."""
         sandbox.switches.item_5xx = 2
-        ticket = await call.create(prices(2), stopOnFirstFailure="false")
+        ticket = await call.submit(prices(2), stopOnFirstFailure="false")
         await clock.advance(8.0)
         assert [r["httpStatusCode"] for r in await call.responses(ticket)] == [200, 200]
         assert [e.status for e in sandbox.executions] == [500, 500, 200, 200]
@@ -96,7 +96,7 @@ class TestQueue:
         sandbox.switches.item_5xx = -1
         sandbox.switches.item_5xx_executes = True
         item = {"method": "POST", "path": "/products", "body": {"name": "New"}}
-        await call.create([item], stopOnFirstFailure="false")
+        await call.submit([item], stopOnFirstFailure="false")
         await clock.advance(20.0)
         assert (await call("GET", "/products")).json["total"] == 26
 
@@ -143,7 +143,7 @@ class TestCreate:
 
     async def test_most_items(self, call: Caller) -> None:
         """Five hundred items are taken."""
-        await call.create([price(1)] * 500)
+        await call.submit([price(1)] * 500)
 
     async def test_content_type(self, call: Caller) -> None:
         """A create that is not declared as JSON is answered 415."""
@@ -160,12 +160,12 @@ class TestCreate:
 
     async def test_dedup(self, call: Caller, sandbox: EcwidSandbox, clock: FakeClock) -> None:
         """For an hour the same deduplicationKey gets the first ticket, and nothing runs again."""
-        first = await call.create(prices(2), deduplicationKey="k")
+        first = await call.submit(prices(2), deduplicationKey="k")
         await clock.advance(3599.0)
-        assert await call.create(prices(2), deduplicationKey="k") == first
-        assert await call.create(prices(2), deduplicationKey="other") != first
+        assert await call.submit(prices(2), deduplicationKey="k") == first
+        assert await call.submit(prices(2), deduplicationKey="other") != first
         await clock.advance(1.0)
-        assert await call.create(prices(2), deduplicationKey="k") != first
+        assert await call.submit(prices(2), deduplicationKey="k") != first
         await clock.advance(10.0)
         assert len(sandbox.executions) == 6
 
@@ -177,7 +177,7 @@ class TestCreate:
 
 class TestItems:
     async def run(self, call: Caller, clock: FakeClock, *items: Item) -> list[tuple[int, Any]]:
-        ticket = await call.create([*items], stopOnFirstFailure="false")
+        ticket = await call.submit([*items], stopOnFirstFailure="false")
         await clock.advance(len(items) + 0.0)
         return [
             (r["httpStatusCode"], json.loads(r["escapedHttpBody"]))

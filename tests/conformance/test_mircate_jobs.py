@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import evolve, field, frozen
-from support.faults import ITEMS as FAULT_ITEMS
-from support.faults import MIRCATE_FAULTS, MORE_MIRCATE_FAULTS, Fault
 from support.hubs import results_of
-from support.truth import check_truth, demo_prices
 
 from batchhub import BatchHub, BatchState, BatchStatus, ItemResult, Outcome
 from batchhub.testing import FakeClock
-from batchhub.transport import Limits, Transport
-from batchhub.wire import converter
 from batchhub_mircate.sandbox import MircateSandbox
 
 ITEMS = 60
@@ -148,47 +142,6 @@ async def test_results_are_true_under_every_switch(case: Case, tmp_path: Path) -
         assert status.outcome is Outcome.INDETERMINATE
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [fault for fault in [*MIRCATE_FAULTS, *MORE_MIRCATE_FAULTS] if fault.healed is None],
-    ids=lambda fault: fault.name,
-)
-async def test_results_are_true_under_every_fault(fault: Fault, tmp_path: Path) -> None:
-    """Whatever the vendor does, no item runs twice, and what is said agrees with the journal."""
-    clock = FakeClock()
-    sandbox = MircateSandbox(clock=clock)
-    sandbox.change_switches(fault.switches)
-    items = demo_prices(FAULT_ITEMS)
-    async with clock.running(), sandbox.running() as url:
-        account = evolve(sandbox.account(url), **fault.account)
-        async with BatchHub(tmp_path / "jobs.db", {"supplier": account}, clock=clock) as hub:
-            job = await hub.submit("supplier", items)
-            status = await job.wait(timeout_s=24 * 3600)
-            results: list[dict[str, Any]] = converter.unstructure(await results_of(job))
-    await clock.advance(60.0)
-    executions = [execution.to_json() for execution in sandbox.executions]
-    assert len(executions) == (FAULT_ITEMS if fault.runs else 0)
-    assert {finding.code for finding in status.findings} == fault.findings
-    assert status.is_held == fault.is_held
-    if not fault.is_held:
-        check_truth({item["id"]: item["sku"] for item in items}, results, executions)
-        assert status.counts.unknown == fault.unknown
-    else:
-        assert sum(entry.method == "POST" for entry in sandbox.journal) == 1
-
-
-async def test_an_answer_that_never_ends_is_held(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A submit whose answer never comes to its end is given up, held, and sent once."""
-    limits = Limits(read_s=0.1, total_s=0.3)
-    monkeypatch.setattr("batchhub._engine.open_hub.Transport", partial(Transport, limits=limits))
-    switches = {"trickled_answers": 1, "trickle_endless": True, "network_verbs": "submit"}
-    sandbox, status, _ = await run_case(Case(name="", switches=switches), tmp_path)
-    assert status.is_held
-    assert [entry.method for entry in sandbox.journal] == ["POST"]
-
-
 @pytest.mark.parametrize("operation", ["receive-price", "receive-stock"])
 async def test_every_operation_of_the_import(operation: str, tmp_path: Path) -> None:
     """Prices and stock go their own ways and come back the same."""
@@ -208,27 +161,12 @@ async def test_a_batch_that_fails_as_a_whole(tmp_path: Path) -> None:
     assert not status.is_refused
 
 
-async def test_an_unanswered_submit_is_held(tmp_path: Path) -> None:
-    """No deduplication is known: a lost answer waits for a decision, and nothing runs twice."""
-    sandbox, status, _ = await run_case(
-        Case(name="", switches={"lost_submit_answers": 1}), tmp_path
-    )
-    assert status.is_held
-    assert sum(entry.method == "POST" for entry in sandbox.journal) == 1
-
-
 async def test_resending_is_the_users_word(tmp_path: Path) -> None:
     """With `resend_unconfirmed` the batch is sent again, at the risk that the setting states."""
     case = Case(name="", switches={"lost_submit_answers": 1}, account={"resend_unconfirmed": True})
     sandbox, status, _ = await run_case(case, tmp_path)
     assert status.outcome is Outcome.PARTIAL
     assert len(sandbox.executions) == 2 * ITEMS
-
-
-async def test_a_forgotten_batch_is_lost(tmp_path: Path) -> None:
-    """Past the grace a batch nobody knows is LOST and its items are UNKNOWN."""
-    _, status, _ = await run_case(Case(name="", switches={"forget_batches": -1}), tmp_path)
-    assert (status.state, status.counts.unknown) == (BatchState.LOST, ITEMS)
 
 
 async def test_the_vendors_other_fields_stay(tmp_path: Path) -> None:

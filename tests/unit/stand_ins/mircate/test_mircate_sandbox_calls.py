@@ -190,14 +190,6 @@ class TestAccess:
             call.key = "reads"
             assert (await call.ask(batch_id)).status == 200
 
-    async def test_revoked_key(self, call: Caller, sandbox: MircateSandbox) -> None:
-        """Keys are refused after so many calls, and taken again when the switch is set back."""
-        batch_id = await call.submit(prices(1))
-        sandbox.switches.revoke_after = 2
-        assert [(await call.ask(batch_id)).status for _ in range(4)] == [200, 200, 403, 403]
-        sandbox.switches.revoke_after = -1
-        assert (await call.ask(batch_id)).status == 200
-
     async def test_limit(self, call: Caller, sandbox: MircateSandbox, clock: FakeClock) -> None:
         """One request too many in a minute begins a block; knocking does not prolong it."""
         batch_id = await call.submit(prices(1))

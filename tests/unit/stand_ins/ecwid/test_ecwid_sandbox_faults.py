@@ -13,82 +13,21 @@ from batchhub_ecwid.sandbox import EcwidSandbox
 
 
 class TestFaults:
-    async def test_lost_create_answers(
+    async def test_lost_submit_answers(
         self, call: Caller, sandbox: EcwidSandbox, clock: FakeClock
     ) -> None:
         """A create whose answer is lost has run; asked again with its key it gives the ticket."""
-        sandbox.switches.lost_create_answers = 1
+        sandbox.switches.lost_submit_answers = 1
         with pytest.raises(aiohttp.ClientConnectionError):
-            await call.create(prices(2), deduplicationKey="k")
+            await call.submit(prices(2), deduplicationKey="k")
         assert [(e.method, e.status) for e in sandbox.journal] == [("POST", 0)]
-        await call.create(prices(2), deduplicationKey="k")
+        await call.submit(prices(2), deduplicationKey="k")
         await clock.advance(10.0)
         assert len(sandbox.executions) == 2
 
-    async def test_cut_before_create(
-        self, call: Caller, sandbox: EcwidSandbox, clock: FakeClock
-    ) -> None:
-        """A create that is cut before it is looked at has run nothing."""
-        sandbox.switches.cut_before_create = 1
-        with pytest.raises(aiohttp.ClientConnectionError):
-            await call.create(prices(2))
-        await clock.advance(10.0)
-        assert sandbox.executions == []
-        await call.create(prices(2))
-
-    @pytest.mark.parametrize("executes", [True, False])
-    async def test_create_5xx(
-        self, call: Caller, sandbox: EcwidSandbox, clock: FakeClock, executes: bool
-    ) -> None:
-        """A create answered 500 has run or not, as the switch says."""
-        sandbox.switches.create_5xx = 1
-        sandbox.switches.create_5xx_executes = executes
-        assert (await call("POST", "/batch", json=prices(2))).status == 500
-        await clock.advance(10.0)
-        assert len(sandbox.executions) == (2 if executes else 0)
-
-    async def test_status_troubles(self, call: Caller, sandbox: EcwidSandbox) -> None:
-        """Status calls can be cut, answered 5xx, or answered 404; then all is well again."""
-        ticket = await call.create(prices(1))
-        sandbox.switches.cut_polls = 1
-        with pytest.raises(aiohttp.ClientConnectionError):
-            await call.status(ticket)
-        sandbox.switches.answer_5xx = 3
-        sandbox.switches.forget_tickets = 1
-        answers = [await call("GET", "/batch", params={"ticket": ticket}) for _ in range(5)]
-        assert [answer.status for answer in answers] == [500, 502, 503, 404, 200]
-
-    async def test_html_error(self, call: Caller, sandbox: EcwidSandbox) -> None:
-        """A proxy's page is HTML of any status, and nothing runs."""
-        sandbox.switches.html_error = 2
-        for status in (502, 200):
-            sandbox.switches.html_error_status = status
-            answer = await call("POST", "/batch", json=prices(1))
-            assert answer.status == status
-            assert answer.headers["Content-Type"].startswith("text/html")
-        assert (await call("GET", "/batch")).json == {"items": []}
-
-    async def test_cut_json(self, call: Caller, sandbox: EcwidSandbox) -> None:
-        """An answer whose JSON breaks off is whole to HTTP."""
-        sandbox.switches.cut_json = 1
-        answer = await call("POST", "/batch", json=prices(1))
-        assert answer.status == 200
-        assert int(answer.headers["Content-Length"]) == len(answer.text)
-        with pytest.raises(ValueError):
-            json.loads(answer.text)
-
-    async def test_answer_delay(
-        self, call: Caller, sandbox: EcwidSandbox, clock: FakeClock
-    ) -> None:
-        """An answer is held back for so many seconds of the clock."""
-        sandbox.switches.answer_delay_s = 30.0
-        async with clock.running():
-            await call.create(prices(1))
-        assert clock.monotonic() == 30.0
-
     async def test_ticket_id_param(self, call: Caller, sandbox: EcwidSandbox) -> None:
         """With the switch a ticket must be named ticketId, without it ticket."""
-        ticket = await call.create(prices(1), groupId="g")
+        ticket = await call.submit(prices(1), groupId="g")
 
         async def ask(name: str) -> int:
             return (await call("GET", "/batch", params={name: ticket})).status
@@ -107,7 +46,7 @@ class TestFaults:
 class TestDistortedDocuments:
     @pytest.fixture
     async def ticket(self, call: Caller, clock: FakeClock) -> str:
-        ticket = await call.create([*prices(4), price(999, item_id="bad"), *prices(5)[4:]])
+        ticket = await call.submit([*prices(4), price(999, item_id="bad"), *prices(5)[4:]])
         await clock.advance(10.0)
         return ticket
 
@@ -172,7 +111,7 @@ class TestDistortedDocuments:
     ) -> None:
         """A word nobody documented can stand for IN_PROGRESS."""
         sandbox.switches.unknown_word = "PAUSED"
-        ticket = await call.create(prices(2))
+        ticket = await call.submit(prices(2))
         words = []
         for _ in range(3):
             words.append((await call.status(ticket))["status"])
@@ -185,7 +124,7 @@ class TestDistortedDocuments:
     ) -> None:
         """A batch can stay IN_PROGRESS before its last item, until the switch is set back."""
         sandbox.switches.never_ends = True
-        ticket = await call.create(prices(count))
+        ticket = await call.submit(prices(count))
         await clock.advance(10_000.0)
         document = await call.status(ticket)
         assert (document["status"], document["completedRequests"]) == ("IN_PROGRESS", count - 1)

@@ -1,0 +1,190 @@
+"""What holds for every adapter: the library against each stand-in over HTTP, on a fake clock."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve, frozen
+from support.faults import (
+    ECWID_FAULTS,
+    ITEMS,
+    MIRCATE_FAULTS,
+    MORE_ECWID_FAULTS,
+    MORE_MIRCATE_FAULTS,
+    Fault,
+)
+from support.hubs import results_of
+from support.stand_ins import STAND_INS
+from support.truth import check_truth, demo_prices, demo_requests
+
+from batchhub import BatchHub, BatchState, BatchStatus, Contact, Outcome
+from batchhub.adapter import Account
+from batchhub.errors import CredentialsError
+from batchhub.sandbox import Sandbox
+from batchhub.testing import FakeClock
+from batchhub.transport import Limits, Transport
+from batchhub.wire import converter
+
+FAULTS = {
+    "ecwid": [*ECWID_FAULTS, *MORE_ECWID_FAULTS],
+    "mircate": [*MIRCATE_FAULTS, *MORE_MIRCATE_FAULTS],
+}
+MAKE_ITEMS = {"ecwid": demo_requests, "mircate": demo_prices}
+SECRETS = {"ecwid": ("token",), "mircate": ("api_key", "submit_api_key")}
+
+each_vendor = pytest.mark.parametrize("vendor", [*STAND_INS])
+
+
+@frozen
+class Run:
+    """What became of a job, and the stand-in it ran at."""
+
+    status: BatchStatus
+    results: list[dict[str, Any]]
+    sandbox: Sandbox
+
+
+async def run_job(
+    vendor: str, folder: Path, switches: dict[str, Any], account: dict[str, Any] | None = None
+) -> Run:
+    """Run a job of 25 items, two of which fail, to its end."""
+    clock = FakeClock()
+    sandbox = STAND_INS[vendor].sandbox(clock=clock)
+    sandbox.change_switches(switches)
+    async with clock.running(), sandbox.running() as url:
+        accounts = {"one": evolve(sandbox.account(url), **(account or {}))}
+        async with BatchHub(folder / "jobs.db", accounts, clock=clock, seed=1) as hub:
+            job = await hub.submit("one", STAND_INS[vendor].items)
+            status = await job.wait(timeout_s=24 * 3600)
+            results: list[dict[str, Any]] = converter.unstructure(await results_of(job))
+    await clock.advance(60.0)
+    return Run(status, results, sandbox)
+
+
+def check_run(vendor: str, run: Run) -> None:
+    """Hold the results against the stand-in's journal."""
+    executions = [execution.to_json() for execution in run.sandbox.executions]
+    check_truth(STAND_INS[vendor].names, run.results, executions)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "fault"),
+    [
+        pytest.param(vendor, fault, id=f"{vendor}-{fault.name}")
+        for vendor, faults in FAULTS.items()
+        for fault in faults
+        if fault.healed is None
+    ],
+)
+async def test_results_are_true_under_every_fault(
+    vendor: str, fault: Fault, tmp_path: Path
+) -> None:
+    """Whatever the vendor does, no item runs twice, and what is said agrees with the journal."""
+    run = await run_job(vendor, tmp_path, fault.switches, fault.account)
+    assert len({e.item_id for e in run.sandbox.executions}) == (ITEMS if fault.runs else 0)
+    assert {finding.code for finding in run.status.findings} == fault.findings
+    assert run.sandbox.knocks == 0
+    assert run.status.is_held == fault.is_held
+    if fault.is_held:
+        assert sum(entry.method == "POST" for entry in run.sandbox.journal) == 1
+    else:
+        check_run(vendor, run)
+        assert run.status.counts.unknown == fault.unknown
+
+
+@pytest.mark.parametrize("is_endless", [True, False], ids=["endless", "silent"])
+@pytest.mark.parametrize(
+    ("vendor", "verb", "is_held"),
+    [
+        ("ecwid", "submit", False),
+        ("ecwid", "poll", False),
+        ("ecwid", "results", False),
+        ("mircate", "submit", True),
+    ],
+)
+async def test_an_answer_that_never_ends(
+    vendor: str,
+    verb: str,
+    is_held: bool,
+    is_endless: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An answer that does not come to its end is given up, and no item runs twice for that."""
+    limits = Limits(total_s=0.5) if is_endless else Limits(read_s=0.2)
+    monkeypatch.setattr("batchhub._engine.open_hub.Transport", partial(Transport, limits=limits))
+    switches = {
+        "trickled_answers": 1,
+        "trickle_bytes_per_s": 1_000.0 if is_endless else 0.0,
+        "trickle_endless": True,
+        "network_verbs": verb,
+    }
+    run = await run_job(vendor, tmp_path, switches)
+    notes = [entry.note or "" for entry in run.sandbox.journal]
+    assert sum(note.startswith("trickled") for note in notes) == 1
+    assert run.status.is_held == is_held
+    if is_held:
+        assert [entry.method for entry in run.sandbox.journal] == ["POST"]
+    else:
+        check_run(vendor, run)
+        assert run.status.counts.unknown == 0
+
+
+@each_vendor
+async def test_a_ticket_forgotten_for_good_is_lost(vendor: str, tmp_path: Path) -> None:
+    """A ticket the vendor no longer knows is LOST past its grace, and its items are UNKNOWN."""
+    run = await run_job(vendor, tmp_path, {"forget_tickets": -1})
+    assert (run.status.state, run.status.counts.unknown) == (BatchState.LOST, ITEMS)
+
+
+@each_vendor
+async def test_the_budget_holds_over_many_jobs(vendor: str, tmp_path: Path) -> None:
+    """Thirty jobs at 60 requests a minute never earn a 429."""
+    clock = FakeClock()
+    sandbox = STAND_INS[vendor].sandbox(clock=clock)
+    sandbox.change_switches({"requests_per_minute": 60})
+    async with clock.running(), sandbox.running() as url:
+        accounts: dict[str, Account] = {
+            "one": evolve(sandbox.account(url), requests_per_minute=60)  # type: ignore[call-arg]
+        }
+        async with BatchHub(tmp_path / "jobs.db", accounts, clock=clock) as hub:
+            jobs = [await hub.submit("one", MAKE_ITEMS[vendor](3)) for _ in range(30)]
+            outcomes = {(await job.wait()).outcome for job in jobs}
+    assert outcomes == {Outcome.SUCCEEDED}
+    assert {entry.status for entry in sandbox.journal} == {200}
+
+
+def read_all(folder: Path) -> bytes:
+    """Return everything in the files of a store."""
+    return b"".join(path.read_bytes() for path in folder.glob("jobs.db*") if path.is_file())
+
+
+@each_vendor
+async def test_no_secret_is_anywhere(
+    vendor: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Law 9: refused credentials are in no error, log line, repr or file of the store."""
+    secret = "secret_wrong_token_123"
+    caplog.set_level("DEBUG", logger="batchhub")
+    clock = FakeClock()
+    sandbox = STAND_INS[vendor].sandbox(clock=clock)
+    async with clock.running(), sandbox.running() as url:
+        account = evolve(sandbox.account(url), **dict.fromkeys(SECRETS[vendor], secret))
+        async with BatchHub(tmp_path / "jobs.db", {"one": account}, clock=clock) as hub:
+            job = await hub.submit("one", MAKE_ITEMS[vendor](600))
+            with pytest.raises(CredentialsError) as caught:
+                await job.wait()
+            status = await job.refresh()
+    assert status.contact is Contact.PAUSED
+    assert len(sandbox.journal) <= 2
+    stored = read_all(tmp_path)
+    shown = f"{account!r} {status!r} {caplog.text} {stored!r} "
+    chain: BaseException | None = caught.value
+    while chain is not None:
+        shown += f"{chain!r} {chain}"
+        chain = chain.__cause__ or chain.__context__
+    assert secret not in shown
+    assert "403" in str(caught.value)
