@@ -1,6 +1,6 @@
 """Run every benchmark."""
 
-from . import decode, intake, loop
+from . import decode, exports, intake, loop
 
-for module in (decode, intake, loop):
+for module in (decode, exports, intake, loop):
     module.main()

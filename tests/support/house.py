@@ -38,7 +38,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "adapter": {"_http", *_ADAPTER},
     "polling": _ADAPTER,
     "_settings": {"adapter", "models", "_base", "errors"},
-    "_tables": {"cli", "wire", "adapter", "models", "_wire", "_base", "errors"},
+    "_tables": {"adapter", "models", "_wire", "_base", "errors"},
     "_engine": {"polling", "_store", "_settings", *_DOOR},
     "job": _ENGINE,
     "hub": {"job", *_ENGINE},

@@ -8,7 +8,7 @@ import importlib
 import io
 import json
 import tracemalloc
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,35 +17,23 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 from support.hubs import numbered, results_of, scripted_world
+from support.tables import open_results
 from support.vendor import Vendor, capable
 from typer.testing import CliRunner, Result
 
 from batchhub import ItemResult, ItemState
-from batchhub._tables.writing import ResultsWriter
 from batchhub._tables.writing import extras as _extras
-from batchhub._tables.writing.columns import make_table
-from batchhub._tables.writing.lines import Csv
-from batchhub._tables.writing.paths import MISSING, dig
 from batchhub.adapter import ItemReport, Report, WireItem
 from batchhub.cli.app import app
-from batchhub.cli.shell.options import Export, Writing
 from batchhub.errors import UsageError
+from batchhub.tables import write_results
 
+MISSING = object()
 BODY = {"id": "X1", "total": 9.5, "items": [{"sku": "a"}, {"sku": "b", "n": 1}], "none": None}
 ROWS = [
     ItemResult(id="1", state=ItemState.SUCCEEDED, code=200, raw=json.dumps(BODY).encode()),
     ItemResult(id="2", state=ItemState.FAILED, code=404, message='not "there",\nno', raw=b"gone"),
 ]
-
-
-def feed(rows: Iterable[ItemResult] = ROWS) -> Any:
-    """Make what begins to read results."""
-
-    async def read() -> AsyncIterator[ItemResult]:
-        for row in rows:
-            yield row
-
-    return read
 
 
 def contents(path: Path) -> bytes:
@@ -55,7 +43,7 @@ def contents(path: Path) -> bytes:
 
 async def export(out: Path, rows: Iterable[ItemResult] = ROWS, **said: Any) -> bytes:
     """Write results to a file and return what is in it."""
-    await ResultsWriter(Export(out=str(out), **said)).write(feed(rows))
+    await open_results(out, **said).write(rows)
     return contents(out)
 
 
@@ -115,21 +103,24 @@ async def test_a_name_that_says_nothing_is_json_lines(tmp_path: Path, name: str)
 
 async def test_what_is_said_goes_before_the_ending(tmp_path: Path) -> None:
     """--format says the form of a file whose name does not, and of one whose name does."""
-    assert (await export(tmp_path / "r", form="CSV")).startswith(b"id,state")
-    assert (await export(tmp_path / "r.csv", form="jsonl")).startswith(b'{"id"')
+    assert (await export(tmp_path / "r", format="CSV")).startswith(b"id,state")
+    assert (await export(tmp_path / "r.csv", format="jsonl")).startswith(b'{"id"')
 
 
 @pytest.mark.parametrize(
     ("said", "message"),
     [
-        ({"out": "r.xlsx"}, "r.xlsx: the form is told by the ending, one of .jsonl, .ndjson, .csv"),
-        ({"out": "r.doc.gz"}, "or say --format jsonl, csv, tsv, json, parquet"),
-        ({"out": "r.parquet.gz"}, "Parquet is packed in itself; name it r.parquet"),
-        ({"out": "-", "form": "xml"}, "--format is jsonl, csv, tsv, json, parquet, not 'xml'"),
+        (
+            {"target": "r.xlsx"},
+            "r.xlsx: the format is named by the ending, one of .jsonl, .ndjson, .csv",
+        ),
+        ({"target": "r.doc.gz"}, "or say --format jsonl, csv, tsv, json, parquet"),
+        ({"target": "r.parquet.gz"}, "Parquet is compressed in itself; name it r.parquet"),
+        ({"format": "xml"}, "--format must be one of jsonl, csv, tsv, json, parquet, not 'xml'"),
         ({"fields": ["id,,total"]}, "--fields takes names such as id,total,items.sku, not ''"),
         ({"fields": ["a..b"]}, "not 'a..b'"),
         ({"fields": ["id", "total,id"]}, "'id' is given twice"),
-        ({"out": "r.jsonl", "as_": "thing"}, "--as makes columns"),
+        ({"as_type": "thing"}, "--as makes columns"),
     ],
 )
 def test_what_makes_no_sense_is_refused(
@@ -138,15 +129,16 @@ def test_what_makes_no_sense_is_refused(
     """Before anything is read or sent, in one line that says what there is."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError) as caught:
-        ResultsWriter(Export(**said))
+        open_results(**{"target": "r.jsonl", **said})
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_run_calls_its_option_by_its_own_name() -> None:
-    """`run` has --format for the items, so the results' form is --out-format there."""
-    with pytest.raises(UsageError, match="or say --out-format"):
-        ResultsWriter(Writing(out="r.xlsx"))
+    """`run` has --format for the items, so the results' format is --out-format there."""
+    done = run("run", "items.jsonl", "--account", "shop", "--out", "r.xlsx")
+    assert done.exit_code == 2
+    assert "or say --out-format" in done.stderr
 
 
 @pytest.mark.parametrize(("name", "extra"), [("r.parquet", "parquet"), ("r.csv.zst", "zstd")])
@@ -160,7 +152,7 @@ def test_a_missing_package_is_named(
 
     monkeypatch.setattr(_extras, "import_module", refuse)
     with pytest.raises(UsageError, match=rf"pip install 'batchhub\[{extra}\]'"):
-        ResultsWriter(Writing(out=str(tmp_path / name)))
+        open_results(tmp_path / name)
     assert importlib.import_module("json") is json
 
 
@@ -179,13 +171,19 @@ def test_a_missing_package_is_named(
         ("none.more", None),
         ("total.more", MISSING),
         ("nope", MISSING),
+        ("deep.b.c", [1, 2, 3]),
+        ("empty.sku", []),
     ],
 )
-def test_a_path_goes_through_lists(path: str, found: Any) -> None:
+async def test_a_path_goes_through_lists(tmp_path: Path, path: str, found: Any) -> None:
     """Through a list a path gives what is in each element; a number takes one of them."""
-    assert dig(BODY, path.split(".")) == found
-    assert dig({"a": [{"b": [{"c": 1}, {"c": 2}]}, {"b": [{"c": 3}]}]}, "abc") == [1, 2, 3]
-    assert dig({"items": []}, ("items", "sku")) == []
+    deep = [{"b": [{"c": 1}, {"c": 2}]}, {"b": [{"c": 3}]}]
+    raw = json.dumps({**BODY, "deep": deep, "empty": []}).encode()
+    row = ItemResult(id="1", state=ItemState.SUCCEEDED, raw=raw)
+    written = await open_results(tmp_path / "r.jsonl", fields=[path]).write([row])
+    (line,) = contents(tmp_path / "r.jsonl").splitlines()
+    assert json.loads(line) == {path: None if found is MISSING else found}
+    assert bool(written.warnings) == (found is MISSING)
 
 
 async def test_plain_names_are_the_results_own(tmp_path: Path) -> None:
@@ -207,25 +205,20 @@ async def test_plain_names_are_the_results_own(tmp_path: Path) -> None:
     assert json.loads(lines[1])["items.sku"] is None
 
 
-async def test_a_field_that_never_occurs_is_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """One line names the fields no result has; what some have, or is null, is none of them."""
-    await export(tmp_path / "r.csv", fields=["id,total,none,code,totl,items.skuu"])
-    assert capsys.readouterr().err == (
-        "warning: no result has 'totl', 'items.skuu'; is the name right?\n"
-    )
-    await export(tmp_path / "r.csv", [], fields=["totl"])
-    assert capsys.readouterr().err == ""
+async def test_a_field_that_never_occurs_is_named(tmp_path: Path) -> None:
+    """A warning names the fields no result has; what some have, or is null, is none of them."""
+    fields = ["id,total,none,code,totl,items.skuu"]
+    written = await write_results(ROWS, tmp_path / "r.csv", fields=fields)
+    assert written.warnings == ("no result has 'totl', 'items.skuu'; is the name right?",)
+    assert (await write_results([], tmp_path / "r.csv", fields=["totl"])).warnings == ()
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))))
-def test_any_text_comes_back_out_of_csv(texts: list[str]) -> None:
+async def test_any_text_comes_back_out_of_csv(texts: list[str]) -> None:
     """Whatever is in a text, a reader of CSV gets it back as it was."""
     stream = io.BytesIO()
-    writer = Csv(stream, make_table(["message"]))
-    for text in texts:
-        writer.add(ItemResult(id="1", state=ItemState.FAILED, message=text))
+    results = [ItemResult(id="1", state=ItemState.FAILED, message=text) for text in texts]
+    await write_results(results, stream, format="csv", fields=["message"])
     rows = list(csv.reader(io.StringIO(stream.getvalue().decode(), newline="")))
     assert rows == [["message"], *([text] for text in texts)]
 
@@ -281,8 +274,7 @@ async def test_a_large_job_takes_little_memory(tmp_path: Path) -> None:
         tracemalloc.start()
         try:
             for name in ("r.jsonl", "r.csv.gz"):
-                writer = ResultsWriter(Writing(out=str(tmp_path / name)))
-                assert await writer.write(job.results) == count
+                assert (await write_results(job.results(), tmp_path / name)).count == count
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
@@ -319,7 +311,7 @@ def test_results_takes_it_all_together(job_id: str) -> None:
     ("arguments", "message"),
     [
         (("--code", "4xx"), "--code takes HTTP statuses such as 404 or 404,500, not '4xx'"),
-        (("--out", "r.doc"), "r.doc: the form is told by the ending"),
+        (("--out", "r.doc"), "r.doc: the format is named by the ending"),
         (("--format", "csv", "--as", "order"), "no type named 'order'; the adapter 'scripted' has"),
         (("--json", "--format", "csv"), "--json writes the status to standard output"),
     ],

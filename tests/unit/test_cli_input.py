@@ -11,34 +11,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.tables import hold_at_most, open_descriptor, open_items, open_pipe, read_by
 
-from batchhub._tables.reading import ItemReader, open_items
-from batchhub._tables.reading import chunks as _chunks
-from batchhub._tables.reading import limits as _limits
-from batchhub._tables.reading.objects import parse_line
-from batchhub.cli.shell.options import Reading
 from batchhub.errors import InputError, UsageError
 
 
-async def read(path: Path, reading: Reading | None = None) -> list[tuple[int, Any]]:
+async def read(path: Path, **options: Any) -> list[tuple[int, Any]]:
     """Read a file: the line and the item, of each."""
-    with open_items(str(path), reading) as reader:
+    with open_items(path, **options) as reader:
         return [(reader.line, item) async for item in reader]
 
 
-async def read_stdin(content: bytes, reading: Reading | None = None) -> tuple[str, list[Any]]:
-    """Read what has no name that tells its form: what it counts, and the items."""
-    reading_end, writing_end = os.pipe()
-    os.write(writing_end, content)
-    os.close(writing_end)
-    with ItemReader("pipe", reading_end, None, reading) as reader:
+async def read_pipe(content: bytes, **options: Any) -> tuple[str, list[Any]]:
+    """Read what has no name that says its format: what it counts, and the items."""
+    with open_pipe(content) as pipe, open_items(pipe, **options) as reader:
         items = [item async for item in reader]
         return reader.place, items
 
 
-async def refusal(path: Path, reading: Reading | None = None) -> str:
+async def refusal(path: Path, **options: Any) -> str:
     """Read a file to its first error, and tell it as the command does."""
-    with open_items(str(path), reading) as reader:
+    with open_items(path, **options) as reader:
         try:
             async for _ in reader:
                 pass
@@ -81,7 +74,7 @@ async def test_lines_may_cross_chunks(
     if packed:
         path = write(tmp_path, gzip.compress(content), "items.jsonl.gz")
     whole = await read(path)
-    monkeypatch.setattr(_chunks, "CHUNK_BYTES", 7)
+    read_by(monkeypatch, 7)
     assert await read(path) == whole
     assert len(whole) == 30
 
@@ -108,26 +101,25 @@ async def test_lines_may_cross_chunks(
         (b'{"a":' * 100_000, "line 7: not valid JSON: nested too deeply"),
     ],
 )
-def test_a_broken_line_is_named(line: bytes, message: str) -> None:
+async def test_a_broken_line_is_named(tmp_path: Path, line: bytes, message: str) -> None:
     """A line that is no object, or would lose a key, is refused by its number."""
     with pytest.raises(InputError) as caught:
-        parse_line(line, 7)
+        await read(write(tmp_path, b"\n" * 6 + line))
     assert str(caught.value).startswith(message)
     assert caught.value.line == 7
 
 
-def test_numbers_are_not_changed() -> None:
+async def test_numbers_are_not_changed(tmp_path: Path) -> None:
     """A number longer than 64 bits comes out as it went in."""
-    assert parse_line(b'{"a":123456789012345678901234567890}', 1) == {
-        "a": 123456789012345678901234567890
-    }
+    path = write(tmp_path, b'{"a":123456789012345678901234567890}')
+    assert await read(path) == [(1, {"a": 123456789012345678901234567890})]
 
 
 async def test_a_line_without_end_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file without lines is not read whole into memory."""
-    monkeypatch.setattr(_limits, "MAX_BYTES", 1 << 20)
+    hold_at_most(monkeypatch, 1 << 20)
     with pytest.raises(InputError, match="line 2: longer than 1 MiB"):
         await read(write(tmp_path, b"{}\n" + b"x" * (3 << 20)))
 
@@ -135,16 +127,20 @@ async def test_a_line_without_end_is_refused(
 @pytest.mark.parametrize("name", ["items.xlsx", "items", "items.gz", "items.xlsx.gz"])
 def test_other_forms_are_refused(tmp_path: Path, name: str) -> None:
     """The form is told by the ending; one that tells nothing leads to --format."""
-    with pytest.raises(UsageError, match=r"one of \.jsonl, .*; or say --format jsonl, csv, json"):
-        open_items(str(write(tmp_path, b"{}\n", name)))
+    with pytest.raises(
+        UsageError, match=r"one of \.jsonl, .*; or say --format jsonl, csv, tsv, json"
+    ):
+        open_items(write(tmp_path, b"{}\n", name))
 
 
 async def test_the_form_can_be_said(tmp_path: Path) -> None:
     """`--format` goes before the ending; a form nobody knows is refused."""
     path = write(tmp_path, b"a\nx\n", "items.txt")
-    assert await read(path, Reading(format="csv")) == [(2, {"a": "x"})]
-    with pytest.raises(UsageError, match="--format is jsonl, csv, json, not 'xml'"):
-        open_items(str(path), Reading(format="xml"))
+    assert await read(path, format="csv") == [(2, {"a": "x"})]
+    with pytest.raises(
+        UsageError, match="--format must be one of jsonl, csv, tsv, json, not 'xml'"
+    ):
+        open_items(path, format="xml")
 
 
 @pytest.mark.parametrize(
@@ -164,24 +160,24 @@ async def test_standard_input_tells_its_form(
     monkeypatch: pytest.MonkeyPatch, content: bytes, place: str, items: list[Any]
 ) -> None:
     """The first character tells the form, whatever the pieces it comes in; gzip is unpacked."""
-    assert await read_stdin(content) == (place, items)
-    monkeypatch.setattr(_chunks, "CHUNK_BYTES", 1)
-    assert await read_stdin(content) == (place, items)
+    assert await read_pipe(content) == (place, items)
+    read_by(monkeypatch, 1)
+    assert await read_pipe(content) == (place, items)
 
 
 async def test_what_is_said_of_csv_is_refused_for_others(tmp_path: Path) -> None:
     """An option that would silently do nothing is an error, also if the form is told late."""
-    for reading, option in (
-        (Reading(delimiter=";"), "--delimiter"),
-        (Reading(encoding="utf-16"), "--encoding"),
-        (Reading(decimal_comma=True), "--decimal-comma"),
-        (Reading(no_infer=True), "--no-infer"),
-        (Reading(text=["a"]), "--text"),
+    for options, option in (
+        ({"delimiter": ";"}, "--delimiter"),
+        ({"encoding": "utf-16"}, "--encoding"),
+        ({"decimal": ","}, "--decimal-comma"),
+        ({"infer": False}, "--no-infer"),
+        ({"text": ["a"]}, "--text"),
     ):
         with pytest.raises(UsageError, match=f"{option} is for CSV, and this is JSON Lines"):
-            open_items(str(write(tmp_path, b"{}")), reading)
+            open_items(write(tmp_path, b"{}"), **options)
         with pytest.raises(UsageError, match=f"{option} is for CSV, and this is a JSON array"):
-            await read_stdin(b"[]", reading)
+            await read_pipe(b"[]", **options)
 
 
 async def test_an_array_is_read(tmp_path: Path) -> None:
@@ -222,7 +218,7 @@ async def test_a_broken_array_is_told_by_its_element(
 
 async def test_a_large_array_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An array is read whole, so there is a bound, and a form that has none."""
-    monkeypatch.setattr(_limits, "MAX_BYTES", 1 << 20)
+    hold_at_most(monkeypatch, 1 << 20)
     found = await refusal(write(tmp_path, b"[" + b" " * (1 << 20) + b"]", "items.json"))
     assert found.startswith("a JSON array of more than 1 MiB is not read; write JSON Lines")
 
@@ -232,9 +228,9 @@ async def test_a_large_array_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     [
         (gzip.compress(b"{}\n" * 1000)[:-3], "the gzip data ends too early; is the file complete?"),
         (gzip.compress(b"{}\n")[:5], "the gzip data ends too early"),
-        (gzip.compress(b"{}\n")[:-8] + b"\1" * 8, "the gzip data is broken (incorrect data check)"),
+        (gzip.compress(b"{}\n")[:-8] + b"\1" * 8, "the gzip data is broken (CRC check failed"),
         (gzip.compress(b"{}\n") + b"garbage", "the gzip data is broken"),
-        (b"{}\n", "it is named .gz and is no gzip file"),
+        (b"{}\n", "its name ends in .gz, but it is no gzip file"),
     ],
     ids=["cut", "cut in the head", "wrong sum", "garbage behind", "no gzip"],
 )
@@ -246,7 +242,7 @@ async def test_broken_gzip_is_one_line(tmp_path: Path, content: bytes, message: 
 
 async def test_a_gzip_bomb_takes_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However much a small file unpacks to, only a bounded part of it is held."""
-    monkeypatch.setattr(_limits, "MAX_BYTES", 1 << 20)
+    hold_at_most(monkeypatch, 1 << 20)
     bomb = write(tmp_path, gzip.compress(b"x" * (64 << 20), 1), "bomb.jsonl.gz")
     tracemalloc.start()
     try:
@@ -259,14 +255,14 @@ async def test_a_gzip_bomb_takes_no_memory(tmp_path: Path, monkeypatch: pytest.M
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     """A missing file and a folder are told apart, in one line."""
     with pytest.raises(UsageError, match=r"can't read .*No such file"):
-        open_items(str(tmp_path / "nope.jsonl"))
+        open_items(tmp_path / "nope.jsonl")
     with pytest.raises(UsageError, match="is a folder"):
-        open_items(str(tmp_path))
+        open_items(tmp_path)
 
 
 async def test_errors_of_the_hub_get_a_line(tmp_path: Path) -> None:
     """What the hub says of an item by its position is told by its line."""
-    with open_items(str(write(tmp_path, b'\n\n{"id":"x"}\n'))) as reader:
+    with open_items(write(tmp_path, b'\n\n{"id":"x"}\n')) as reader:
         before = InputError("no such option")
         assert reader.explain(before) is before
         async for _ in reader:
@@ -280,13 +276,13 @@ async def test_reading_can_go_on_behind_an_error(tmp_path: Path) -> None:
     """Who wants to know of all that is wrong is told of each, and gets the items between."""
     path = write(tmp_path, b'{"a":1}\n{bad\n[]\n{"a":2}\n')
     told: list[InputError] = []
-    with open_items(str(path)) as reader:
+    with open_items(path) as reader:
         reader.on_refused = told.append
         assert [item async for item in reader] == [{"a": 1}, {"a": 2}]
         assert [error.line for error in told] == [2, 3]
         assert not reader.is_cut_off
     packed = write(tmp_path, gzip.compress(b'{"a":1}\n')[:-2], "cut.jsonl.gz")
-    with open_items(str(packed)) as reader:
+    with open_items(packed) as reader:
         reader.on_refused = told.append
         assert [item async for item in reader] in ([], [{"a": 1}])
         assert len(told) == 3
@@ -296,7 +292,7 @@ async def test_reading_can_go_on_behind_an_error(tmp_path: Path) -> None:
 async def test_a_pipe_that_is_silent_can_be_left() -> None:
     """Waiting for a pipe blocks neither the loop nor its end; what is there is given at once."""
     reading, writing = os.pipe()
-    with ItemReader("pipe", reading) as reader:
+    with open_descriptor(reading) as pipe, open_items(pipe) as reader:
         items = aiter(reader)
         os.write(writing, b'{"a":1}\n{"a"')
         assert await anext(items) == {"a": 1}

@@ -7,12 +7,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from support.tables import hold_at_most, open_items, read_by
 from support.vendor import ScriptedAdapter
 
-from batchhub._tables.reading import chunks as _chunks
-from batchhub._tables.reading import limits as _limits
-from batchhub._tables.reading import open_items
-from batchhub.cli.shell.options import Reading
 from batchhub.errors import InputError, UsageError
 
 
@@ -29,7 +26,7 @@ async def read(
     """Read a table for the adapter: the line and the item, of each."""
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with open_items(str(path), Reading(**options)) as reader:
+    with open_items(path, **options) as reader:
         reader.fit(Shop, "work")
         return [(reader.line, item) async for item in reader]
 
@@ -101,7 +98,7 @@ async def test_columns_can_be_kept_as_text(tmp_path: Path) -> None:
     fixed = {"id": "1", "sku": "2", "body": {"names": {"en": "3"}}}
     assert await read(tmp_path, table) == [(2, {**fixed, "a": 4, "b": 5})]
     assert await read(tmp_path, table, text=["a"]) == [(2, {**fixed, "a": "4", "b": 5})]
-    assert await read(tmp_path, table, no_infer=True) == [(2, {**fixed, "a": "4", "b": "5"})]
+    assert await read(tmp_path, table, infer=False) == [(2, {**fixed, "a": "4", "b": "5"})]
     found = await refusal(tmp_path, table, text=["zzz"])
     assert found.startswith("line 1: --text: there is no column 'zzz'; known: id, sku, ")
 
@@ -110,7 +107,7 @@ async def test_figures_are_floats_for_who_takes_no_decimals(tmp_path: Path) -> N
     """An adapter that writes JSON with the standard library gets what JSON would give it."""
     path = tmp_path / "items.csv"
     path.write_text("price,n\n9.90,3\n")
-    with open_items(str(path)) as reader:
+    with open_items(path) as reader:
         reader.fit(ScriptedAdapter, "work")
         (item,) = [item async for item in reader]
     assert (item, type(item["price"])) == ({"price": 9.9, "n": 3}, float)
@@ -182,7 +179,7 @@ async def test_other_encodings_are_named(tmp_path: Path) -> None:
         ("a..b\n", "line 1: 'a..b' has a part that is empty"),
         ("a\n1\n\0\n", "line 3: holds a NUL byte, which no text has"),
         ('a,b\n1,2\n3,"x\n4,5\n', "line 3: a quote that opens in this record is never closed"),
-        ('a,b\n"x"y,2\n', "line 2: a cell goes on behind its closing quote"),
+        ('a,b\n"x"y,2\n', "line 2: text after the closing quote of a cell"),
         (b"a\r\nb\rc\n\n\xff", "line 5: the byte 0xff is no UTF-8"),
         (b"a\nb\xc3", "line 2: the byte 0xc3 is no UTF-8"),
     ],
@@ -192,7 +189,7 @@ async def test_a_broken_table_is_told_by_its_line(
 ) -> None:
     """Each error names the line its record begins in, however the file is cut into reads."""
     assert (await refusal(tmp_path, table)).startswith(message)
-    monkeypatch.setattr(_chunks, "CHUNK_BYTES", 1)
+    read_by(monkeypatch, 1)
     assert (await refusal(tmp_path, table)).startswith(message)
 
 
@@ -203,9 +200,9 @@ async def test_a_decimal_comma_is_never_guessed(tmp_path: Path) -> None:
     assert found.startswith("line 2: column 'b': '9,90' is no number as it is written")
     assert "--decimal-comma" in found
     assert "--text" in found
-    assert await read(tmp_path, table, decimal_comma=True) == [(2, {"a": 1, "b": Decimal("9.90")})]
+    assert await read(tmp_path, table, decimal=",") == [(2, {"a": 1, "b": Decimal("9.90")})]
     assert await read(tmp_path, table, text=["b"]) == [(2, {"a": 1, "b": "9,90"})]
-    assert await read(tmp_path, table, no_infer=True) == [(2, {"a": "1", "b": "9,90"})]
+    assert await read(tmp_path, table, infer=False) == [(2, {"a": "1", "b": "9,90"})]
     assert await refusal(tmp_path, 'a,EAN code\n1,"9,90"\n') == (
         "line 2: column 'EAN code': '9,90' is no number as it is written; --decimal-comma reads it "
         "as one, or keep the column as text by --text 'EAN code'"
@@ -248,7 +245,7 @@ async def test_a_figure_that_json_lacks_is_refused_whatever_separates(
     assert message in found
     assert "by --text b" in found
     assert await read(tmp_path, table, text=["b"]) == [(2, {"a": 1, "b": cell})]
-    assert await read(tmp_path, table, no_infer=True) == [(2, {"a": "1", "b": cell})]
+    assert await read(tmp_path, table, infer=False) == [(2, {"a": "1", "b": cell})]
 
 
 @pytest.mark.parametrize(
@@ -268,12 +265,12 @@ async def test_with_decimal_commas_thousands_are_never_guessed(
     tmp_path: Path, cell: str, message: str
 ) -> None:
     """Nothing becomes a thousandth of itself, and nothing that is a figure becomes text."""
-    found = await refusal(tmp_path, f"a;b\n1;{cell}\n", decimal_comma=True)
+    found = await refusal(tmp_path, f"a;b\n1;{cell}\n", decimal=",")
     assert message in found
     assert "by --text b" in found
 
 
-@pytest.mark.parametrize("decimal_comma", [False, True])
+@pytest.mark.parametrize("decimal", [".", ","])
 @pytest.mark.parametrize(
     "cell",
     [
@@ -281,9 +278,9 @@ async def test_with_decimal_commas_thousands_are_never_guessed(
         *("1.2.3", "1,2,3", "10,20,30", "a 1,5", "5 kg", ", ", "-", "1, 2", "12:30,5"),
     ],
 )
-async def test_what_is_no_figure_is_text(tmp_path: Path, cell: str, decimal_comma: bool) -> None:
+async def test_what_is_no_figure_is_text(tmp_path: Path, cell: str, decimal: str) -> None:
     """Dates, telephone numbers, versions, lists and words are nobody's decimal commas."""
-    found = await read(tmp_path, f'a;b\n1;"{cell}"\n', decimal_comma=decimal_comma)
+    found = await read(tmp_path, f'a;b\n1;"{cell}"\n', decimal=decimal)
     assert found == [(2, {"a": 1, "b": cell})]
 
 
@@ -320,7 +317,7 @@ async def test_a_quote_that_swallows_the_file_is_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What stands behind an open quote is not read to its end; a long record still is."""
-    monkeypatch.setattr(_limits, "MAX_BYTES", 1 << 20)
+    hold_at_most(monkeypatch, 1 << 20)
     rows = "y,1\n" * (1 << 19)
     assert await refusal(tmp_path, 'a,b\n1,"x\n' + rows) == (
         "line 2: longer than 1 MiB; is a quote not closed?"
@@ -335,8 +332,8 @@ async def test_a_quote_that_closes_in_half_a_line_is_seen(
 ) -> None:
     """A record whose end came in the same read as its beginning holds nothing up."""
     head = 'a,b\n1,"x\ny"'
-    monkeypatch.setattr(_chunks, "CHUNK_BYTES", len(head))
-    monkeypatch.setattr(_limits, "MAX_BYTES", 1 << 10)
+    read_by(monkeypatch, len(head))
+    hold_at_most(monkeypatch, 1 << 10)
     assert len(await read(tmp_path, head + "\n1,2" * 1000)) == 1001
 
 
@@ -352,4 +349,4 @@ def test_what_can_not_separate_is_refused(tmp_path: Path, delimiter: str) -> Non
     path = tmp_path / "items.csv"
     path.write_text("a\n")
     with pytest.raises(UsageError, match="--delimiter is one character or the word tab"):
-        open_items(str(path), Reading(delimiter=delimiter))
+        open_items(path, delimiter=delimiter)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import tempfile
 from decimal import Decimal
 from typing import Any
@@ -12,11 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.tables import open_items, read_by
 
-from batchhub._tables.reading import ItemReader
-from batchhub._tables.reading import chunks as _chunks
-from batchhub._tables.reading.forms import Form
-from batchhub.cli.shell.options import Reading
 from batchhub.errors import InputError
 
 CELLS = st.text(
@@ -53,7 +49,7 @@ def read(content: bytes, chunk_bytes: int, **options: Any) -> tuple[list[Any], s
         with tempfile.TemporaryFile() as file:
             file.write(content)
             file.seek(0)
-            with ItemReader("table", os.dup(file.fileno()), Form.CSV, Reading(**options)) as reader:
+            with open_items(file, format="csv", **options) as reader:
                 try:
                     async for item in reader:
                         found.append((reader.line, item))  # noqa: PERF401  # kept if it raises
@@ -62,7 +58,7 @@ def read(content: bytes, chunk_bytes: int, **options: Any) -> tuple[list[Any], s
         return None
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_chunks, "CHUNK_BYTES", chunk_bytes)
+        read_by(patch, chunk_bytes)
         return found, asyncio.run(collect())
 
 
@@ -91,7 +87,7 @@ def test_what_is_written_is_read(
         text.encode(encoding),
         chunk_bytes,
         delimiter=delimiter,
-        no_infer=True,
+        infer=False,
         encoding=encoding if encoding == "utf-16" else None,
     )
     rows = [dict(zip(names, row, strict=True)) for row in table if any(row)]

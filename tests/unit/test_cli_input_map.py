@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from support.tables import open_items
 from support.vendor import ScriptedAdapter
 
-from batchhub._tables.reading import open_items
 from batchhub.adapter import Adapter, RowMap
-from batchhub.cli.shell.options import Reading
 from batchhub.errors import InputError, UnsupportedError, UsageError
 from batchhub_ecwid import EcwidAdapter
 from batchhub_mircate import MircateAdapter
@@ -42,7 +41,7 @@ async def read(
     """Read a file for an adapter."""
     path = folder / name
     path.write_text(content)
-    with open_items(str(path), Reading(**options)) as reader:
+    with open_items(path, **options) as reader:
         reader.fit(adapter, next(iter(adapter.operations)))
         return [item async for item in reader]
 
@@ -77,7 +76,7 @@ async def test_a_constant_is_read_like_a_cell(tmp_path: Path) -> None:
     options: dict[str, Any] = {"map": "/{nr}", "set": ["a=5", "b=false", "c=", "sku=5", "d=x=y"]}
     (item,) = await read(tmp_path, TABLE, **options)
     assert item["body"] == {"a": 5, "b": False, "c": "", "sku": "5", "d": "x=y"}
-    (item,) = await read(tmp_path, TABLE, **options, no_infer=True)
+    (item,) = await read(tmp_path, TABLE, **options, infer=False)
     assert item["body"] == {"a": "5", "b": "false", "c": "", "sku": "5", "d": "x=y"}
 
 
@@ -165,7 +164,7 @@ async def test_rows_that_are_no_items_of_the_vendor_are_sent_to_the_map(
     """Where the first row as it is is refused, --map is named, if the adapter has one."""
     path = tmp_path / "a.csv"
     path.write_text("nr,price\n1,2\n3,4\n")
-    with open_items(str(path), Reading(**options)) as reader:
+    with open_items(path, **options) as reader:
         reader.fit(adapter, next(iter(adapter.operations)))
         said = [
             str(reader.explain(InputError("unknown key 'nr'", position=n)))

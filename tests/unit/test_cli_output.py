@@ -6,14 +6,11 @@ import json
 import os
 import stat
 from collections.abc import AsyncIterator
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from batchhub import ItemResult, ItemState
-from batchhub._tables.writing import ResultsWriter
-from batchhub._tables.writing import place as _place
 from batchhub.cli.screen.console import (
     OutputClosedError,
     OutputError,
@@ -21,8 +18,12 @@ from batchhub.cli.screen.console import (
     write_bytes,
     write_json,
 )
+from batchhub.cli.shell import files as _files
+from batchhub.cli.shell.files import make_writer
+from batchhub.cli.shell.files import write_results as write_to
 from batchhub.cli.shell.options import Writing
 from batchhub.errors import UsageError
+from batchhub.tables import write_results
 
 KEYS = ["id", "state", "code", "message", "body", "vendor_ref"]
 
@@ -38,7 +39,7 @@ async def results(count: int = 3, *, breaks: bool = False) -> AsyncIterator[Item
 async def test_lines_have_all_keys_in_order(tmp_path: Path) -> None:
     """Each line is an object with the six keys, in the order of the items."""
     out = tmp_path / "out.jsonl"
-    assert await ResultsWriter(Writing(out=str(out))).write(results) == 3
+    assert (await write_results(results(), out)).count == 3
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     assert [list(line) for line in lines] == [KEYS] * 3
     assert [line["id"] for line in lines] == ["i0", "i1", "i2"]
@@ -51,9 +52,9 @@ async def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     out.write_text("old")
     out.chmod(0o640)
     with pytest.raises(KeyboardInterrupt):
-        await ResultsWriter(Writing(out=str(out))).write(partial(results, breaks=True))
+        await write_results(results(breaks=True), out)
     assert out.read_text() == "old"
-    await ResultsWriter(Writing(out=str(out))).write(results)
+    await write_results(results(), out)
     assert stat.S_IMODE(out.stat().st_mode) == 0o640
     assert os.listdir(tmp_path) == ["out.jsonl"]  # noqa: PTH208  # hidden ones too
 
@@ -63,7 +64,7 @@ async def test_a_link_is_followed(tmp_path: Path) -> None:
     target = tmp_path / "target.jsonl"
     link = tmp_path / "link.jsonl"
     link.symlink_to(target)
-    await ResultsWriter(Writing(out=str(link))).write(results)
+    await write_results(results(), link)
     assert link.is_symlink()
     assert len(target.read_text().splitlines()) == 3
 
@@ -75,14 +76,14 @@ def test_a_place_that_can_not_be_is_refused_early(
     """A missing folder, or a folder as the file, is met before anything is sent."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="can't write results"):
-        ResultsWriter(Writing(out=out))
+        make_writer(Writing(out=out))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 async def test_a_full_disk_is_one_line() -> None:
     """What can't be written is an error that says where and why."""
     with pytest.raises(OutputError, match="can't write results to /dev/full: No space"):
-        await ResultsWriter(Writing(out="/dev/full")).write(results)
+        await write_to(make_writer(Writing(out="/dev/full")), results())
 
 
 async def test_a_reader_that_left_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,9 +92,10 @@ async def test_a_reader_that_left_is_no_error(monkeypatch: pytest.MonkeyPatch) -
     def closed(chunks: object) -> None:
         raise OutputClosedError
 
-    monkeypatch.setattr(_place, "write_bytes", closed)
-    written = await ResultsWriter(Writing(out="-")).write(partial(results, 10_000))
-    assert written < 10_000
+    monkeypatch.setattr(_files, "write_bytes", closed)
+    rest = results(10_000)
+    await write_to(make_writer(Writing(out="-")), rest)
+    assert [result async for result in rest]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
-from batchhub.errors import InputError
+from batchhub._tables.wording import Say
 
 CellReader = Callable[[str], Any]
-"""Turns a cell into a value; raises `ValueError` with the reason if it can't be told."""
+"""Turns a cell into a value; raises `ValueError` with the reason if that would be a guess."""
 
 _NUMBER: Final = re.compile(
     r"-?(?:0|[1-9][0-9]{0,399})(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,4})?", re.ASCII
@@ -40,7 +39,7 @@ def keep_text(cell: str) -> str:
     return cell
 
 
-def make_cell_reader(*, decimal_comma: bool, exact: bool) -> CellReader:
+def make_cell_reader(*, decimal_comma: bool, exact: bool, say: Say) -> CellReader:
     """
     Make what reads cells. Blanks around a number, true or false are no part of it.
 
@@ -50,7 +49,9 @@ def make_cell_reader(*, decimal_comma: bool, exact: bool) -> CellReader:
         decimal_comma: Whether ``9,90`` is a number.
         exact: Whether numbers with a fraction or an exponent come as `Decimal`, which keeps
             every digit; else they come as float, as JSON's do.
+        say: Names an argument in a message.
     """
+    comma = say("decimal", ",")
     make: Callable[[str], Any] = Decimal if exact else float
 
     def read(cell: str) -> Any:
@@ -64,7 +65,7 @@ def make_cell_reader(*, decimal_comma: bool, exact: bool) -> CellReader:
         if decimal_comma and "." in bare:
             raise ValueError(
                 f"{bare[:40]!r} has a point, which may be meant for thousands or for a fraction; "
-                "with --decimal-comma write a comma"
+                f"with {comma} write a comma"
             )
         return number
 
@@ -76,7 +77,7 @@ def make_cell_reader(*, decimal_comma: bool, exact: bool) -> CellReader:
         if bare.lstrip("-").startswith(","):
             raise ValueError(
                 f"{bare[:40]!r} is no number as it is written; write a 0 before the comma"
-                + ("" if decimal_comma else " and say --decimal-comma")
+                + ("" if decimal_comma else f" and say {comma}")
             )
         number = _read_number(bare.replace(",", "."), make)
         if decimal_comma or number is None:
@@ -84,11 +85,9 @@ def make_cell_reader(*, decimal_comma: bool, exact: bool) -> CellReader:
         if _AMBIGUOUS.fullmatch(bare):
             raise ValueError(
                 f"{bare!r} has a comma for thousands or for a fraction; write it without the "
-                f"comma, or --decimal-comma reads it as {bare.replace(',', '.')}"
+                f"comma, or {comma} reads it as {bare.replace(',', '.')}"
             )
-        raise ValueError(
-            f"{bare[:40]!r} is no number as it is written; --decimal-comma reads it as one"
-        )
+        raise ValueError(f"{bare[:40]!r} is no number as it is written; {comma} reads it as one")
 
     return read
 
@@ -104,9 +103,3 @@ def _read_number(cell: str, make: Callable[[str], Any]) -> Any:
     if number and not -_LARGEST < number.adjusted() < _LARGEST:
         return None
     return make(cell)
-
-
-def refuse(column: str, error: ValueError) -> InputError:
-    """Make the error for a cell that can't be read."""
-    name = shlex.quote(column)
-    return InputError(f"column {column!r}: {error}, or keep the column as text by --text {name}")

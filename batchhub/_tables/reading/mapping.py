@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
 from attrs import frozen
 
 from batchhub._base import json as _json
+from batchhub._tables.wording import Say
 from batchhub.adapter import RowMap
 from batchhub.errors import InputError, UsageError
-
-from .columns import Path, is_text, make_paths, put, suggest
 
 ID: Final = "id"
 """The key and the column that name an item in the results; always text."""
 
+Path = tuple[str, ...]
+"""Where a value goes in an item, from the outside in."""
+
+_SHOWN: Final = 20
 _PIECE: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
 _BRACES: Final = {"{{": "{", "}}": "}"}
 
@@ -151,7 +155,10 @@ class RowMaker:
         if not self._has_id and (item_id := row.find_id()) is not None:
             item[ID] = item_id
         for field in self.fields:
-            put(item, field.path, self._make_value(field, row))
+            holder = item
+            for part in field.path[:-1]:
+                holder = holder.setdefault(part, {})
+            holder[field.path[-1]] = self._make_value(field, row)
         return item
 
     def _make_value(self, field: Field, row: Row) -> Any:
@@ -168,9 +175,11 @@ def make_fields(
     assigned: Mapping[str, str],
     item_id: str | None,
     text_keys: frozenset[str],
+    *,
+    say: Say,
 ) -> list[Field]:
     """
-    Bring ``--map``, ``--set`` and ``--id`` together.
+    Bring `map`, `set` and `id` together.
 
     Raises:
         UsageError: A template is broken, or two of them give the same value.
@@ -179,12 +188,12 @@ def make_fields(
     quoted: frozenset[str] = frozenset()
     prefix = ""
     if row_map is not None:
-        keys = {key: (text, "--map") for key, text in row_map.templates.items()}
+        keys = {key: (text, say("map")) for key, text in row_map.templates.items()}
         quoted = row_map.quoted
         prefix = f"{row_map.set_under}." if row_map.set_under else ""
-    named = [(f"{prefix}{name}", text, "--set") for name, text in assigned.items()]
+    named = [(f"{prefix}{name}", text, say("set")) for name, text in assigned.items()]
     if item_id is not None:
-        named.append((ID, item_id, "--id"))
+        named.append((ID, item_id, say("id")))
     for key, text, asked_by in named:
         if key in keys:
             raise UsageError(f"{key!r} is given by {keys[key][1]} and by {asked_by}; give it once")
@@ -192,7 +201,7 @@ def make_fields(
     try:
         paths = make_paths(keys)
     except UsageError as error:
-        raise UsageError(f"--set: {error}") from None
+        raise UsageError(f"{say('set')}: {error}") from None
     return [
         Field(
             path=path,
@@ -243,3 +252,44 @@ class ObjectRow:
                 return None
             found = found.get(part)
         return found
+
+
+def make_paths(names: Iterable[str]) -> list[Path]:
+    """
+    Split dotted names.
+
+    Raises:
+        UsageError: A name has an empty part, or one is both a value and what holds others.
+    """
+    paths: dict[Path, str] = {}
+    holders: dict[Path, str] = {}
+    for name in names:
+        path = tuple(name.split("."))
+        if "" in path:
+            raise UsageError(f"{name!r} has a part that is empty; write it as in body.price")
+        if path in paths:
+            raise UsageError(f"{name!r} is there twice")
+        paths[path] = name
+        holders.update({path[:n]: name for n in range(1, len(path))})
+    for path, name in paths.items():
+        if path in holders:
+            raise UsageError(
+                f"{name!r} can't be a value and hold {holders[path]!r} too; leave one of them out"
+            )
+    return list(paths)
+
+
+def is_text(path: Path, text_keys: Iterable[str]) -> bool:
+    """Whether a value is text whatever it looks like: it, or what holds it, is named so."""
+    keys = set(text_keys)
+    return any(".".join(path[:n]) in keys for n in range(1, len(path) + 1))
+
+
+def suggest(name: str, known: Sequence[str]) -> str:
+    """Write the nearest of the known names and all of them, as the end of a message."""
+    folded = {each.casefold(): each for each in known}
+    near = get_close_matches(name.casefold(), folded, n=1)
+    hint = f"did you mean {folded[near[0]]!r}? " if near else ""
+    shown = ", ".join(known[:_SHOWN])
+    more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+    return f"; {hint}known: {shown}{more}"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import IO, Any, Final
 
 from batchhub._base import json as _json
+from batchhub._tables.wording import Say
 from batchhub.errors import InputError
 
-from . import limits as _limits
+from . import source as _source
 
 BOM: Final = b"\xef\xbb\xbf"
 """What some editors write before UTF-8."""
@@ -26,65 +27,50 @@ MakeItem = Callable[[dict[str, Any]], dict[str, Any]]
 """Makes an item of an object."""
 
 
-async def read_objects(chunks: AsyncIterator[bytes], make: MakeItem) -> AsyncIterator[Found]:
+def read_objects(stream: IO[bytes], make: MakeItem, *, say: Say) -> Iterator[Found]:
     """
-    Yield what each line holds; its place is its number.
+    Yield what each line holds; its place is its number. Blank lines hold nothing.
 
     Raises:
         InputError: A line is longer than 64 MiB.
     """
-    async for number, line in read_lines(chunks):
+    number = 0
+    while line := stream.readline(_source.MAX_BYTES + 1):
+        number += 1
+        if len(line) > _source.MAX_BYTES:
+            raise _source.too_long(number)
+        bare = (line.removeprefix(BOM) if number == 1 else line).strip()
+        if not bare:
+            continue
         try:
-            yield number, make(parse_line(line, number))
+            yield number, make(_parse_line(bare, number, say))
         except InputError as error:
             yield number, InputError(error.reason, line=number)
 
 
-async def read_array(chunks: AsyncIterator[bytes], make: MakeItem) -> AsyncIterator[Found]:
+def read_array(stream: IO[bytes], make: MakeItem, *, say: Say) -> Iterator[Found]:
     """
     Yield what each element of an array holds; its place is its number.
 
     Raises:
         InputError: The source holds no array, or more than 64 MiB.
     """
-    for number, element in split_array(await read_whole(chunks)):
+    data = stream.read(_source.MAX_BYTES + 1)
+    if len(data) > _source.MAX_BYTES:
+        raise InputError(
+            f"a JSON array of more than {_source.MAX_BYTES >> 20} MiB is not read; "
+            "write JSON Lines (.jsonl), an object a line, which may have any size"
+        )
+    for number, element in _split_array(data, say):
         try:
             if isinstance(element, InputError):
-                raise element  # told like those of the elements that are whole
-            yield number, make(parse_object(element))
+                raise element  # placed like those of the elements that are whole
+            yield number, make(_parse_object(element))
         except InputError as error:
             yield number, InputError(error.reason, position=number)
 
 
-async def read_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[int, bytes]]:
-    """
-    Yield the lines that are not blank, with their numbers from 1.
-
-    Raises:
-        InputError: A line is longer than 64 MiB.
-    """
-    number, parts, size = 1, list[bytes](), 0
-    async for chunk in chunks:
-        *whole, rest = chunk.split(b"\n")
-        for line in whole:
-            joined = b"".join((*parts, line)) if parts else line
-            if found := _strip(joined, number):
-                yield number, found
-            number, parts, size = number + 1, [], 0
-        if rest:
-            parts.append(rest)
-            size += len(rest)
-            if size > _limits.MAX_BYTES:
-                raise _limits.too_long(number)
-    if found := _strip(b"".join(parts), number):
-        yield number, found
-
-
-def _strip(line: bytes, number: int) -> bytes:
-    return (line.removeprefix(BOM) if number == 1 else line).strip()
-
-
-def parse_line(line: bytes, number: int) -> dict[str, Any]:
+def _parse_line(line: bytes, number: int, say: Say) -> dict[str, Any]:
     """
     Read the object a line holds.
 
@@ -96,16 +82,16 @@ def parse_line(line: bytes, number: int) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise InputError(f"not UTF-8 (byte {error.start})", line=number) from None
     try:
-        return parse_object(text)
+        return _parse_object(text)
     except InputError as error:
         if text.lstrip().startswith("["):
-            reason = "a JSON array; write one object a line, or say --format json"
+            reason = f"a JSON array; write one object a line, or say {say('format', 'json')}"
             raise InputError(reason, line=number) from None
         hint = "; write one object a line" if error.reason.startswith("not an object") else ""
         raise InputError(f"{error.reason}{hint}", line=number) from None
 
 
-def parse_object(text: str) -> dict[str, Any]:
+def _parse_object(text: str) -> dict[str, Any]:
     """
     Read one object.
 
@@ -130,26 +116,7 @@ def parse_object(text: str) -> dict[str, Any]:
     return value
 
 
-async def read_whole(chunks: AsyncIterator[bytes]) -> bytes:
-    """
-    Read what must be in memory as a whole.
-
-    Raises:
-        InputError: It is more than 64 MiB.
-    """
-    parts, size = list[bytes](), 0
-    async for chunk in chunks:
-        parts.append(chunk)
-        size += len(chunk)
-        if size > _limits.MAX_BYTES:
-            raise InputError(
-                f"a JSON array of more than {_limits.MAX_BYTES >> 20} MiB is not read; "
-                "write JSON Lines (.jsonl), an object a line, which may have any size"
-            )
-    return b"".join(parts)
-
-
-def split_array(data: bytes) -> Iterator[tuple[int, str | InputError]]:
+def _split_array(data: bytes, say: Say) -> Iterator[tuple[int, str | InputError]]:
     """
     Yield the elements of an array as JSON texts, numbered from 1; of a broken one the error.
 
@@ -167,7 +134,7 @@ def split_array(data: bytes) -> Iterator[tuple[int, str | InputError]]:
     if at == len(text):
         return
     if text[at] != "[":
-        hint = "; for an object a line, say --format jsonl" if text[at] == "{" else ""
+        hint = f"; for an object a line, say {say('format', 'jsonl')}" if text[at] == "{" else ""
         raise InputError(f"not a JSON array{hint}", line=1 + text.count("\n", 0, at))
     number, at = 0, _skip(text, at + 1)
     is_end = text.startswith("]", at)

@@ -1,13 +1,13 @@
 """
-Writing results: JSON Lines, CSV, JSON or Parquet; to a file, whole or not at all, or a pipe.
+Results as JSON Lines, CSV, JSON or Parquet; to a file, complete or not at all, or to a stream.
 
-`ResultsWriter` checks all that can be checked before anything is sent, then writes a result at
-a time, so that a job of any size takes little memory.
+`writer` checks all that can be checked before anything is sent, then writes a result at a time.
+`columns` says what a result has in each column, `types` what a column holds; `lines` and
+`parquet` write rows, `place` takes the bytes.
 """
 
 from __future__ import annotations
 
-from .place import STDOUT
-from .writer import ResultsWriter
+from .writer import ResultsWriter, Written
 
-__all__ = ["STDOUT", "ResultsWriter"]
+__all__ = ["ResultsWriter", "Written"]

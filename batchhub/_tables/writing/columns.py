@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
+import msgspec
 from attrs import define, field
 
+from batchhub._base.show import clean, count
+from batchhub._tables.wording import Say
 from batchhub.errors import UsageError
 from batchhub.models import ItemResult, ItemState
 
-from .kinds import Json, fields_of, find_kind
-from .notes import Notes
 from .paths import MISSING, dig
+from .types import ANY, Kind, find_kind, members_in_order
+from .values import body_json, body_value
 
-OWN: Final[dict[str, Any]] = {
-    "id": str,
-    "state": str,
-    "code": int,
-    "message": str,
-    "vendor_ref": str,
-    "body": Json,
-}
+OWN: Final = ("id", "state", "code", "message", "vendor_ref", "body")
 """The keys of every result, as they are columns; a plain name that is one of them means it."""
 
 BODY: Final = "body"
 _IN_BODY: Final = "body."
+_TEXT: Final = msgspec.inspect.StrType()
+_NUMBER: Final = msgspec.inspect.IntType()
+_MOST_WORDS: Final = 300
 
 
 class Row:
@@ -41,9 +40,9 @@ class Row:
 
     @property
     def body(self) -> Any:
-        """The body as plain JSON."""
+        """The body as plain values."""
         if self._body is MISSING:
-            self._body = self.result.body
+            self._body = body_value(self.result.raw)
         return self._body
 
 
@@ -53,15 +52,17 @@ class Column:
     A column.
 
     Attributes:
-        name: What it is called, which is also what ``--fields`` calls it.
-        kind: What it holds, as a type; `None` if only the values tell.
+        name: What it is called, which is also the name it is chosen by.
+        kind: What it holds.
         get: Finds the value in a row; `MISSING` if there is no such thing.
+        is_typed: Whether its kind is that of the type bodies are read as.
         is_met: Whether any row had it so far, or it is always there.
     """
 
     name: str
-    kind: Any
+    kind: Kind
     get: Callable[[Row], Any]
+    is_typed: bool = False
     is_met: bool = False
 
 
@@ -73,27 +74,36 @@ class Table:
     Attributes:
         columns: The columns, in order.
         type: What bodies are read as; `None` if they are left plain.
-        notes: What there is to tell at the end.
+        type_name: What that is called in messages.
+        rows: How many results there were.
     """
 
     columns: list[Column]
-    type: type[Any] | None
-    notes: Notes = field(factory=Notes)
+    type: type[Any] | None = None
+    type_name: str = ""
+    rows: int = 0
+    _unread: int = field(default=0, init=False)
+    _first_unread: str = field(default="", init=False)
+    _unfit: int = field(default=0, init=False)
+    _first_unfit: str = field(default="", init=False)
+
+    @property
+    def keeps_body(self) -> bool:
+        """Whether a body that is not in the columns of the type is in a column of its own."""
+        return self.type is not None and [c.name for c in self.columns[: len(OWN)]] == list(OWN)
 
     @property
     def names(self) -> list[str]:
         """What the columns are called."""
         return [column.name for column in self.columns]
 
-    @property
-    def is_open(self) -> bool:
-        """Whether there are columns whose kind is still to be told by their values."""
-        return any(column.kind is None for column in self.columns)
-
     def read(self, result: ItemResult) -> list[Any]:
         """Return what a result has in each column; `None` for nothing."""
-        row = Row(result, self._read_typed(result))
-        self.notes.rows += 1
+        return self.values(Row(result, self._read_typed(result)))
+
+    def values(self, row: Row) -> list[Any]:
+        """Return what a row has in each column; `None` for nothing."""
+        self.rows += 1
         values: list[Any] = []
         for column in self.columns:
             value = column.get(row)
@@ -104,13 +114,33 @@ class Table:
             values.append(value)
         return values
 
-    def start_again(self) -> None:
-        """Forget what there was to tell, as all is read once more."""
-        self.notes = Notes(kind=self.notes.kind)
+    def note_unread(self, item_id: str, problem: str) -> None:
+        """Note a body that should be of the type and is not."""
+        self._unread += 1
+        if self._unread == 1:
+            self._first_unread = f"item {clean(item_id, 60)!r}: {clean(problem, _MOST_WORDS)}"
 
-    def tell(self) -> Iterator[str]:
-        """Yield what an honest reader must know, a sentence each."""
-        return self.notes.lines([column.name for column in self.columns if not column.is_met])
+    def note_unfit(self, item_id: str, column: str) -> None:
+        """Note a value that its column can't hold, which is left out."""
+        self._unfit += 1
+        self._first_unfit = self._first_unfit or f"{column} of item {clean(item_id, 60)!r}"
+
+    def warnings(self) -> Iterator[str]:
+        """Yield what could not be written as it was to be, a sentence each."""
+        if self._unread:
+            yield (
+                f"{count(self._unread, 'result')} succeeded with a body that can't be read as "
+                f"{self.type_name}; first {self._first_unread}"
+            )
+        if self._unfit:
+            yield (
+                f"{count(self._unfit, 'value')} did not fit the column and are empty; first "
+                f"{self._first_unfit}"
+            )
+        never_met = [column.name for column in self.columns if not column.is_met]
+        if self.rows and never_met:
+            fields = ", ".join(repr(clean(name, 60)) for name in never_met)
+            yield f"no result has {fields}; is the name right?"
 
     def _read_typed(self, result: ItemResult) -> Any:
         # The body of an item that failed is the vendor's error, whatever it may look like.
@@ -120,78 +150,100 @@ class Table:
             return result.as_(self.type)
         except ValueError as error:
             problems: Sequence[str] = getattr(error, "problems", ())
-            self.notes.unread(result.id, problems[0] if problems else "there is none")
+            self.note_unread(result.id, problems[0] if problems else "there is none")
             return None
 
 
-def make_table(fields: Sequence[str], kind: type[Any] | None = None, kind_name: str = "") -> Table:
+def make_table(fields: Sequence[str], *, say: Say, type_: Any = None, type_name: str = "") -> Table:
     """
     Make the columns.
 
     Args:
         fields: What was asked for; all there is if empty.
-        kind: What bodies are read as.
-        kind_name: What that is called.
+        say: Names an argument in a message.
+        type_: What bodies are read as.
+        type_name: What that is called in messages.
 
     Raises:
         UsageError: A field can't be one.
     """
     if fields:
-        columns = [_make_column(name, kind) for name in fields]
+        columns = [_make_column(name, type_, say) for name in fields]
     else:
         columns = [_own(name) for name in OWN]
-        if kind is not None:
+        if type_ is not None:
             columns[-1].get = _left_body
             columns += [
-                _in_type(_IN_BODY + name if name in OWN else name, (name,), inner)
-                for name, inner in fields_of(kind).items()
+                _in_type(
+                    _IN_BODY + member.name if member.name in OWN else member.name,
+                    (member.name,),
+                    member.kind,
+                )
+                for member in members_in_order(type_)
             ]
-    for column in columns:
-        column.is_met = column.is_met or not fields
-    return Table(columns=columns, type=kind, notes=Notes(kind=kind_name))
+        for column in columns:
+            column.is_met = True
+    return Table(columns=columns, type=type_, type_name=type_name)
 
 
-def parse_fields(texts: Sequence[str]) -> list[str]:
+def parse_fields(texts: Iterable[str], say: Say) -> list[str]:
     """
     Read the names of fields, one or several with commas in each text.
 
     Raises:
         UsageError: One is empty, or there twice.
     """
-    names = [name.strip() for text in texts for name in text.split(",")]
+    given = [texts] if isinstance(texts, str) else texts
+    names = [name.strip() for text in given for name in text.split(",")]
     for n, name in enumerate(names):
         if not all(name.split(".")):
-            raise UsageError(f"--fields takes names such as id,total,items.sku, not {name!r}")
+            raise UsageError(
+                f"{say('fields')} takes names such as id,total,items.sku, not {name!r}"
+            )
         if name in names[:n]:
-            raise UsageError(f"--fields: {name!r} is given twice")
+            raise UsageError(f"{say('fields')}: {name!r} is given twice")
     return names
 
 
-def _make_column(name: str, kind: type[Any] | None) -> Column:
+def _make_column(name: str, type_: type[Any] | None, say: Say) -> Column:
     if name in OWN:
         return _own(name)
     steps = tuple(name.removeprefix(_IN_BODY).split("."))
-    if kind is not None:
-        return _in_type(name, steps, find_kind(kind, steps, name))
-    return Column(name=name, kind=None, get=lambda row: dig(row.body, steps))
+    if type_ is None:
+        return _in_body(name, steps)
+    try:
+        return _in_type(name, steps, find_kind(type_, steps, name, say))
+    except UsageError:
+        if name.startswith(_IN_BODY):  # said in full, so it may be what the type does not name
+            return _in_body(name, steps)
+        raise
 
 
 def _own(name: str) -> Column:
     if name == BODY:
-        return Column(name=name, kind=Json, get=lambda row: row.body, is_met=True)
+        return Column(BODY, ANY, _body, is_met=True)
     if name == "state":
-        return Column(name=name, kind=str, get=lambda row: row.result.state.value, is_met=True)
-    return Column(name=name, kind=OWN[name], get=lambda row: getattr(row.result, name), is_met=True)
+        return Column(name, _TEXT, lambda row: row.result.state.value, is_met=True)
+    kind = _NUMBER if name == "code" else _TEXT
+    return Column(name, kind, lambda row: getattr(row.result, name), is_met=True)
 
 
-def _in_type(name: str, steps: tuple[str, ...], kind: Any) -> Column:
+def _in_body(name: str, steps: tuple[str, ...]) -> Column:
+    return Column(name, ANY, lambda row: dig(row.body, steps))
+
+
+def _in_type(name: str, steps: tuple[str, ...], kind: Kind) -> Column:
     def get(row: Row) -> Any:
-        value = dig(row.typed, steps) if row.is_read else MISSING
-        return dict(value) if isinstance(value, Mapping) else value
+        return dig(row.typed, steps) if row.is_read else MISSING
 
-    return Column(name=name, kind=kind, get=get)
+    return Column(name, kind, get, is_typed=True)
+
+
+def _body(row: Row) -> Any:
+    data = body_json(row.result.raw)
+    return None if data == b"null" else msgspec.Raw(data)
 
 
 def _left_body(row: Row) -> Any:
     """Return the body where the columns of its type don't hold it."""
-    return None if row.is_read else row.body
+    return None if row.is_read else _body(row)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from typing import IO, Any, Final
 
+import msgspec
+
 from batchhub.models import ItemResult
-from batchhub.wire import dumps
 
 from .columns import Table
-from .text import make_cell_writer
+from .values import body_json, dumps, write_cell
 
 _ROW_END: Final = "\r\n"
 
@@ -25,23 +27,17 @@ class JsonLines:
 
     def __init__(self, stream: IO[bytes], table: Table | None) -> None:
         self._stream = stream
-        self._table = table
+        self._encode = _encode_result if table is None else _encode_fields(table)
 
     def add(self, result: ItemResult) -> None:
         """Write a result."""
-        self._stream.write(self.encode(result) + b"\n")
+        self._stream.write(self._encode(result) + b"\n")
 
     def end(self) -> None:
         """Write what comes at the end: nothing."""
 
     def drop(self) -> None:
         """Write nothing more."""
-
-    def encode(self, result: ItemResult) -> bytes:
-        """Return a result as JSON."""
-        if self._table is None:
-            return dumps(result)
-        return dumps(dict(zip(self._table.names, self._table.read(result), strict=True)))
 
 
 class JsonArray(JsonLines):
@@ -53,7 +49,7 @@ class JsonArray(JsonLines):
 
     def add(self, result: ItemResult) -> None:
         """Write a result."""
-        self._stream.write(self._before + self.encode(result))
+        self._stream.write(self._before + self._encode(result))
         self._before = b",\n"
 
     def end(self) -> None:
@@ -74,16 +70,13 @@ class Csv:
     def __init__(self, stream: IO[bytes], table: Table, delimiter: str = ",") -> None:
         self._stream = stream
         self._table = table
-        self._writers = [make_cell_writer(column.kind) for column in table.columns]
         # With this end of a row, cells that hold either of its characters are quoted.
         self._csv: Any = csv.writer(self, delimiter=delimiter, lineterminator=_ROW_END)
         self._csv.writerow(table.names)
 
     def add(self, result: ItemResult) -> None:
         """Write a result."""
-        values = self._table.read(result)
-        cells = zip(self._writers, values, strict=True)
-        self._csv.writerow([write(value) for write, value in cells])
+        self._csv.writerow([write_cell(value) for value in self._table.read(result)])
 
     def end(self) -> None:
         """Write what comes at the end: nothing."""
@@ -95,3 +88,22 @@ class Csv:
         """Write a row as the csv module made it, with the end of line that is usual here."""
         line = row.removesuffix(_ROW_END) + "\n"
         self._stream.write(line.encode("utf-8", "backslashreplace"))
+
+
+def _encode_result(result: ItemResult) -> bytes:
+    """Return the six keys of a result as JSON; the body is not looked at, only checked."""
+    return dumps(
+        {
+            "id": result.id,
+            "state": result.state.value,
+            "code": result.code,
+            "message": result.message,
+            "body": msgspec.Raw(body_json(result.raw)),
+            "vendor_ref": result.vendor_ref,
+        }
+    )
+
+
+def _encode_fields(table: Table) -> Callable[[ItemResult], bytes]:
+    names = table.names
+    return lambda result: dumps(dict(zip(names, table.read(result), strict=True)))

@@ -1,24 +1,38 @@
-"""Results as Parquet: a batch of rows at a time in memory, typed columns."""
+"""
+Results as Parquet: a batch of rows at a time in memory, typed columns.
+
+Bodies are not made into objects value by value: Arrow's own JSON reader takes their bytes, by a
+schema made from the type's annotations.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator
+from datetime import date, datetime
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from typing import IO, TYPE_CHECKING, Any, Final
+
+import msgspec
+from attrs import define
 
 from batchhub.models import ItemResult
 
-from .arrow import Layout, Layouts, UnfitError
-from .columns import Table
+from .arrow import PRECISION, SCALE, Layout, Layouts, make_check, make_shape
+from .columns import BODY, OWN, Column, Table
 from .extras import load_extra
-from .guess import Guess
+from .types import is_time
+from .values import body_json, dumps, in_utc, plain_text
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 _BATCH_ROWS: Final = 500
+_BATCH_BYTES: Final = 8 * 1024 * 1024
 _GROUP_ROWS: Final = 20_000
 _GROUP_BYTES: Final = 32 * 1024 * 1024
+
+_STEP: Final = Decimal(1).scaleb(-SCALE)
+_CONTEXT: Final = Context(prec=PRECISION, rounding=ROUND_HALF_EVEN)
 
 
 def load_arrow(what: str) -> Any:
@@ -31,17 +45,13 @@ def load_arrow(what: str) -> Any:
     return load_extra("pyarrow", "parquet", what)
 
 
-async def guess_kinds(table: Table, results: AsyncIterator[ItemResult]) -> None:
-    """Read all results to see what kind the columns are of that no type tells."""
-    open_columns = [n for n, column in enumerate(table.columns) if column.kind is None]
-    guesses = {n: Guess() for n in open_columns}
-    async for result in results:
-        values = table.read(result)
-        for n, guess in guesses.items():
-            guess.see(values[n])
-    for n, guess in guesses.items():
-        table.columns[n].kind = guess.kind
-    table.start_again()
+@define
+class _Pending:
+    """A row that is not packed yet: its result, its plain values, the JSON of its typed ones."""
+
+    result: ItemResult
+    plain: list[Any]
+    line: bytes
 
 
 class Parquet:
@@ -50,20 +60,28 @@ class Parquet:
 
     Args:
         stream: Where they go.
-        table: The columns; each has its kind.
+        table: The columns.
     """
 
     def __init__(self, stream: IO[bytes], table: Table) -> None:
         self._arrow = load_arrow("Parquet")
         self._table = table
-        self._unfit = False
-        layouts = Layouts(self._arrow, self._note_unfit)
-        self._layouts = [layouts.make(column.kind) for column in table.columns]
-        pairs = zip(table.names, self._layouts, strict=True)
-        self._schema = self._arrow.schema([(name, layout.type) for name, layout in pairs])
-        self._rows: list[list[Any]] = []
+        self._json = load_extra("pyarrow.json", "parquet", "Parquet")
+        self._layouts = [self._lay_out(column) for column in table.columns]
+        # The columns that the JSON reader fills; in its lines they are called by their positions.
+        self._typed = [n for n, layout in enumerate(self._layouts) if layout.read_as is not None]
+        self._read_schema = self._arrow.schema(
+            [(str(n), self._layouts[n].read_as) for n in self._typed]
+        )
+        self._decoder = self._make_decoder()
+        check = make_check([(str(n), self._layouts[n].check) for n in self._typed])
+        self._check = None if check is None else msgspec.json.Decoder(check)
+        self._pending: list[_Pending] = []
+        self._pending_bytes = 0
         self._batches: list[Any] = []
         self._stream = _Stream(stream)
+        pairs = zip(table.names, self._layouts, strict=True)
+        self._schema = self._arrow.schema([(name, layout.type) for name, layout in pairs])
         self._file = load_extra("pyarrow.parquet", "parquet", "Parquet").ParquetWriter(
             self._arrow.PythonFile(self._stream, mode="w"), self._schema, compression="zstd"
         )
@@ -71,13 +89,27 @@ class Parquet:
     def add(self, result: ItemResult) -> None:
         """Write a result, sooner or later."""
         values = self._table.read(result)
-        self._rows.append(
-            [
-                self._convert(result.id, n, layout, value)
-                for n, (layout, value) in enumerate(zip(self._layouts, values, strict=True))
-            ]
-        )
-        if len(self._rows) >= _BATCH_ROWS:
+        line = b"{}"
+        found = {str(n): values[n] for n in self._typed if values[n] is not None}
+        if found:
+            line = dumps(found)
+            if self._decoder is not None:
+                line = dumps(self._decoder.decode(line))
+        plain = [
+            None if layout.read_as is not None else self._make_plain(result, column, value)
+            for value, column, layout in zip(
+                values, self._table.columns, self._layouts, strict=True
+            )
+        ]
+        row = _Pending(result, plain, line)
+        if self._check is not None:
+            try:
+                self._check.decode(line)
+            except msgspec.ValidationError as error:
+                self._leave_body(row, str(error))
+        self._pending.append(row)
+        self._pending_bytes += len(line) + len(result.raw or b"")
+        if len(self._pending) >= _BATCH_ROWS or self._pending_bytes >= _BATCH_BYTES:
             self._pack()
 
     def end(self) -> None:
@@ -91,41 +123,122 @@ class Parquet:
         self._stream.is_dropped = True
         self._file.close()
 
-    def _convert(self, item_id: str, position: int, layout: Layout, value: Any) -> Any:
-        if value is None:
-            return None
-        self._unfit, made = False, None
-        try:
-            made = layout.convert(value)
-        except UnfitError:
-            self._unfit = True
-        if self._unfit:
-            self._table.notes.unfit(item_id, self._table.columns[position].name)
-        return made
+    def _lay_out(self, column: Column) -> Layout:
+        if column.is_typed:
+            return Layouts(self._arrow).make(column.kind)
+        is_number = isinstance(column.kind, msgspec.inspect.IntType)
+        kind = self._arrow.int64() if is_number else self._arrow.string()
+        return Layout(read_as=None, type=kind, shape=None)
 
-    def _note_unfit(self) -> None:
-        self._unfit = True
+    def _make_decoder(self) -> msgspec.json.Decoder[Any] | None:
+        """Make what reads lines in which some parts have to become texts; `None` if none has."""
+        parts = [(str(n), self._layouts[n].shape) for n in self._typed]
+        if all(shape is msgspec.Raw for _, shape in parts):
+            return None
+        return msgspec.json.Decoder(make_shape(parts))
+
+    def _make_plain(self, result: ItemResult, column: Column, value: Any) -> Any:
+        """Return a value as Arrow takes it from Python."""
+        if value is None or isinstance(column.kind, msgspec.inspect.IntType):
+            return value
+        if is_time(column.kind):
+            try:
+                return _as_times(value)
+            except (TypeError, OverflowError):
+                self._table.note_unfit(result.id, column.name)
+                return None
+        text = plain_text(value) or ""
+        return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
     def _pack(self) -> None:
         """Bring rows into the form they have in the file, which takes far less memory."""
-        if not self._rows:
+        rows, self._pending, self._pending_bytes = self._pending, [], 0
+        if not rows:
             return
+        typed = self._read_lines(rows)
         columns = [
-            self._arrow.array(values, type=layout.type)
-            for values, layout in zip(zip(*self._rows, strict=True), self._layouts, strict=True)
+            self._arrow.array([row.plain[n] for row in rows], type=layout.type)
+            if layout.read_as is None
+            else _rename(typed.column(str(n)), layout)
+            for n, layout in enumerate(self._layouts)
         ]
-        self._rows = []
         self._batches.append(self._arrow.record_batch(columns, schema=self._schema))
-        rows = sum(batch.num_rows for batch in self._batches)
+        count = sum(batch.num_rows for batch in self._batches)
         size = sum(batch.nbytes for batch in self._batches)
-        if rows >= _GROUP_ROWS or size >= _GROUP_BYTES:
+        if count >= _GROUP_ROWS or size >= _GROUP_BYTES:
             self._write_group()
+
+    def _read_lines(self, rows: list[_Pending]) -> Any:
+        """Read the typed columns of some rows; a body that does not fit them is left as JSON."""
+        if not self._typed:
+            return None
+        try:
+            return self._read_json(b"\n".join(row.line for row in rows))
+        except self._arrow.ArrowInvalid as error:
+            if len(rows) == 1:
+                return self._read_doubtful(rows[0], str(error))
+        half = len(rows) // 2  # one bad row fails them all
+        parts = [self._read_lines(rows[:half]), self._read_lines(rows[half:])]
+        return self._arrow.concat_tables(parts)
+
+    def _read_doubtful(self, row: _Pending, problem: str) -> Any:
+        """Read a row again with its numbers rounded, else leave its body as JSON."""
+        try:
+            return self._read_json(dumps(_rounding.decode(row.line)))
+        except self._arrow.ArrowInvalid:
+            pass
+        self._leave_body(row, problem)
+        return self._read_json(row.line)
+
+    def _leave_body(self, row: _Pending, problem: str) -> None:
+        """Leave a body as JSON, and the columns of its type empty."""
+        self._table.note_unread(row.result.id, problem)
+        row.line = b"{}"
+        if self._table.keeps_body:
+            row.plain[OWN.index(BODY)] = body_json(row.result.raw).decode()
+
+    def _read_json(self, lines: bytes) -> Any:
+        return self._json.read_json(
+            io.BytesIO(lines),
+            # One block, as a line may not be longer than a block.
+            read_options=self._json.ReadOptions(use_threads=False, block_size=len(lines) + 1),
+            parse_options=self._json.ParseOptions(
+                explicit_schema=self._read_schema, unexpected_field_behavior="ignore"
+            ),
+        )
 
     def _write_group(self) -> None:
         if self._batches:
             table = self._arrow.Table.from_batches(self._batches)
             self._batches = []
             self._file.write_table(table, row_group_size=table.num_rows)
+
+
+def _rename(column: Any, layout: Layout) -> Any:
+    """Give the fields of objects the names of Python."""
+    found = column.combine_chunks()
+    return found if layout.type == layout.read_as else found.view(layout.type)
+
+
+def _as_times(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_as_times(each) for each in value]
+    if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
+        return value
+    if not isinstance(value, datetime):
+        raise TypeError
+    return in_utc(value)
+
+
+def _round(digits: str) -> Decimal:
+    exact = Decimal(digits)
+    try:
+        return exact.quantize(_STEP, context=_CONTEXT)
+    except InvalidOperation:
+        return exact
+
+
+_rounding: Final = msgspec.json.Decoder(float_hook=_round)
 
 
 class _Stream(io.RawIOBase):

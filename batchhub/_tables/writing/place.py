@@ -1,38 +1,33 @@
-"""Where results go: a file that appears when it is whole, a pipe or device, standard output."""
+"""Where results go: a file that appears when it is complete, a pipe or device, a stream."""
 
 from __future__ import annotations
 
 import gzip
-import io
 import os
-import shutil
 import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, cast
+from typing import IO, Any, Final, cast
 
-from batchhub.cli.screen.console import write_bytes
+from batchhub._tables.formats import Compression, compression_of
 from batchhub.errors import UsageError
 
 from .extras import load_extra
-from .forms import Packing, find_packing
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
 
 STDOUT: Final = "-"
 """The name that stands for standard output."""
 
-_CHUNK_BYTES: Final = 64 * 1024
+_MODE: Final = 0o666
+_LEVEL: Final = 6
 
 
 class Place:
     """
     A place for results.
 
-    A file is written beside its place and moved there when it is whole, so that nobody finds
+    A file is written beside its place and moved there when it is complete, so that nobody finds
     half of one. Pipes and devices are written to as they are.
 
     Attributes:
@@ -40,22 +35,31 @@ class Place:
         is_terminal: Whether somebody looks at it as it is written.
 
     Args:
-        out: A path, or ``-`` for standard output.
+        target: A path, ``-`` for standard output, or a stream of bytes.
 
     Raises:
-        UsageError: There can be no such file, or what packs it is not installed.
+        UsageError: There can be no such file, or what compresses it is not installed.
     """
 
-    def __init__(self, out: str) -> None:
-        self.name = "standard output" if out == STDOUT else out
-        self.is_terminal = out == STDOUT and sys.stdout is not None and sys.stdout.isatty()
-        self._path = None if out == STDOUT else Path(out)
-        self._packing = None if out == STDOUT else find_packing(out)
+    def __init__(self, target: str | os.PathLike[str] | IO[bytes]) -> None:
+        self._path: Path | None = None
+        self._stream: IO[bytes] | None = None
+        self._compression: Compression | None = None
         self._zstd: Any = None
-        if self._path is not None:
+        if not isinstance(target, str | os.PathLike):
+            self._stream = target
+            self.name = str(getattr(target, "name", "the stream"))
+        elif os.fspath(target) == STDOUT:
+            self._stream = sys.stdout.buffer
+            self.name = "standard output"
+        else:
+            self._path = Path(target)
+            self.name = os.fspath(target)
+            self._compression = compression_of(self.name)
             _check(self._path)
-        if self._packing is Packing.ZSTD:
-            self._zstd = load_extra("zstandard", "zstd", out)
+        self.is_terminal = self._stream is not None and self._stream.isatty()
+        if self._compression is Compression.ZSTD:
+            self._zstd = load_extra("zstandard", "zstd", self.name)
 
     @property
     def is_file(self) -> bool:
@@ -63,7 +67,7 @@ class Place:
         path = self._path
         return path is not None and (not path.exists() or stat.S_ISREG(path.stat().st_mode))
 
-    def spare(self, files: Iterable[Path]) -> None:
+    def spare(self, files: Iterable[str | os.PathLike[str]]) -> None:
         """
         Refuse to take the place of one of these files.
 
@@ -74,7 +78,7 @@ class Place:
             return
         target = self._path.resolve()
         for file in files:
-            if file.resolve() == target:
+            if Path(file).resolve() == target:
                 raise UsageError(
                     f"can't write results to {self.name}: it is a file this command reads from"
                 )
@@ -86,13 +90,12 @@ class Place:
 
         Raises:
             OSError: It can't be written.
-            OutputError: Standard output can't be written.
-            OutputClosedError: The reader of standard output has gone away.
         """
-        if self._path is None:
-            with _Stdout() as stream:
-                yield cast("IO[bytes]", stream)
-                stream.send()
+        if self._stream is not None:
+            yield self._stream
+            self._stream.flush()
+        elif self._path is None:
+            raise AssertionError("a place is a path or a stream")
         elif self.is_file:
             with _beside(self._path.resolve()) as file, self._packed(file) as packed:
                 yield packed
@@ -102,40 +105,18 @@ class Place:
 
     @contextmanager
     def _packed(self, file: IO[bytes]) -> Iterator[IO[bytes]]:
-        if self._packing is Packing.GZIP:
+        if self._compression is Compression.GZIP:
             # Neither name nor time in it: the same results are the same file.
-            with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
+            with gzip.GzipFile(
+                filename="", mode="wb", compresslevel=_LEVEL, fileobj=file, mtime=0
+            ) as packed:
                 yield cast("IO[bytes]", packed)
-        elif self._packing is Packing.ZSTD:
+        elif self._compression is Compression.ZSTD:
             packer = self._zstd.ZstdCompressor(write_checksum=True)
             with packer.stream_writer(file, closefd=False) as packed:
                 yield packed
         else:
             yield file
-
-
-class _Stdout(io.RawIOBase):
-    """Standard output as a file: sent in chunks, each as soon as it is full."""
-
-    def __init__(self) -> None:
-        self._waiting: list[bytes] = []
-        self._size = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: ReadableBuffer) -> int:
-        self._waiting.append(bytes(data))
-        size = len(self._waiting[-1])
-        self._size += size
-        if self._size >= _CHUNK_BYTES:
-            self.send()
-        return size
-
-    def send(self) -> None:
-        """Send what waits, if anybody reads it."""
-        waiting, self._waiting, self._size = self._waiting, [], 0
-        write_bytes(waiting)
 
 
 def _check(path: Path) -> None:
@@ -154,13 +135,18 @@ def _check(path: Path) -> None:
 @contextmanager
 def _beside(path: Path) -> Iterator[IO[bytes]]:
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with suppress(FileNotFoundError):
+        beside.unlink()  # of an earlier process of this number
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else _MODE
     try:
-        with beside.open("wb") as file:
+        # Never readable by more people than the file is that it replaces, not even meanwhile.
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with open(descriptor, "wb") as file:  # noqa: PTH123
+            if path.exists():
+                os.fchmod(descriptor, mode)
             yield file
             file.flush()
             os.fsync(file.fileno())
-        with suppress(FileNotFoundError):
-            shutil.copymode(path, beside)
         beside.replace(path)
     finally:
         with suppress(OSError):

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import suppress
-from pathlib import Path
+import os
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from typing import IO, Any, Protocol
 
+from attrs import frozen
+
+from batchhub._tables.formats import (
+    PLAIN_ENDINGS,
+    Compression,
+    Format,
+    compression_of,
+    ending_of,
+    endings,
+    format_of,
+    parse_format,
+)
+from batchhub._tables.wording import Say, in_python
 from batchhub.adapter import Adapter
-from batchhub.cli.screen.console import OutputClosedError, OutputError, say_warning
-from batchhub.cli.shell.options import Writing
 from batchhub.errors import UsageError
 from batchhub.models import ItemResult
 
 from .columns import Table, make_table, parse_fields
-from .forms import Form, check_packing, find_form, form_by_name
 from .lines import Csv, JsonArray, JsonLines
-from .parquet import Parquet, guess_kinds, load_arrow
-from .place import STDOUT, Place
-from .types import load_type
-
-Results = Callable[[], AsyncIterator[ItemResult]]
-"""Begins to read the results, from the first one."""
+from .parquet import Parquet, load_arrow
+from .place import Place
+from .types import load_type, members_of
 
 
 class Encoder(Protocol):
-    """What writes results in one form."""
+    """What writes results in one format."""
 
     def add(self, result: ItemResult) -> None:
         """Write a result."""
@@ -34,118 +40,178 @@ class Encoder(Protocol):
         """Write what comes at the end."""
 
     def drop(self) -> None:
-        """Write nothing more, as it will not be whole."""
+        """Write nothing more, as it will not be complete."""
+
+
+@frozen(kw_only=True)
+class Written:
+    """
+    What was written.
+
+    Attributes:
+        count: How many results.
+        warnings: What could not be written as it was to be, a sentence each: bodies that are not
+            of the type asked for, fields that no result has.
+    """
+
+    count: int
+    warnings: tuple[str, ...] = ()
 
 
 class ResultsWriter:
     """
-    Writes results as the user said.
+    Writes results to one place. Made before a job is, it finds mistakes before anything is sent.
 
     Attributes:
-        name: Where they go, for messages.
+        name: Where they go, for messages: the path, or ``standard output``.
         needs_adapter: Whether `fit` is needed before anything can be written.
 
     Args:
-        writing: What the user said.
+        target: A path, ``-`` for standard output, or a stream of bytes.
+        format: The format's name; by default the path's ending says it.
+        fields: The columns; by default the six keys of every result.
+        as_type: What bodies of items that succeeded are read as; a name is one of the adapter's
+            types.
+        say: Names an argument in a message.
 
     Raises:
-        UsageError: There can be no such file, form or field, or a package for it is missing.
+        UsageError: There can be no such file, format or field, or a package for it is missing.
     """
 
-    def __init__(self, writing: Writing) -> None:
-        out = STDOUT if writing.out is None else writing.out
-        self._place = Place(out)
+    def __init__(
+        self,
+        target: str | os.PathLike[str] | IO[bytes],
+        *,
+        format: str | None = None,
+        fields: Iterable[str] = (),
+        as_type: type[Any] | str | None = None,
+        say: Say = in_python,
+    ) -> None:
+        self._say = say
+        self._place = Place(target)
         self.name = self._place.name
-        self._form = find_form(writing.form, writing.form_option)
-        if self._form is None:
-            # A pipe or device is not named by who writes to it.
-            by_name = self._place.is_file
-            self._form = form_by_name(out, writing.form_option) if by_name else Form.JSONL
-        if self._place.is_file:
-            check_packing(out, self._form)
-        if self._form is Form.PARQUET:
-            load_arrow(self.name)
-            if self._place.is_terminal:
-                raise UsageError("Parquet is not for a terminal; name a file with --out")
-        self._fields = parse_fields(writing.fields or ())
-        self._type_name = writing.as_
-        self.needs_adapter = writing.as_ is not None
+        self._format = parse_format(format, say) or self._format_by_name()
+        self._check_format()
+        self._fields = parse_fields(fields, say)
+        self._as_type = as_type
+        self.needs_adapter = isinstance(as_type, str)
         self._table: Table | None = None
-        is_lines = self._form in {Form.JSONL, Form.JSON}
-        if self.needs_adapter and is_lines and not self._fields:
+        is_lines = self._format in {Format.JSONL, Format.JSON}
+        if as_type is not None and is_lines and not self._fields:
             raise UsageError(
-                f"--as makes columns, and {self._form} has a vendor's body as it came; name what "
-                "you want with --fields, or write csv or parquet"
+                f"{say('as_type')} makes columns, and {self._format} has a vendor's body as it "
+                f"came; choose columns with {say('fields')}, or write csv or parquet"
             )
-        if not self.needs_adapter and (self._fields or not is_lines):
-            self._table = make_table(self._fields)
+        if isinstance(as_type, str):
+            return
+        if as_type is not None:
+            type_: Any = as_type
+            if not members_of(type_):
+                raise UsageError(
+                    f"{say('as_type')} is a msgspec.Struct, an attrs class or a dataclass, not "
+                    f"{as_type!r}"
+                )
+            self._table = make_table(
+                self._fields, say=say, type_=as_type, type_name=as_type.__name__
+            )
+        elif self._fields or not is_lines:
+            self._table = make_table(self._fields, say=say)
 
     def fit(self, adapter: type[Adapter[Any]]) -> None:
         """
         Make the columns by the type that the adapter reads bodies as.
 
+        Args:
+            adapter: The adapter's class.
+
         Raises:
             UsageError: It has no such type, or the type no such field.
             AdapterError: The type does not load.
         """
-        if self._type_name is not None:
-            kind = load_type(adapter, self._type_name)
-            self._table = make_table(self._fields, kind, self._type_name)
+        if isinstance(self._as_type, str):
+            self._table = make_table(
+                self._fields,
+                say=self._say,
+                type_=load_type(adapter, self._as_type),
+                type_name=self._as_type,
+            )
 
-    def spare(self, files: Iterable[Path]) -> None:
+    def spare(self, files: Iterable[str | os.PathLike[str]]) -> None:
         """
-        Refuse to write over files that are needed: the items, the settings, the store.
+        Refuse to write over files that are needed, such as the items, the settings, the store.
 
         Raises:
             UsageError: The results would go to one of them.
         """
         self._place.spare(files)
 
-    async def write(self, results: Results) -> int:
+    async def write(self, results: AsyncIterable[ItemResult] | Iterable[ItemResult]) -> Written:
         """
-        Write all results, and warn of what could not be written as it was to be.
+        Write all results.
 
         Args:
-            results: Begins to read them; called twice where the kind of a column has to be
-                told by its values.
-
-        Returns:
-            How many there were, or were written before the reader of a pipe went away.
+            results: The results, read once.
 
         Raises:
-            OutputError: They can't be written.
+            OSError: They can't be written; a file is left as it was.
+            UsageError: The type is named, and `fit` was not called.
         """
-        table = self._table
-        if self._form is Form.PARQUET and table is not None and table.is_open:
-            await guess_kinds(table, results())
-        try:
-            written = await self._write(results())
-        except OSError as error:
-            why = error.strerror or str(error)
-            raise OutputError(f"can't write results to {self.name}: {why}") from error
-        for line in () if table is None else table.tell():
-            say_warning(line)
-        return written
-
-    async def _write(self, results: AsyncIterator[ItemResult]) -> int:
-        written = 0
-        with suppress(OutputClosedError), self._place.open() as stream:
+        if self.needs_adapter and self._table is None:
+            raise UsageError(f"{self._say('as_type')} is a name; give the adapter it belongs to")
+        count = 0
+        with self._place.open() as stream:
             encoder = self._make_encoder(stream)
             try:
-                async for result in results:
+                async for result in _iterate(results):
                     encoder.add(result)
-                    written += 1
+                    count += 1
                 encoder.end()
             except BaseException:
                 encoder.drop()
                 raise
-        return written
+        warnings = () if self._table is None else tuple(self._table.warnings())
+        return Written(count=count, warnings=warnings)
+
+    def _format_by_name(self) -> Format:
+        # A pipe or device is not named by who writes to it.
+        if not self._place.is_file or ending_of(self.name) in PLAIN_ENDINGS:
+            return Format.JSONL
+        found = format_of(self.name)
+        if found is None:
+            raise UsageError(
+                f"{self.name}: the format is named by the ending, one of {endings(tuple(Format))}, "
+                f"all but the last also with {' or '.join(Compression)} behind it; "
+                f"or say {self._say('format')} {', '.join(Format)}"
+            )
+        return found
+
+    def _check_format(self) -> None:
+        if self._format is not Format.PARQUET:
+            return
+        load_arrow(self.name)
+        if self._place.is_terminal:
+            raise UsageError("Parquet is not for a terminal; name a file")
+        compression = compression_of(self.name) if self._place.is_file else None
+        if compression is not None:
+            plain = self.name[: -len(compression)]
+            raise UsageError(f"{self.name}: Parquet is compressed in itself; name it {plain}")
 
     def _make_encoder(self, stream: IO[bytes]) -> Encoder:
-        if self._form is Form.JSON:
+        if self._format is Format.JSON:
             return JsonArray(stream, self._table)
-        if self._form is Form.JSONL or self._table is None:
+        if self._format is Format.JSONL or self._table is None:
             return JsonLines(stream, self._table)
-        if self._form is Form.PARQUET:
+        if self._format is Format.PARQUET:
             return Parquet(stream, self._table)
-        return Csv(stream, self._table, "\t" if self._form is Form.TSV else ",")
+        return Csv(stream, self._table, "\t" if self._format is Format.TSV else ",")
+
+
+async def _iterate(
+    results: AsyncIterable[ItemResult] | Iterable[ItemResult],
+) -> AsyncIterator[ItemResult]:
+    if isinstance(results, AsyncIterable):
+        async for result in results:
+            yield result
+    else:
+        for result in results:
+            yield result

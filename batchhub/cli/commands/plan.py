@@ -14,7 +14,6 @@ from typing import Any, Final
 from attrs import asdict, define, field
 
 from batchhub._base.secrets import blank, blank_all
-from batchhub._tables.reading import ItemReader
 from batchhub.cli.screen.console import say, write, write_json
 from batchhub.cli.screen.words import clean, count, duration, number
 from batchhub.cli.shell.exits import ExitCode
@@ -22,6 +21,7 @@ from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.open import find_store, store_exists
 from batchhub.cli.shell.options import Order, Reading
 from batchhub.errors import InputError
+from batchhub.tables import ItemReader
 from batchhub.wire import dumps
 
 from .run import Handing, prepare

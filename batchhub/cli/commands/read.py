@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from batchhub._settings.registry import Registry
-from batchhub._tables.writing import STDOUT, ResultsWriter
 from batchhub.cli.screen.advice import advise, find_retries, write_advice
 from batchhub.cli.screen.console import make_console, say, write, write_json
 from batchhub.cli.screen.tables import jobs_table, show_page, status_page
 from batchhub.cli.screen.words import count, counts_text, number, state_text
 from batchhub.cli.shell.exits import ExitCode
+from batchhub.cli.shell.files import STDOUT, make_writer
+from batchhub.cli.shell.files import write_results as write_to
 from batchhub.cli.shell.filters import Wanted, parse_wanted
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.open import (
@@ -86,15 +86,14 @@ async def write_results(invocation: Invocation, job_id: str, export: Export) -> 
     """Write the results a job has so far."""
     common = invocation.common
     states, codes = parse_states(export.only or ()), parse_codes(export.code or ())
-    writer = ResultsWriter(export)
+    writer = make_writer(export)
     writer.spare(own_files(common))
     async with open_reader(common, job_id) as hub:
         job = await hub.job(job_id)
         status = job.status
         if writer.needs_adapter:
             writer.fit(Registry().get(status.adapter))
-        results = partial(job.results, only=states or None, code=codes or None)
-        written = await writer.write(results)
+        written = await write_to(writer, job.results(only=states or None, code=codes or None))
     if common.json:
         write_json(status)
     if not common.quiet:

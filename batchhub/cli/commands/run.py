@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from batchhub._settings.registry import Registry
-from batchhub._tables.reading import ItemReader, open_items
-from batchhub._tables.writing import ResultsWriter
 from batchhub.cli.screen.closing import show_closing
 from batchhub.cli.screen.console import OutputError, say, write, write_json
 from batchhub.cli.screen.progress import make_display
 from batchhub.cli.screen.words import clean, count, duration
 from batchhub.cli.shell.exits import ExitCode
+from batchhub.cli.shell.files import make_writer, open_items, write_results
 from batchhub.cli.shell.follow import Ending, Patience, follow
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.on_complete import running_command
@@ -25,6 +24,7 @@ from batchhub.cli.shell.open import open_hub, own_files
 from batchhub.cli.shell.options import Order, Reading, Writing
 from batchhub.errors import BatchHubError, InputError, UsageError, WaitTimeoutError
 from batchhub.models import BatchState, Contact
+from batchhub.tables import ItemReader, ResultsWriter
 
 if TYPE_CHECKING:
     from batchhub.adapter import Adapter
@@ -146,7 +146,7 @@ def parse_options(texts: Sequence[str]) -> dict[str, str]:
 def _make_writer(writing: Writing) -> ResultsWriter | None:
     """Make what writes the results; `None` if nobody wants them yet."""
     if writing.out is not None:
-        return ResultsWriter(writing)
+        return make_writer(writing)
     for option, said in (
         (writing.form_option, writing.form),
         ("--fields", writing.fields),
@@ -227,7 +227,7 @@ async def _write_results(
     if writer is None or not job.status.state.is_terminal:
         return None, None
     try:
-        await writer.write(job.results)
+        await write_results(writer, job.results())
     except OutputError as error:
         return None, error
     return writer.name, None

@@ -1,0 +1,84 @@
+"""The formats of items and results, and how a file's name says them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import PurePath
+from typing import Final
+
+from batchhub.errors import UsageError
+
+from .wording import Say
+
+
+class Format(StrEnum):
+    """How a file holds items or results."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+    TSV = "tsv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+class Compression(StrEnum):
+    """How a file is compressed: the ending after that of its format."""
+
+    GZIP = ".gz"
+    ZSTD = ".zst"
+
+
+READABLE: Final = (Format.JSONL, Format.CSV, Format.TSV, Format.JSON)
+"""What items are read from."""
+
+_ENDINGS: Final = {
+    ".jsonl": Format.JSONL,
+    ".ndjson": Format.JSONL,
+    ".csv": Format.CSV,
+    ".tsv": Format.TSV,
+    ".json": Format.JSON,
+    ".parquet": Format.PARQUET,
+}
+
+PLAIN_ENDINGS: Final = frozenset({"", ".txt", ".log", ".out"})
+"""Endings that say nothing about the format. Results go there as JSON Lines."""
+
+
+def parse_format(
+    name: str | None, say: Say, known: Sequence[Format] = tuple(Format)
+) -> Format | None:
+    """
+    Return the format with a name; `None` if there is no name.
+
+    Raises:
+        UsageError: No such format.
+    """
+    if name is None:
+        return None
+    found = name.lower()
+    if found not in set(known):
+        raise UsageError(f"{say('format')} must be one of {', '.join(known)}, not {name!r}")
+    return Format(found)
+
+
+def format_of(name: str) -> Format | None:
+    """Return the format that a file's name says; `None` if it says none."""
+    return _ENDINGS.get(ending_of(name))
+
+
+def endings(known: Sequence[Format]) -> str:
+    """Return the endings of these formats, as the text of a message."""
+    return ", ".join(ending for ending, format in _ENDINGS.items() if format in known)
+
+
+def ending_of(name: str) -> str:
+    """Return the ending of a file's name in lower case, without that of a compression."""
+    path = PurePath(name.lower())
+    return path.suffix if compression_of(name) is None else path.with_suffix("").suffix
+
+
+def compression_of(name: str) -> Compression | None:
+    """Return the compression that a file's name says; `None` if it says none."""
+    suffix = PurePath(name.lower()).suffix
+    return Compression(suffix) if suffix in set(Compression) else None

@@ -1,0 +1,139 @@
+"""What the command reads items from and writes results to, by `batchhub.tables`."""
+
+from __future__ import annotations
+
+import io
+import shlex
+import sys
+from collections.abc import AsyncIterable
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Final, cast
+
+from batchhub.cli.screen.console import (
+    OutputClosedError,
+    OutputError,
+    say,
+    say_warning,
+    write_bytes,
+)
+from batchhub.models import ItemResult
+from batchhub.tables import ItemReader, ResultsWriter
+
+from .options import Reading, Writing
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+STDOUT: Final = "-"
+"""The name that stands for standard output."""
+
+_CHUNK_BYTES: Final = 64 * 1024
+_OPTIONS: Final = {"as_type": "--as", "infer": "--no-infer", "decimal": "--decimal-comma"}
+_FLAGS: Final = frozenset({"infer", "decimal"})
+
+
+def open_items(source: str, reading: Reading) -> ItemReader:
+    """
+    Open a source of items, by the options of the command.
+
+    Raises:
+        UsageError: There is no such file, it can't be read, or an option makes no sense for it.
+    """
+    items = ItemReader(
+        source,
+        map=reading.map,
+        set=reading.set or (),
+        id=reading.id,
+        format=reading.format,
+        delimiter=reading.delimiter,
+        encoding=reading.encoding,
+        decimal="," if reading.decimal_comma else ".",
+        infer=not reading.no_infer,
+        text=reading.text or (),
+        say=as_option,
+    )
+    if items.is_terminal:
+        say("reading items from the terminal, as JSON or CSV; Ctrl-D ends them")
+    return items
+
+
+def make_writer(writing: Writing) -> ResultsWriter:
+    """
+    Make what writes results, by the options of the command.
+
+    Raises:
+        UsageError: There can be no such file, format or field, or a package for it is missing.
+    """
+
+    def name(argument: str, value: str | None = None, /) -> str:
+        return writing.form_option if argument == "format" else as_option(argument, value)
+
+    out = cast("IO[bytes]", _Stdout()) if writing.out in {None, STDOUT} else writing.out
+    return ResultsWriter(
+        out or STDOUT,
+        format=writing.form,
+        fields=writing.fields or (),
+        as_type=writing.as_,
+        say=name,
+    )
+
+
+async def write_results(writer: ResultsWriter, results: AsyncIterable[ItemResult]) -> int:
+    """
+    Write results, and warn of what could not be written as it was to be.
+
+    Returns:
+        How many there were; 0 if the reader of a pipe went away before the end.
+
+    Raises:
+        OutputError: They can't be written.
+    """
+    try:
+        with suppress(OutputClosedError):
+            written = await writer.write(results)
+            for line in written.warnings:
+                say_warning(line)
+            return written.count
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise OutputError(f"can't write results to {writer.name}: {why}") from error
+    return 0
+
+
+def as_option(argument: str, value: str | None = None, /) -> str:
+    """Write an argument of `batchhub.tables` as the option it comes from."""
+    option = _OPTIONS.get(argument, f"--{argument}")
+    if value is None or argument in _FLAGS:
+        return option
+    # A separator is quoted even where no shell needs it, so that it is seen.
+    return f"{option} {shlex.quote(value) if value.strip(';,.|') else repr(value)}"
+
+
+class _Stdout(io.RawIOBase):
+    """Standard output as a file: sent in chunks, each as soon as it is full."""
+
+    name = "standard output"
+
+    def __init__(self) -> None:
+        self._waiting: list[bytes] = []
+        self._size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return sys.stdout is not None and sys.stdout.isatty()
+
+    def write(self, data: ReadableBuffer) -> int:
+        self._waiting.append(bytes(data))
+        size = len(self._waiting[-1])
+        self._size += size
+        if self._size >= _CHUNK_BYTES:
+            self.flush()
+        return size
+
+    def flush(self) -> None:
+        """Send what waits, if anybody reads it."""
+        waiting, self._waiting, self._size = self._waiting, [], 0
+        if waiting:
+            write_bytes(waiting)

@@ -1,0 +1,139 @@
+"""
+Files in and out: items from CSV and JSON, results to CSV, JSON and Parquet.
+
+    async with BatchHub.from_config("batchhub.toml") as hub:
+        prices = read_items("prices.csv", adapter=ShopAdapter, map="PUT /products/{id}")
+        job = await hub.submit("shop", prices)
+        await job.wait()
+        await write_results(job.results(), "results.csv", fields=["id", "state", "message"])
+
+A file is read and written a piece at a time, so that one of any size takes little memory. The
+command reads and writes its files by the same two functions.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from typing import IO, Any
+
+from ._tables.reading import ItemReader
+from ._tables.writing import ResultsWriter, Written
+from .adapter import Adapter
+from .errors import InputError
+from .models import ItemResult
+
+__all__ = ["ItemReader", "ResultsWriter", "Written", "read_items", "write_results"]
+
+
+def read_items(
+    source: str | os.PathLike[str] | IO[bytes],
+    *,
+    adapter: type[Adapter[Any]] | None = None,
+    operation: str | None = None,
+    map: str | None = None,
+    set: Mapping[str, str] | Iterable[str] = (),
+    id: str | None = None,
+    format: str | None = None,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    decimal: str = ".",
+    infer: bool = True,
+    text: Iterable[str] = (),
+    on_refused: Callable[[InputError], None] | None = None,
+) -> ItemReader:
+    """
+    Read items from a file, for `BatchHub.submit`.
+
+    A row of a table becomes an item: its columns are the item's keys, and ``body.price`` is
+    ``price`` in ``body``; or `map` and `set` say what becomes of each row. A cell is a number where
+    JSON has one, ``true`` or ``false``, and else text; an empty cell is left out. A figure that
+    JSON lacks, such as ``9,90``, is refused rather than sent as text.
+
+    Args:
+        source: A path, ``-`` for standard input, or a stream of bytes, which is left open.
+        adapter: The class of the account's adapter. It knows what `map` means, which values are
+            text whatever they look like, and whether it takes exact decimals.
+        operation: The kind of batch; by default the adapter's first.
+        map: What each row becomes, in the adapter's own words with columns in braces, such as
+            ``PUT /products/{product_id}``.
+        set: Values of each item by name, such as ``{"price": "{price}"}``, or as ``NAME=TEMPLATE``
+            texts.
+        id: The template of each item's id, with `map` or `set`; by default the column ``id``, else
+            the item's number.
+        format: ``jsonl``, ``csv``, ``tsv`` or ``json``. By default the name's ending says it, also
+            with ``.gz`` behind it; of standard input and streams their first character.
+        delimiter: The CSV delimiter: one character or ``tab``. By default detected from the header.
+        encoding: The encoding of CSV; by default UTF-8.
+        decimal: What stands before the fraction of a number in CSV: ``.`` or ``,``.
+        infer: Whether cells of CSV may become numbers, true and false; if not, all are text.
+        text: Columns of CSV that are kept as text.
+        on_refused: Called with each row that is no item, in place of raising it; reading goes on.
+
+    Returns:
+        The items, to be iterated once by ``async for`` or ``for``: mappings in the order of the
+        file. While they are taken, `ItemReader.line` is the line of the last one.
+
+    Raises:
+        UsageError: No such file, format, encoding or operation, or an argument makes no sense or
+            is not for this format. While iterating it is `InputError`, with the line.
+    """
+    return ItemReader(
+        source,
+        adapter=adapter,
+        operation=operation,
+        map=map,
+        set=set,
+        id=id,
+        format=format,
+        delimiter=delimiter,
+        encoding=encoding,
+        decimal=decimal,
+        infer=infer,
+        text=text,
+        on_refused=on_refused,
+    )
+
+
+async def write_results(
+    results: AsyncIterable[ItemResult] | Iterable[ItemResult],
+    target: str | os.PathLike[str] | IO[bytes],
+    *,
+    format: str | None = None,
+    fields: Iterable[str] = (),
+    as_type: type[Any] | str | None = None,
+    adapter: type[Adapter[Any]] | None = None,
+    protect: Iterable[str | os.PathLike[str]] = (),
+) -> Written:
+    """
+    Write the results of a job to a file.
+
+    The file is written beside its place and moved there when it is complete; a file that was
+    there before keeps its mode. Its bytes depend on the results alone.
+
+    Args:
+        results: The results, such as `BatchJob.results` gives them.
+        target: A path, ``-`` for standard output, or a stream of bytes, which is left open. Behind
+            the ending of the format, ``.gz`` and ``.zst`` (``batchhub[zstd]``) compress.
+        format: ``jsonl``, ``csv``, ``tsv``, ``json`` or ``parquet`` (``batchhub[parquet]``). By
+            default the name's ending says it; JSON Lines if it says nothing.
+        fields: The columns, in order: keys of a result, else paths in its body such as
+            ``items.sku``. By default the six keys of every result.
+        as_type: What bodies of items that succeeded are read as, so that columns are typed: a
+            `msgspec.Struct`, an attrs class or a dataclass; or the name of a type of `adapter`.
+        adapter: The adapter's class, where `as_type` is a name.
+        protect: Files that must not be written over, such as that of the items.
+
+    Returns:
+        How many results were written, and what could not be written as it was to be.
+
+    Raises:
+        UsageError: No such format, field or type, a package is missing, or the file can't be
+            there.
+        OSError: It can't be written, such as to a full disk.
+    """
+    writer = ResultsWriter(target, format=format, fields=fields, as_type=as_type)
+    if adapter is not None:
+        writer.fit(adapter)
+    writer.spare(protect)
+    return await writer.write(results)
