@@ -11,9 +11,9 @@ Hub and jobs: `BatchHub`, `BatchJob`, `Plan`. Items and results: `BatchItem`, `I
 `ItemState`. Status: `BatchStatus`, `BatchState`, `Outcome`, `Counts`, `Ticket`, `Finding`,
 `Contact`, `BatchEvent`. `__version__` is the installed version.
 
-Modules: `errors`, `sync` (without asyncio), `settings`, `wire` (JSON), `models`, `polling`; for
-adapters `adapter`, `transport`, `sandbox`, `testing`. Folders with an underscore are internal; the
-first lines of each say what is in it.
+Modules: `errors`, `sync` (without asyncio), `tables` (files), `settings`, `wire` (JSON), `models`,
+`polling`; for adapters `adapter`, `transport`, `sandbox`, `testing`. Folders with an underscore are
+internal; the first lines of each say what is in it.
 """
 
 from importlib import import_module

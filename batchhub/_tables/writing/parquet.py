@@ -8,7 +8,7 @@ schema made from the type's annotations.
 from __future__ import annotations
 
 import io
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -21,7 +21,7 @@ from .arrow import PRECISION, SCALE, Layout, Layouts, make_check, make_shape
 from .columns import BODY, OWN, Column, Table
 from .extras import load_extra
 from .types import is_time
-from .values import body_json, dumps, in_utc, plain_text
+from .values import body_json, dumps, plain_text
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -225,9 +225,9 @@ def _as_times(value: Any) -> Any:
         return [_as_times(each) for each in value]
     if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
         return value
-    if not isinstance(value, datetime):
+    if not isinstance(value, datetime) or value.tzinfo is None:  # an offset is never guessed
         raise TypeError
-    return in_utc(value)
+    return value.astimezone(UTC)
 
 
 def _round(digits: str) -> Decimal:

@@ -70,7 +70,7 @@ def load_type(adapter: type[Adapter[Any]], name: str) -> type[Any]:
     """
     known = {each.lower(): place for each, place in adapter.types.items()}
     if name.lower() not in known:
-        hint = "" if known else f"the adapter {adapter.name!r} has no types, so leave --as off"
+        hint = "" if known else f"the adapter {adapter.name!r} has no types"
         raise NotKnownError("type", name, adapter.types, hint)
     place = known[name.lower()]
     module, _, attribute = place.partition(":")

@@ -98,17 +98,14 @@ def write_cell(value: Any) -> str:
     return dumps(value).decode()
 
 
-def in_utc(value: datetime) -> datetime:
-    """Return a time in UTC; one without an offset is taken to be."""
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
 def _write_scalar(value: Any) -> str:
     return next(write(value) for kind, write in _WRITERS if isinstance(value, kind))
 
 
 def _write_time(value: datetime) -> str:
-    return in_utc(value).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if value.tzinfo is None:  # an offset is never guessed
+        return value.isoformat()
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 _WRITERS: Final[tuple[tuple[Any, Callable[[Any], str]], ...]] = (
