@@ -1,12 +1,16 @@
-"""JSON in and out, in one place: compact UTF-8 bytes, strict decoding, no NaN."""
+"""JSON in and out, at one place: compact UTF-8 bytes, strict decoding, no NaN."""
 
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
+_WRITABLE = frozenset({str, int, bool, type(None)})
+_LISTS = (list, tuple, set, frozenset)
+_BINARY = (bytes, bytearray, memoryview)
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()
 
@@ -16,9 +20,9 @@ def dumps(value: Any) -> bytes:
     Encode as compact UTF-8 JSON.
 
     Raises:
-        TypeError: The value has something JSON can't express, such as bytes or NaN.
+        TypeError: If the value holds something JSON has no form for, such as bytes.
     """
-    _refuse_binary(value)
+    refuse_unwritable(value)
     return _encoder.encode(value)
 
 
@@ -27,7 +31,7 @@ def loads(data: bytes | str) -> Any:
     Decode one JSON document.
 
     Raises:
-        ValueError: It is not valid JSON; the message has the position.
+        ValueError: If it is no valid JSON, with the place in the message.
     """
     try:
         return _decoder.decode(data)
@@ -35,16 +39,26 @@ def loads(data: bytes | str) -> Any:
         raise ValueError(str(error) or "nested too deeply") from None
 
 
-def _refuse_binary(value: Any) -> None:
-    # msgspec writes bytes as base64 text and NaN as null: a silent change of the user's data.
-    stack = [value]
-    while stack:
-        top = stack.pop()
-        if isinstance(top, bytes | bytearray | memoryview):
+def refuse_unwritable(value: Any) -> None:
+    """
+    Refuse what JSON has no form for, anywhere in plain values.
+
+    msgspec would write bytes as base64 text, and NaN as null: silent changes of what the user
+    handed over.
+
+    Raises:
+        TypeError: There is such a value.
+    """
+    found = [value]
+    for each in found:  # grows as it goes
+        kind = type(each)
+        if kind in _WRITABLE:
+            continue
+        if isinstance(each, dict):
+            found.extend(each.values())
+        elif isinstance(each, _LISTS):
+            found.extend(each)
+        elif isinstance(each, _BINARY):
             raise TypeError("binary data has no form in JSON")
-        if isinstance(top, float) and not math.isfinite(top):
-            raise TypeError(f"{top} has no form in JSON")
-        if isinstance(top, dict):
-            stack.extend(top.values())
-        elif isinstance(top, list | tuple | set | frozenset):
-            stack.extend(top)
+        elif isinstance(each, float | Decimal) and not math.isfinite(each):
+            raise TypeError(f"{each} has no form in JSON")

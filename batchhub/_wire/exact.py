@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from decimal import Decimal
 from typing import Any, Final, NoReturn
 
 import msgspec
+
+from batchhub._base.json import refuse_unwritable
 
 ERRORS: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
 """What msgspec raises on bytes it can't read."""
@@ -52,7 +53,7 @@ def dumps(value: Any) -> bytes:
     Raises:
         TypeError: If the value holds something JSON has no form for, such as bytes or NaN.
     """
-    _refuse(value)
+    refuse_unwritable(value)
     return _encoder.encode(value)
 
 
@@ -75,20 +76,3 @@ def _loads_slowly(data: bytes | str) -> Any:
 
 def _why(error: BaseException) -> str:
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)
-
-
-def _refuse(value: Any) -> None:
-    # msgspec would write bytes as base64 text, and NaN as null: silent changes of the value.
-    stack = [value]
-    while stack:
-        top = stack.pop()
-        if isinstance(top, bytes | bytearray | memoryview):
-            raise TypeError("binary data has no form in JSON")
-        if (isinstance(top, float) and not math.isfinite(top)) or (
-            isinstance(top, Decimal) and not top.is_finite()
-        ):
-            raise TypeError(f"{top} has no form in JSON")
-        if isinstance(top, dict):
-            stack.extend(top.values())
-        elif isinstance(top, list | tuple | set | frozenset):
-            stack.extend(top)

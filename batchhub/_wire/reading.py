@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import is_dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -21,6 +21,7 @@ _MOST_DIGITS: Final = 4000
 _WORDS: Final = {dict: "object", list: "array", tuple: "array", Decimal: "number", NoneType: "null"}
 _NATIVE: Final = frozenset({str, int, float, bool, Decimal, NoneType})
 _ARRAYS: Final = frozenset({list, tuple, set, frozenset})
+_MAPPINGS: Final = frozenset({dict, Mapping, MutableMapping})
 _Read = Callable[[Any, Any], Any]
 
 
@@ -119,8 +120,10 @@ def make_array_reader(kind: Any, converter: Converter) -> _Read:
 
 
 def make_object_reader(kind: Any, converter: Converter) -> _Read:
-    """Make the hook of an attrs class or a dataclass: only an object is one."""
-    read = converter.gen_structure_attrs_fromdict(kind)
+    """Make the hook of an attrs class, a dataclass or a mapping: only an object is one."""
+    is_mapping = (get_origin(kind) or kind) in _MAPPINGS
+    made = converter.gen_structure_mapping if is_mapping else converter.gen_structure_attrs_fromdict
+    read = made(kind)
 
     def structure(value: Any, cl: Any) -> Any:
         if not isinstance(value, Mapping):
@@ -158,7 +161,8 @@ def read_struct(value: Any, kind: Any) -> Any:
     Raises:
         ValueError: As `decode`.
     """
-    return value if isinstance(value, kind) else decode(exact.dumps(value), kind)
+    origin = get_origin(kind) or kind
+    return value if isinstance(value, origin) else decode(exact.dumps(value), kind)
 
 
 def decode(data: bytes | str, kind: Any) -> Any:
@@ -192,12 +196,14 @@ def is_model(kind: Any) -> bool:
 
 def is_struct(kind: Any) -> bool:
     """Return whether a type is a `msgspec.Struct`."""
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    origin = get_origin(kind) or kind
+    return isinstance(origin, type) and issubclass(origin, msgspec.Struct)
 
 
 def is_object(kind: Any) -> bool:
-    """Return whether a type is an attrs class or a dataclass, and no generic one."""
-    return isinstance(kind, type) and (has(kind) or is_dataclass(kind))
+    """Return whether a type is an attrs class, a dataclass or a mapping."""
+    origin = get_origin(kind) or kind
+    return isinstance(origin, type) and (has(origin) or is_dataclass(origin) or origin in _MAPPINGS)
 
 
 def is_array(kind: Any) -> bool:
@@ -223,9 +229,9 @@ def holds(kind: Any) -> bool:
     return (
         is_object(origin)
         or is_model(origin)
-        or origin in {*_ARRAYS, Mapping}
-        or issubclass(origin, dict | msgspec.Struct)
+        or is_struct(origin)
         or is_typeddict(origin)
+        or origin in _ARRAYS
     )
 
 
