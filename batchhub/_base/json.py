@@ -60,5 +60,7 @@ def refuse_unwritable(value: Any) -> None:
             found.extend(each)
         elif isinstance(each, _BINARY):
             raise TypeError("binary data has no form in JSON")
-        elif isinstance(each, float | Decimal) and not math.isfinite(each):
+        elif (kind is Decimal and not each.is_finite()) or (
+            isinstance(each, float) and not math.isfinite(each)
+        ):
             raise TypeError(f"{each} has no form in JSON")
