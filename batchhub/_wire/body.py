@@ -30,7 +30,7 @@ def read_body(raw: bytes | None, kind: type[T], item_id: str) -> T:
     if raw is None:
         raise BodyError(f"item {item_id!r} has no body to read as {name}", item_id=item_id)
     try:
-        return converter.structure(raw, kind)
+        return converter.loads(raw, kind)
     except Exception as error:
         problems = tuple(_find_in_struct(raw, kind)) or tuple(_find(error))
         words = "; ".join(problems[:_MOST_NAMED])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 import msgspec
 from cattrs import Converter
@@ -17,7 +17,6 @@ from .times import read_time, write_time
 T = TypeVar("T")
 
 _BINARY: Final = (bytes, bytearray, memoryview, msgspec.Raw)
-_KEPT_BINARY: Final[frozenset[Any]] = frozenset({bytes, bytearray, memoryview})
 _NATIVE: Final = (bytes, bytearray, memoryview, datetime, Decimal)
 
 
@@ -40,26 +39,27 @@ class WireConverter(MsgspecJsonConverter):
             cattrs.BaseValidationError: Values of the wrong type: all of them, with their paths
                 (`cattrs.transform_error` lists them).
         """
-        if isinstance(obj, _BINARY) and cl not in _KEPT_BINARY:
-            return cast("T", self._read(bytes(obj), cl))
+        if isinstance(obj, _BINARY):
+            return self.loads(bytes(obj), cl)
         kind: Any = cl
         if isinstance(obj, str) and reading.holds(kind):
-            return cast("T", self._read(obj.encode("utf-8", "surrogatepass"), cl))
+            return self.loads(obj.encode("utf-8", "surrogatepass"), cl)
         return super().structure(obj, cl)
 
     def loads(self, data: bytes, cl: type[T], **_: Any) -> T:
-        """Make an object of a type from JSON."""
-        return self.structure(data, cl)
+        """Make an object of a type from JSON, as `structure` does."""
+        kind: Any = cl
+        if kind in _BINARY:
+            return super().structure(data, cl)
+        plain = exact.unescape(data) if reading.holds(kind) else data
+        if self.get_structure_hook(cl) is reading.read_struct:
+            made: T = reading.decode(plain, cl)
+            return made
+        return super().structure(exact.loads(plain), cl)
 
     def dumps(self, obj: Any, unstructure_as: Any = None, **_: Any) -> bytes:
         """Write an object as JSON, its exact numbers digit for digit."""
         return exact.dumps(self.unstructure(obj, unstructure_as))
-
-    def _read(self, raw: bytes, cl: Any) -> Any:
-        data = exact.unescape(raw) if reading.holds(cl) else raw
-        if self.get_structure_hook(cl) is reading.read_struct:
-            return reading.decode(data, cl)
-        return super().structure(exact.loads(data), cl)
 
 
 def _make_converter() -> WireConverter:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 from attrs import field, frozen
@@ -83,6 +84,13 @@ class ItemResult:
             BodyError: If there is no body, or it is none of that type; it names
                 the item and the fields that are wrong, with their paths.
         """
-        from batchhub._wire.body import read_body  # noqa: PLC0415  # cattrs is slow to import
+        made: T = _load_reader()(self.raw, kind, self.id)
+        return made
 
-        return read_body(self.raw, kind, self.id)
+
+@cache
+def _load_reader() -> Callable[[bytes | None, Any, str], Any]:
+    # cattrs is slow to import, and an import is slow to pass by for each of many items.
+    from batchhub._wire.body import read_body  # noqa: PLC0415
+
+    return read_body
