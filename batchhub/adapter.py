@@ -87,8 +87,8 @@ class Adapter(ABC, Generic[AccountT]):
             whatever they look like, with all that is in them: an article's number is no figure.
         takes_decimals: Whether `encode` takes `decimal.Decimal`. Figures out of a table then keep
             every digit; else they come as float, as those out of JSON do.
-        types: What bodies may be read as, by the names users call them: attrs classes, as
-            ``module:Class``.
+        types: What bodies may be read as, by the names users call them: each a
+            `msgspec.Struct` or an attrs class, as ``module:Class``.
         sandbox: Where its stand-in server is, as ``module:Class``; `None` if it has none.
     """
 

@@ -9,7 +9,7 @@ Ecwid for batchhub: the account of a store, the adapter, and four ways to write 
 and orders as typed objects, `Order` and all that is in one:
 
     order = result.as_(Order)
-    order.total, order.items[0].sku, order.extra
+    order.total, order.items[0].sku, order.create_date_time
 
 ``Source:`` names what a fact rests on: the older pages are the vendor's documents of
 2019 to 2024, the newer ones those of 2025. ``Assumed:`` marks what no page says.

@@ -1,4 +1,4 @@
-"""JSON in and out, at one place: compact UTF-8 bytes, strict decoding, no NaN."""
+"""JSON in and out, in one place: compact UTF-8 bytes, strict decoding, no NaN."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def dumps(value: Any) -> bytes:
     Encode as compact UTF-8 JSON.
 
     Raises:
-        TypeError: If the value holds something JSON has no form for, such as bytes.
+        TypeError: The value has something JSON can't express, such as bytes or NaN.
     """
     refuse_unwritable(value)
     return _encoder.encode(value)
@@ -31,7 +31,7 @@ def loads(data: bytes | str) -> Any:
     Decode one JSON document.
 
     Raises:
-        ValueError: If it is no valid JSON, with the place in the message.
+        ValueError: It is not valid JSON; the message has the position.
     """
     try:
         return _decoder.decode(data)
@@ -41,10 +41,9 @@ def loads(data: bytes | str) -> Any:
 
 def refuse_unwritable(value: Any) -> None:
     """
-    Refuse what JSON has no form for, anywhere in plain values.
+    Refuse plain values with anything in them that JSON can't express.
 
-    msgspec would write bytes as base64 text, and NaN as null: silent changes of what the user
-    handed over.
+    msgspec writes bytes as base64 text and NaN as null: a silent change of the user's data.
 
     Raises:
         TypeError: There is such a value.
