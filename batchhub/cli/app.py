@@ -10,17 +10,14 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from .shell.completion import complete_account, complete_adapter, complete_job, complete_job_state
+from .shell.job_options import InputOptions, OutputOptions, ResultsOptions, SubmitOptions
 from .shell.options import (
     CONTACT_TIMEOUT_S,
     Common,
     ContactTimeoutOption,
-    Export,
     JobArgument,
     OnCompleteOption,
-    Order,
-    Reading,
     TimeoutOption,
-    Writing,
     with_common,
 )
 
@@ -112,9 +109,9 @@ def check(
 @app.command()
 @with_common
 def run(
-    order: Order,
-    reading: Reading,
-    writing: Writing,
+    options: SubmitOptions,
+    reading: InputOptions,
+    writing: OutputOptions,
     common: Common,
     *,
     timeout: TimeoutOption = None,
@@ -128,30 +125,30 @@ def run(
 
     patience = Patience(timeout_s=timeout, contact_timeout_s=contact_timeout)
     invocation = _begin(common)
-    if order.dry_run:
-        _show_plan(invocation, order, reading)
+    if options.dry_run:
+        _show_plan(invocation, options, reading)
     invocation.run(
-        run_job(invocation, order, reading, writing, patience=patience, on_complete=on_complete)
+        run_job(invocation, options, reading, writing, patience=patience, on_complete=on_complete)
     )
 
 
 @app.command()
 @with_common
-def submit(order: Order, reading: Reading, common: Common) -> None:
+def submit(options: SubmitOptions, reading: InputOptions, common: Common) -> None:
     """Submit items, print the job's id, and exit."""
     from .commands.run import submit_job
 
     invocation = _begin(common)
-    if order.dry_run:
-        _show_plan(invocation, order, reading)
-    invocation.run(submit_job(invocation, order, reading))
+    if options.dry_run:
+        _show_plan(invocation, options, reading)
+    invocation.run(submit_job(invocation, options, reading))
 
 
 @app.command()
 @with_common
 def status(common: Common, *, job: JobArgument) -> None:
     """Show the details of a job."""
-    from .commands.read import show_status
+    from .commands.jobs import show_status
 
     invocation = _begin(common)
     invocation.run(show_status(invocation, job))
@@ -190,7 +187,7 @@ def list_(
     ] = None,
 ) -> None:
     """List jobs, one per line; with --quiet only their ids."""
-    from .commands.read import list_jobs
+    from .commands.jobs import list_jobs
 
     invocation = _begin(common)
     invocation.run(list_jobs(invocation, state or (), account, since))
@@ -224,13 +221,13 @@ def watch(
 
 @app.command()
 @with_common
-def results(export: Export, common: Common, *, job: JobArgument) -> None:
+def results(options: ResultsOptions, common: Common, *, job: JobArgument) -> None:
     """Write the results of a job, in the order of its items."""
-    _refuse_both(common, export.out or "-")
-    from .commands.read import write_results
+    _refuse_both(common, options.out or "-")
+    from .commands.results import export_results
 
     invocation = _begin(common)
-    invocation.run(write_results(invocation, job, export))
+    invocation.run(export_results(invocation, job, options))
 
 
 @app.command()
@@ -296,7 +293,7 @@ def prune(
     ],
 ) -> None:
     """Delete old jobs and their results, and free disk space."""
-    from .commands.prune import prune_jobs
+    from .commands.jobs import prune_jobs
 
     invocation = _begin(common)
     invocation.run(prune_jobs(invocation, older_than))
@@ -382,10 +379,10 @@ def _begin(common: Common) -> Invocation:
     return Invocation(common)
 
 
-def _show_plan(invocation: Invocation, order: Order, reading: Reading) -> NoReturn:
-    from .commands.plan import show_plan
+def _show_plan(invocation: Invocation, options: SubmitOptions, reading: InputOptions) -> NoReturn:
+    from .commands.dry_run import show_plan
 
-    invocation.run(show_plan(invocation, order, reading))
+    invocation.run(show_plan(invocation, options, reading))
 
 
 def _refuse_both(common: Common, out: str | None) -> None:

@@ -224,7 +224,7 @@ def test_the_same_key_joins_the_job(sandbox: str, run: Run, tmp_path: Path) -> N
     assert (first.code, second.code) == (0, 0)
     assert json.loads(first.out)["job_id"] == json.loads(second.out)["job_id"]
     assert json.loads(first.out)["label"] == "my [b]label"
-    assert "the key's job, handed over" in second.err
+    assert "joined by its key, submitted" in second.err
     assert len(executions(sandbox, "key")) == 3
     write_items(tmp_path / "items.jsonl", make_items(4, "key"))
     other = run(*call)

@@ -17,10 +17,10 @@ from typer.testing import CliRunner, Result
 from batchhub.cli import app as app_module
 from batchhub.cli import main
 from batchhub.cli.app import app
-from batchhub.cli.commands.read import parse_states
 from batchhub.cli.commands.run import parse_options
 from batchhub.cli.screen.console import warnings_as_lines
 from batchhub.cli.shell.exits import ExitCode
+from batchhub.cli.shell.filters import parse_states
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.open import find_store
 from batchhub.cli.shell.options import Common
@@ -131,8 +131,8 @@ def test_bad_calls_are_refused(command: Command, arguments: tuple[str, ...]) -> 
     ("arguments", "message"),
     [
         (("run", "x.jsonl", "--account", "a"), "no such file"),
-        (("run", "ok.jsonl", "--account", "a", "--key", ""), "the key is empty"),
-        (("run", "ok.jsonl", "--account", "a", "--option", "x"), "not of the form name=value"),
+        (("run", "ok.jsonl", "--account", "a", "--key", ""), "--key is empty"),
+        (("run", "ok.jsonl", "--account", "a", "--option", "x"), "is not name=value"),
         (("run", "ok.jsonl", "--account", "a", "--out", "n/x"), "there is no folder"),
         (("run", "ok.jsonl", "--account", "a"), "no account named 'a'; known: shop"),
         (("submit", "ok.jsonl", "--account", "shop", "--operation", "zip"), "known: work"),

@@ -59,7 +59,7 @@ def test_a_dry_run_tells_what_would_be_sent(command: Command, tmp_path: Path, na
     result = command(*call)
     assert result.exit_code == ExitCode.OK, result.stderr
     assert result.stdout.startswith("would send 1,200 items in 3 tickets, ")
-    assert "nothing was sent and nothing kept" in result.stdout
+    assert "nothing was sent or stored" in result.stdout
     plan = json.loads(command(*call, "--json").stdout)
     assert (plan["items"], plan["tickets"], plan["refused"]) == (1200, 3, 0)
     assert (plan["account"], plan["adapter"], plan["operation"]) == ("shop", "ecwid", "batch")
@@ -93,7 +93,7 @@ def test_a_source_that_breaks_off_is_told(command: Command) -> None:
     result = command("run", "items.csv", "--account", "work", "--dry-run")
     assert result.exit_code == ExitCode.USAGE
     assert "refused: items.csv: line 3: the byte 0xff is no UTF-8" in result.stderr
-    assert "items.csv can't be read beyond that" in result.stderr
+    assert "items.csv can't be read further" in result.stderr
     assert "the others are 1 item in 1 ticket" in result.stdout
 
 
@@ -162,7 +162,7 @@ def test_a_dry_run_asks_whose_the_key_is(command: Command, tmp_path: Path) -> No
     before = sorted(tmp_path.iterdir())
     joined = command(*call, "--dry-run")
     assert joined.exit_code == ExitCode.OK, joined.stderr
-    assert joined.stdout.startswith(f"joins job {job_id}, handed over ")
+    assert joined.stdout.startswith(f"joins job {job_id}, submitted ")
     assert joined.stdout.splitlines()[0].endswith(" ago; nothing would be sent")
     assert "would send" not in joined.stdout
     assert json.loads(command(*call, "--dry-run", "--json").stdout)["joins"] == job_id

@@ -1,4 +1,4 @@
-"""Writing results: whole or not at all, and every key of every item."""
+"""OutputOptions results: whole or not at all, and every key of every item."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from batchhub.cli.screen.console import (
 from batchhub.cli.shell import files as _files
 from batchhub.cli.shell.files import make_writer
 from batchhub.cli.shell.files import write_results as write_to
-from batchhub.cli.shell.options import Writing
+from batchhub.cli.shell.job_options import OutputOptions
 from batchhub.errors import UsageError
 from batchhub.tables import write_results
 
@@ -76,14 +76,14 @@ def test_a_place_that_can_not_be_is_refused_early(
     """A missing folder, or a folder as the file, is met before anything is sent."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="can't write results"):
-        make_writer(Writing(out=out))
+        make_writer(OutputOptions(out=out))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 async def test_a_full_disk_is_one_line() -> None:
     """What can't be written is an error that says where and why."""
     with pytest.raises(OutputError, match="can't write results to /dev/full: No space"):
-        await write_to(make_writer(Writing(out="/dev/full")), results())
+        await write_to(make_writer(OutputOptions(out="/dev/full")), results())
 
 
 async def test_a_reader_that_left_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +94,7 @@ async def test_a_reader_that_left_is_no_error(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(_files, "write_bytes", closed)
     rest = results(10_000)
-    await write_to(make_writer(Writing(out="-")), rest)
+    await write_to(make_writer(OutputOptions(out="-")), rest)
     assert [result async for result in rest]
 
 

@@ -112,7 +112,7 @@ def test_a_list_is_cut_down_to_what_is_looked_for(
     statuses = json.loads(command("list", "--json", *arguments).stdout)
     assert [status["job_id"] for status in statuses] == wanted
     if not wanted:
-        assert command("list", *arguments).stderr.startswith("no such job in ")
+        assert command("list", *arguments).stderr.startswith("no matching jobs in ")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`run` and `submit`: handing items over, and staying with the job or not."""
+"""`run` and `submit`: submitting items, and following the job or not."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.files import make_writer, open_items, write_results
 from batchhub.cli.shell.follow import Ending, Patience, follow
 from batchhub.cli.shell.invocation import Invocation
+from batchhub.cli.shell.job_options import InputOptions, OutputOptions, SubmitOptions
 from batchhub.cli.shell.on_complete import running_command
 from batchhub.cli.shell.open import open_hub, own_files
-from batchhub.cli.shell.options import Order, Reading, Writing
 from batchhub.errors import BatchHubError, InputError, UsageError, WaitTimeoutError
 from batchhub.models import BatchState, Contact
 from batchhub.tables import ItemReader, ResultsWriter
@@ -32,80 +32,90 @@ if TYPE_CHECKING:
 
 
 @frozen(kw_only=True)
-class Handing:
+class Submission:
     """
-    What is to be handed over, as far as it could be checked before anything is opened.
+    A submission, as far as it could be checked before the store is opened.
 
     Attributes:
-        order: What the user said.
-        items: Where the items come from.
-        hub: Who takes them; not open yet.
-        adapter: The class that speaks to the account's vendor.
-        options: The operation's options, by name.
+        options: The options of the command.
+        items: The reader of the items.
+        hub: The hub that takes them; not open yet.
+        adapter: The adapter of the account.
+        operation_options: The options of the operation, by name.
     """
 
-    order: Order
+    options: SubmitOptions
     items: ItemReader
     hub: BatchHub
     adapter: type[Adapter[Any]]
-    options: dict[str, str]
+    operation_options: dict[str, str]
 
 
 async def run_job(
     invocation: Invocation,
-    order: Order,
-    reading: Reading,
-    writing: Writing,
+    options: SubmitOptions,
+    reading: InputOptions,
+    writing: OutputOptions,
     *,
     patience: Patience,
     on_complete: str | None = None,
 ) -> ExitCode:
-    """Hand items over, stay until the job ends, write its results."""
+    """Submit items, follow the job until it ends, write its results."""
     writer = _make_writer(writing)
-    with prepare(invocation, order, reading) as handing:
+    with prepare(invocation, options, reading) as submission:
         if writer is not None:
-            writer.fit(handing.adapter)
-            writer.spare([Path(order.items), *own_files(invocation.common)])
-        async with handing.hub:
-            job = await _submit(invocation, handing)
+            writer.fit(submission.adapter)
+            writer.spare([Path(options.items), *own_files(invocation.common)])
+        async with submission.hub:
+            job = await _submit(invocation, submission)
             with make_display(invocation.common, [job]) as display:
                 ending = await follow(job, patience, display.show)
             code = await _finish(invocation, job, ending, writer)
-            async with running_command(handing.hub, on_complete, [job.id]):
+            async with running_command(submission.hub, on_complete, [job.id]):
                 return code
 
 
-async def submit_job(invocation: Invocation, order: Order, reading: Reading) -> ExitCode:
-    """Hand items over, send what may go now, and name the job."""
-    with prepare(invocation, order, reading) as handing:
-        async with handing.hub:
-            job = await _submit(invocation, handing)
+async def submit_job(
+    invocation: Invocation, options: SubmitOptions, reading: InputOptions
+) -> ExitCode:
+    """Submit items, send what can be sent now, and print the job's id."""
+    with prepare(invocation, options, reading) as submission:
+        async with submission.hub:
+            job = await _submit(invocation, submission)
             return await send_now(invocation, job)
 
 
 @contextmanager
-def prepare(invocation: Invocation, order: Order, reading: Reading) -> Iterator[Handing]:
+def prepare(
+    invocation: Invocation, options: SubmitOptions, reading: InputOptions
+) -> Iterator[Submission]:
     """
-    Open the source of the items, and see that it and the account fit together.
+    Open the source of the items, and check that it fits the account.
 
     Raises:
-        UsageError: Something makes no sense; nothing has been read or sent.
+        UsageError: An option, the source or the account is invalid; nothing was read or sent.
     """
-    if order.key == "":
-        # As from a variable of the shell that is not set: all such jobs would be one.
-        raise UsageError("the key is empty; leave --key off, or give one")
-    options = parse_options(order.option or ())
-    with open_items(order.items, reading) as items:
-        hub = open_hub(invocation.common, order.account)
-        adapter = Registry().get(hub.accounts[order.account].adapter)
-        operation = order.operation or next(iter(adapter.operations))
+    if options.key == "":
+        # Probably an unset shell variable: all such jobs would be the same job.
+        raise UsageError("--key is empty; give a key or omit the option")
+    operation_options = parse_options(options.option or ())
+    with open_items(options.items, reading) as items:
+        hub = open_hub(invocation.common, options.account)
+        adapter = Registry().get(hub.accounts[options.account].adapter)
+        operation = options.operation or next(iter(adapter.operations))
         if operation in adapter.operations:  # the hub refuses others
             items.fit(adapter, operation)
-        yield Handing(order=order, items=items, hub=hub, adapter=adapter, options=options)
+        yield Submission(
+            options=options,
+            items=items,
+            hub=hub,
+            adapter=adapter,
+            operation_options=operation_options,
+        )
 
 
 async def send_now(invocation: Invocation, job: BatchJob) -> ExitCode:
-    """Send what may go now, name the job, and tell how to go on with it."""
+    """Send what can be sent now, print the job's id, and say how to continue."""
     status = await job.hand_over()
     ending = await _look(job)
     if invocation.common.json:
@@ -127,24 +137,24 @@ async def send_now(invocation: Invocation, job: BatchJob) -> ExitCode:
 
 def parse_options(texts: Sequence[str]) -> dict[str, str]:
     """
-    Read ``NAME=VALUE`` texts.
+    Parse ``NAME=VALUE`` options.
 
     Raises:
-        UsageError: One has another form, or a name is there twice.
+        UsageError: One has another form, or a name is given twice.
     """
     options: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise UsageError(f"{text!r} is not of the form NAME=VALUE")
+            raise UsageError(f"{text!r} is not NAME=VALUE")
         if name in options:
             raise UsageError(f"{name!r} is given twice")
         options[name] = value
     return options
 
 
-def _make_writer(writing: Writing) -> ResultsWriter | None:
-    """Make what writes the results; `None` if nobody wants them yet."""
+def _make_writer(writing: OutputOptions) -> ResultsWriter | None:
+    """Make the writer of the results; `None` without --out."""
     if writing.out is not None:
         return make_writer(writing)
     for option, said in (
@@ -153,24 +163,24 @@ def _make_writer(writing: Writing) -> ResultsWriter | None:
         ("--as", writing.as_),
     ):
         if said:
-            raise UsageError(f"{option} is for results that are written; name a file with --out")
+            raise UsageError(f"{option} needs --out, which names the file for the results")
     return None
 
 
-async def _submit(invocation: Invocation, handing: Handing) -> BatchJob:
-    started_at, order = datetime.now(UTC), handing.order
+async def _submit(invocation: Invocation, submission: Submission) -> BatchJob:
+    started_at, options = datetime.now(UTC), submission.options
     try:
-        job = await handing.hub.submit(
-            order.account,
-            handing.items,
-            operation=order.operation,
-            stop_on_first_failure=order.stop,
-            key=order.key,
-            label=order.label,
-            options=handing.options,
+        job = await submission.hub.submit(
+            options.account,
+            submission.items,
+            operation=options.operation,
+            stop_on_first_failure=options.stop,
+            key=options.key,
+            label=options.label,
+            options=submission.operation_options,
         )
     except InputError as error:
-        raise handing.items.explain(error) from None
+        raise submission.items.explain(error) from None
     invocation.job_id = job.id
     if not invocation.common.quiet:
         _announce(job, started_at)
@@ -184,12 +194,12 @@ def _announce(job: BatchJob, started_at: datetime) -> None:
         what += f", in {len(status.tickets)} tickets"
     age_s = (started_at - status.created_at).total_seconds()
     if age_s > 0:
-        what += f"; the key's job, handed over {duration(age_s)} ago"
+        what += f"; joined by its key, submitted {duration(age_s)} ago"
     say(f"job {job.id}: {what}")
 
 
 async def _look(job: BatchJob) -> Ending:
-    """See how a job stands that nobody waits for."""
+    """Return the status of a job without waiting; lost contact is an error."""
     try:
         return Ending(status=await job.wait(timeout_s=0))
     except WaitTimeoutError:
@@ -209,7 +219,7 @@ async def _finish(
     common = invocation.common
     failure: Exception | None = ending.error
     if failure is None:
-        invocation.job_id = None  # nothing is left to go on with
+        invocation.job_id = None  # there is nothing left to resume
         invocation.ended = ending.code
         results_in, failure = await _write_results(job, writer)
         await show_closing(job, common, results_in=results_in)

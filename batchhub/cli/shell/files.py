@@ -19,7 +19,7 @@ from batchhub.cli.screen.console import (
 from batchhub.models import ItemResult
 from batchhub.tables import ItemReader, ResultsWriter
 
-from .options import Reading, Writing
+from .job_options import InputOptions, OutputOptions
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -32,7 +32,7 @@ _OPTIONS: Final = {"as_type": "--as", "infer": "--no-infer", "decimal": "--decim
 _FLAGS: Final = frozenset({"infer", "decimal"})
 
 
-def open_items(source: str, reading: Reading) -> ItemReader:
+def open_items(source: str, reading: InputOptions) -> ItemReader:
     """
     Open a source of items, by the options of the command.
 
@@ -57,7 +57,7 @@ def open_items(source: str, reading: Reading) -> ItemReader:
     return items
 
 
-def make_writer(writing: Writing) -> ResultsWriter:
+def make_writer(writing: OutputOptions) -> ResultsWriter:
     """
     Make what writes results, by the options of the command.
 

@@ -10,7 +10,7 @@ from typing import Final
 from attrs import frozen
 
 from batchhub.errors import UsageError
-from batchhub.models import BatchState, BatchStatus, Outcome
+from batchhub.models import BatchState, BatchStatus, ItemState, Outcome
 
 _GROUPS: Final = {
     "open": frozenset(state for state in BatchState if not state.is_terminal),
@@ -21,6 +21,7 @@ _GROUPS: Final = {
 STATE_WORDS: Final = (*_GROUPS, *BatchState, *(o for o in Outcome if o not in {*BatchState}))
 """The words of ``--state``: groups of states, states, and outcomes."""
 
+_LONGEST_CODE: Final = 9
 _AGO: Final = re.compile(r"(\d{1,6})\s*(s|m|min|h|d|w)")
 _UNITS_S: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -109,6 +110,37 @@ def parse_span_s(text: str, option: str) -> float:
     if span_s is None:
         raise UsageError(f"{option} takes a time span such as 30min, 2h or 3d, not {text!r}")
     return float(span_s)
+
+
+def parse_codes(texts: Sequence[str]) -> list[int]:
+    """
+    Parse ``--code``: HTTP statuses, comma-separated in each text.
+
+    Raises:
+        UsageError: One is not a number.
+    """
+    words = [word.strip() for text in texts for word in text.split(",")]
+    for word in words:
+        if not (word.isascii() and word.isdigit() and len(word) <= _LONGEST_CODE):
+            raise UsageError(f"--code takes HTTP statuses such as 404 or 404,500, not {word!r}")
+    return [int(word) for word in words]
+
+
+def parse_states(texts: Sequence[str]) -> list[ItemState]:
+    """
+    Parse ``--only``: states of items, comma-separated in each text.
+
+    Raises:
+        UsageError: One is not a state.
+    """
+    states: list[ItemState] = []
+    for word in (word.strip() for text in texts for word in text.split(",")):
+        try:
+            states.append(ItemState(word.lower().replace("-", "_")))
+        except ValueError:
+            known = ", ".join(state.value for state in ItemState)
+            raise UsageError(f"--only takes {known}, not {word!r}") from None
+    return states
 
 
 def _span_s(word: str) -> int | None:

@@ -1,4 +1,4 @@
-"""`run` and `submit` with `--dry-run`: what would be sent, and what refused."""
+"""`run` and `submit` with `--dry-run`: what would be sent, and what would be refused."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from batchhub.cli.screen.console import say, write, write_json
 from batchhub.cli.screen.words import clean, count, duration, number
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.invocation import Invocation
+from batchhub.cli.shell.job_options import InputOptions, SubmitOptions
 from batchhub.cli.shell.open import find_store, store_exists
-from batchhub.cli.shell.options import Order, Reading
 from batchhub.errors import InputError
 from batchhub.tables import ItemReader
 from batchhub.wire import dumps
 
-from .run import Handing, prepare
+from .run import Submission, prepare
 
 SHOWN: Final = 10
-"""How many of the refused items are shown."""
+"""Refused items that are shown."""
 
 _KEPT: Final = 1000
 _SAMPLE: Final = "the first item is "
@@ -38,7 +38,7 @@ _LEAST_CHARS: Final = 20
 @define
 class _Refusals:
     """
-    What is no item, or would be refused.
+    Lines that are not items, and items that would be refused.
 
     Attributes:
         items: Where the items come from; it knows where it is.
@@ -51,7 +51,7 @@ class _Refusals:
     found: list[dict[str, Any]] = field(factory=list)
 
     def add(self, error: InputError) -> None:
-        """Take note of one, before the next item is read."""
+        """Record one, before the next item is read."""
         self.total += 1
         if len(self.found) < _KEPT:
             place, at = self.items.find_place(error)
@@ -62,18 +62,20 @@ class _Refusals:
                 say(f"refused: {clean(blank(where), 1000)}")
 
 
-async def show_plan(invocation: Invocation, order: Order, reading: Reading) -> ExitCode:
-    """Read all items as a submit would, and tell what it would do; nothing is sent or kept."""
-    with prepare(invocation, order, reading) as handing:
-        refusals = _Refusals(handing.items)
-        handing.items.on_refused = refusals.add
-        plan = await _plan(invocation, handing, refusals)
+async def show_plan(
+    invocation: Invocation, options: SubmitOptions, reading: InputOptions
+) -> ExitCode:
+    """Read all items as a submit would, and show what it would do; nothing is sent or stored."""
+    with prepare(invocation, options, reading) as submission:
+        refusals = _Refusals(submission.items)
+        submission.items.on_refused = refusals.add
+        plan = await _plan(invocation, submission, refusals)
         if refusals.total > SHOWN:
             say(f"refused: {number(refusals.total - SHOWN)} more, not shown")
-        if handing.items.is_cut_off:
-            say(f"{handing.items.name} can't be read beyond that; what follows is not counted")
+        if submission.items.is_cut_off:
+            say(f"{submission.items.name} can't be read further; later items are not counted")
         if not (plan["items"] or refusals.total):
-            raise handing.items.explain(InputError("there are no items"))
+            raise submission.items.explain(InputError("there are no items"))
     if invocation.common.json:
         write_json(plan | {"refused": refusals.total, "refusals": refusals.found})
     else:
@@ -81,27 +83,29 @@ async def show_plan(invocation: Invocation, order: Order, reading: Reading) -> E
     return ExitCode.USAGE if refusals.total else ExitCode.OK
 
 
-async def _plan(invocation: Invocation, handing: Handing, refusals: _Refusals) -> dict[str, Any]:
+async def _plan(
+    invocation: Invocation, submission: Submission, refusals: _Refusals
+) -> dict[str, Any]:
     """Make the plan as a JSON object; a job that would be joined is there with its age."""
-    order, hub, key = handing.order, handing.hub, handing.order.key
+    options, hub, key = submission.options, submission.hub, submission.options.key
     async with AsyncExitStack() as stack:
         if key is not None:
             if store_exists(find_store(invocation.common)):
                 await stack.enter_async_context(hub)
             else:
-                key = None  # nobody has it, and a dry run makes no store
+                key = None  # it can't be taken, and a dry run creates no store
         try:
             plan = await hub.plan(
-                order.account,
-                handing.items,
-                operation=order.operation,
-                stop_on_first_failure=order.stop,
+                options.account,
+                submission.items,
+                operation=options.operation,
+                stop_on_first_failure=options.stop,
                 key=key,
-                options=handing.options,
+                options=submission.operation_options,
                 on_refused=refusals.add,
             )
         except InputError as error:
-            raise handing.items.explain(error) from None
+            raise submission.items.explain(error) from None
         age_s = None
         if plan.joins is not None:
             job = await hub.job(plan.joins)
@@ -110,7 +114,7 @@ async def _plan(invocation: Invocation, handing: Handing, refusals: _Refusals) -
 
 
 def _read_sample(wire: bytes | None) -> Any:
-    """Return an item in the form it is sent in as JSON, or as text if it is none; no secrets."""
+    """Return an item as it is sent: as JSON, or as text if it is not JSON; without secrets."""
     if wire is None:
         return None
     try:
@@ -130,15 +134,15 @@ def _write_plan(plan: Mapping[str, Any], refusals: _Refusals) -> None:
         return
     if plan["joins"] is not None:
         ago = duration(max(0, plan["joins_age_s"]))
-        write(f"joins job {plan['joins']}, handed over {ago} ago; nothing would be sent")
+        write(f"joins job {plan['joins']}, submitted {ago} ago; nothing would be sent")
         return
     write(f"would send {batch}, {number(plan['bytes'])} bytes, to {to}")
     _write_sample(plan["sample"])
     least_s = plan["least_s"]
     if least_s is not None:
         text = f"at least {duration(least_s)}" if least_s >= 1 else "less than a second"
-        write(f"the requests alone take {text}; the vendor's own time comes on top")
-    write("nothing was sent and nothing kept: this is a dry run")
+        write(f"the requests alone take {text}, without the vendor's own time")
+    write("dry run: nothing was sent or stored")
 
 
 def _write_sample(sample: Any) -> None:

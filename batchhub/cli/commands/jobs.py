@@ -1,0 +1,123 @@
+"""`status`, `list` and `prune`: the jobs in the store, without any account."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from attrs import asdict
+
+from batchhub._base.store_path import find_store_path, list_store_files
+from batchhub.cli.screen.advice import advise, find_retries, write_advice
+from batchhub.cli.screen.console import make_console, say, write, write_json
+from batchhub.cli.screen.tables import jobs_table, show_page, status_page
+from batchhub.cli.screen.words import count, number
+from batchhub.cli.shell.exits import ExitCode
+from batchhub.cli.shell.filters import Wanted, parse_span_s, parse_wanted
+from batchhub.cli.shell.invocation import Invocation
+from batchhub.cli.shell.open import (
+    find_store,
+    no_store,
+    open_reader,
+    read_settings,
+    store_exists,
+)
+from batchhub.errors import NotKnownError
+from batchhub.models import BatchStatus
+
+if TYPE_CHECKING:
+    from batchhub.hub import BatchJob
+    from batchhub.settings import Settings
+
+
+async def show_status(invocation: Invocation, job_id: str) -> ExitCode:
+    """Show the details of a job."""
+    common = invocation.common
+    async with open_reader(common, job_id) as hub:
+        job = await hub.job(job_id)
+        status, retries = job.status, await find_retries(job)
+    if common.json:
+        write_json(status)
+        return ExitCode.OK
+    if common.quiet:
+        outcome = "" if status.outcome is None else f" {status.outcome.value}"
+        write(f"{status.state.value}{outcome}")
+    else:
+        show_page(status_page(status))
+    for line in write_advice(advise(status, common, retries=retries)):
+        say(line)
+    return ExitCode.OK
+
+
+async def list_jobs(
+    invocation: Invocation, states: Sequence[str], account: str | None, since: str | None
+) -> ExitCode:
+    """
+    List jobs, one per line.
+
+    Args:
+        invocation: This run of the command.
+        states: States, groups of states or outcomes, comma-separated in each text.
+        account: The name of their account.
+        since: The earliest time of submission: a time span before now, or a date.
+    """
+    common = invocation.common
+    wanted = parse_wanted(states, account, since)
+    statuses = await _find(invocation, wanted)
+    if common.json:
+        write_json(statuses)
+    elif common.quiet:
+        for status in statuses:
+            write(status.job_id)
+    elif statuses:
+        show_page(jobs_table(statuses, make_console(sys.stdout)))
+    else:
+        store, what = find_store(common), "matching jobs" if wanted else "jobs"
+        say(f"no {what} in {store}" if store_exists(store) else no_store(store))
+    return ExitCode.OK
+
+
+async def prune_jobs(invocation: Invocation, older_than: str) -> ExitCode:
+    """Delete jobs that ended longer ago than a time span, and free disk space."""
+    common = invocation.common
+    span_s = parse_span_s(older_than, "--older-than")
+    store = find_store(common)
+    if not store_exists(store):
+        say(f"store {store} does not exist; nothing to delete")
+        return ExitCode.OK
+    before = _size(store)
+    async with open_reader(common) as hub:
+        deleted = await hub.prune(span_s)
+    freed = max(0, before - _size(store))
+    if common.json:
+        write_json({**asdict(deleted), "bytes": freed})
+    elif not common.quiet:
+        what = f"{count(deleted.jobs, 'job')} with {count(deleted.items, 'item')}"
+        say(f"deleted {what}; freed {number(freed // 1024)} KiB")
+    return ExitCode.OK
+
+
+async def _find(invocation: Invocation, wanted: Wanted) -> list[BatchStatus]:
+    common = invocation.common
+    if not store_exists(find_store(common)):
+        return []
+    async with open_reader(common) as hub:
+        jobs = await hub.jobs(state=wanted.states, account=wanted.account, since=wanted.since)
+        if not jobs and wanted.account is not None:
+            _check_account(wanted.account, await hub.jobs(), read_settings(common))
+        return [job.status for job in jobs if wanted.fits(job.status)]
+
+
+def _check_account(name: str, jobs: Sequence[BatchJob], settings: Settings) -> None:
+    """Raise `NotKnownError` for a name that is neither in the settings nor in the store."""
+    known = {*settings.accounts, *(job.status.account for job in jobs)}
+    if name not in known:
+        raise NotKnownError("account", name, sorted(known))
+
+
+def _size(store: str) -> int:
+    """Return the size of a store on disk, in bytes."""
+    path = find_store_path(store)
+    files = [] if path is None else list_store_files(path)
+    return sum(file.stat().st_size for file in files if file.exists())

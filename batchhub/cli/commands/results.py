@@ -1,0 +1,45 @@
+"""`results`: writing the results of a job, without any account."""
+
+from __future__ import annotations
+
+from batchhub._settings.registry import Registry
+from batchhub.cli.screen.console import say, write_json
+from batchhub.cli.screen.words import count, counts_text, number, state_text
+from batchhub.cli.shell.exits import ExitCode
+from batchhub.cli.shell.files import STDOUT, make_writer, write_results
+from batchhub.cli.shell.filters import parse_codes, parse_states
+from batchhub.cli.shell.invocation import Invocation
+from batchhub.cli.shell.job_options import ResultsOptions
+from batchhub.cli.shell.open import open_reader, own_files
+from batchhub.models import BatchStatus
+
+
+async def export_results(invocation: Invocation, job_id: str, options: ResultsOptions) -> ExitCode:
+    """Write the results that a job has so far."""
+    common = invocation.common
+    states, codes = parse_states(options.only or ()), parse_codes(options.code or ())
+    writer = make_writer(options)
+    writer.spare(own_files(common))
+    async with open_reader(common, job_id) as hub:
+        job = await hub.job(job_id)
+        status = job.status
+        if writer.needs_adapter:
+            writer.fit(Registry().get(status.adapter))
+        written = await write_results(writer, job.results(only=states or None, code=codes or None))
+    if common.json:
+        write_json(status)
+    if not common.quiet:
+        if options.out not in (None, STDOUT):
+            say(f"{count(written, 'result')} in {writer.name}")
+        if not status.state.is_terminal:
+            _say_unfinished(status)
+    return ExitCode.OK
+
+
+def _say_unfinished(status: BatchStatus) -> None:
+    settled = status.counts.total - status.counts.pending
+    say(
+        f"job {status.job_id} is {state_text(status.state)}: "
+        f"{number(settled)} of {count(status.counts.total, 'item')} have a result so far"
+        + (f" ({counts_text(status.counts)})" if settled else "")
+    )
