@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from graphlib import TopologicalSorter
 from importlib import import_module
 from importlib.metadata import entry_points, version
@@ -221,6 +222,19 @@ def test_all_names_what_there_is(name: str) -> None:
     assert all(hasattr(module, key) for key in names)
     assert not any(key.startswith("_") for key in names)
     assert classes <= set(names)
+
+
+def test_every_folder_says_what_is_in_it() -> None:
+    """A folder of several modules begins with what is in it and where to begin, not one line."""
+    sizes = Counter(part(name) for name in CORE)
+    short = [
+        name
+        for name, module in CORE.items()
+        if name.count(".") == 1 and module.is_package and sizes[part(name)] > 2
+        if len((ast.get_docstring(module.tree) or "").splitlines()) < 3
+    ]
+
+    assert short == []
 
 
 def test_every_public_module_says_what_is_public() -> None:
