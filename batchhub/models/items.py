@@ -1,4 +1,4 @@
-"""One item: as it is handed over, and what came of it."""
+"""One item, and its result."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class BatchItem:
     One unit of work.
 
     Attributes:
-        id: Names the item in the results, unique in its job; `None` means its
-            position in the input, from 1, as text.
+        id: Identifies the item in the results, unique in its job. `None` stands for its position
+            in the input, from 1, as text.
         payload: The item in the vendor's own form.
     """
 
@@ -33,14 +33,14 @@ class BatchItem:
 @frozen(kw_only=True)
 class ItemResult:
     """
-    What came of one item.
+    The result of one item.
 
     Attributes:
         id: The item's id.
-        state: What came of it.
-        code: The item's own HTTP status, if the vendor gave one.
-        message: The vendor's words on a failure, or ours on why nothing is known.
-        vendor_ref: The vendor's id of the request the item went with, if known.
+        state: How it went.
+        code: The item's own HTTP status; `None` if the vendor gave none.
+        message: The vendor's message on a failure, or why the outcome is unknown.
+        vendor_ref: The vendor's id of the request the item was sent with, if known.
     """
 
     id: str
@@ -49,14 +49,14 @@ class ItemResult:
     message: str | None = None
     vendor_ref: str | None = None
     raw: bytes | None = field(default=None, repr=False)
-    """The vendor's answer for this item as it came, which may be a text that holds JSON."""
+    """The vendor's answer for this item, unchanged; it may be a JSON text that holds JSON."""
 
     @property
     def body(self) -> Any:
         """
-        The vendor's answer for this item: JSON, else text, else `None`. Decoded at each call.
+        The vendor's answer for this item: JSON, else text, else `None`. Decoded on each access.
 
-        JSON that came escaped in a text is JSON here.
+        JSON inside a JSON text is decoded too.
         """
         if self.raw is None:
             return None
