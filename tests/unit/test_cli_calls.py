@@ -87,15 +87,27 @@ def test_version(command: Command) -> None:
     assert command("--version").stdout == f"batchhub {version('batchhub')}\n"
 
 
-def test_help_is_quick() -> None:
-    """For help neither database nor HTTP nor tables are imported."""
+@pytest.mark.parametrize(
+    ("arguments", "heavy"),
+    [
+        (["--help"], {"sqlalchemy", "aiohttp", "rich", "alembic", "asyncio"}),
+        (["list", "--store", "none.db"], {"aiohttp", "alembic", "cattrs", "batchhub.tables"}),
+    ],
+    ids=["help", "list"],
+)
+def test_a_command_loads_what_it_needs(
+    tmp_path: Path, arguments: list[str], heavy: set[str]
+) -> None:
+    """For help neither database nor HTTP is imported, for a list nothing that sends or writes."""
     code = (
-        "import sys; from batchhub.cli import main; sys.argv = ['batchhub', '--help']\n"
+        f"import sys; from batchhub.cli import main; sys.argv = ['batchhub', *{arguments}]\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "print(sorted({'sqlalchemy', 'aiohttp', 'rich', 'alembic', 'asyncio'} & set(sys.modules)))"
+        f"print(sorted({heavy} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
     assert done.stdout.splitlines()[-1] == "[]"
 
 
