@@ -364,7 +364,7 @@ def sandbox(
     ] = False,
 ) -> None:
     """Run a vendor's sandbox server until Ctrl-C."""
-    from .commands.sandbox import Place, list_switches, run_sandbox
+    from .commands.adapters import Place, list_switches, run_sandbox
 
     invocation = _begin(common)
     if switches:

@@ -17,13 +17,12 @@ from typer.testing import CliRunner, Result
 from batchhub.cli import app as app_module
 from batchhub.cli import main
 from batchhub.cli.app import app
-from batchhub.cli.commands.run import parse_options
 from batchhub.cli.screen.console import warnings_as_lines
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.filters import parse_states
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.open import find_store
-from batchhub.cli.shell.options import Common
+from batchhub.cli.shell.options import Common, parse_options
 from batchhub.errors import SettingsError, UsageError
 
 COMMANDS = [

@@ -1,12 +1,32 @@
-"""`adapters`: the installed adapters, and those that failed to load."""
+"""`adapters` and `sandbox`: what is installed, and a vendor's sandbox server, run until Ctrl-C."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
+from collections.abc import Sequence
+from importlib import import_module
+
+from attrs import frozen
+
 from batchhub._settings.registry import AdapterInfo, Registry
-from batchhub.cli.screen.console import say, write_json
-from batchhub.cli.screen.tables import adapters_table, show_page
+from batchhub.cli.screen.console import say, write, write_json
+from batchhub.cli.screen.tables import adapters_table, plain_table, show_page
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.invocation import Invocation
+from batchhub.cli.shell.options import parse_options
+from batchhub.errors import AdapterError, UnsupportedError, UsageError
+from batchhub.sandbox import Sandbox
+
+
+@frozen(kw_only=True)
+class Place:
+    """Where a sandbox listens, and its switches."""
+
+    host: str
+    port: int
+    switches: Sequence[str] = ()
 
 
 async def list_adapters(invocation: Invocation) -> ExitCode:
@@ -19,6 +39,86 @@ async def list_adapters(invocation: Invocation) -> ExitCode:
     else:
         say("no adapters are installed")
     return ExitCode.OK
+
+
+async def run_sandbox(invocation: Invocation, vendor: str, place: Place) -> ExitCode:
+    """Run a vendor's sandbox until it is interrupted, which is its normal end."""
+    sandbox = get_sandbox(vendor)()
+    sandbox.change_switches(parse_options(place.switches))
+    try:
+        url = await sandbox.start(place.host, place.port)
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        raise UsageError(f"can't listen on {place.host}:{place.port}: {why}") from None
+    try:
+        _write_started(invocation, vendor, sandbox, url)
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        say(f"\n{len(sandbox.journal):,} requests, {len(sandbox.executions):,} items executed")
+    finally:
+        await sandbox.aclose()
+    return ExitCode.OK
+
+
+async def list_switches(invocation: Invocation, vendor: str) -> ExitCode:
+    """List the switches of a vendor's sandbox."""
+    switches = get_sandbox(vendor).describe_switches()
+    if invocation.common.json:
+        write_json([switch._asdict() for switch in switches])
+        return ExitCode.OK
+    table = plain_table("switch", "default", "effect", wraps="effect")
+    for switch in switches:
+        table.add_row(switch.name, json.dumps(switch.default), switch.help)
+    show_page(table)
+    return ExitCode.OK
+
+
+def find_sandbox(info: AdapterInfo) -> type[Sandbox] | None:
+    """
+    Load the sandbox of an adapter; `None` if it has none.
+
+    Raises:
+        AdapterError: It does not load, or is not a sandbox.
+    """
+    if info.adapter is None or info.adapter.sandbox is None:
+        return None
+    module, _, name = info.adapter.sandbox.partition(":")
+    try:
+        sandbox = getattr(import_module(module), name)
+    except Exception as error:
+        raise AdapterError(
+            f"the sandbox of adapter {info.name!r} does not load: {type(error).__name__}: {error}"
+        ) from error
+    if not (isinstance(sandbox, type) and issubclass(sandbox, Sandbox)):
+        raise AdapterError(f"{info.adapter.sandbox} is not a subclass of batchhub.sandbox.Sandbox")
+    return sandbox
+
+
+def get_sandbox(name: str) -> type[Sandbox]:
+    """
+    Load the sandbox of an adapter.
+
+    Raises:
+        NotKnownError: No adapter of that name is installed.
+        UnsupportedError: It has no sandbox.
+        AdapterError: Adapter or sandbox does not load.
+    """
+    adapter = Registry().get(name)
+    info = AdapterInfo(name=name, distribution="", adapter=adapter, error=None)
+    sandbox = find_sandbox(info)
+    if sandbox is None:
+        raise UnsupportedError(f"adapter {name!r} has no sandbox")
+    return sandbox
+
+
+def _write_started(invocation: Invocation, vendor: str, sandbox: Sandbox, url: str) -> None:
+    settings = sandbox.settings_toml(url, vendor)
+    if invocation.common.json:
+        write_json({"adapter": vendor, "url": url, "settings": settings})
+        return
+    # The whole output is a valid settings file, so that it can be redirected into one.
+    write(f"# sandbox of {vendor} at {url}; Ctrl-C stops it")
+    write(settings.rstrip())
 
 
 def _to_json(info: AdapterInfo) -> dict[str, object]:

@@ -25,7 +25,7 @@ from batchhub.errors import AdapterError, UnsupportedError
 from batchhub.hub import BatchHub
 from batchhub.sandbox import Sandbox
 
-from .sandbox import find_sandbox
+from .adapters import find_sandbox
 
 if TYPE_CHECKING:
     from batchhub.hub import BatchJob

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.job_options import InputOptions, OutputOptions, SubmitOptions
 from batchhub.cli.shell.on_complete import running_command
 from batchhub.cli.shell.open import open_hub, own_files
+from batchhub.cli.shell.options import parse_options
 from batchhub.errors import BatchHubError, InputError, UsageError, WaitTimeoutError
 from batchhub.models import BatchState, Contact
 from batchhub.tables import ItemReader, ResultsWriter
@@ -133,24 +134,6 @@ async def send_now(invocation: Invocation, job: BatchJob) -> ExitCode:
         say(f"{sent} of {count(len(status.tickets), 'ticket')} sent")
     invocation.say_resume()
     return ExitCode.OK
-
-
-def parse_options(texts: Sequence[str]) -> dict[str, str]:
-    """
-    Parse ``NAME=VALUE`` options.
-
-    Raises:
-        UsageError: One has another form, or a name is given twice.
-    """
-    options: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise UsageError(f"{text!r} is not NAME=VALUE")
-        if name in options:
-            raise UsageError(f"{name!r} is given twice")
-        options[name] = value
-    return options
 
 
 def _make_writer(writing: OutputOptions) -> ResultsWriter | None:

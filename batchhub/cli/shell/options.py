@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, get_type_hints
 
 import typer
 from attrs import NOTHING, fields, frozen, has
+
+from batchhub.errors import UsageError
 
 from .completion import complete_job
 
@@ -106,6 +108,24 @@ class Common:
             help="Log format. json: one object per line; implies -v.",
         ),
     ] = LogFormat.TEXT
+
+
+def parse_options(texts: Sequence[str]) -> dict[str, str]:
+    """
+    Parse ``NAME=VALUE`` options.
+
+    Raises:
+        UsageError: One has another form, or a name is given twice.
+    """
+    options: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UsageError(f"{text!r} is not NAME=VALUE")
+        if name in options:
+            raise UsageError(f"{name!r} is given twice")
+        options[name] = value
+    return options
 
 
 def with_common(command: Callable[..., None]) -> Callable[..., None]:
