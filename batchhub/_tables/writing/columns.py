@@ -14,7 +14,7 @@ from batchhub.errors import UsageError
 from batchhub.models import ItemResult, ItemState
 
 from .paths import MISSING, dig
-from .types import ANY, Kind, find_kind, members_in_order
+from .types import ANY, Kind, Member, find_kind, members_in_order
 from .values import body_json, body_value
 
 OWN: Final = ("id", "state", "code", "message", "vendor_ref", "body")
@@ -55,13 +55,15 @@ class Column:
         name: What it is called, which is also the name it is chosen by.
         kind: What it holds.
         get: Finds the value in a row; `MISSING` if there is no such thing.
-        is_typed: Whether its kind is that of the type bodies are read as.
+        wire_name: Its name in the body, if it is a field of the type bodies are read as.
+        is_typed: Whether its kind is that of this type.
         is_met: Whether any row had it so far, or it is always there.
     """
 
     name: str
     kind: Kind
     get: Callable[[Row], Any]
+    wire_name: str | None = None
     is_typed: bool = False
     is_met: bool = False
 
@@ -75,12 +77,14 @@ class Table:
         columns: The columns, in order.
         type: What bodies are read as; `None` if they are left plain.
         type_name: What that is called in messages.
+        is_whole: Whether they are all there are: the keys of a result, the fields of the type.
         rows: How many results there were.
     """
 
     columns: list[Column]
     type: type[Any] | None = None
     type_name: str = ""
+    is_whole: bool = False
     rows: int = 0
     _unread: int = field(default=0, init=False)
     _first_unread: str = field(default="", init=False)
@@ -88,30 +92,25 @@ class Table:
     _first_unfit: str = field(default="", init=False)
 
     @property
-    def keeps_body(self) -> bool:
-        """Whether a body that is not in the columns of the type is in a column of its own."""
-        return self.type is not None and [c.name for c in self.columns[: len(OWN)]] == list(OWN)
-
-    @property
     def names(self) -> list[str]:
         """What the columns are called."""
         return [column.name for column in self.columns]
 
-    def read(self, result: ItemResult) -> list[Any]:
-        """Return what a result has in each column; `None` for nothing."""
-        return self.values(Row(result, self._read_typed(result)))
+    def read(self, result: ItemResult) -> Row:
+        """Read the body of a result, if it is to be of a type."""
+        self.rows += 1
+        return Row(result, self._read_typed(result))
 
     def values(self, row: Row) -> list[Any]:
         """Return what a row has in each column; `None` for nothing."""
-        self.rows += 1
-        values: list[Any] = []
-        for column in self.columns:
-            value = column.get(row)
+        values = [column.get(row) for column in self.columns]
+        if self.is_whole:  # the names are nobody's: nothing is missing
+            return values
+        for n, value in enumerate(values):
             if value is MISSING:
-                value = None
+                values[n] = None
             else:
-                column.is_met = True
-            values.append(value)
+                self.columns[n].is_met = True
         return values
 
     def note_unread(self, item_id: str, problem: str) -> None:
@@ -174,16 +173,18 @@ def make_table(fields: Sequence[str], *, say: Say, type_: Any = None, type_name:
         if type_ is not None:
             columns[-1].get = _left_body
             columns += [
-                _in_type(
+                Column(
                     _IN_BODY + member.name if member.name in OWN else member.name,
-                    (member.name,),
                     member.kind,
+                    _get_member(member),
+                    member.wire_name,
+                    is_typed=True,
                 )
                 for member in members_in_order(type_)
             ]
         for column in columns:
             column.is_met = True
-    return Table(columns=columns, type=type_, type_name=type_name)
+    return Table(columns=columns, type=type_, type_name=type_name, is_whole=not fields)
 
 
 def parse_fields(texts: Iterable[str], say: Say) -> list[str]:
@@ -230,6 +231,20 @@ def _own(name: str) -> Column:
 
 def _in_body(name: str, steps: tuple[str, ...]) -> Column:
     return Column(name, ANY, lambda row: dig(row.body, steps))
+
+
+def _get_member(member: Member) -> Callable[[Row], Any]:
+    name, attribute = member.name, member.attribute
+
+    def get(row: Row) -> Any:
+        if row.typed is None:
+            return None
+        try:
+            return getattr(row.typed, attribute)
+        except ValueError:  # a text that is no time stays what it is
+            return getattr(row.typed, name)
+
+    return get
 
 
 def _in_type(name: str, steps: tuple[str, ...], kind: Kind) -> Column:

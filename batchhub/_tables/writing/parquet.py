@@ -68,13 +68,22 @@ class Parquet:
         self._table = table
         self._json = load_extra("pyarrow.json", "parquet", "Parquet")
         self._layouts = [self._lay_out(column) for column in table.columns]
-        # The columns that the JSON reader fills; in its lines they are called by their positions.
-        self._typed = [n for n, layout in enumerate(self._layouts) if layout.read_as is not None]
+        # The columns that the JSON reader fills, by their names in its lines: those of the body
+        # where the lines are bodies, else their positions.
+        self._typed = {
+            (column.wire_name if table.is_whole else None) or str(n): n
+            for n, column in enumerate(table.columns)
+            if self._layouts[n].read_as is not None
+        }
+        typed = {name: self._layouts[n] for name, n in self._typed.items()}
         self._read_schema = self._arrow.schema(
-            [(str(n), self._layouts[n].read_as) for n in self._typed]
+            [(name, each.read_as) for name, each in typed.items()]
         )
-        self._decoder = self._make_decoder()
-        check = make_check([(str(n), self._layouts[n].check) for n in self._typed])
+        self._decoder = None
+        if any(each.shape is not msgspec.Raw for each in typed.values()):
+            shape = make_shape([(name, each.shape) for name, each in typed.items()])
+            self._decoder = msgspec.json.Decoder(shape)
+        check = make_check([(name, each.check) for name, each in typed.items()])
         self._check = None if check is None else msgspec.json.Decoder(check)
         self._pending: list[_Pending] = []
         self._pending_bytes = 0
@@ -88,25 +97,22 @@ class Parquet:
 
     def add(self, result: ItemResult) -> None:
         """Write a result, sooner or later."""
-        values = self._table.read(result)
-        line = b"{}"
-        found = {str(n): values[n] for n in self._typed if values[n] is not None}
-        if found:
+        read = self._table.read(result)
+        values: list[Any] = []
+        if not self._table.is_whole:
+            values = self._table.values(read)
+            found = {name: values[n] for name, n in self._typed.items() if values[n] is not None}
             line = dumps(found)
-            if self._decoder is not None:
-                line = dumps(self._decoder.decode(line))
-        plain = [
-            None if layout.read_as is not None else self._make_plain(result, column, value)
-            for value, column, layout in zip(
-                values, self._table.columns, self._layouts, strict=True
-            )
-        ]
-        row = _Pending(result, plain, line)
-        if self._check is not None:
-            try:
-                self._check.decode(line)
-            except msgspec.ValidationError as error:
-                self._leave_body(row, str(error))
+        else:
+            line = b"{}" if read.typed is None else body_json(result.raw)
+        row = _Pending(result, [], line)
+        for n, (column, layout) in enumerate(zip(self._table.columns, self._layouts, strict=True)):
+            if layout.read_as is not None:
+                row.plain.append(None)
+            else:
+                value = values[n] if values else column.get(read)
+                row.plain.append(self._make_plain(result, column, value))
+        self._shape_line(row)
         self._pending.append(row)
         self._pending_bytes += len(line) + len(result.raw or b"")
         if len(self._pending) >= _BATCH_ROWS or self._pending_bytes >= _BATCH_BYTES:
@@ -130,12 +136,15 @@ class Parquet:
         kind = self._arrow.int64() if is_number else self._arrow.string()
         return Layout(read_as=None, type=kind, shape=None)
 
-    def _make_decoder(self) -> msgspec.json.Decoder[Any] | None:
-        """Make what reads lines in which some parts have to become texts; `None` if none has."""
-        parts = [(str(n), self._layouts[n].shape) for n in self._typed]
-        if all(shape is msgspec.Raw for _, shape in parts):
-            return None
-        return msgspec.json.Decoder(make_shape(parts))
+    def _shape_line(self, row: _Pending) -> None:
+        """Make a line what the JSON reader takes; a body that it can't take is left as it is."""
+        try:
+            if self._check is not None:
+                self._check.decode(row.line)
+            if self._decoder is not None:
+                row.line = dumps(self._decoder.decode(row.line))
+        except msgspec.ValidationError as error:
+            self._leave_body(row, str(error))
 
     def _make_plain(self, result: ItemResult, column: Column, value: Any) -> Any:
         """Return a value as Arrow takes it from Python."""
@@ -156,10 +165,11 @@ class Parquet:
         if not rows:
             return
         typed = self._read_lines(rows)
+        names = {n: name for name, n in self._typed.items()}
         columns = [
             self._arrow.array([row.plain[n] for row in rows], type=layout.type)
             if layout.read_as is None
-            else _rename(typed.column(str(n)), layout)
+            else _rename(typed.column(names[n]), layout)
             for n, layout in enumerate(self._layouts)
         ]
         self._batches.append(self._arrow.record_batch(columns, schema=self._schema))
@@ -194,7 +204,7 @@ class Parquet:
         """Leave a body as JSON, and the columns of its type empty."""
         self._table.note_unread(row.result.id, problem)
         row.line = b"{}"
-        if self._table.keeps_body:
+        if self._table.is_whole:
             row.plain[OWN.index(BODY)] = body_json(row.result.raw).decode()
 
     def _read_json(self, lines: bytes) -> Any:

@@ -89,8 +89,8 @@ def write_cell(value: Any) -> str:
     A list of plain values is these with semicolons between them; objects, and lists with objects
     in them, are JSON.
     """
-    if isinstance(value, str) and not isinstance(value, Enum):
-        return value
+    if type(value) in _PLAIN:
+        return _PLAIN[type(value)](value)
     if isinstance(value, _SCALARS):
         return _write_scalar(value)
     if isinstance(value, list | tuple) and all(isinstance(each, _SCALARS) for each in value):
@@ -99,6 +99,8 @@ def write_cell(value: Any) -> str:
 
 
 def _write_scalar(value: Any) -> str:
+    if type(value) in _PLAIN:
+        return _PLAIN[type(value)](value)
     return next(write(value) for kind, write in _WRITERS if isinstance(value, kind))
 
 
@@ -108,14 +110,22 @@ def _write_time(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+_PLAIN: Final[dict[Any, Callable[[Any], str]]] = {
+    str: str,
+    int: repr,
+    float: repr,
+    bool: lambda value: "true" if value else "false",
+    type(None): lambda _: "",
+    Decimal: lambda value: format(value, "f"),
+}
+"""What writes the values there are most of."""
+
 _WRITERS: Final[tuple[tuple[Any, Callable[[Any], str]], ...]] = (
     (Enum, lambda value: _write_scalar(value.value)),
     (str, str),
-    (bool, lambda value: "true" if value else "false"),
-    (type(None), lambda _: ""),
     (Decimal, lambda value: format(value, "f")),
     (datetime, _write_time),
     (date | time, lambda value: value.isoformat()),
     (object, repr),
 )
-"""What writes a value, by the first type it is of."""
+"""What writes other values, by the first type they are of."""
