@@ -50,7 +50,7 @@ class _Pending:
     """A row that is not packed yet: its result, its plain values, the JSON of its typed ones."""
 
     result: ItemResult
-    plain: list[Any]
+    plain: dict[int, Any]
     line: bytes
 
 
@@ -79,6 +79,11 @@ class Parquet:
         self._read_schema = self._arrow.schema(
             [(name, each.read_as) for name, each in typed.items()]
         )
+        self._plain = [
+            (n, column)
+            for n, column in enumerate(table.columns)
+            if self._layouts[n].read_as is None
+        ]
         self._decoder = None
         if any(each.shape is not msgspec.Raw for each in typed.values()):
             shape = make_shape([(name, each.shape) for name, each in typed.items()])
@@ -105,13 +110,11 @@ class Parquet:
             line = dumps(found)
         else:
             line = b"{}" if read.typed is None else body_json(result.raw)
-        row = _Pending(result, [], line)
-        for n, (column, layout) in enumerate(zip(self._table.columns, self._layouts, strict=True)):
-            if layout.read_as is not None:
-                row.plain.append(None)
-            else:
-                value = values[n] if values else column.get(read)
-                row.plain.append(self._make_plain(result, column, value))
+        plain = {
+            n: self._make_plain(result, column, values[n] if values else column.get(read))
+            for n, column in self._plain
+        }
+        row = _Pending(result, plain, line)
         self._shape_line(row)
         self._pending.append(row)
         self._pending_bytes += len(line) + len(result.raw or b"")
