@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Mapping, Sequence
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from enum import Enum
 from typing import Annotated, Any, Final
 
 import msgspec
 from attrs import frozen
 
+from .shapes import JsonText, make_check, make_shape
 from .types import Kind, class_of, element_of, is_time, members_in_order
+from .values import dumps
 
 PRECISION: Final = 38
 """Digits of exact numbers, those behind the point included."""
@@ -18,6 +22,8 @@ SCALE: Final = 18
 """Digits behind the point of exact numbers."""
 
 _JSON: Final = msgspec.Raw
+_STEP: Final = Decimal(1).scaleb(-SCALE)
+_CONTEXT: Final = Context(prec=PRECISION, rounding=ROUND_HALF_EVEN)
 _LIMIT: Final = 10.0 ** (PRECISION - SCALE)
 _EXACT: Final[Any] = (
     Annotated[float, msgspec.Meta(gt=-_LIMIT, lt=_LIMIT)]
@@ -134,63 +140,77 @@ class Layouts:
         )
 
 
-class JsonText:
-    """The shape of a part that may be anything: its JSON becomes a text."""
-
-
-def make_shape(parts: list[tuple[str, Any]]) -> type[msgspec.Struct]:
+class BodyReader:
     """
-    Make a type that reads an object and is written with JSON in texts where columns are texts.
-
-    Everything else passes through it unread.
+    Reads JSON objects into columns, by Arrow's own reader.
 
     Args:
-        parts: The names in JSON, and the shape of each.
+        layouts: The columns, by their names in the objects.
+        arrow: The package.
+        arrow_json: Its module that reads JSON.
     """
-    names = {f"f{n}": name for n, (name, _) in enumerate(parts)}
-    fields: list[tuple[str, Any, Any]] = []
-    texts: list[str] = []
-    for (_, shape), name in zip(parts, names, strict=True):
-        if shape is JsonText:
-            texts.append(name)
-        kind = _JSON if shape in {JsonText, _JSON} else shape | None
-        fields.append((name, kind, None))
 
-    def write_texts(self: Any) -> None:
-        for name in texts:
-            raw = getattr(self, name)
-            if raw is not None:
-                data = bytes(raw)
-                text = None if data == b"null" else data.decode()
-                if text is not None and text.startswith('"'):
-                    text = msgspec.json.decode(data)  # a text is there as it is
-                setattr(self, name, text)
+    def __init__(self, layouts: Mapping[str, Layout], arrow: Any, arrow_json: Any) -> None:
+        self._arrow = arrow
+        self._json = arrow_json
+        self._schema = arrow.schema([(name, each.read_as) for name, each in layouts.items()])
+        shape = check = None
+        if any(each.shape is not _JSON for each in layouts.values()):
+            shape = make_shape([(name, each.shape) for name, each in layouts.items()])
+        check = make_check([(name, each.check) for name, each in layouts.items()])
+        self._shape = None if shape is None else msgspec.json.Decoder(shape)
+        self._check = None if check is None else msgspec.json.Decoder(check)
 
-    return msgspec.defstruct(
-        "Shape",
-        fields,
-        rename=names,
-        omit_defaults=True,
-        namespace={"__post_init__": write_texts} if texts else None,
-    )
+    def prepare(self, line: bytes) -> bytes:
+        """
+        Return an object as the reader takes it.
+
+        Raises:
+            ValueError: A number is too large for its column.
+        """
+        if self._check is not None:
+            self._check.decode(line)
+        return line if self._shape is None else dumps(self._shape.decode(line))
+
+    def read(self, lines: Sequence[bytes]) -> Any:
+        """
+        Return a table of prepared objects, a row each.
+
+        Raises:
+            ValueError: A value is of another type than its column, or has too many digits.
+        """
+        data = b"\n".join(lines)
+        return self._json.read_json(
+            io.BytesIO(data),
+            # One block, as a line may not be longer than a block.
+            read_options=self._json.ReadOptions(use_threads=False, block_size=len(data) + 1),
+            parse_options=self._json.ParseOptions(
+                explicit_schema=self._schema, unexpected_field_behavior="ignore"
+            ),
+        )
+
+    def read_rounded(self, line: bytes) -> Any:
+        """
+        Return a table of one object, its numbers with no more digits than columns hold.
+
+        Raises:
+            ValueError: Still a value does not fit.
+        """
+        return self.read([dumps(_rounding.decode(line))])
 
 
-def make_check(parts: list[tuple[str, Any]]) -> Any:
-    """
-    Make a type as which only objects are read whose exact numbers their columns can hold.
+def rename(column: Any, layout: Layout) -> Any:
+    """Give the fields of objects in a column the names of Python."""
+    found = column.combine_chunks()
+    return found if layout.type == layout.read_as else found.view(layout.type)
 
-    Args:
-        parts: The names in JSON, and the check of each.
 
-    Returns:
-        The type, which may be null, too; `None` if there is nothing to check.
-    """
-    checks = [(name, check) for name, check in parts if check is not None]
-    if not checks:
-        return None
-    made: Any = msgspec.defstruct(
-        "Check",
-        [(f"f{n}", check | None, None) for n, (_, check) in enumerate(checks)],
-        rename={f"f{n}": name for n, (name, _) in enumerate(checks)},
-    )
-    return made | None
+def _round(digits: str) -> Decimal:
+    exact = Decimal(digits)
+    try:
+        return exact.quantize(_STEP, context=_CONTEXT)
+    except InvalidOperation:
+        return exact
+
+
+_rounding: Final = msgspec.json.Decoder(float_hook=_round)

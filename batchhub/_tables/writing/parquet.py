@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -17,7 +16,7 @@ from attrs import define
 
 from batchhub.models import ItemResult
 
-from .arrow import PRECISION, SCALE, Layout, Layouts, make_check, make_shape
+from .arrow import BodyReader, Layout, Layouts, rename
 from .columns import BODY, OWN, Column, Table
 from .extras import load_extra
 from .types import is_time
@@ -30,9 +29,6 @@ _BATCH_ROWS: Final = 500
 _BATCH_BYTES: Final = 8 * 1024 * 1024
 _GROUP_ROWS: Final = 20_000
 _GROUP_BYTES: Final = 32 * 1024 * 1024
-
-_STEP: Final = Decimal(1).scaleb(-SCALE)
-_CONTEXT: Final = Context(prec=PRECISION, rounding=ROUND_HALF_EVEN)
 
 
 def load_arrow(what: str) -> Any:
@@ -66,7 +62,6 @@ class Parquet:
     def __init__(self, stream: IO[bytes], table: Table) -> None:
         self._arrow = load_arrow("Parquet")
         self._table = table
-        self._json = load_extra("pyarrow.json", "parquet", "Parquet")
         self._layouts = [self._lay_out(column) for column in table.columns]
         # The columns that the JSON reader fills, by their names in its lines: those of the body
         # where the lines are bodies, else their positions.
@@ -76,20 +71,13 @@ class Parquet:
             if self._layouts[n].read_as is not None
         }
         typed = {name: self._layouts[n] for name, n in self._typed.items()}
-        self._read_schema = self._arrow.schema(
-            [(name, each.read_as) for name, each in typed.items()]
-        )
+        arrow_json = load_extra("pyarrow.json", "parquet", "Parquet")
+        self._reader = BodyReader(typed, self._arrow, arrow_json)
         self._plain = [
             (n, column)
             for n, column in enumerate(table.columns)
             if self._layouts[n].read_as is None
         ]
-        self._decoder = None
-        if any(each.shape is not msgspec.Raw for each in typed.values()):
-            shape = make_shape([(name, each.shape) for name, each in typed.items()])
-            self._decoder = msgspec.json.Decoder(shape)
-        check = make_check([(name, each.check) for name, each in typed.items()])
-        self._check = None if check is None else msgspec.json.Decoder(check)
         self._pending: list[_Pending] = []
         self._pending_bytes = 0
         self._batches: list[Any] = []
@@ -115,7 +103,10 @@ class Parquet:
             for n, column in self._plain
         }
         row = _Pending(result, plain, line)
-        self._shape_line(row)
+        try:
+            row.line = self._reader.prepare(line)
+        except ValueError as error:
+            self._leave_body(row, str(error))
         self._pending.append(row)
         self._pending_bytes += len(line) + len(result.raw or b"")
         if len(self._pending) >= _BATCH_ROWS or self._pending_bytes >= _BATCH_BYTES:
@@ -138,16 +129,6 @@ class Parquet:
         is_number = isinstance(column.kind, msgspec.inspect.IntType)
         kind = self._arrow.int64() if is_number else self._arrow.string()
         return Layout(read_as=None, type=kind, shape=None)
-
-    def _shape_line(self, row: _Pending) -> None:
-        """Make a line what the JSON reader takes; a body that it can't take is left as it is."""
-        try:
-            if self._check is not None:
-                self._check.decode(row.line)
-            if self._decoder is not None:
-                row.line = dumps(self._decoder.decode(row.line))
-        except msgspec.ValidationError as error:
-            self._leave_body(row, str(error))
 
     def _make_plain(self, result: ItemResult, column: Column, value: Any) -> Any:
         """Return a value as Arrow takes it from Python."""
@@ -172,7 +153,7 @@ class Parquet:
         columns = [
             self._arrow.array([row.plain[n] for row in rows], type=layout.type)
             if layout.read_as is None
-            else _rename(typed.column(names[n]), layout)
+            else rename(typed.column(names[n]), layout)
             for n, layout in enumerate(self._layouts)
         ]
         self._batches.append(self._arrow.record_batch(columns, schema=self._schema))
@@ -186,8 +167,8 @@ class Parquet:
         if not self._typed:
             return None
         try:
-            return self._read_json(b"\n".join(row.line for row in rows))
-        except self._arrow.ArrowInvalid as error:
+            return self._reader.read([row.line for row in rows])
+        except ValueError as error:
             if len(rows) == 1:
                 return self._read_doubtful(rows[0], str(error))
         half = len(rows) // 2  # one bad row fails them all
@@ -197,11 +178,10 @@ class Parquet:
     def _read_doubtful(self, row: _Pending, problem: str) -> Any:
         """Read a row again with its numbers rounded, else leave its body as JSON."""
         try:
-            return self._read_json(dumps(_rounding.decode(row.line)))
-        except self._arrow.ArrowInvalid:
-            pass
-        self._leave_body(row, problem)
-        return self._read_json(row.line)
+            return self._reader.read_rounded(row.line)
+        except ValueError:
+            self._leave_body(row, problem)
+        return self._reader.read([row.line])
 
     def _leave_body(self, row: _Pending, problem: str) -> None:
         """Leave a body as JSON, and the columns of its type empty."""
@@ -210,27 +190,11 @@ class Parquet:
         if self._table.is_whole:
             row.plain[OWN.index(BODY)] = body_json(row.result.raw).decode()
 
-    def _read_json(self, lines: bytes) -> Any:
-        return self._json.read_json(
-            io.BytesIO(lines),
-            # One block, as a line may not be longer than a block.
-            read_options=self._json.ReadOptions(use_threads=False, block_size=len(lines) + 1),
-            parse_options=self._json.ParseOptions(
-                explicit_schema=self._read_schema, unexpected_field_behavior="ignore"
-            ),
-        )
-
     def _write_group(self) -> None:
         if self._batches:
             table = self._arrow.Table.from_batches(self._batches)
             self._batches = []
             self._file.write_table(table, row_group_size=table.num_rows)
-
-
-def _rename(column: Any, layout: Layout) -> Any:
-    """Give the fields of objects the names of Python."""
-    found = column.combine_chunks()
-    return found if layout.type == layout.read_as else found.view(layout.type)
 
 
 def _as_times(value: Any) -> Any:
@@ -241,17 +205,6 @@ def _as_times(value: Any) -> Any:
     if not isinstance(value, datetime) or value.tzinfo is None:  # an offset is never guessed
         raise TypeError
     return value.astimezone(UTC)
-
-
-def _round(digits: str) -> Decimal:
-    exact = Decimal(digits)
-    try:
-        return exact.quantize(_STEP, context=_CONTEXT)
-    except InvalidOperation:
-        return exact
-
-
-_rounding: Final = msgspec.json.Decoder(float_hook=_round)
 
 
 class _Stream(io.RawIOBase):
