@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import suppress
 from typing import Final, TypeVar
 
@@ -20,7 +20,9 @@ class _StoppedError(Exception):
     """Nobody wants the rest."""
 
 
-async def in_background(start: Callable[[Callable[[], None]], Iterator[T]]) -> AsyncIterator[T]:
+async def in_background(
+    start: Callable[[Callable[[], None]], Iterator[T]],
+) -> AsyncGenerator[T, None]:
     """
     Yield what an iterator yields that runs in a thread of its own.
 

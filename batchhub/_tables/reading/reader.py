@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import aclosing
 from functools import partial
 from typing import IO, Any, Final, cast
 
@@ -153,9 +154,10 @@ class ItemReader:
         """
         self._has_begun = True
         try:
-            async for line, found in in_background(self._read):
-                if (item := self._take(line, found)) is not None:
-                    yield item
+            async with aclosing(in_background(self._read)) as values:
+                async for line, found in values:
+                    if (item := self._take(line, found)) is not None:
+                        yield item
         except InputError as error:
             self._cut_off(error)
         finally:
