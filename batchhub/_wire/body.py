@@ -24,7 +24,7 @@ def read_body(raw: bytes | None, kind: type[T], item_id: str) -> T:
     Make an object of a type from an item's body.
 
     Raises:
-        BodyError: If there is no body, if it is no JSON, or if its values are of other types.
+        BodyError: There is no body, it is not valid JSON, or its values have other types.
     """
     name = getattr(kind, "__name__", str(kind))
     if raw is None:

@@ -34,7 +34,7 @@ class WireConverter(MsgspecJsonConverter):
         Make an object of a type.
 
         Raises:
-            ValueError: JSON that is none, with the place.
+            ValueError: It is not valid JSON; the message has the position.
             msgspec.ValidationError: A value of the wrong type in a struct, with its path.
             cattrs.BaseValidationError: Values of the wrong type: all of them, with their paths
                 (`cattrs.transform_error` lists them).

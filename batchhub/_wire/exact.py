@@ -11,7 +11,7 @@ import msgspec
 from batchhub._base.json import refuse_unwritable
 
 ERRORS: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
-"""What msgspec raises on bytes it can't read."""
+"""What msgspec raises for bytes it can't read."""
 
 _ESCAPED: Final = (b'"{', b'"[')
 _LONGEST_INT: Final = 4000
@@ -35,7 +35,7 @@ def loads(data: bytes | str) -> Any:
     Decode one JSON document, strictly.
 
     Raises:
-        ValueError: If it is no valid JSON, with the place in the message.
+        ValueError: It is not valid JSON; the message has the position.
     """
     try:
         return _decoder.decode(data)
@@ -51,7 +51,7 @@ def dumps(value: Any) -> bytes:
     Encode plain JSON values as compact UTF-8; a `Decimal` becomes a number, digit for digit.
 
     Raises:
-        TypeError: If the value holds something JSON has no form for, such as bytes or NaN.
+        TypeError: The value has something JSON can't express, such as bytes or NaN.
     """
     refuse_unwritable(value)
     return _encoder.encode(value)

@@ -170,7 +170,7 @@ def decode(data: bytes | str, kind: Any) -> Any:
     Decode JSON as a type that msgspec knows; numbers of no declared type are exact, too.
 
     Raises:
-        ValueError: If it is no valid JSON, with the place, or nested too deeply.
+        ValueError: It is not valid JSON, or nested too deeply.
         msgspec.ValidationError: Values of the wrong type: the first, with its path.
     """
     try:
