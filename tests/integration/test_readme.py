@@ -28,7 +28,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PageRun]:
 
 
 def test_the_shell_blocks(run: PageRun) -> None:
-    """The commands run, tell which item failed, and write a line for each item."""
+    """The commands run, show which item failed, and write a line for each item."""
     make, commands = blocks("sh")
     assert make.text.split("\n")[:2] == ["make demo", "make test"]
     run.take(commands)

@@ -52,7 +52,7 @@ FINDERS: Final = {
     "batchhub_ecwid": "ecwid.md",
     "batchhub_mircate": "mircate.md",
 }
-"""The page that tells of the findings of each package."""
+"""The page that describes the findings of each package."""
 
 NOT_RUN: Final = {
     "docs/mircate.md",
@@ -97,7 +97,7 @@ def test_every_part_is_in_a_page() -> None:
     assert sorted(found) == sorted(GENERATE["PARTS"])
 
 
-def test_every_error_is_told() -> None:
+def test_every_error_is_described() -> None:
     """The errors' table has each public error, the tree each of them, the children below."""
     rows = [row[0].strip("`") for row in read_table((DOCS / "errors.md").read_text(), "error")]
     tree = re.findall(r"\b\w+Error\b(?= |$)", GENERATE["error_tree"](), re.MULTILINE)
@@ -181,8 +181,8 @@ def test_the_table_of_states_is_what_is_done() -> None:
 
     assert [text for text, _ in rows] == list(STATE_RULES)
     for tickets in all_tickets():
-        told = next(state for holds, state in rules if holds(tickets))
-        assert fold_state(tickets) is told, [(t.state, t.waits_for_previous) for t in tickets]
+        expected = next(state for holds, state in rules if holds(tickets))
+        assert fold_state(tickets) is expected, [(t.state, t.waits_for_previous) for t in tickets]
 
 
 def test_the_table_of_outcomes_is_what_is_done() -> None:
@@ -193,12 +193,12 @@ def test_the_table_of_outcomes_is_what_is_done() -> None:
     assert [text for text, _ in rows] == list(OUTCOME_RULES)
     for states in itertools.product(ItemState, repeat=3):
         counts = Counts.of_states(states)
-        told = next(outcome for holds, outcome in rules if holds(counts))
-        assert fold_outcome(BatchState.COMPLETED, counts) is told, states
+        expected = next(outcome for holds, outcome in rules if holds(counts))
+        assert fold_outcome(BatchState.COMPLETED, counts) is expected, states
 
 
 @pytest.mark.parametrize("kind", [BatchState, Outcome, ItemState, Contact])
-def test_every_word_of_a_status_is_told(kind: type[Any]) -> None:
+def test_every_value_of_a_status_is_described(kind: type[Any]) -> None:
     """Each value of the model's enums is explained in a table of the page."""
     rows = set(re.findall(r"^\| `(\w+)` \|", STATUSES, re.MULTILINE))
     results = set(re.findall(r"\| `(\w+)` \|$", STATUSES, re.MULTILINE))
@@ -206,14 +206,14 @@ def test_every_word_of_a_status_is_told(kind: type[Any]) -> None:
     assert {member.value for member in kind} <= rows | results
 
 
-def test_every_finding_is_told() -> None:
+def test_every_finding_is_described() -> None:
     """Each code of a finding, in the core and the adapters, is in the page of its part."""
     for package, page in FINDERS.items():
-        told = set(re.findall(r"^\| `(\w+)` \|", (DOCS / page).read_text(), re.MULTILINE))
+        described = set(re.findall(r"^\| `(\w+)` \|", (DOCS / page).read_text(), re.MULTILINE))
         paths = folder_of(package).rglob("*.py")
         codes = {code for path in paths for code in find_codes(path)}
         assert codes, page
-        assert codes - told == set(), page
+        assert codes - described == set(), page
 
 
 def find_codes(path: Path) -> Iterator[str]:
