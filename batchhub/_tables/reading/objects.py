@@ -120,7 +120,7 @@ def _split_array(data: bytes, say: Say) -> Iterator[tuple[int, str | InputError]
     """
     Yield the elements of an array as JSON texts, numbered from 1; of a broken one the error.
 
-    After an element that is no JSON the rest can't be told apart: it comes last.
+    An element that is no JSON comes last: nobody knows where the next one begins.
 
     Raises:
         InputError: The data is no array.

@@ -61,7 +61,7 @@ class Source(io.RawIOBase):
     Bytes that can be looked at before they are read.
 
     Args:
-        read: Returns the next bytes, at most so many; none at the end.
+        read: Returns the next bytes, at most as many as asked for; none at the end.
     """
 
     def __init__(self, read: Callable[[int], bytes]) -> None:

@@ -27,7 +27,7 @@ def read_table(records: Records, settings: TableSettings) -> Iterator[Found]:
     Rows that have only empty cells, as spreadsheets leave them, hold nothing.
 
     Raises:
-        InputError: The header is of no use, or what follows can't be read.
+        InputError: The header is wrong, or what follows can't be read.
     """
     columns: _Columns | None = None
     for line, cells in records:

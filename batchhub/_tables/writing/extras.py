@@ -1,4 +1,4 @@
-"""Packages that only some forms need, and which a user may not have."""
+"""Packages that only some formats need, and that may not be installed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def load_extra(module: str, extra: str, what: str) -> Any:
         what: What is written with it.
 
     Raises:
-        UsageError: It is not installed; the message names the extra.
+        UsageError: It is not installed. The message names the extra.
     """
     try:
         return import_module(module)

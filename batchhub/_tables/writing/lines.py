@@ -13,7 +13,21 @@ from .columns import Table
 from .values import body_json, dumps, write_cell
 
 
-class JsonLines:
+class Encoder:
+    """What writes results in one format, each as soon as it comes."""
+
+    def add(self, result: ItemResult) -> None:
+        """Write a result."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """Write what comes at the end."""
+
+    def drop(self) -> None:
+        """Write nothing more, as it will not be complete."""
+
+
+class JsonLines(Encoder):
     """
     An object a line.
 
@@ -29,12 +43,6 @@ class JsonLines:
     def add(self, result: ItemResult) -> None:
         """Write a result."""
         self._stream.write(self._encode(result) + b"\n")
-
-    def end(self) -> None:
-        """Write what comes at the end: nothing."""
-
-    def drop(self) -> None:
-        """Write nothing more."""
 
 
 class JsonArray(JsonLines):
@@ -54,7 +62,7 @@ class JsonArray(JsonLines):
         self._stream.write(b"[]\n" if self._before == b"[\n" else b"\n]\n")
 
 
-class Csv:
+class Csv(Encoder):
     """
     A header and a row each, UTF-8.
 
@@ -75,12 +83,6 @@ class Csv:
         self._write_row(
             [write_cell(value) for value in self._table.values(self._table.read(result))]
         )
-
-    def end(self) -> None:
-        """Write what comes at the end: nothing."""
-
-    def drop(self) -> None:
-        """Write nothing more."""
 
     def _write_row(self, cells: list[str]) -> None:
         # The csv module looks at every character of a body of some kB; this is six times as fast.

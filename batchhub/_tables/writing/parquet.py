@@ -19,6 +19,7 @@ from batchhub.models import ItemResult
 from .arrow import BodyReader, Layout, Layouts, rename
 from .columns import BODY, OWN, Column, Table
 from .extras import load_extra
+from .lines import Encoder
 from .types import is_time
 from .values import body_json, dumps, plain_text
 
@@ -50,7 +51,7 @@ class _Pending:
     line: bytes
 
 
-class Parquet:
+class Parquet(Encoder):
     """
     A row each, in groups that memory can hold.
 
@@ -144,7 +145,7 @@ class Parquet:
         return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
     def _pack(self) -> None:
-        """Bring rows into the form they have in the file, which takes far less memory."""
+        """Make columns of the rows, which take far less memory."""
         rows, self._pending, self._pending_bytes = self._pending, [], 0
         if not rows:
             return

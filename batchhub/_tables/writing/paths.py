@@ -34,7 +34,7 @@ def dig(value: Any, steps: Sequence[str]) -> Any:
 
 def _gather(values: Sequence[Any], steps: Sequence[str]) -> Any:
     found: list[Any] = []
-    is_there = not values  # an empty list tells nothing of what would be in it
+    is_there = not values  # an empty list says nothing about its elements
     for value in values:
         inner = dig(value, steps)
         is_there = is_there or inner is not MISSING

@@ -1,5 +1,5 @@
 """
-Types that msgspec makes of columns: to bring JSON into the form that Arrow's reader takes.
+Types by which msgspec prepares JSON for Arrow's reader.
 
 They pass over a body without making objects of what they don't need.
 """

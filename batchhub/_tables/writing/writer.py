@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 from attrs import frozen
 
@@ -24,23 +24,10 @@ from batchhub.errors import UsageError
 from batchhub.models import ItemResult
 
 from .columns import Table, make_table, parse_fields
-from .lines import Csv, JsonArray, JsonLines
+from .lines import Csv, Encoder, JsonArray, JsonLines
 from .parquet import Parquet, load_arrow
 from .place import Place
 from .types import load_type, members_of
-
-
-class Encoder(Protocol):
-    """What writes results in one format."""
-
-    def add(self, result: ItemResult) -> None:
-        """Write a result."""
-
-    def end(self) -> None:
-        """Write what comes at the end."""
-
-    def drop(self) -> None:
-        """Write nothing more, as it will not be complete."""
 
 
 @frozen(kw_only=True)
