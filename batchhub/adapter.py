@@ -1,5 +1,5 @@
 """
-The seam: what an adapter is asked, and what it answers.
+What an adapter implements, and what it may use.
 
 An adapter translates one vendor's API and nothing else. The core owns time,
 retries, budgets, persistence and the state machine. An adapter is one class,
@@ -7,8 +7,8 @@ found through the entry-point group ``batchhub.adapters``; one instance serves
 one account. Its class attributes say what the vendor can do; its verbs are
 `submit`, `poll`, `fetch_results`, `cancel` and `aclose`.
 
-Errors: let what `Transport.request` raises pass. Raise `InputError` from
-`encode` and `check_options`, `ReplyError` for an answer that makes no sense.
+Errors: do not catch what `Transport.request` raises, unless you handle it. Raise `InputError` from
+`encode` and `check_options`, `ReplyError` for an answer that can't be understood.
 """
 
 from __future__ import annotations
@@ -78,15 +78,15 @@ class Adapter(ABC, Generic[AccountT]):
         name: The adapter's name, as in the entry point.
         account_type: The class of its accounts.
         operations: What the vendor can do, per operation; the first is the default.
-        states: The vendor's words (compared without regard to case) and what they mean.
-            A word that is missing here ends no ticket: it is kept, shown and polled on.
+        states: The vendor's words (case does not matter) and what they mean.
+            A word that is missing here ends no ticket: it is shown, and polling goes on.
         claims_id: Whether an item's `id` is part of the vendor's own form.
         not_executed_statuses: HTTP statuses by which the vendor says that it did not run a request;
             such a request is repeated fast and few times.
         text_keys: Keys of an item (dotted where nested) whose values out of a table are text
-            whatever they look like, with all that is in them: an article's number is no figure.
+            whatever they look like, with all that is in them: a product number is not a figure.
         takes_decimals: Whether `encode` takes `decimal.Decimal`. Figures out of a table then keep
-            every digit; else they come as float, as those out of JSON do.
+            every digit; otherwise they are float, as those from JSON are.
         types: What bodies may be read as, by the names users call them: each a
             `msgspec.Struct` or an attrs class, as ``module:Class``.
         sandbox: Where its stand-in server is, as ``module:Class``; `None` if it has none.
@@ -160,12 +160,12 @@ class Adapter(ABC, Generic[AccountT]):
         return (None if code is None else str(code)), (None if message is None else str(message))
 
     def find_unique_key(self, operation: str, item: BatchItem) -> str | None:
-        """Return what no two items of a job may share, besides the id; `None` if nothing is."""
+        """Return what must be unique in a job in addition to the id; `None` for nothing."""
         del operation, item
         return None
 
     def envelope_bytes(self, operation: str, items: int) -> int:
-        """Return the bytes a request's body has besides its items (brackets, commas)."""
+        """Return the bytes of a request's body in addition to its items (brackets, commas)."""
         del operation
         return items + 1
 
@@ -200,14 +200,14 @@ class Adapter(ABC, Generic[AccountT]):
     @abstractmethod
     async def fetch_results(self, ticket: TicketRef, items: Sequence[WireItem]) -> Report:
         """
-        Fetch what came of the items of a finished ticket.
+        Fetch the results of a finished ticket.
 
         Raises:
-            ResultsMissingError: The vendor says finished and does not say with which results.
+            ResultsMissingError: The vendor says that the batch is finished, but sent no results.
         """
 
     async def cancel(self, ticket: TicketRef) -> None:
-        """Ask the vendor to stop a ticket; polls tell what came of it."""
+        """Ask the vendor to stop a ticket; polls show the outcome."""
         del ticket
         raise UnsupportedError(f"{self.name} can't cancel a batch it has accepted")
 
@@ -222,4 +222,4 @@ class Adapter(ABC, Generic[AccountT]):
         raise UnsupportedError(f"{self.name} has no harmless request to try")
 
     async def aclose(self) -> None:
-        """Let go of what the adapter itself opened; the transport is the core's."""
+        """Close what the adapter opened. The core closes the transport."""

@@ -41,7 +41,7 @@ class EcwidAccount(Account):
     One Ecwid store.
 
     Attributes:
-        store_id: The store's number; its digits as text are taken, too.
+        store_id: The store's number, or its digits as text.
         token: The store's access token for the REST API, without ``Bearer``.
         base_url: Where the vendor answers: scheme and host.
         max_request_bytes: The most bytes in the body of one request.

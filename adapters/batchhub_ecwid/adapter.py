@@ -116,13 +116,13 @@ class EcwidAdapter(Adapter[EcwidAccount]):
         wire_item = encode_item(item)
         token = self.account.token
         if len(token) >= _SHORTEST_SECRET and token.encode() in wire_item:
-            raise InputError("the item holds the account's token, which would be stored")
+            raise InputError("the item contains the account's token, which would be stored")
         return wire_item
 
     def may_repeat(
         self, operation: str, items: Sequence[WireItem], options: Mapping[str, Any]
     ) -> bool:
-        """Say yes to what only reads, and to PUT and DELETE where the account allows it."""
+        """Allow what only reads, and PUT and DELETE if the account allows them."""
         del operation, options
         return may_repeat(items, idempotent_writes=self.account.repeat_idempotent)
 
@@ -180,7 +180,7 @@ class EcwidAdapter(Adapter[EcwidAccount]):
 
     async def fetch_results(self, ticket: TicketRef, items: Sequence[WireItem]) -> Report:
         """
-        Fetch what came of the items of a finished ticket.
+        Fetch the results of a finished ticket.
 
         Source: newer page "Get batch status", query params and responses; older page "Get
         batch request status", RequestDetails.
@@ -198,7 +198,7 @@ class EcwidAdapter(Adapter[EcwidAccount]):
             raise self._broken(f"a finished batch is {answer.status[:40]!r} again", reply)
         if answer.responses is None or (items and not answer.responses):
             raise ResultsMissingError(
-                "ecwid calls the batch finished and sends no responses",
+                "ecwid says that the batch is finished, but sent no responses",
                 vendor=self.name,
                 account=self.account.identity,
                 status=reply.status,
@@ -209,15 +209,15 @@ class EcwidAdapter(Adapter[EcwidAccount]):
         """
         Stop the ticket's whole group: nothing more of the job is executed, results stay readable.
 
-        A DELETE is never sent: it may delete the results, too.
+        A DELETE is never sent: it may delete the results as well.
 
         Source: the vendor's pages on cancelling a group of batches (the newer one wants the
-        ticket besides) and on deleting batch requests.
+        ticket as well) and on deleting batch requests.
         """
         params = {"groupId": ticket.group, "ticketId": ticket.vendor_refs[0]}
         reply = await self._request("POST", "/batch/cancel-group", params)
         if reply.body.strip() and wire.read_object(reply.body) is None:
-            raise self._broken("the answer to a cancel is no JSON object", reply)
+            raise self._broken("the answer to a cancel is not a JSON object", reply)
 
     async def probe(self, vendor_ref: str | None = None) -> Probe:
         """
@@ -235,7 +235,7 @@ class EcwidAdapter(Adapter[EcwidAccount]):
             seen = wire.read_observation(reply.body)
             (word,) = seen.words
             state = self.states.get(word or "")
-            known = "a word nobody documented" if state is None else state.value
+            known = "an undocumented word" if state is None else state.value
             reading = {"word": word, "state": known, "items done": seen.done}
         return Probe(request=request, status=reply.status, raw=reply.body, reading=reading)
 

@@ -157,12 +157,12 @@ def may_repeat(items: Iterable[WireItem], *, idempotent_writes: bool) -> bool:
     """
     Whether every item of a batch may run twice.
 
-    Reading may. PUT and DELETE may by HTTP's meaning, if the user says that it holds: a PUT
-    that adds to a figure does not keep to it, and nothing in the item tells.
+    GET may. PUT and DELETE may as HTTP defines them, if the user says so: a PUT
+    that adds to a figure is an exception, and nothing in the item shows it.
 
     Args:
         items: The items, as they are sent.
-        idempotent_writes: Whether the user has said so of PUT and DELETE.
+        idempotent_writes: Whether PUT and DELETE may.
     """
     allowed = _IDEMPOTENT if idempotent_writes else _READS
     return all(_method_decoder.decode(item.wire).method in allowed for item in items)
@@ -231,8 +231,8 @@ def _body(method: str, path: str, body: object) -> Any:
     Check a body and make it plain; `None` where none is sent.
 
     Text is refused. A page calls the body a string, while the same vendor's examples and
-    every known client send an object; text would be taken for a JSON string, and nobody
-    knows what the server makes of that.
+    every known client send an object; text would be sent as a JSON string, and what
+    the server does with one is not known.
 
     Source: older page "Create batch request", BatchRequest (required to create or update) and
     uploading files (by `externalUrl`, a parameter). Assumed: an upload by `externalUrl` in the

@@ -22,7 +22,7 @@ Params: TypeAlias = Mapping[str, ParamValue | Iterable[ParamValue] | None]
 
 _KEPT: Final = "/?&=%:@!$'()*,;"
 _PLAIN: Final = re.compile(r"/?(?!(?i:batch))(?!.*api/v3)[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*")
-"""Nearly every path: none of the checks has anything to say of it."""
+"""Matches nearly every path; one that matches passes all checks."""
 
 _BARE_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -42,7 +42,7 @@ def make_path(path: object) -> str:
     is added). Assumed: paths are decoded as forms are, as the vendor's own clients expect.
 
     Raises:
-        InputError: The path is none, or could do harm. The message never quotes the query.
+        InputError: The path is not valid, or could do harm. The message never quotes the query.
     """
     if not isinstance(path, str) or not path:
         raise InputError("path is missing: text such as /products/12 is needed")

@@ -16,15 +16,15 @@ _OK: Final = 200
 _FIRST_ERROR: Final = 400
 _SUCCEEDED: Final = ItemState.SUCCEEDED
 _MESSAGES: Final = {
-    "broken_item": "results that are ill-formed, so that nobody can tell what came of the item",
-    "unknown_item_word": "words for an item's state that Ecwid never documented",
+    "broken_item": "results that are malformed: the outcome of the item is unknown",
+    "unknown_item_word": "words for an item's state that Ecwid does not document",
     "contradictory_item": "items whose word and HTTP status do not agree, or that lack the status",
 }
 
 
 def make_report(answer: Answer, sent: int) -> Report:
     """
-    Tell what came of each item the answer speaks of.
+    Work out the outcome of each item in the answer.
 
     Args:
         answer: The answer; its `responses` is a list.
@@ -42,7 +42,7 @@ def make_report(answer: Answer, sent: int) -> Report:
 
 def item_state(word: str | None, code: int | None) -> tuple[ItemState, str | None]:
     """
-    Decide what came of an item, and which finding it makes, if any.
+    Decide the outcome of an item, and which finding it makes, if any.
 
     SUCCEEDED needs both the word COMPLETED and the status 200: an item of a batch that was
     stopped may read COMPLETED without having run. So COMPLETED without a status, or with one
@@ -92,12 +92,12 @@ def _read_item(entry: Entry | BrokenEntry, met: defaultdict[str, list[str]]) -> 
 def _broken(item_id: str | None, met: defaultdict[str, list[str]]) -> ItemReport:
     met["broken_item"].append(item_id or "no id")
     return ItemReport(
-        id=item_id, state=ItemState.UNKNOWN, message="Ecwid's result for it is ill-formed"
+        id=item_id, state=ItemState.UNKNOWN, message="Ecwid's result for the item is malformed"
     )
 
 
 def _message(entry: Entry, state: ItemState, body: bytes | None) -> str | None:
-    """Find the vendor's words on what went wrong, or say why nothing is known."""
+    """Return the vendor's message on a failure, or why nothing is known."""
     if state is ItemState.UNKNOWN:
         code = "no HTTP status" if entry.code is None else f"HTTP status {entry.code}"
         return f"Ecwid says {entry.status or 'nothing'} with {code}"

@@ -49,7 +49,7 @@ class Entry(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def code(self) -> int | None:
-        """The item's HTTP status; `None` where there is none, or a number that is no status."""
+        """The item's HTTP status; `None` if it is absent or not a status."""
         given = self.http_code if self.http_status_code is None else self.http_status_code
         if isinstance(given, str):
             given = int(given) if re.fullmatch(r"[1-5][0-9]{2}", given.strip()) else None
@@ -58,12 +58,12 @@ class Entry(msgspec.Struct, frozen=True, rename="camel"):
     @property
     def body(self) -> bytes | None:
         """
-        The item's answer as bytes of its own, so that the whole answer can be let go.
+        The item's answer as a copy, so that the memory of the whole answer can be freed.
 
         An escaped JSON object or array stays the text it came as: most are never looked at.
 
         Raises:
-            ValueError: If what should be text is none.
+            ValueError: What should be text is not text.
         """
         if self.escaped_http_body is not _ABSENT:
             escaped = bytes(self.escaped_http_body)
@@ -106,14 +106,14 @@ def read_observation(body: bytes) -> Observation:
     Read a status answer without looking into its `responses`.
 
     Raises:
-        ValueError: It is no JSON object, or has no word for its state.
+        ValueError: It is not a JSON object, or has no status.
     """
     raw = read_fields(body)
     raw.pop("responses", None)
     try:
         fields = {name: msgspec.json.decode(value) for name, value in raw.items()}
     except NOT_JSON as error:
-        raise ValueError(f"the answer is no valid JSON: {error}") from None
+        raise ValueError(f"the answer is not valid JSON: {error}") from None
     word = _check_word(fields.pop("status", None))
     return Observation(
         words=(word,), done=read_count(fields.get("completedRequests")), vendor=fields
@@ -124,10 +124,10 @@ def read_answer(body: bytes) -> Answer:
     """
     Read a status answer with what came of its items.
 
-    One element of `responses` that is ill-formed makes a `BrokenEntry` and touches no other.
+    A malformed element of `responses` becomes a `BrokenEntry` and affects no other.
 
     Raises:
-        ValueError: It is no JSON object, or has no word for its state.
+        ValueError: It is not a JSON object, or has no status.
     """
     try:
         fast = _fast_answer.decode(body)
@@ -160,7 +160,7 @@ def read_error(body: bytes) -> tuple[str | None, str | None]:
 
 
 def read_count(value: object) -> int | None:
-    """Read a number of items, which may come as text; `None` if it is none."""
+    """Read a number of items, also from text; `None` for anything else."""
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
@@ -174,7 +174,7 @@ def _read_leniently(body: bytes) -> Answer:
         word = _check_word(msgspec.json.decode(raw.get("status", b"null")))
         total = msgspec.json.decode(raw.get("totalRequests", b"null"))
     except NOT_JSON as error:
-        raise ValueError(f"the answer is no valid JSON: {error}") from None
+        raise ValueError(f"the answer is not valid JSON: {error}") from None
     try:
         elements = _elements.decode(raw.get("responses", b"null"))
     except NOT_JSON:

@@ -1,4 +1,4 @@
-"""One merchant at Mircate, the keys that open it, and what the vendor does not publish."""
+"""One merchant at Mircate: its keys, and a setting for all that the vendor does not publish."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ MAX_REQUEST_BYTES: Final = 5 * 1024 * 1024
 
 FREQUENCY_FIELD: Final = "frequency"
 BULK_ID_FIELD: Final = "bulkOperationId"
-"""Fields of a batch's body besides the items. Source: page "Receive Price", body."""
+"""The other fields of a batch's body. Source: page "Receive Price", body."""
 
 _MAX_DIGITS: Final = 18
 _MAX_ID: Final = 64
@@ -128,24 +128,24 @@ def _to_states(value: Any) -> Mapping[str, BatchState]:
     Read a table of words and state names; the words come out case-folded.
 
     Raises:
-        SettingsError: A word that is none, or is there twice, or a state that is none.
+        SettingsError: A word is empty or comes twice, or a state is not known.
     """
     if not isinstance(value, Mapping):
         raise SettingsError("states must be a table: word = state", key="states")
     states: dict[str, BatchState] = {}
     for word, name in value.items():
         if not _is_text(word):
-            raise SettingsError(f"states: {word!r} is no word", key="states")
+            raise SettingsError(f"states: {word!r} is not a word", key="states")
         folded = word.strip().casefold()
         if folded in states:
-            message = f"states has {word!r} twice; upper and lower case are alike"
+            message = f"states has {word!r} twice; case does not matter"
             raise SettingsError(message, key="states")
         states[folded] = _to_state(word, name)
     return states
 
 
 def _check_id(_: object, attribute: Attribute[str], value: object) -> None:
-    """Refuse what is no id at the vendor. Source: the platform's documents, instance ids."""
+    """Refuse what is not a valid id. Source: the platform's documents, instance ids."""
     key = attribute.name
     if not _is_text(value) or not value.isprintable() or " " in value:
         raise SettingsError(f"{key} must be text without spaces that is not empty", key=key)
@@ -155,21 +155,21 @@ def _check_id(_: object, attribute: Attribute[str], value: object) -> None:
 
 
 def _check_seconds(_: object, attribute: Attribute[float], value: object) -> None:
-    """Refuse what is no number of seconds."""
+    """Refuse anything but a number of seconds."""
     key = attribute.name
     if not isinstance(value, float) or not math.isfinite(value) or value < 0:
         raise SettingsError(f"{key} must be a number of seconds, 0 or more", key=key)
 
 
 def _check_name(_: object, attribute: Attribute[str], value: object) -> None:
-    """Refuse what is no name of a field."""
+    """Refuse what can't be the name of a field."""
     key = attribute.name
     if not _is_name(value):
         raise SettingsError(f"{key} must be the name of a field", key=key)
 
 
 def _check_names(_: object, attribute: Attribute[tuple[str, ...]], value: object) -> None:
-    """Refuse what is no list of names, each there once."""
+    """Refuse anything but a list of different names."""
     key = attribute.name
     if not isinstance(value, tuple) or not all(_is_name(name) for name in value):
         raise SettingsError(f"{key} must be a list of names of fields", key=key)
@@ -178,14 +178,14 @@ def _check_names(_: object, attribute: Attribute[tuple[str, ...]], value: object
 
 
 def _check_some_names(_: object, attribute: Attribute[tuple[str, ...]], value: object) -> None:
-    """Refuse what is no list of at least one name."""
+    """Refuse anything but a list of at least one name."""
     _check_names(_, attribute, value)
     if not value:
         raise SettingsError(f"{attribute.name} must not be empty", key=attribute.name)
 
 
 def _is_name(value: object) -> TypeGuard[str]:
-    """Tell whether a value can be the name of a field in JSON."""
+    """Return whether a value can be the name of a field in JSON."""
     return _is_text(value) and value.isprintable() and value == value.strip()
 
 
@@ -208,7 +208,7 @@ def _is_text(value: object) -> TypeGuard[str]:
 def _check_not_taken(_: object, attribute: Attribute[str], value: str) -> None:
     key = attribute.name
     if value in {FREQUENCY_FIELD, BULK_ID_FIELD}:
-        raise SettingsError(f"{key} can't be {value}, which is another field's name", key=key)
+        raise SettingsError(f"{key} can't be {value}, which is the name of another field", key=key)
 
 
 def _own_or_api_key(value: str | None, account: Any) -> Any:
@@ -240,7 +240,7 @@ class MircateAccount(Account):
         paths: Where batches are sent, per operation; `{project_id}` and `{merchant_project_id}`
             are filled in. What is given is laid over the defaults.
         status_paths: Where batches are asked about, per operation, as ``GET /...`` or
-            ``POST /...``; `{batch_id}` is filled in, too.
+            ``POST /...``; `{batch_id}` is filled in as well.
         items_field: The array of the items in a batch's body.
         batch_id_keys: Fields of the answer to a batch that may hold its ids, the best first.
         states: What words for a batch mean, laid over the known ones; in any case.

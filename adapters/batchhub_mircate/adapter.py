@@ -67,7 +67,7 @@ class MircateAdapter(Adapter[MircateAccount]):
     of items that have none.
 
     Source: page "Receive Price" (500 items a batch; 5,000 products are 10 requests); the
-    platform's documents (570: the call did not run). Assumed: that 500 holds for products, too;
+    platform's documents (570: the call did not run). Assumed: that 500 also holds for products;
     that four batches may be on their way at once, which spares the merchant's channel.
     """
 
@@ -125,7 +125,7 @@ class MircateAdapter(Adapter[MircateAccount]):
         encoded = encode_item(operation, item.payload, self._rules, options.get(_DATA_TYPE))
         for secret in self.account.secrets:
             if len(secret) >= _SHORTEST_SECRET and msgspec.json.encode(secret)[1:-1] in encoded:
-                raise InputError("the item holds the account's API key, which would be stored")
+                raise InputError("the item contains the account's API key, which would be stored")
         return encoded
 
     def find_unique_key(self, operation: str, item: BatchItem) -> str | None:
@@ -133,7 +133,7 @@ class MircateAdapter(Adapter[MircateAccount]):
         return find_key(operation, item.payload, self.account.item_keys)
 
     def envelope_bytes(self, operation: str, items: int) -> int:
-        """Return the bytes a request's body has besides its items, at the longest."""
+        """Return the largest number of bytes that a request's body has in addition to its items."""
         head, tail = self._make_frame(operation, _MAX_FREQUENCY, _LONGEST_BULK_ID)
         return len(head) + len(tail) + max(items - 1, 0)
 
@@ -170,16 +170,16 @@ class MircateAdapter(Adapter[MircateAccount]):
 
     async def poll(self, tickets: Sequence[TicketRef]) -> Sequence[Observation]:
         """
-        Ask how far tickets are: each of their batches is asked about, and the figures summed.
+        Ask about tickets: each of their batches is asked about, and the counts are added up.
 
         Raises:
             NotFoundError: The vendor does not know one of them.
-            ReplyError: An answer is no JSON object.
+            ReplyError: An answer is not a JSON object.
         """
         return [observe(await self._ask_all(ticket)) for ticket in tickets]
 
     async def fetch_results(self, ticket: TicketRef, items: Sequence[WireItem]) -> Report:
-        """Ask once more, and tell what came of the items by who is named and how many counted."""
+        """Ask once more, and work out the items' outcome from names and counts."""
         statuses = await self._ask_all(ticket)
         keys = self.account.item_keys
         sent = {item.id: read_keys(ticket.operation, item, keys) for item in items}
@@ -189,12 +189,12 @@ class MircateAdapter(Adapter[MircateAccount]):
 
     async def probe(self, vendor_ref: str | None = None) -> Probe:
         """
-        Ask about one batch of prices or stocks, or about one that can't be.
+        Ask about one batch of prices or stocks, or about one that can't exist.
 
-        A refusal that is not of the credentials is an answer, too: it says that they work.
+        A refusal of anything but the credentials is an answer as well: the credentials work.
 
         Args:
-            vendor_ref: A batch's id; `None` asks about one nobody has.
+            vendor_ref: A batch's id; `None` asks about one that does not exist.
         """
         ref = _MADE_UP_REF if vendor_ref is None else vendor_ref
         call = self._make_status_call(OPERATIONS[0], ref)

@@ -38,7 +38,7 @@ _STATUSES: Final = ("DRAFT", "ACTIVE", "ARCHIVED")
 @frozen(kw_only=True)
 class ItemRules:
     """
-    What an account asks of its items.
+    What an account requires of its items.
 
     Attributes:
         item_keys: Fields that name a product, the best first.
@@ -56,11 +56,11 @@ def encode_item(operation: str, payload: Any, rules: ItemRules, data_type: str |
     Args:
         operation: The kind of batch.
         payload: The item in the vendor's own form.
-        rules: What the account asks of it.
+        rules: What the account requires.
         data_type: For products: the type of those that name none.
 
     Raises:
-        InputError: The vendor would refuse the item, or what came of it could not be told.
+        InputError: The vendor would refuse the item, or its outcome could not be recognised.
     """
     if not isinstance(payload, Mapping):
         raise InputError(f"an item is an object such as {{{rules.item_keys[0]}, price}}")
@@ -98,7 +98,7 @@ def key_text(value: Any) -> str | None:
     Bring what names a product into one form: text without outer spaces, ``5`` and ``5.0`` alike.
 
     Returns:
-        `None` for what names nothing: no text, no whole number.
+        `None` for anything but text and whole numbers.
     """
     if isinstance(value, str):
         return value.strip() or None
@@ -139,7 +139,7 @@ def _as_upsert(item: dict[str, Any], data_type: str | None) -> dict[str, Any]:
 
 
 def _check_keys(product: Mapping[str, Any], item_keys: Sequence[str]) -> None:
-    """See that a failure of the item could be told from a failure of another."""
+    """Make sure that a failure of the item can be told apart from a failure of another."""
     given = [key for key in item_keys if key in product]
     if not given:
         raise InputError(f"the product has no name: one of {', '.join(item_keys)} is needed")

@@ -1,4 +1,4 @@
-"""Where the calls go: templates with defaults, checked when loaded and filled in when used."""
+"""The paths of the calls: templates with defaults, checked when loaded, filled in when used."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def check_paths(key: str, given: Any, defaults: Mapping[str, str]) -> Mapping[st
         defaults: The template of each operation.
 
     Raises:
-        SettingsError: An operation or a template that is none.
+        SettingsError: An operation is not known, or a template is not valid.
     """
     if not isinstance(given, Mapping):
         raise SettingsError(f"{key} must be a table: operation = path", key=key)
@@ -94,14 +94,18 @@ def check_paths(key: str, given: Any, defaults: Mapping[str, str]) -> Mapping[st
 
 
 def _find_fault(template: Any, *, is_status: bool) -> str | None:
-    """Say what is wrong with a template; `None` if nothing is."""
+    """Return what is wrong with a template; `None` if it is valid."""
     if not isinstance(template, str) or not template:
         return "must be text such as /{project_id}/CALL/..."
     verb, path = _split(template)
     if verb is not None and (not is_status or verb not in _VERBS):
-        return "may begin with GET or POST" if is_status else "has a verb; batches go by POST"
+        return (
+            "may begin with GET or POST"
+            if is_status
+            else "has a verb; batches are always sent by POST"
+        )
     if not _PLAIN.fullmatch(path) or "#" in path:
-        return "must begin with one / and hold no space, no #, and ASCII only"
+        return "must begin with one / and contain only ASCII, without spaces and #"
     return _find_misplaced(path, verb or "GET", is_status=is_status)
 
 
@@ -110,11 +114,11 @@ def _find_misplaced(path: str, verb: str, *, is_status: bool) -> str | None:
     if unknown := [name for name in names if name not in _PLACEHOLDERS]:
         return f"has the unknown placeholder {{{unknown[0]}}}; known: {', '.join(_PLACEHOLDERS)}"
     if "{" in rest or "}" in rest:
-        return "has a brace that belongs to no placeholder"
+        return "has a brace that is not part of a placeholder"
     if not is_status and "batch_id" in names:
-        return "can't hold {batch_id}: there is none before a batch is sent"
+        return "can't contain {batch_id}: there is no id before a batch is sent"
     if is_status and verb == "GET" and "batch_id" not in names:
-        return "must hold {batch_id}: else every batch would be asked about alike"
+        return "must contain {batch_id}, or every batch would get the same answer"
     return None
 
 
@@ -124,5 +128,5 @@ def _split(template: str) -> tuple[str | None, str]:
 
 
 def _encode(value: str) -> str:
-    """Percent-encode one part of a path; dots alone, too, since they would climb out of it."""
+    """Percent-encode one part of a path, also one of dots alone: it would climb out of the path."""
     return quote(value, safe="") if value.strip(".") else value.replace(".", "%2E")

@@ -1,9 +1,9 @@
 """
-What came of the items of a batch: failures by name, successes only as far as they are counted.
+The outcome of the items of a batch: failures by name, successes only as far as they are counted.
 
 Mircate names the products that failed and counts those that succeeded. So an item that is not
 named has succeeded only if every failure that is counted was traced to an item, and the counts
-add up to what was sent; else nobody can tell.
+add up to what was sent; otherwise its outcome is unknown.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _MESSAGE_KEYS: Final = (
     "errorCode",
 )
 _MESSAGES: Final = {
-    "odd_failures": "a failedProducts that is no list",
+    "odd_failures": "failedProducts is not a list",
     "unmatched_failure": "failed products that are none of the items sent",
     "ambiguous_failure": "failed products that could be any of several items",
     "duplicate_failure": "items named twice among the failed products",
@@ -64,23 +64,23 @@ class Sent:
 
 @frozen
 class Match:
-    """The item a failed product is; where that can't be told, those it may be."""
+    """The item a failed product belongs to; if that is not certain, the candidates."""
 
     item_id: str | None
-    perhaps: Sequence[str] = ()
+    candidates: Sequence[str] = ()
 
 
 @define
 class _Reading:
-    """What has been read so far: entries by item, items in doubt, and what is odd."""
+    """What has been read so far: entries by item, items in doubt, and findings."""
 
     named: dict[str, list[ItemReport]] = field(default=Factory(lambda: defaultdict(list)))
-    doubtful: dict[str, None] = field(factory=dict)
+    in_doubt: dict[str, None] = field(factory=dict)
     odd: dict[str, list[str]] = field(default=Factory(lambda: defaultdict(list)))
 
 
 def index_items(keys: Mapping[str, Keys]) -> Sent:
-    """Arrange the items of a ticket, each with what names its product, to be found by it."""
+    """Index the items of a ticket by what names their products."""
     by_key: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     by_text: defaultdict[str, list[str]] = defaultdict(list)
     for item_id, names in keys.items():
@@ -99,12 +99,12 @@ def make_report(
     states: Mapping[str, BatchState],
 ) -> Report:
     """
-    Tell what came of the items of a ticket.
+    Work out the outcome of the items of a ticket.
 
     Args:
         statuses: The last answers, one for each of its batches.
         sent: Its items.
-        total: How many they were.
+        total: The number of its items.
         item_keys: Fields that name a product.
         states: What the vendor's words mean; keys case-folded.
     """
@@ -114,7 +114,7 @@ def make_report(
     items = [_settle(item_id, entries, reading) for item_id, entries in reading.named.items()]
     items += [
         ItemReport(id=item_id, state=ItemState.UNKNOWN, message=_PERHAPS)
-        for item_id in reading.doubtful
+        for item_id in reading.in_doubt
         if item_id not in reading.named
     ]
     unread = [f for status in statuses for f in status.findings if f.code == ODD_COUNT]
@@ -133,8 +133,8 @@ def find_items(entry: Any, sent: Sent, item_keys: Sequence[str]) -> Match:
     Find the items a failed product may be.
 
     A product is named at the top level or one below it, by one or several keys. Where no item
-    has a key's text under the same key, any key will do. An item that is named by one key and
-    contradicted by another is meant only perhaps, and not at all beside one that is not.
+    has a key's text under the same key, any key counts. An item that is named by one key and
+    contradicted by another is only a candidate, and not even that if another item fits.
 
     Source: page "Check Batch Status", responses (objects). Assumed: what is in them.
     """
@@ -149,7 +149,7 @@ def find_items(entry: Any, sent: Sent, item_keys: Sequence[str]) -> Match:
 
 
 def read_message(entry: Any, item_keys: Sequence[str]) -> str | None:
-    """Find the vendor's words on a failure: under a usual key, else its first text, if any."""
+    """Return the vendor's message on a failure: under a usual key, else its first text, if any."""
     if not isinstance(entry, Mapping):
         return None
     usual = (entry.get(key) for key in _MESSAGE_KEYS)
@@ -178,13 +178,13 @@ def _read_failures(
             )
             reading.named[match.item_id].append(report)
             continue
-        code = "ambiguous_failure" if match.perhaps else "unmatched_failure"
+        code = "ambiguous_failure" if match.candidates else "unmatched_failure"
         reading.odd[code].append(body.decode("utf-8", "replace")[:_EXAMPLE])
-        reading.doubtful.update(dict.fromkeys(match.perhaps))
+        reading.in_doubt.update(dict.fromkeys(match.candidates))
 
 
 def _settle(item_id: str, entries: Sequence[ItemReport], reading: _Reading) -> ItemReport:
-    """Take the one entry there is for an item; with several, nobody can tell which is true."""
+    """Return the one entry of an item; with several, its outcome is unknown."""
     if len(entries) == 1:
         return entries[0]
     reading.odd["duplicate_failure"].append(item_id)
@@ -199,7 +199,7 @@ def _weigh(
     states: Mapping[str, BatchState],
     odd: dict[str, list[str]],
 ) -> None:
-    """Note what speaks against taking the items that are not named for succeeded."""
+    """Note what contradicts that the items that are not named have succeeded."""
     failed = sum(status.failed or 0 for status in statuses)
     succeeded = sum(status.succeeded or 0 for status in statuses)
     if named != failed:

@@ -1,7 +1,7 @@
 """
 A status answer of Mircate's, and what its words mean.
 
-Every field of it is optional, and the values of most are published nowhere: they are read
+All fields are optional, and the values of most are not documented: they are read
 leniently, and what can't be read is a finding, never a guess.
 """
 
@@ -41,7 +41,7 @@ imports; the others are the plain words of the field.
 """
 
 ODD_COUNT: Final = "odd_count"
-"""The finding of a count that can't be read: what the counts seem to say is in doubt."""
+"""The finding of a count that can't be read: the counts are in doubt."""
 
 STATUS_FIELDS: Final = (
     "batchStatus",
@@ -56,16 +56,16 @@ STATUS_FIELDS: Final = (
 
 _SHOWN_KEYS: Final = 20
 _MESSAGES: Final = {
-    "odd_word": "a batchStatus that is no text",
-    ODD_COUNT: "counts that are no whole number of items; what they stand for is not known",
-    "odd_ratio": "a ratio that is no share of a whole",
+    "odd_word": "batchStatus is not text",
+    ODD_COUNT: "counts that are not whole numbers; their meaning is not known",
+    "odd_ratio": "ratio is not a share of a whole",
 }
 
 
 @frozen(kw_only=True)
 class Status:
     """
-    What an answer says of one batch.
+    What an answer says about one batch.
 
     Attributes:
         ref: The batch's id.
@@ -97,7 +97,7 @@ def read_status(body: bytes, ref: str, age_s: float | None = None) -> Status:
     Source: page "Check Batch Status", responses (the fields, all optional).
 
     Raises:
-        ValueError: It is no JSON object.
+        ValueError: It is not a JSON object.
     """
     raw = read_fields(body)
     failures = _read_failures(raw.pop("failedProducts", None))
@@ -138,11 +138,11 @@ def read_probe(
     status: Status, states: Mapping[str, BatchState], item_keys: Sequence[str]
 ) -> dict[str, Any]:
     """
-    Say what was made of one answer, so that the settings can be mended.
+    Return how one answer was read, so that the settings can be corrected.
 
     Returns:
-        The word and what it means, the figures as they were understood, the names of fields no
-        page documents, how many failed products are named, and by which keys.
+        The word and what it means, the figures as they were read, the names of undocumented
+        fields, how many failed products are named, and by which keys.
     """
     state = states.get((status.word or "").strip().casefold())
     entries = [read_entry(bytes(raw)) for raw in status.failures or ()]
@@ -166,18 +166,18 @@ def read_probe(
 
 
 def explain_refusal(error: RefusedError, *, is_made_up: bool) -> dict[str, Any]:
-    """Say what a refused probe means; refused credentials never come here."""
+    """Explain what a refused probe means; refused credentials never come here."""
     if not isinstance(error, NotFoundError):
         meaning = "the vendor was reached and did not refuse the key, but it refused the question"
     elif is_made_up:
-        meaning = "vendor and key work: the batch asked about was made up, and it says so"
+        meaning = "vendor and key work: the batch was made up, and the vendor says so"
     else:
         meaning = "the vendor does not know this batch, or status_paths is not right"
     return {"credentials": "not refused", "meaning": meaning, "code": error.code}
 
 
 def _read(read: Any, value: Any, code: str, findings: list[Finding]) -> Any:
-    """Read one value; where it can't be read, say so."""
+    """Read one value; add a finding if it can't be read."""
     try:
         return read(value)
     except ValueError:

@@ -65,12 +65,12 @@ def decode_fields(raw: Mapping[str, msgspec.Raw]) -> dict[str, Any]:
     Decode fields.
 
     Raises:
-        ValueError: One of them is no valid JSON.
+        ValueError: One of them is not valid JSON.
     """
     try:
         return {name: _decode(value) for name, value in raw.items()}
     except NOT_JSON as error:
-        raise ValueError(f"the answer is no valid JSON: {error}") from None
+        raise ValueError(f"the answer is not valid JSON: {error}") from None
 
 
 def read_list(body: bytes) -> list[Any]:
@@ -82,7 +82,7 @@ def read_list(body: bytes) -> list[Any]:
 
 
 def read_elements(raw: bytes | msgspec.Raw) -> Sequence[msgspec.Raw] | None:
-    """Cut a JSON array into its elements, as they came; `None` if it is none."""
+    """Split a JSON array into its elements, each still JSON; `None` if it is not an array."""
     try:
         return _elements.decode(raw)
     except NOT_JSON:
@@ -102,7 +102,7 @@ def read_error(body: bytes) -> tuple[str | None, str | None]:
     Read code and words from an error's body; a validation error's issues are part of the words.
 
     Source: the platform's documents, errors (``{"code", "message", "issues"}``). Assumed: an
-    issue is an object with a message and perhaps a path, or text.
+    issue is an object with a message and an optional path, or text.
     """
     error = read_object(body) or {}
     code, words = one_line(error.get("code")), one_line(error.get("message"))
@@ -117,7 +117,7 @@ def read_count(value: Any) -> int | None:
     Read a number of items: a whole number of 0 or more, also as text or as ``12.0``.
 
     Raises:
-        ValueError: It is something else.
+        ValueError: The value is something else.
     """
     if value is None:
         return None
@@ -132,7 +132,7 @@ def read_count(value: Any) -> int | None:
 
 def read_ratio(value: Any) -> float | None:
     """
-    Read the share that is done, 0..1; `None` where there is none.
+    Read the share that is done, 0..1; `None` for no value.
 
     ``50%``, ``12/24``, ``0.5`` and ``50`` are understood, with a comma for the point as well.
     Without ``%`` and ``/`` a number above 1 is a percentage, else a share.
@@ -140,18 +140,18 @@ def read_ratio(value: Any) -> float | None:
     Source: page "Check Batch Status", responses (`ratio` is text). Assumed: all of its forms.
 
     Raises:
-        ValueError: It is no share, or more than the whole.
+        ValueError: The value is not a share, or more than the whole.
     """
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     share = _read_share(value)
-    if not 0.0 <= share <= 1.0:  # NaN, too
+    if not 0.0 <= share <= 1.0:  # also NaN
         raise ValueError("no share")
     return share
 
 
 def make_frame(name: str, others: Mapping[str, Any]) -> tuple[bytes, bytes]:
-    """Write what stands before and after the items of a batch: the array's name, other fields."""
+    """Return what comes before and after the items of a batch: the array's name, other fields."""
     encode = msgspec.json.encode
     tail = b"".join(b",%b:%b" % (encode(key), encode(value)) for key, value in others.items())
     return b"{%b:[" % encode(name), b"]%b}" % tail

@@ -36,7 +36,7 @@ class Capabilities:
             is completed, and what was never counted is UNKNOWN.
         dedup_window_s: Seconds for which the vendor answers a second submit with the same
             idempotency key with the first one's ticket; `None` where it does not.
-        finds_attempts: Whether `Adapter.find_attempt` can tell whether the vendor has a batch that
+        finds_attempts: Whether `Adapter.find_attempt` can find out if the vendor has a batch that
             was sent and not answered.
         resends_unanswered: Whether the user has said that an unanswered submit is to be sent again
             although the vendor may then have it twice.
@@ -46,7 +46,7 @@ class Capabilities:
             while the vendor answers without them; after that its items are UNKNOWN.
         stall_s: Seconds without any progress after which a ticket is said to have stalled; it is
             asked about less often then, and nothing else.
-        deadline_s: Seconds a job of so many items, with these options, may usually take.
+        deadline_s: Seconds that a job of this many items and these options usually needs at most.
     """
 
     max_items: int

@@ -1,4 +1,4 @@
-"""What an adapter's verbs are told, and what they answer."""
+"""What an adapter's verbs are given, and what they return."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Submission:
 @frozen(kw_only=True)
 class Attempt:
     """
-    A request that was made, or was about to be made, and of which no answer is known.
+    A request that was made, or was about to be made, without a known answer.
 
     Attributes:
         operation: The kind of batch.
@@ -89,7 +89,7 @@ class Accepted:
 @frozen(kw_only=True)
 class TicketRef:
     """
-    A ticket the vendor has, as the verbs are told of it.
+    A ticket the vendor has, as it is passed to the verbs.
 
     Attributes:
         vendor_refs: The vendor's ids for it.
@@ -160,13 +160,13 @@ class Probe:
 @frozen(kw_only=True)
 class ItemReport:
     """
-    What the vendor says of one item.
+    What the vendor says about one item.
 
     Attributes:
         id: The item's id as the vendor gave it back; `None` if it gave none.
-        state: What came of it.
+        state: Its outcome.
         code: The item's own HTTP status.
-        message: The vendor's words on a failure.
+        message: The vendor's message on a failure.
         raw: The vendor's answer for the item, as it came.
         vendor_ref: The vendor's id for it, where that is not the ticket's.
     """
@@ -182,11 +182,11 @@ class ItemReport:
 @frozen(kw_only=True)
 class Report:
     """
-    What the vendor says of the items of a ticket. The core joins it with what was sent.
+    What the vendor says about the items of a ticket. The core joins it with what was sent.
 
     Attributes:
-        items: One entry per item the vendor speaks of.
-        rest: What came of the items it does not speak of.
+        items: One entry per item that the vendor names.
+        rest: The outcome of the items it does not name.
         is_settled: Whether there is nothing more to wait for: while it is false, the results
             are fetched again for `Capabilities.count_grace_s`.
         findings: What the adapter noticed while reading.

@@ -27,7 +27,7 @@ class GuardSwitches(Switches):
     """The switches of a sandbox with a `Guard`. Derive, and declare the vendor's own."""
 
     requests_per_minute: int = switch(600, "requests an account may make in 60 seconds", at_least=0)
-    block_s: float = switch(60.0, "seconds of the block that follows one too many", at_least=1.0)
+    block_s: float = switch(60.0, "seconds of the block after one request too many", at_least=1.0)
     revoke_after: int = switch(
         -1, "calls after which the credentials are refused; -1: never", at_least=-1
     )
@@ -144,7 +144,7 @@ class Guard(ABC):
             raise self.make_trouble(_TROUBLES[(self._trouble_count - 1) % len(_TROUBLES)])
 
     def disturb_json(self, text: str) -> str:
-        """Return the JSON of an answer, or with the switch the first half of it."""
+        """Return the JSON of an answer, or its first half if the fault strikes."""
         return text[: len(text) // 2] if self._sandbox.strikes("cut_json") else text
 
     def _is_revoked(self) -> bool:

@@ -100,7 +100,7 @@ class Network:
         stream = await _begin(request, response, length=None if is_endless else len(body))
         if bytes_per_s == 0.0:
             await stream.write(b"")
-            # Until the client has enough of it, or the server stops: both cancel this.
+            # Until the client closes the connection, or the server stops: both cancel this.
             await asyncio.Event().wait()
         try:
             await self._dribble(stream, body, bytes_per_s)

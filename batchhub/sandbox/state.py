@@ -53,7 +53,7 @@ class SandboxState:
 
     @property
     def knocks(self) -> int:
-        """How many requests came during a block although their sender knew of it."""
+        """How many requests came during a block whose length their sender had been given."""
         return sum(entry.note == KNOCK for entry in self.journal)
 
     @classmethod
@@ -97,7 +97,7 @@ class SandboxState:
         """
         Write into the journal what was out of the ordinary with a request being answered.
 
-        One note is kept: the last, but a knock stays one, whatever else became of it.
+        Only the last note is kept, but a knock is never replaced.
         """
         if self.journal[self._places[id(request)]].note != KNOCK:
             self._amend(request, note=text)

@@ -70,7 +70,7 @@ def switch(
 
 
 def times(help: str) -> Any:  # noqa: A002  # as above
-    """Declare a switch that counts down: it strikes so many times, or with -1 every time."""
+    """Declare a switch that counts down: it strikes that many times, or with -1 every time."""
     return switch(0, f"{help}, this many times (-1: every time)", at_least=-1)
 
 
@@ -168,7 +168,7 @@ def _parse(name: str, value: Any, kind: type[Any]) -> Any:
         value = _from_text(name, value, kind)
     if kind is float and type(value) is int:
         value = float(value)
-    # To Python a flag is an int; to a user it is none.
+    # In Python a bool is an int; for a user it is not.
     if type(value) is not kind:
         raise _wrong(name, _TYPE_TEXTS[kind], value)
     if isinstance(value, float) and not math.isfinite(value):

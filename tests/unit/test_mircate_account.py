@@ -166,7 +166,7 @@ def test_a_path_that_is_none_is_refused(key: str, value: object, says: str) -> N
 
 def test_a_batch_id_stands_where_there_is_one() -> None:
     """A status path by GET holds the batch's id; a submit's path can't, and has no verb."""
-    assert "none before" in refused("paths", {"receive-price": "/{batch_id}"})
+    assert "no id before" in refused("paths", {"receive-price": "/{batch_id}"})
     assert "verb" in refused("paths", {"receive-price": "POST /{project_id}"})
     assert "batch_id" in refused("status_paths", {"receive-price": "/{project_id}"})
     assert make(status_paths={"receive-price": "POST /{project_id}"})

@@ -486,9 +486,7 @@ async def test_a_probe_reads_a_real_answer(vendor: aioresponses, adapter: Mircat
         "failed_product_keys": ["product", "why", "sku"],
         "item_keys_found": ["sku"],
         "undocumented_fields": ["new"],
-        "findings": [
-            "odd_count: counts that are no whole number of items; what they stand for is not known"
-        ],
+        "findings": ["odd_count: counts that are not whole numbers; their meaning is not known"],
         "age_s": None,
     }
     assert only_call(vendor)[2]["headers"]["x-api-key"] == KEY

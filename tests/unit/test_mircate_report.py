@@ -207,7 +207,7 @@ def test_a_failed_product_is_found_by_its_names(
 ) -> None:
     """By any key, one level deep, as text; a contradiction or a choice decides nothing."""
     match = find_items(entry, SENT, ITEM_KEYS)
-    assert (match.item_id, sorted(match.perhaps)) == (item_id, perhaps)
+    assert (match.item_id, sorted(match.candidates)) == (item_id, perhaps)
 
 
 @pytest.mark.parametrize(

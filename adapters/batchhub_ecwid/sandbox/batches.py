@@ -154,7 +154,7 @@ class BatchQueue:
                 self._open.popleft()
 
     def stop(self, batch: Batch, now: float) -> bool:
-        """Stop a batch, queued or running; tell whether there was anything left to stop."""
+        """Stop a batch, queued or running; return whether there was anything to stop."""
         if batch.ended:
             return False
         if batch.due_at is not None:
@@ -164,7 +164,7 @@ class BatchQueue:
         return True
 
     def forget(self, batch: Batch) -> None:
-        """Delete a batch and what came of it."""
+        """Delete a batch and its results."""
         del self._batches[batch.ticket]
 
     def _step(self, batch: Batch, at: float) -> None:

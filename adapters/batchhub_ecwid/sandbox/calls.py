@@ -52,12 +52,12 @@ def parse_items(body: bytes) -> tuple[Item, ...]:
     Assumed: an empty array, and more than 500 items, are refused with 400.
 
     Raises:
-        AnswerError: 400: it, or one of its items, is none.
+        AnswerError: 400, if it or one of its items is not valid.
     """
     try:
         entries = decode_json(body)
     except ValueError:
-        raise _refuse("It is no JSON") from None
+        raise _refuse("It is not JSON") from None
     if not isinstance(entries, list):
         raise _refuse("Path $ contains bad value")
     if not entries:
@@ -72,7 +72,7 @@ def decode_json(text: str | bytes) -> Any:
     Decode JSON.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not JSON.
     """
     try:
         return json.loads(text, parse_constant=_refuse_constant)
@@ -88,7 +88,7 @@ def parse_flag(query: Mapping[str, str], name: str, *, default: bool) -> bool:
     Assumed: anything else is answered 400.
 
     Raises:
-        AnswerError: 400: it is something else.
+        AnswerError: 400, if it is something else.
     """
     text = query.get(name, "true" if default else "false")
     if text not in {"true", "false"}:
@@ -101,7 +101,7 @@ def parse_number(query: Mapping[str, str], name: str, default: int) -> int:
     Read a number of 0 or more.
 
     Raises:
-        AnswerError: 400: it is something else.
+        AnswerError: 400, if it is something else.
     """
     text = query.get(name, str(default))
     if not (text.isascii() and text.isdecimal()):
@@ -123,7 +123,7 @@ def _parse_item(entry: Any, place: str) -> Item:
 
 
 def _refuse_constant(text: str) -> None:
-    raise ValueError(f"{text} is no JSON")
+    raise ValueError(f"{text} is not JSON")
 
 
 def _refuse(reason: str) -> AnswerError:

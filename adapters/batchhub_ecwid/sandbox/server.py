@@ -1,4 +1,4 @@
-"""The stand-in itself: who may call, which call it is, and what it is answered."""
+"""The stand-in itself: which call a request is, and what it is answered."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class EcwidSandbox(Sandbox):
         return EcwidAccount(store_id=self.store_id, token=self.token, base_url=base_url)
 
     def demo_items(self, count: int) -> Iterator[BatchItem]:
-        """Return so many new prices for products; one in 25 fails."""
+        """Return `count` new prices for products; one in 25 fails."""
         return make_demo_items(count, products=self.products)
 
     def catch_up(self) -> None:
@@ -96,7 +96,7 @@ class EcwidSandbox(Sandbox):
                 batch = self._guard.accept(request, lambda: self._accept(request, body))
                 return self._reply({"ticket": batch.ticket})
             case "GET", "batch" if request.query.keys() & {"ticket", "ticketId"}:
-                return self._tell_status(request)
+                return self._answer_status(request)
             case "GET", "batch":
                 return self._list(request)
             case "DELETE", "batch":
@@ -135,7 +135,7 @@ class EcwidSandbox(Sandbox):
         digits = f"{self._tickets.getrandbits(132):033x}"
         return "-".join([digits[:9], digits[9:13], digits[13:17], digits[17:21], digits[21:]])
 
-    def _tell_status(self, request: web.Request) -> web.Response:
+    def _answer_status(self, request: web.Request) -> web.Response:
         self._guard.disturb_poll()
         batch = self._get_batch(request)
         if self.strikes("forget_tickets"):

@@ -22,7 +22,7 @@ PAGE_SIZE: Final = 100
 
 _FILTERS: Final = ("sku", "email", "paymentStatus", "fulfillmentStatus")
 
-# Demo items: one of so many is wrong, and which.
+# Of each 25 demo items one is wrong: the fifth.
 _CYCLE: Final = 25
 _WRONG_AT: Final = 4
 
@@ -182,7 +182,7 @@ def _check_product(body: Any) -> dict[str, Any]:
 
     Assumed: a value of a wrong type is answered 400, one that may not be 409.
     """
-    # The documents call the body of an item a string, and nobody sends one.
+    # The documents call the body of an item a string, but clients send an object.
     body = _decode(body) if isinstance(body, str | bytes) else body
     if not isinstance(body, dict):
         raise AnswerError(400, make_error("The body must be a JSON object", "WRONG_BODY"))

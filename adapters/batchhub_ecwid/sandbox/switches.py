@@ -42,7 +42,7 @@ class EcwidSwitches(GuardSwitches):
     missing_responses: int = switch(0, "items left out of each responses; -1: all", at_least=-1)
     drop_ids: int = switch(0, "items without their id in each responses; -1: all", at_least=-1)
     double_ids: int = switch(0, "items that come twice in each responses; -1: all", at_least=-1)
-    foreign_ids: int = switch(0, "items nobody sent in each responses", at_least=0)
+    foreign_ids: int = switch(0, "items that were not sent in each responses", at_least=0)
     shuffle_responses: bool = switch(False, "responses come in another order than the items")
     completed_not_run: bool = switch(
         False, "items that did not run read COMPLETED, with the code 0"

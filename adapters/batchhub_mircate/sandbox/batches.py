@@ -38,7 +38,7 @@ class ItemOutcome:
 @define(kw_only=True, eq=False)
 class Batch:
     """
-    One accepted batch. It tells how it was at any moment, so that answers can be late.
+    One accepted batch. Its state at any past moment is known, so that answers can be late.
 
     Attributes:
         id: Its id.
@@ -62,7 +62,7 @@ class Batch:
 
     @property
     def is_run(self) -> bool:
-        """Whether no item of it runs any more."""
+        """Whether all items that are to run have run."""
         to_run = len(self.items) // 2 if self.fails else len(self.items)
         return len(self.outcomes) >= to_run
 
@@ -142,7 +142,7 @@ class BatchRunner:
 
 
 def split_items(items: tuple[Json, ...], parts: int) -> list[tuple[Json, ...]]:
-    """Split into so many runs of items, none of them empty, of lengths that differ by 1 at most."""
+    """Split items into runs, none of them empty, whose lengths differ by at most 1."""
     parts = min(parts, len(items))
     bounds = [len(items) * part // parts for part in range(parts + 1)]
     return [items[begin:end] for begin, end in pairwise(bounds)]

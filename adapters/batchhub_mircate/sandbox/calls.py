@@ -100,7 +100,7 @@ class StatusCall:
 
     Attributes:
         methods: The HTTP methods it takes.
-        operations: The kinds of batch it tells of.
+        operations: The kinds of batch it knows.
     """
 
     methods: frozenset[str]
@@ -108,7 +108,7 @@ class StatusCall:
 
 
 def find_operation(call: Call, switches: MircateSwitches) -> Operation | None:
-    """Return what a submit at that path does; `None` if it is none."""
+    """Return what a submit at that path does; `None` if the path is not for submits."""
     if call.class_name == PIM_CLASS:
         names = {switches.upsert_method} if switches.upsert_method else UPSERT_METHODS
         return Operation.UPSERT if call.method_name in names else None
@@ -120,7 +120,7 @@ def find_operation(call: Call, switches: MircateSwitches) -> Operation | None:
 
 
 def find_status_call(call: Call, switches: MircateSwitches) -> StatusCall | None:
-    """Return the status call of that path; `None` if it is none."""
+    """Return the status call of that path; `None` if the path is not for status calls."""
     if call.target == STATUS_TARGET:
         return StatusCall(methods=STATUS_METHODS, operations=MERCHANT_OPERATIONS)
     if call.target == (PIM_CLASS, switches.pim_status_method):
@@ -149,7 +149,7 @@ def parse_submission(body: bytes, items_key: str) -> Submission:
     Read the body of a submit.
 
     Raises:
-        AnswerError: 400: it is none.
+        AnswerError: 400, if the body is not valid.
     """
     document = _decode(body)
     if not isinstance(document, dict):
@@ -185,7 +185,7 @@ def _decode(body: bytes) -> Any:
 
 
 def _refuse_constant(text: str) -> None:
-    raise ValueError(f"{text} is no JSON")
+    raise ValueError(f"{text} is not JSON")
 
 
 def _refuse(path: list[str | int], reason: str) -> AnswerError:

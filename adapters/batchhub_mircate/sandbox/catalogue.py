@@ -16,7 +16,7 @@ Json = dict[str, Any]
 STATUSES: Final = frozenset({"DRAFT", "ACTIVE", "ARCHIVED"})
 """Source: page "Upsert Product", body."""
 
-# Demo items: one of so many is wrong, and which.
+# Of each 25 demo items one is wrong: the fifth.
 _CYCLE: Final = 25
 _WRONG_AT: Final = 4
 

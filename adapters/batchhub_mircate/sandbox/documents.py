@@ -39,7 +39,7 @@ def make_status(batch: Batch, switches: MircateSwitches, at: float) -> Json:
     Args:
         batch: What it is about.
         switches: How it is written, and how it is distorted.
-        at: The moment it tells of, in monotonic seconds.
+        at: The moment it describes, in monotonic seconds.
     """
     counted = batch.done_at(at - switches.late_counts_s)
     named = batch.done_at(at - switches.late_failures_s)
@@ -87,7 +87,7 @@ def _make_entry(name: str | None, problem: str | None, switches: MircateSwitches
 
 
 def _make_ratio(done: int, total: int, form: str) -> str | int | None:
-    """Source: page "Check Batch Status", response: a text. Assumed: every form of it."""
+    """Source: page "Check Batch Status", response: a text. Assumed: all of its forms."""
     percent = 100 * done // total
     forms: dict[str, str | int] = {
         "percent": f"{percent}%",

@@ -1,4 +1,4 @@
-"""The stand-in itself: who may call, which call it is, and what it is answered."""
+"""The stand-in itself: which call a request is, and what it is answered."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class MircateSandbox(Sandbox):
         )
 
     def demo_items(self, count: int) -> Iterator[BatchItem]:
-        """Return so many new prices for products; one in 25 fails."""
+        """Return `count` new prices for products; one in 25 fails."""
         return make_demo_items(count, products=self.products)
 
     def find_product(self, sku: str) -> Json | None:
@@ -126,7 +126,7 @@ class MircateSandbox(Sandbox):
             return self._reply(make_submit_answer(batches, self.switches.ids_form))
         if status_call is not None:
             _check_method(request, status_call.methods)
-            return self._tell_status(status_call, call.instance)
+            return self._answer_status(status_call, call.instance)
         raise _nothing_there()
 
     def _admit(self, request: web.Request, call: Call, operation: Operation | None) -> None:
@@ -141,7 +141,7 @@ class MircateSandbox(Sandbox):
         self._guard.admit(request, may_enter=is_own and is_key)
 
     def _accept(self, operation: Operation, body: bytes) -> Sequence[Batch]:
-        """Take a request, and make one batch of it or with the switch several."""
+        """Take a request, and make one batch of it, or several if the switch says so."""
         submission = parse_submission(body, self.switches.items_key)
         batches = [
             Batch(
@@ -170,7 +170,7 @@ class MircateSandbox(Sandbox):
             return f"{digits[:8]}/{digits[8:16]} +&?=é{digits[16:]}"
         return digits
 
-    def _tell_status(self, status_call: StatusCall, batch_id: str) -> web.Response:
+    def _answer_status(self, status_call: StatusCall, batch_id: str) -> web.Response:
         self._guard.disturb_poll()
         batch = self._get_batch(status_call, batch_id)
         now = self.clock.monotonic()

@@ -1,4 +1,4 @@
-"""How the stand-in behaves, what of it is assumed, and every way in which it can misbehave."""
+"""How the stand-in behaves and misbehaves; what is assumed about the vendor is a switch."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class MircateSwitches(GuardSwitches):
     item_time_s: float = switch(0.02, "seconds an item takes", at_least=0.0)
     queue_time_s: float = switch(0.0, "seconds before a batch's first item begins", at_least=0.0)
     one_at_a_time: bool = switch(False, "batches run one after another instead of side by side")
-    block_s: float = switch(10.0, "seconds of the block that follows one too many", at_least=1.0)
+    block_s: float = switch(10.0, "seconds of the block after one request too many", at_least=1.0)
     retry_after: bool = switch(False, "an answer 429 has Retry-After")
     unauthorized_status: int = switch(403, "the status for a wrong key", choices=(403, 401))
 
@@ -64,8 +64,8 @@ class MircateSwitches(GuardSwitches):
     batch_fails: int = times("a batch fails as a whole after half of its items")
     batch_fails_rate: float = rate("batch_fails")
 
-    word_queued: str = switch("QUEUED", "the word for a batch none of whose items is done")
-    word_running: str = switch("RUNNING", "the word for a batch some of whose items are done")
+    word_queued: str = switch("QUEUED", "the word for a batch without finished items")
+    word_running: str = switch("RUNNING", "the word for a batch with some finished items")
     word_done: str = switch("DONE", "the word for a batch that has ended")
     word_failed: str = switch("FAILED", "the word for a batch that failed as a whole")
     stuck_word: bool = switch(False, "a batch that has ended keeps the word of a running one")
@@ -80,7 +80,9 @@ class MircateSwitches(GuardSwitches):
     silent_failures: int = switch(
         0, "failures counted and not named in failedProducts; -1: all", at_least=-1
     )
-    unmatched_failures: int = switch(0, "products nobody sent in each failedProducts", at_least=0)
+    unmatched_failures: int = switch(
+        0, "products that were not sent in each failedProducts", at_least=0
+    )
     doubled_failures: int = switch(
         0, "failures that come twice in each failedProducts; -1: all", at_least=-1
     )
