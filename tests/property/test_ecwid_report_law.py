@@ -3,44 +3,23 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from support.verbs import Answers, anything, make_ticket, scalars
 
-from batchhub.adapter import Report, TicketRef, WireItem
+from batchhub.adapter import Report, WireItem
 from batchhub.errors import InputError, ReplyError
-from batchhub.models import BatchItem, BatchState, ItemResult, ItemState
-from batchhub.transport import Reply
+from batchhub.models import BatchItem, ItemResult, ItemState
 from batchhub_ecwid import EcwidAccount, EcwidAdapter
 from batchhub_ecwid.items import encode_item
 from batchhub_ecwid.paths import add_params, make_path
 
 SENT = [WireItem(id=str(number), wire=b"{}") for number in range(1, 4)]
-TICKET = TicketRef(
-    vendor_refs=("t",),
-    operation="batch",
-    total=len(SENT),
-    group="g",
-    options={},
-    state=BatchState.COMPLETED,
-    submitted_at=datetime(2026, 1, 1, tzinfo=UTC),
-)
+TICKET = make_ticket("t", operation="batch", total=len(SENT))
 
-scalars = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text()
-)
-anything = st.recursive(
-    scalars,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner),
-    max_leaves=12,
-)
 words = st.sampled_from(["COMPLETED", "FAILED", "NOT_EXECUTED", "completed", "ODD"]) | scalars
 codes = st.sampled_from([200, 201, 0, 404, 500, "200", "404", 200.0]) | scalars
 entries = st.fixed_dictionaries(
@@ -66,19 +45,9 @@ answers = st.fixed_dictionaries(
 )
 
 
-class OneAnswer:
-    """A transport that gives one answer to everything."""
-
-    def __init__(self, body: bytes) -> None:
-        self.body = body
-
-    async def request(self, *_: Any, **__: Any) -> Reply:
-        return Reply(status=200, body=self.body)
-
-
 def make_adapter(body: bytes) -> EcwidAdapter:
     account = EcwidAccount(store_id=1003, token="secret_of_the_store")
-    transport: Any = OneAnswer(body)
+    transport: Any = Answers(body)
     return EcwidAdapter(account, transport)
 
 

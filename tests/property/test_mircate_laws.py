@@ -9,6 +9,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.verbs import make_ticket
 
 from batchhub._engine.interpret import interpret
 from batchhub._engine.join import join_report
@@ -70,19 +71,6 @@ class Vendor:
         return Reply(status=200, body=json.dumps(self.answer).encode())
 
 
-def make_ref(refs: tuple[str, ...]) -> TicketRef:
-    """Make a ticket of the six items."""
-    return TicketRef(
-        vendor_refs=refs,
-        operation="receive-price",
-        total=len(SENT),
-        group="g",
-        options={},
-        state=BatchState.QUEUED,
-        submitted_at=NOW,
-    )
-
-
 async def play(sequence: list[dict[str, Any]]) -> None:
     """Fold a sequence of answers, and hold the laws at every step and at the end."""
     vendor: Any = Vendor()
@@ -97,7 +85,7 @@ async def play(sequence: list[dict[str, Any]]) -> None:
         state=BatchState.QUEUED,
         vendor_refs=("b1",),
     )
-    ticket = make_ref(("b1",))
+    ticket = make_ticket("b1", operation="receive-price", total=len(SENT))
     for number, answer in enumerate(sequence):
         vendor.answer = answer
         try:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import example, given
 from hypothesis import strategies as st
+from support.verbs import Answers, anything, make_ticket, scalars
 
 from batchhub._engine.join import join_report
 from batchhub.adapter import Observation, Report, Submission, TicketRef, WireItem
 from batchhub.errors import InputError, ReplyError
-from batchhub.models import BatchItem, BatchState, ItemState
-from batchhub.transport import Reply
+from batchhub.models import BatchItem, ItemState
 from batchhub_mircate import MircateAccount, MircateAdapter
 from batchhub_mircate.wire import read_ratio
 
@@ -23,18 +22,6 @@ SENT = [
     WireItem(id=str(n), wire=json.dumps({"sku": sku, "barcode": n}).encode())
     for n, sku in enumerate(SKUS, 1)
 ]
-scalars = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text()
-)
-anything = st.recursive(
-    scalars,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=12,
-)
 counts = st.integers(-1, 4) | st.sampled_from(["0", "3", 3.0, "x"]) | scalars
 names = st.sampled_from([*SKUS, "foreign", 1, 2, "3"]) | scalars
 products = st.dictionaries(st.sampled_from(["sku", "barcode", "code", "error", "x"]), names)
@@ -52,34 +39,15 @@ statuses = st.fixed_dictionaries(
 )
 
 
-class Answers:
-    """A transport that gives one answer after the other, and begins anew after the last."""
-
-    def __init__(self, *bodies: bytes) -> None:
-        self.bodies = bodies
-        self.asked = 0
-
-    async def request(self, *_: Any, **__: Any) -> Reply:
-        self.asked += 1
-        return Reply(status=200, body=self.bodies[(self.asked - 1) % len(self.bodies)])
-
-
 def make_adapter(*bodies: bytes) -> MircateAdapter:
     account = MircateAccount(project_id="p", merchant_project_id="m", api_key="key_of_the_shop")
     transport: Any = Answers(*bodies)
     return MircateAdapter(account, transport)
 
 
-def make_ticket(refs: int) -> TicketRef:
-    return TicketRef(
-        vendor_refs=tuple(f"b-{n}" for n in range(refs)),
-        operation="receive-price",
-        total=len(SENT),
-        group="g",
-        options={},
-        state=BatchState.IN_PROGRESS,
-        submitted_at=datetime(2026, 1, 1, tzinfo=UTC),
-    )
+def make_refs(refs: int) -> TicketRef:
+    names = [f"b-{n}" for n in range(refs)]
+    return make_ticket(*names, operation="receive-price", total=len(SENT))
 
 
 def write(answer: Any) -> bytes:
@@ -88,14 +56,14 @@ def write(answer: Any) -> bytes:
 
 async def fetch(*bodies: bytes) -> Report | None:
     try:
-        return await make_adapter(*bodies).fetch_results(make_ticket(len(bodies)), SENT)
+        return await make_adapter(*bodies).fetch_results(make_refs(len(bodies)), SENT)
     except ReplyError:
         return None
 
 
 async def poll(*bodies: bytes) -> Observation | None:
     try:
-        (seen,) = await make_adapter(*bodies).poll([make_ticket(len(bodies))])
+        (seen,) = await make_adapter(*bodies).poll([make_refs(len(bodies))])
     except ReplyError:
         return None
     return seen

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import ServerDisconnectedError
 from aioresponses import aioresponses
+from support.verbs import make_submission as _make_submission
+from support.verbs import make_ticket, make_transport, only_call
 from yarl import URL
 
-from batchhub.adapter import Submission, TicketRef, WireItem
+from batchhub.adapter import WireItem
 from batchhub.errors import (
     CredentialsError,
     InputError,
@@ -28,7 +29,7 @@ from batchhub.errors import (
 )
 from batchhub.models import BatchItem, BatchState, ItemState
 from batchhub.testing import FakeClock
-from batchhub.transport import Transport, open_session
+from batchhub.transport import open_session
 from batchhub_ecwid import EcwidAccount, EcwidAdapter
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "ecwid"
@@ -40,15 +41,7 @@ STATUS = URL(BATCH).with_query(ticket=REF)
 STATUS_BY_ID = URL(BATCH).with_query(ticketId=REF)
 RESULTS = URL(BATCH).with_query(ticket=REF, escapedJson="true")
 ITEMS = [WireItem(id="a", wire=b'{"id":"a"}'), WireItem(id="b", wire=b'{"id":"b"}')]
-TICKET = TicketRef(
-    vendor_refs=(REF,),
-    operation="batch",
-    total=2,
-    group="group 1",
-    options={},
-    state=BatchState.QUEUED,
-    submitted_at=datetime(2026, 1, 1, tzinfo=UTC),
-)
+TICKET = make_ticket(REF, operation="batch", total=2)
 QUEUED = {"status": "QUEUED", "totalRequests": 2, "completedRequests": 0}
 
 
@@ -64,37 +57,13 @@ def vendor() -> Iterator[aioresponses]:
 
 @pytest.fixture
 async def adapter() -> AsyncIterator[EcwidAdapter]:
-    session, clock = open_session(), FakeClock()
-    transport = Transport(
-        session=session,
-        clock=clock,
-        vendor=EcwidAdapter.name,
-        account=ACCOUNT,
-        budget=ACCOUNT.budget,
-        explain=EcwidAdapter.explain,
-        rng=random.Random(1),
-    )
-    await clock.advance(60.0)  # a fresh lane sends one request; a minute later it has its burst
-    yield EcwidAdapter(ACCOUNT, transport)
-    await session.close()
+    clock = FakeClock()
+    async with open_session() as session, clock.running():
+        transport = make_transport(EcwidAdapter, ACCOUNT, session, clock)
+        yield EcwidAdapter(ACCOUNT, transport)
 
 
-def make_submission(**changes: Any) -> Submission:
-    fields: dict[str, Any] = {
-        "operation": "batch",
-        "items": ITEMS,
-        "options": {"allow_parallel_mode": False},
-        "stop_on_first_failure": False,
-        "group": "group 1",
-        "idempotency_key": "6f1c1bb0-0000-4000-8000-000000000001",
-    }
-    return Submission(**(fields | changes))
-
-
-def only_call(vendor: aioresponses) -> tuple[str, URL, dict[str, Any]]:
-    ((method, url), (call,)) = next(iter(vendor.requests.items()))
-    assert len(vendor.requests) == 1
-    return method, url, call.kwargs
+make_submission = partial(_make_submission, "batch", ITEMS)
 
 
 @pytest.mark.parametrize(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import pytest
 from aiohttp import ServerDisconnectedError
 from aioresponses import aioresponses
+from support.verbs import make_submission as _make_submission
+from support.verbs import make_ticket as _make_ticket
+from support.verbs import make_transport, only_call
 from yarl import URL
 
-from batchhub.adapter import Budget, Submission, TicketRef, WireItem
+from batchhub.adapter import Submission, WireItem
 from batchhub.errors import (
     BusyError,
     CredentialsError,
@@ -28,7 +30,7 @@ from batchhub.errors import (
 )
 from batchhub.models import BatchItem, BatchState, ItemState
 from batchhub.testing import FakeClock
-from batchhub.transport import Transport, open_session
+from batchhub.transport import open_session
 from batchhub_mircate import MircateAccount, MircateAdapter
 
 KEY = "key_4f6RkQz8"
@@ -59,28 +61,12 @@ def make_account(**settings: Any) -> MircateAccount:
     return MircateAccount(**(enough | settings))
 
 
-def make_ticket(*refs: str, operation: str = "receive-price", total: int = 2) -> TicketRef:
-    return TicketRef(
-        vendor_refs=refs,
-        operation=operation,
-        total=total,
-        group="group 1",
-        options={},
-        state=BatchState.QUEUED,
-        submitted_at=datetime(2026, 1, 1, tzinfo=UTC),
-    )
+make_ticket = partial(_make_ticket, operation="receive-price", total=2)
 
 
 def make_submission(**changes: Any) -> Submission:
-    fields: dict[str, Any] = {
-        "operation": "receive-price",
-        "items": ITEMS,
-        "options": {"frequency": 0},
-        "stop_on_first_failure": False,
-        "group": "group 1",
-        "idempotency_key": "6f1c1bb0-0000-4000-8000-000000000001",
-    }
-    return Submission(**(fields | changes))
+    usual = {"operation": "receive-price", "options": {"frequency": 0}}
+    return _make_submission(items=ITEMS, **(usual | changes))
 
 
 @pytest.fixture
@@ -95,16 +81,7 @@ async def make_adapter() -> AsyncIterator[MakeAdapter]:
 
     def make(**settings: Any) -> MircateAdapter:
         account = make_account(**settings)
-        transport = Transport(
-            session=session,
-            clock=clock,
-            vendor=MircateAdapter.name,
-            account=account,
-            budget=Budget(requests=100_000, per_s=1.0),
-            explain=MircateAdapter.explain,
-            not_executed_statuses=MircateAdapter.not_executed_statuses,
-            rng=random.Random(1),
-        )
+        transport = make_transport(MircateAdapter, account, session, clock)
         return MircateAdapter(account, transport)
 
     async with clock.running():
@@ -115,12 +92,6 @@ async def make_adapter() -> AsyncIterator[MakeAdapter]:
 @pytest.fixture
 def adapter(make_adapter: MakeAdapter) -> MircateAdapter:
     return make_adapter()
-
-
-def only_call(vendor: aioresponses) -> tuple[str, URL, dict[str, Any]]:
-    ((method, url), (call,)) = next(iter(vendor.requests.items()))
-    assert len(vendor.requests) == 1
-    return method, url, call.kwargs
 
 
 # Submit.
