@@ -65,8 +65,8 @@ make_ticket = partial(_make_ticket, operation="receive-price", total=2)
 
 
 def make_submission(**changes: Any) -> Submission:
-    usual = {"operation": "receive-price", "options": {"frequency": 0}}
-    return _make_submission(items=ITEMS, **(usual | changes))
+    usual = {"operation": "receive-price", "items": ITEMS, "options": {"frequency": 0}}
+    return _make_submission(**(usual | changes))
 
 
 @pytest.fixture
