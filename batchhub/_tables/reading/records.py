@@ -110,12 +110,13 @@ class Records:
                 is too long.
         """
         lines = self._lines
-        first = self._read_first()
+        texts = lines.read()
+        first = self._read_first(texts)
         if first is None:
             return
         # The module's own limit, for all tables of the process; ours is that of `_Lines`.
         csv.field_size_limit(max(csv.field_size_limit(), _source.MAX_BYTES + 1))
-        reader = csv.reader(chain(first, lines), delimiter=self.delimiter or ",", strict=True)
+        reader = csv.reader(chain(first, texts), delimiter=self.delimiter or ",", strict=True)
         while True:
             try:
                 cells = next(reader)
@@ -127,14 +128,14 @@ class Records:
                 yield lines.first, cells
             lines.begin_record()
 
-    def _read_first(self) -> list[str] | None:
+    def _read_first(self, texts: Iterator[str]) -> list[str] | None:
         """
         Go to the first line that is not blank, past a ``sep=;``, and see what separates cells.
 
         Returns:
             What is to be read again; `None` if all lines are blank.
         """
-        for line in self._lines:
+        for line in texts:
             bare = line.rstrip("\r\n")
             if bare.lower().startswith(_HINT) and len(bare) == len(_HINT) + 1:
                 self.delimiter = self.delimiter or bare[-1]
@@ -171,22 +172,24 @@ class _Lines:
         self.first = self._count + 1
         self._size = 0
 
-    def __iter__(self) -> Iterator[str]:
-        return self
+    def read(self) -> Iterator[str]:
+        """
+        Yield the lines.
 
-    def __next__(self) -> str:
-        line = self._text.readline(_source.MAX_BYTES + 1)
-        if not line:
-            raise StopIteration
-        self._count += 1
-        self._size += len(line)
-        if self._size > _source.MAX_BYTES:
-            raise _source.too_long(self.first, _SWALLOWED)
-        if self._count == 1:
-            line = line.removeprefix(_BOM)
-        if "\0" in line or not line.isascii():
-            self._refuse_bytes(line)
-        return line
+        Raises:
+            InputError: A byte is no text, or the record is too long.
+        """
+        readline, most = self._text.readline, _source.MAX_BYTES
+        while line := readline(most + 1):
+            self._count += 1
+            self._size += len(line)
+            if self._size > most:
+                raise _source.too_long(self.first, _SWALLOWED)
+            if self._count == 1:
+                line = line.removeprefix(_BOM)
+            if "\0" in line or not line.isascii():
+                self._refuse_bytes(line)
+            yield line
 
     def _refuse_bytes(self, line: str) -> None:
         found = _NO_TEXT.search(line)
