@@ -1,9 +1,10 @@
 """
-One SQLite database, one connection, one transaction at a time.
+One SQLite database: a thread that writes, a thread that reads, a whole transaction a hop.
 
-Writes that are waiting together share a commit, each in a savepoint of its own,
-so that one bad write spoils no other. A transaction that has begun is finished
-even when the task that asked for it is cancelled.
+Each thread has a connection of its own, so that reading waits for no write; a database in memory
+has one of both. Writes that wait together share a commit, each in a savepoint of its own, so that
+one bad write spoils no other. A write that was handed over is made even when the task that asked
+for it is cancelled.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ import os
 import re
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import URL
+from sqlalchemy import URL, Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError, StatementError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from batchhub._base.failpoints import failpoint
@@ -30,7 +32,8 @@ from batchhub.errors import StoreError
 from .migrations import is_current, migrate
 
 T = TypeVar("T")
-Work = Callable[[AsyncConnection], Awaitable[T]]
+Work = Callable[[Connection], T]
+"""What is done in one transaction, in the thread of its connection."""
 
 BUSY_TIMEOUT_S: Final = 10.0
 """Seconds a transaction waits for another process's."""
@@ -49,20 +52,23 @@ class Database:
         name: What to call it in messages.
     """
 
-    def __init__(self, engine: AsyncEngine, connection: AsyncConnection, path: Path | None) -> None:
+    def __init__(self, writer: _Worker, reader: _Worker, path: Path | None) -> None:
         self.path = path
         self.name = _name(path)
-        self._engine = engine
-        self._connection = connection
-        self._lock = asyncio.Lock()
+        self._writer = writer
+        self._reader = reader
         self._waiting: list[tuple[Work[Any], asyncio.Future[Any]]] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._flushing: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     async def read(self, work: Work[T]) -> T:
-        """Run `work` on one consistent view of the store."""
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._spawn(self._read(work, future))
-        return await future
+        """
+        Run `work` on one consistent view of the store.
+
+        Raises:
+            StoreError: It could not be read.
+        """
+        return await self._call(self._reader, _read, work)
 
     async def write(self, work: Work[T]) -> T:
         """
@@ -71,11 +77,18 @@ class Database:
         Raises:
             StoreError: It could not be written; the store is as it was before.
         """
+        if self._is_closed:
+            raise StoreError(f"store {self.name}: it is closed")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting.append((work, future))
-        if len(self._waiting) == 1:
-            self._spawn(self._flush())
+        if self._flushing is None or self._flushing.done():
+            self._flushing = asyncio.create_task(self._flush(), name="batchhub-store")
         return await future
+
+    async def foreign_version(self) -> int:
+        """Return a number that changes when another process, or another hub, writes."""
+        # Of the writer's connection: it does not count what that connection itself commits.
+        return await self._call(self._writer, _read, _data_version)
 
     async def vacuum(self) -> None:
         """
@@ -84,93 +97,157 @@ class Database:
         Raises:
             StoreError: Another process uses it, or the disk has no room for a second copy.
         """
-        async with self._lock:
-            try:
-                await self._connection.exec_driver_sql("VACUUM")
-                await self._connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-            except (SQLAlchemyError, sqlite3.Error) as error:
-                raise explain_error(error, self.name) from error
-            finally:
-                await self._connection.rollback()
+        await self._call(self._writer, _vacuum)
 
     async def aclose(self) -> None:
         """Finish what has begun and close."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
-        await self._connection.close()
-        await self._engine.dispose()
+        if self._is_closed:
+            return
+        self._is_closed = True
+        while self._flushing is not None and not self._flushing.done():
+            await asyncio.wait({self._flushing})
+        for worker in {self._reader, self._writer}:
+            await worker.aclose()
 
-    def _spawn(self, work: Any) -> None:
-        task: asyncio.Task[None] = asyncio.create_task(work, name="batchhub-store")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _read(self, work: Work[T], future: asyncio.Future[T]) -> None:
-        async with self._lock:
-            try:
-                await self._connection.exec_driver_sql("BEGIN")
-                result = await work(self._connection)
-            except Exception as error:  # handed to whoever asked
-                _fail(future, self._explain(error))
-            else:
-                _answer(future, result)
-            finally:
-                await self._connection.rollback()
+    async def _call(self, worker: _Worker, function: Callable[..., T], *arguments: Any) -> T:
+        if self._is_closed:
+            raise StoreError(f"store {self.name}: it is closed")
+        try:
+            return await worker.run(function, *arguments)
+        except Exception as error:
+            explained = self._explain(error)
+            if explained is error:
+                raise
+            raise explained from error
 
     async def _flush(self) -> None:
-        async with self._lock:
+        """Commit what waits; what comes meanwhile shares the next commit."""
+        while self._waiting:
             batch, self._waiting = self._waiting, []
-            answers: list[tuple[asyncio.Future[Any], Any]] = []
             try:
-                await self._connection.exec_driver_sql("BEGIN IMMEDIATE")
-                for work, future in batch:
-                    await self._write_one(work, future, answers)
-                failpoint("commit.begun")
-                await self._connection.commit()
-                failpoint("commit.done")
-            except Exception as error:  # handed to whoever asked
-                for _, future in batch:
-                    _fail(future, self._explain(error))
-                await self._connection.rollback()
-            for future, result in answers:
-                _answer(future, result)
+                outcomes = await self._writer.run(_commit, [work for work, _ in batch])
+            except BaseException as error:  # nobody may wait for ever, whatever it was
+                broken = StoreError(f"store {self.name}: {type(error).__name__} while writing")
+                outcomes = [(None, broken)] * len(batch)
+                if not isinstance(error, Exception):
+                    self._settle(batch, outcomes)
+                    raise
+            self._settle(batch, outcomes)
 
-    async def _write_one(
-        self,
-        work: Work[Any],
-        future: asyncio.Future[Any],
-        answers: list[tuple[asyncio.Future[Any], Any]],
+    def _settle(
+        self, batch: Sequence[tuple[Work[Any], asyncio.Future[Any]]], outcomes: Sequence[Outcome]
     ) -> None:
-        savepoint = await self._connection.begin_nested()
-        try:
-            result = await work(self._connection)
-            await savepoint.commit()
-        except OperationalError:
-            # Full or broken: SQLite may have ended the transaction, savepoints and all, by
-            # itself; so none of it is kept.
-            raise
-        except Exception as error:  # handed to whoever asked
-            await savepoint.rollback()
-            _fail(future, self._explain(error))
-        else:
-            answers.append((future, result))
+        for (_, future), (result, error) in zip(batch, outcomes, strict=True):
+            if future.done():
+                continue  # its caller was cancelled
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(self._explain(error))
 
-    def _explain(self, error: Exception) -> BaseException:
-        if isinstance(error, StatementError) and not isinstance(error, DBAPIError) and error.orig:
-            return error.orig  # a value SQL has no form for: the fault of whoever handed it over
+    def _explain(self, error: Exception) -> Exception:
+        if isinstance(error, StatementError) and not isinstance(error, DBAPIError):
+            # A value SQL has no form for: the fault of the caller, and not one to try again.
+            return error.orig if isinstance(error.orig, Exception) else error
         if isinstance(error, SQLAlchemyError | sqlite3.Error | OSError):
             return explain_error(error, self.name)
         return error
 
 
-def _answer(future: asyncio.Future[T], result: T) -> None:
-    if not future.done():
-        future.set_result(result)
+class _Worker:
+    """A thread with a connection of its own, which no other thread touches."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.engine: Engine = create_engine(
+            URL.create("sqlite", database=":memory:" if path is None else str(path)),
+            connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None},
+            poolclass=NullPool,
+        )
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="batchhub-store")
+        self._connection: Connection | None = None
+
+    async def run(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a function with the connection, and arguments, in the thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._run, function, *arguments)
+
+    async def aclose(self) -> None:
+        """Close the connection after all that waits for it, and end the thread."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._pool, self._close)
+        finally:
+            self._pool.shutdown(wait=False)
+
+    def _run(self, function: Callable[..., T], *arguments: Any) -> T:
+        if self._connection is None:
+            self._connection = self.engine.connect()
+        return function(self._connection, *arguments)
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self.engine.dispose()
 
 
-def _fail(future: asyncio.Future[Any], error: BaseException) -> None:
-    if not future.done():
-        future.set_exception(error)
+# In a worker's thread.
+
+Outcome = tuple[Any, Exception | None]
+"""What a write returned, or why it failed."""
+
+
+def _read(connection: Connection, work: Work[T]) -> T:
+    try:
+        connection.exec_driver_sql("BEGIN")
+        return work(connection)
+    finally:
+        connection.rollback()
+
+
+def _commit(connection: Connection, works: Sequence[Work[Any]]) -> list[Outcome]:
+    """Run writes in one transaction; each fails alone, or all with the commit."""
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        if len(works) == 1:
+            outcomes: list[Outcome] = [(works[0](connection), None)]
+        else:
+            outcomes = [_write_one(connection, work) for work in works]
+        failpoint("commit.begun")
+        connection.commit()
+        failpoint("commit.done")
+    except Exception as error:  # handed to the callers
+        connection.rollback()
+        return [(None, error) for _ in works]
+    return outcomes
+
+
+def _write_one(connection: Connection, work: Work[Any]) -> Outcome:
+    savepoint = connection.begin_nested()
+    try:
+        result = work(connection)
+        savepoint.commit()
+    except OperationalError:
+        # Full or broken: SQLite may have ended the transaction, savepoints and all, by
+        # itself; so none of it is kept.
+        raise
+    except Exception as error:  # handed to its caller
+        savepoint.rollback()
+        return None, error
+    return result, None
+
+
+def _data_version(connection: Connection) -> int:
+    return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
+
+
+def _vacuum(connection: Connection) -> None:
+    try:
+        connection.exec_driver_sql("VACUUM")
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.rollback()
+
+
+# Opening.
 
 
 async def open_database(store: str | Path | None) -> Database:
@@ -186,25 +263,19 @@ async def open_database(store: str | Path | None) -> Database:
         StoreError: It can't be opened or written.
     """
     path = find_store_path(store)
+    writer = _Worker(path)
     try:
         if path is not None:
             _make_room(path)
-        engine = create_async_engine(
-            URL.create("sqlite+aiosqlite", database=":memory:" if path is None else str(path)),
-            connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None},
-            poolclass=NullPool,
-        )
-        connection = await engine.connect()
-        try:
-            await _prepare(connection, path)
-        except BaseException:
-            await connection.close()
-            raise
-    except StoreError as error:
-        raise type(error)(f"store {_name(path)}: {error}") from None
-    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-        raise explain_error(error, _name(path)) from error
-    return Database(engine, connection, path)
+        await writer.run(_prepare, path)
+    except BaseException as error:
+        await writer.aclose()
+        if isinstance(error, StoreError):
+            raise type(error)(f"store {_name(path)}: {error}") from None
+        if isinstance(error, SQLAlchemyError | sqlite3.Error | OSError):
+            raise explain_error(error, _name(path)) from error
+        raise
+    return Database(writer, writer if path is None else _Worker(path), path)
 
 
 def _make_room(path: Path) -> None:
@@ -221,42 +292,33 @@ def _name(path: Path | None) -> str:
     return "in memory" if path is None else str(path)
 
 
-async def _prepare(connection: AsyncConnection, path: Path | None) -> None:
-    await connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+def _prepare(connection: Connection, path: Path | None) -> None:
+    connection.exec_driver_sql("PRAGMA foreign_keys = ON")
     if path is not None:
-        await _use_wal(connection)
+        _use_wal(connection)
         # FULL, so that an intent survives a power cut: the request comes after it.
-        await connection.exec_driver_sql("PRAGMA synchronous = FULL")
-    await connection.rollback()
-    if not await connection.run_sync(is_current):
-        await _migrate(connection)
+        connection.exec_driver_sql("PRAGMA synchronous = FULL")
+    connection.rollback()
+    if not is_current(connection):
+        # Alembic keeps the migration under way in globals of the process, so that two stores
+        # opened at once would meet there.
+        with _migrating:
+            migrate(connection)
 
 
-async def _migrate(connection: AsyncConnection) -> None:
-    # Alembic keeps the migration under way in globals of the process, so that two stores
-    # opened at once would meet there. Asked for in turns, since a waiting thread that is
-    # cancelled would take the lock with it.
-    while not _migrating.acquire(blocking=False):  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
-    try:
-        await connection.run_sync(migrate)
-    finally:
-        _migrating.release()
-
-
-async def _use_wal(connection: AsyncConnection) -> None:
+def _use_wal(connection: Connection) -> None:
     # SQLite does not wait for others while it changes the journal mode, so several first
     # starts at once meet "database is locked" here; only one of them has to succeed.
     for attempt in range(_WAL_TRIES):
-        mode = (await connection.exec_driver_sql("PRAGMA journal_mode")).scalar()
+        mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
         if mode == "wal":
             return
         try:
-            await connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
         except DBAPIError as error:
             if "locked" not in str(error) or attempt == _WAL_TRIES - 1:
                 raise
-            await asyncio.sleep(0.05)
+            time.sleep(0.05)
 
 
 _ADVICE: Final = (

@@ -9,11 +9,13 @@ from typing import Any, Final
 from attrs import evolve
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     Insert,
     Select,
     Table,
     Update,
     and_,
+    bindparam,
     delete,
     exists,
     func,
@@ -22,7 +24,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batchhub._adapter.exchange import WireItem
 from batchhub.errors import KeyConflictError, NotKnownError
@@ -50,13 +51,21 @@ PAGE: Final = 500
 _NOT_THE_DRIVERS: Final = ("cancelled_at", "ended_at", "claimed_at", "acknowledged_at")
 _TERMINAL: Final = [state.value for state in BatchState if state.is_terminal]
 
+# Made once: SQLAlchemy takes longer to build these two than SQLite to run them. The columns to
+# set are those of the row that is given.
+_SAVE_JOB: Final = update(jobs).where(jobs.c.job_no == bindparam("this_job"))
+_SAVE_TICKET: Final = update(tickets).where(
+    tickets.c.job_no == bindparam("this_job"),
+    tickets.c.position == bindparam("this_position"),
+    tickets.c.state.not_in(_TERMINAL),
+)
+_SAVE_UNACCEPTED: Final = _SAVE_TICKET.where(tickets.c.accepted_at.is_(None))
 
-async def find_by_key(
-    connection: AsyncConnection, lane: str, key: str, fingerprint: str
-) -> JobRecord | None:
+
+def find_by_key(connection: Connection, lane: str, key: str, fingerprint: str) -> JobRecord | None:
     """Return the job that has a key already; refuse it if it is another one."""
     query = select(jobs).where(jobs.c.lane == lane, jobs.c.key == key)
-    row = (await connection.execute(query)).mappings().first()
+    row = connection.execute(query).mappings().first()
     if row is None:
         return None
     old = read_job(row)
@@ -69,13 +78,11 @@ async def find_by_key(
     return old
 
 
-async def insert_job(
-    connection: AsyncConnection, job: JobRecord, plans: Sequence[TicketPlan]
-) -> JobRecord:
+def insert_job(connection: Connection, job: JobRecord, plans: Sequence[TicketPlan]) -> JobRecord:
     """Write a job and its tickets; return it with its number."""
     row = job_row(job)
     del row["job_no"]
-    job_no = (await connection.execute(insert(jobs).returning(jobs.c.job_no), row)).scalar_one()
+    job_no = connection.execute(insert(jobs).returning(jobs.c.job_no), row).scalar_one()
     rows = [
         ticket_row(
             TicketRecord(
@@ -88,31 +95,31 @@ async def insert_job(
         )
         for position, plan in enumerate(plans, 1)
     ]
-    await connection.execute(insert(tickets), rows)
+    connection.execute(insert(tickets), rows)
     return evolve(job, job_no=job_no)
 
 
-async def insert_items(
-    connection: AsyncConnection, job_no: int, position: int, chunk: Sequence[WireItem]
+def insert_items(
+    connection: Connection, job_no: int, position: int, chunk: Sequence[WireItem]
 ) -> None:
     """Write items from a position on."""
     rows = [
         {"job_no": job_no, "position": position + n, "item_id": item.id, "wire": item.wire}
         for n, item in enumerate(chunk)
     ]
-    await connection.execute(insert(items), rows)
+    connection.execute(insert(items), rows)
 
 
-async def get_job(connection: AsyncConnection, job_id: str) -> JobRecord:
+def get_job(connection: Connection, job_id: str) -> JobRecord:
     """Return a job by its id, or raise `NotKnownError`."""
-    row = (await connection.execute(select(jobs).where(jobs.c.job_id == job_id))).mappings().first()
+    row = connection.execute(select(jobs).where(jobs.c.job_id == job_id)).mappings().first()
     if row is None:
         raise NotKnownError("job", job_id, hint="`batchhub list` shows the jobs of a store")
     return read_job(row)
 
 
-async def find_newest_retry(
-    connection: AsyncConnection, job_no: int, states: Collection[ItemState]
+def find_newest_retry(
+    connection: Connection, job_no: int, states: Collection[ItemState]
 ) -> JobRecord | None:
     """Return the newest job that repeats items of a job which came out as one of `states`."""
     repeated = (
@@ -121,51 +128,46 @@ async def find_newest_retry(
         .where(results.c.state.in_([state.value for state in states]))
     )
     query = select(jobs).where(jobs.c.job_id.in_(repeated)).order_by(jobs.c.job_no.desc()).limit(1)
-    row = (await connection.execute(query)).mappings().first()
+    row = connection.execute(query).mappings().first()
     return None if row is None else read_job(row)
 
 
-async def tickets_of(connection: AsyncConnection, job_no: int) -> list[TicketRecord]:
+def tickets_of(connection: Connection, job_no: int) -> list[TicketRecord]:
     """Return the tickets of a job, in order."""
     query = select(tickets).where(tickets.c.job_no == job_no).order_by(tickets.c.position)
-    return [read_ticket(row) for row in (await connection.execute(query)).mappings()]
+    return [read_ticket(row) for row in connection.execute(query).mappings()]
 
 
-async def get_ticket(connection: AsyncConnection, ticket: TicketRecord) -> TicketRecord:
+def get_ticket(connection: Connection, ticket: TicketRecord) -> TicketRecord:
     """Return a ticket as it is stored now."""
     query = select(tickets).where(same(ticket))
-    return read_ticket((await connection.execute(query)).mappings().one())
+    return read_ticket(connection.execute(query).mappings().one())
 
 
-async def save_ticket(connection: AsyncConnection, ticket: TicketRecord) -> None:
+def save_ticket(connection: Connection, ticket: TicketRecord) -> None:
     """Write a ticket; one that has ended, or that the vendor has unknown to the writer, stays."""
-    is_open: ColumnElement[bool] = tickets.c.state.not_in(_TERMINAL)
-    if ticket.accepted_at is None:
-        is_open = and_(is_open, tickets.c.accepted_at.is_(None))
-    await connection.execute(
-        update(tickets).where(same(ticket), is_open).values(ticket_row(ticket))
-    )
+    statement = _SAVE_UNACCEPTED if ticket.accepted_at is None else _SAVE_TICKET
+    this = {"this_job": ticket.job_no, "this_position": ticket.position}
+    connection.execute(statement, {**ticket_row(ticket), **this})
 
 
-async def accept_ticket(
-    connection: AsyncConnection, job: JobRecord, ticket: TicketRecord
-) -> TicketRecord:
+def accept_ticket(connection: Connection, job: JobRecord, ticket: TicketRecord) -> TicketRecord:
     """
     Write that the vendor took a ticket, whoever learned it and however late.
 
     A ticket that has ended meanwhile, or that is the vendor's under another attempt or id,
     stays as it is and says so by a finding.
     """
-    old = await get_ticket(connection, ticket)
+    old = get_ticket(connection, ticket)
     is_free = not old.state.is_terminal and not old.vendor_refs
     if is_free and old.attempt_id in (None, ticket.attempt_id):
-        await save_ticket(connection, ticket)
-        await save_job(connection, job)
+        save_ticket(connection, ticket)
+        save_job(connection, job)
         return ticket
     if old.vendor_refs == ticket.vendor_refs:
         return old
     told = with_late(old, ticket.vendor_refs)
-    await connection.execute(
+    connection.execute(
         update(tickets).where(same(ticket)).values(findings=findings_row(told.findings))
     )
     return told
@@ -181,7 +183,7 @@ def with_late(ticket: TicketRecord, vendor_refs: tuple[str, ...]) -> TicketRecor
     return evolve(ticket, findings=merge_findings((*ticket.findings, late)))
 
 
-async def save_job(connection: AsyncConnection, job: JobRecord) -> None:
+def save_job(connection: Connection, job: JobRecord) -> None:
     """
     Write a job, but for what a driver may not know of.
 
@@ -191,17 +193,17 @@ async def save_job(connection: AsyncConnection, job: JobRecord) -> None:
     row = job_row(job)
     for name in _NOT_THE_DRIVERS:
         del row[name]
-    await connection.execute(update(jobs).where(jobs.c.job_no == job.job_no).values(row))
+    connection.execute(_SAVE_JOB, {**row, "this_job": job.job_no})
 
 
-async def count_results(connection: AsyncConnection, ticket: TicketRecord) -> Counts:
+def count_results(connection: Connection, ticket: TicketRecord) -> Counts:
     """Count the results of a ticket by state."""
     query = (
         select(results.c.state, func.count())
         .where(in_ticket(results, ticket))
         .group_by(results.c.state)
     )
-    counted: dict[str, int] = dict((await connection.execute(query)).all())
+    counted: dict[str, int] = dict(connection.execute(query).all())
     return Counts(**{str(state): number for state, number in counted.items()})
 
 
@@ -239,11 +241,11 @@ def select_jobs(
     return query
 
 
-async def with_tickets(
-    connection: AsyncConnection, query: Select[Any]
+def with_tickets(
+    connection: Connection, query: Select[Any]
 ) -> list[tuple[JobRecord, list[TicketRecord]]]:
     """Return the jobs a query selects, each with its tickets; two questions, however many jobs."""
-    found = [read_job(row) for row in (await connection.execute(query)).mappings()]
+    found = [read_job(row) for row in connection.execute(query).mappings()]
     numbers = query.order_by(None).with_only_columns(jobs.c.job_no)
     theirs = (
         select(tickets)
@@ -251,7 +253,7 @@ async def with_tickets(
         .order_by(tickets.c.job_no, tickets.c.position)
     )
     by_job: dict[int, list[TicketRecord]] = {job.job_no: [] for job in found}
-    for row in (await connection.execute(theirs)).mappings():
+    for row in connection.execute(theirs).mappings():
         ticket = read_ticket(row)
         by_job[ticket.job_no].append(ticket)
     return [(job, by_job[job.job_no]) for job in found]
@@ -324,7 +326,7 @@ def results_page(
     if codes is not None:
         query = query.where(results.c.code.in_(codes))
 
-    async def work(connection: AsyncConnection) -> list[tuple[int, ItemResult]]:
+    def work(connection: Connection) -> list[tuple[int, ItemResult]]:
         return [
             (
                 row["position"],
@@ -337,7 +339,7 @@ def results_page(
                     raw=unpack(row["raw"], row["packed"]),
                 ),
             )
-            for row in (await connection.execute(query)).mappings()
+            for row in connection.execute(query).mappings()
         ]
 
     return work
@@ -368,8 +370,8 @@ def retry_page(
         .limit(PAGE)
     )
 
-    async def work(connection: AsyncConnection) -> list[tuple[int, WireItem]]:
-        rows = await connection.execute(query)
+    def work(connection: Connection) -> list[tuple[int, WireItem]]:
+        rows = connection.execute(query)
         return [(position, WireItem(id=item_id, wire=wire)) for position, item_id, wire in rows]
 
     return work
@@ -378,9 +380,9 @@ def retry_page(
 def old_jobs(before: datetime) -> Work[list[int]]:
     """Find the numbers of the jobs that ended before a moment."""
 
-    async def work(connection: AsyncConnection) -> list[int]:
+    def work(connection: Connection) -> list[int]:
         query = select(jobs.c.job_no).where(jobs.c.ended_at < to_text(before))
-        return list((await connection.execute(query.order_by(jobs.c.job_no))).scalars())
+        return list(connection.execute(query.order_by(jobs.c.job_no)).scalars())
 
     return work
 
@@ -388,10 +390,10 @@ def old_jobs(before: datetime) -> Work[list[int]]:
 def forget(job_no: int) -> Work[int]:
     """Delete a job with everything that belongs to it; returns how many items it had."""
 
-    async def work(connection: AsyncConnection) -> int:
+    def work(connection: Connection) -> int:
         forgotten = 0
         for table in (results, items, tickets, jobs):
-            done = await connection.execute(delete(table).where(table.c.job_no == job_no))
+            done = connection.execute(delete(table).where(table.c.job_no == job_no))
             if table is items:
                 forgotten = done.rowcount
         return forgotten

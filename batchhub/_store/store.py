@@ -7,8 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from attrs import evolve
-from sqlalchemy import and_, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, and_, func, insert, select, update
 
 from batchhub._adapter.exchange import WireItem
 from batchhub.errors import StoreError
@@ -47,12 +46,7 @@ class Store:
 
     async def foreign_version(self) -> int:
         """Return a number that changes when another process writes to the store."""
-
-        async def work(connection: AsyncConnection) -> int:
-            version = (await connection.exec_driver_sql("PRAGMA data_version")).scalar_one()
-            return int(version)
-
-        return await self._db.read(work)
+        return await self._db.foreign_version()
 
     @property
     def name(self) -> str:
@@ -84,15 +78,15 @@ class Store:
             KeyConflictError: The key belongs to a job with other items or options.
         """
 
-        async def work(connection: AsyncConnection) -> tuple[JobRecord, bool]:
+        def work(connection: Connection) -> tuple[JobRecord, bool]:
             if job.key is not None:
                 find = queries.find_by_key(connection, job.lane, job.key, job.fingerprint)
-                if (old := await find) is not None:
+                if (old := find) is not None:
                     return old, False
-            new = await queries.insert_job(connection, job, plans)
+            new = queries.insert_job(connection, job, plans)
             position = 1
             for chunk in wire_items:
-                await queries.insert_items(connection, new.job_no, position, chunk)
+                queries.insert_items(connection, new.job_no, position, chunk)
                 position += len(chunk)
             return new, True
 
@@ -106,8 +100,8 @@ class Store:
             KeyConflictError: The job has another fingerprint.
         """
 
-        async def work(connection: AsyncConnection) -> JobRecord | None:
-            return await queries.find_by_key(connection, lane, key, fingerprint)
+        def work(connection: Connection) -> JobRecord | None:
+            return queries.find_by_key(connection, lane, key, fingerprint)
 
         return await self._db.read(work)
 
@@ -119,9 +113,9 @@ class Store:
             NotKnownError: The store has no such job.
         """
 
-        async def work(connection: AsyncConnection) -> StoredJob:
-            job = await queries.get_job(connection, job_id)
-            return job, make_status(job, await queries.tickets_of(connection, job.job_no))
+        def work(connection: Connection) -> StoredJob:
+            job = queries.get_job(connection, job_id)
+            return job, make_status(job, queries.tickets_of(connection, job.job_no))
 
         return await self._db.read(work)
 
@@ -135,10 +129,10 @@ class Store:
         """Return the jobs of an account, in certain states, made since a time; oldest first."""
         wanted = queries.select_jobs(account=account, states=states, since=since)
 
-        async def work(connection: AsyncConnection) -> list[StoredJob]:
+        def work(connection: Connection) -> list[StoredJob]:
             found = [
                 (job, make_status(job, tickets))
-                for job, tickets in await queries.with_tickets(connection, wanted)
+                for job, tickets in queries.with_tickets(connection, wanted)
             ]
             return [one for one in found if states is None or one[1].state in states]
 
@@ -149,20 +143,20 @@ class Store:
     ) -> list[tuple[JobRecord, list[TicketRecord]]]:
         """Return the unfinished jobs of a lane with their tickets, those after a job number."""
 
-        async def work(
-            connection: AsyncConnection,
+        def work(
+            connection: Connection,
         ) -> list[tuple[JobRecord, list[TicketRecord]]]:
             query = queries.open_jobs(lane).where(jobs.c.job_no > after)
-            return await queries.with_tickets(connection, query)
+            return queries.with_tickets(connection, query)
 
         return await self._db.read(work)
 
     async def find_cancelled(self, lane: str) -> dict[int, datetime]:
         """Return when the unfinished jobs of a lane were asked to stop, by job number."""
 
-        async def work(connection: AsyncConnection) -> dict[int, datetime]:
+        def work(connection: Connection) -> dict[int, datetime]:
             query = queries.open_jobs(lane).where(jobs.c.cancelled_at.is_not(None))
-            found = [read_job(row) for row in (await connection.execute(query)).mappings()]
+            found = [read_job(row) for row in connection.execute(query).mappings()]
             return {job.job_no: job.cancelled_at for job in found if job.cancelled_at is not None}
 
         return await self._db.read(work)
@@ -170,9 +164,9 @@ class Store:
     async def save_cancel(self, job_id: str, at: datetime) -> None:
         """Keep that a job is to be cancelled; whoever drives it acts on it."""
 
-        async def work(connection: AsyncConnection) -> None:
+        def work(connection: Connection) -> None:
             wanted = and_(jobs.c.job_id == job_id, jobs.c.cancelled_at.is_(None))
-            await connection.execute(
+            connection.execute(
                 update(jobs).where(wanted).values(cancelled_at=to_text(at), updated_at=to_text(at))
             )
 
@@ -183,8 +177,8 @@ class Store:
     ) -> None:
         """Keep how well the vendor of some jobs is heard."""
 
-        async def work(connection: AsyncConnection) -> None:
-            await connection.execute(
+        def work(connection: Connection) -> None:
+            connection.execute(
                 update(jobs)
                 .where(jobs.c.job_no.in_(job_nos))
                 .values(contact=contact.value, contact_note=to_words(note))
@@ -199,11 +193,11 @@ class Store:
     ) -> None:
         """Keep jobs as they are now, and some tickets of each."""
 
-        async def work(connection: AsyncConnection) -> None:
+        def work(connection: Connection) -> None:
             for job, tickets in changed:
                 for ticket in tickets:
-                    await queries.save_ticket(connection, ticket)
-                await queries.save_job(connection, job)
+                    queries.save_ticket(connection, ticket)
+                queries.save_job(connection, job)
 
         await self._db.write(work)
 
@@ -215,16 +209,16 @@ class Store:
         gets the finding ``late_ticket``.
         """
 
-        async def work(connection: AsyncConnection) -> TicketRecord:
-            return await queries.accept_ticket(connection, job, ticket)
+        def work(connection: Connection) -> TicketRecord:
+            return queries.accept_ticket(connection, job, ticket)
 
         return await self._db.write(work)
 
     async def get_tickets(self, job_no: int) -> list[TicketRecord]:
         """Return the tickets of a job, in order."""
 
-        async def work(connection: AsyncConnection) -> list[TicketRecord]:
-            return await queries.tickets_of(connection, job_no)
+        def work(connection: Connection) -> list[TicketRecord]:
+            return queries.tickets_of(connection, job_no)
 
         return await self._db.read(work)
 
@@ -249,40 +243,40 @@ class Store:
             The ticket with its counts, and the job.
         """
 
-        async def work(connection: AsyncConnection) -> tuple[TicketRecord, JobRecord]:
-            old = await queries.get_ticket(connection, ticket)
+        def work(connection: Connection) -> tuple[TicketRecord, JobRecord]:
+            old = queries.get_ticket(connection, ticket)
             if old.state.is_terminal:
-                return old, await queries.get_job(connection, job.job_id)
+                return old, queries.get_job(connection, job.job_id)
             values = [
                 result_row(ticket.job_no, ticket.first_item + n, result)
                 for n, result in enumerate(found)
             ]
             if values:
-                await connection.execute(insert(results), values)
-            await connection.execute(queries.fill_rest(ticket, rest, rest_message))
-            ended = ticket.with_counts(await queries.count_results(connection, ticket))
+                connection.execute(insert(results), values)
+            connection.execute(queries.fill_rest(ticket, rest, rest_message))
+            ended = ticket.with_counts(queries.count_results(connection, ticket))
             if old.accepted_at is not None and ticket.accepted_at is None:
                 # Given up by one who did not know yet that the vendor has it.
                 ended = queries.with_late(
                     evolve(ended, accepted_at=old.accepted_at), old.vendor_refs
                 )
-            await queries.save_ticket(connection, ended)
-            await queries.save_job(connection, job)
-            await connection.execute(queries.end_job(ticket.job_no, at))
-            return ended, await queries.get_job(connection, job.job_id)
+            queries.save_ticket(connection, ended)
+            queries.save_job(connection, job)
+            connection.execute(queries.end_job(ticket.job_no, at))
+            return ended, queries.get_job(connection, job.job_id)
 
         return await self._db.write(work)
 
     async def get_items(self, ticket: TicketRecord) -> list[WireItem]:
         """Return the items of a ticket, in order."""
 
-        async def work(connection: AsyncConnection) -> list[WireItem]:
+        def work(connection: Connection) -> list[WireItem]:
             query = (
                 select(items.c.item_id, items.c.wire)
                 .where(queries.in_ticket(items, ticket))
                 .order_by(items.c.position)
             )
-            rows = await connection.execute(query)
+            rows = connection.execute(query)
             return [WireItem(id=item_id, wire=wire) for item_id, wire in rows]
 
         return await self._db.read(work)
@@ -304,24 +298,24 @@ class Store:
             it and never acknowledged it. `None` if there is no such job.
         """
 
-        async def work(connection: AsyncConnection) -> tuple[JobRecord, BatchStatus] | None:
-            found = await connection.execute(queries.unacknowledged_jobs(job_ids))
+        def work(connection: Connection) -> tuple[JobRecord, BatchStatus] | None:
+            found = connection.execute(queries.unacknowledged_jobs(job_ids))
             row = found.mappings().first()
             if row is None:
                 return None
             job = read_job(row)
-            await connection.execute(
+            connection.execute(
                 update(jobs).where(jobs.c.job_no == job.job_no).values(claimed_at=to_text(at))
             )
-            return job, make_status(job, await queries.tickets_of(connection, job.job_no))
+            return job, make_status(job, queries.tickets_of(connection, job.job_no))
 
         return await self._db.write(work)
 
     async def has_unacknowledged(self, job_ids: Collection[str] | None = None) -> bool:
         """Whether a job has ended and its event is unacknowledged."""
 
-        async def work(connection: AsyncConnection) -> bool:
-            found = await connection.execute(queries.unacknowledged_jobs(job_ids))
+        def work(connection: Connection) -> bool:
+            found = connection.execute(queries.unacknowledged_jobs(job_ids))
             return found.first() is not None
 
         return await self._db.read(work)
@@ -329,8 +323,8 @@ class Store:
     async def acknowledge(self, job_no: int, at: datetime) -> None:
         """Mark the event of a job's end as handled."""
 
-        async def work(connection: AsyncConnection) -> None:
-            await connection.execute(
+        def work(connection: Connection) -> None:
+            connection.execute(
                 update(jobs).where(jobs.c.job_no == job_no).values(acknowledged_at=to_text(at))
             )
 
@@ -383,9 +377,9 @@ class Store:
     async def find_retry(self, job_id: str, states: Collection[ItemState]) -> str | None:
         """Return the newest job that repeats such items of a job; `None` if there is none."""
 
-        async def work(connection: AsyncConnection) -> str | None:
-            job = await queries.get_job(connection, job_id)
-            newest = await queries.find_newest_retry(connection, job.job_no, states)
+        def work(connection: Connection) -> str | None:
+            job = queries.get_job(connection, job_id)
+            newest = queries.find_newest_retry(connection, job.job_no, states)
             return None if newest is None else newest.job_id
 
         return await self._db.read(work)
@@ -413,21 +407,21 @@ class Store:
     ) -> JobRecord:
         """Store a job that repeats the items of `job.retry_of`, and mark them as repeated."""
 
-        async def work(connection: AsyncConnection) -> JobRecord:
-            old = await queries.get_job(connection, job.retry_of or "")
+        def work(connection: Connection) -> JobRecord:
+            old = queries.get_job(connection, job.retry_of or "")
             wanted = queries.to_retry(old.job_no, states)
             count = select(func.count()).select_from(results).where(wanted)
-            if (await connection.execute(count)).scalar() != sum(plan.total for plan in plans):
+            if connection.execute(count).scalar() != sum(plan.total for plan in plans):
                 # Somebody else was faster: what they made is the retry.
-                newest = await queries.find_newest_retry(connection, old.job_no, states)
+                newest = queries.find_newest_retry(connection, old.job_no, states)
                 if newest is not None:
                     return newest
                 raise StoreError(f"the items of job {old.job_id} changed meanwhile; try again")
-            await connection.execute(update(results).where(wanted).values(retried_in=job.job_id))
-            new = await queries.insert_job(connection, job, plans)
+            connection.execute(update(results).where(wanted).values(retried_in=job.job_id))
+            new = queries.insert_job(connection, job, plans)
             position = 1
             for chunk in wire_items:
-                await queries.insert_items(connection, new.job_no, position, chunk)
+                queries.insert_items(connection, new.job_no, position, chunk)
                 position += len(chunk)
             return new
 

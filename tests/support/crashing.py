@@ -173,7 +173,7 @@ def _import_all() -> None:
     for package in (batchhub.cli, batchhub._store):
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             import_module(module.name)
-    for name in ("aiosqlite", "alembic.command", "rich.live", "sqlalchemy.dialects.sqlite"):
+    for name in ("alembic.command", "rich.live", "sqlalchemy.dialects.sqlite"):
         import_module(name)
     with Path(os.devnull).open("w") as nothing, redirect_stdout(nothing):
         _run(["adapters"])

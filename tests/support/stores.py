@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Table, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Table, func, select
 
 from batchhub._store import JobRecord, Store, TicketPlan, TicketRecord
 from batchhub.adapter import WireItem
@@ -80,8 +79,8 @@ async def results_of(
 async def count_rows(store: Store, tables: Sequence[Table]) -> list[int]:
     """Count the rows of some tables."""
 
-    async def work(connection: AsyncConnection) -> list[int]:
+    def work(connection: Connection) -> list[int]:
         queries = [select(func.count()).select_from(table) for table in tables]
-        return [(await connection.execute(query)).scalar_one() for query in queries]
+        return [connection.execute(query).scalar_one() for query in queries]
 
     return await store._db.read(work)

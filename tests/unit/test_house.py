@@ -91,7 +91,7 @@ def test_what_is_pure_stays_pure(name: str) -> None:
     module = CORE[f"batchhub.{name}"]
     reached = {target(found, taken, CORE).partition(".")[0] for found, taken in module.imports()}
 
-    assert not reached & {"sqlalchemy", "asyncio", "time", "random", "aiosqlite"}
+    assert not reached & {"sqlalchemy", "asyncio", "time", "random"}
 
 
 def test_the_core_imports_no_adapter() -> None:

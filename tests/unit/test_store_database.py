@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 from support.stores import NOW, add_job, count_rows, make_chunks, make_job, make_plans, results_of
 
 from batchhub._store import Store
@@ -36,11 +37,12 @@ async def file_store(tmp_path: Path) -> AsyncIterator[Store]:
 
 async def pragma(store: Store, text: str) -> int:
     """Set or ask one of SQLite's switches on the store's connection."""
-    connection = store._db._connection
-    result = await connection.exec_driver_sql(f"PRAGMA {text}")
-    value = result.scalar_one() if result.returns_rows else 0
-    await connection.rollback()
-    return int(value)
+
+    def work(connection: Connection) -> int:
+        result = connection.exec_driver_sql(f"PRAGMA {text}")
+        return int(result.scalar_one()) if result.returns_rows else 0
+
+    return await store._db.write(work)
 
 
 def files(folder: Path) -> list[Path]:
@@ -55,7 +57,7 @@ async def test_writes_at_the_same_moment_share_a_commit(file_store: Store) -> No
     """Writes that wait together are made durable together."""
     await add_job(file_store, 1)
     commits: list[object] = []
-    event.listen(file_store._db._engine.sync_engine, "commit", commits.append)
+    event.listen(file_store._db._writer.engine, "commit", commits.append)
 
     async with asyncio.TaskGroup() as group:
         for n in range(2, 102):
@@ -69,7 +71,7 @@ async def test_a_read_commits_nothing(store: Store) -> None:
     """Looking writes nothing to the disk."""
     await add_job(store, 1)
     commits: list[object] = []
-    event.listen(store._db._engine.sync_engine, "commit", commits.append)
+    event.listen(store._db._writer.engine, "commit", commits.append)
 
     await store.get_job("job-1")
     await results_of(store, "job-1")
@@ -131,10 +133,12 @@ async def test_a_caller_that_goes_away_loses_no_write(store: Store) -> None:
 async def test_a_caller_cancelled_in_mid_transaction_breaks_none(store: Store) -> None:
     """A transaction that has begun is finished, and those that share it go on."""
 
+    loop = asyncio.get_running_loop()
+
     def cancelling() -> Iterator[list[WireItem]]:
         first, second = make_chunks(1, 1)
         yield first
-        writing.cancel()
+        loop.call_soon_threadsafe(writing.cancel)
         yield second
 
     writing = asyncio.create_task(store.add_job(make_job("cut"), make_plans(2), cancelling()))
@@ -303,13 +307,13 @@ async def test_a_read_only_store_is_said_and_can_be_read(store: Store) -> None:
 
 async def test_a_store_that_another_holds_is_said(file_store: Store, tmp_path: Path) -> None:
     """A lock held by another process for too long is named; once it is gone, writing goes on."""
-    other = await Store.open(tmp_path / "jobs.db")
-    await other._db._connection.exec_driver_sql("BEGIN IMMEDIATE")
+    other = sqlite3.connect(tmp_path / "jobs.db", isolation_level=None)
     await pragma(file_store, "busy_timeout = 0")
+    other.execute("BEGIN IMMEDIATE")
 
     with pytest.raises(StoreError, match="another process has held it for too long"):
         await add_job(file_store, 1)
 
-    await other._db._connection.rollback()
+    other.rollback()
     await add_job(file_store, 1)
-    await other.aclose()
+    other.close()
