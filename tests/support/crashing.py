@@ -170,9 +170,11 @@ def serve(path: str) -> NoReturn:
 
 def _import_all() -> None:
     """Import what the commands import when they run."""
-    for package in (batchhub.cli, batchhub._store):
-        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-            import_module(module.name)
+    for module in (
+        *pkgutil.walk_packages(batchhub.cli.__path__, "batchhub.cli."),
+        *pkgutil.iter_modules(batchhub._store.__path__, "batchhub._store."),
+    ):
+        import_module(module.name)
     for name in ("alembic.command", "rich.live", "sqlalchemy.dialects.sqlite"):
         import_module(name)
     with Path(os.devnull).open("w") as nothing, redirect_stdout(nothing):
