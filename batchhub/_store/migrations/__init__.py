@@ -1,9 +1,9 @@
 """
-The store's versions, by Alembic.
+The store's versions: a new store is made as it is today, an older one goes through Alembic.
 
-Alembic on SQLite is not atomic by itself: here a migration runs in one
-``BEGIN IMMEDIATE``, so that a kill at any statement leaves the version before,
-and of several first starts at once the first one migrates and the others wait.
+Both lead to the same tables; a test compares them. Alembic on SQLite is not atomic by itself: here
+either way runs in one ``BEGIN IMMEDIATE``, so that a kill at any statement leaves the version
+before, and of several first starts at once the first one does it and the others wait.
 """
 
 from __future__ import annotations
@@ -11,12 +11,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect, text
 
+from batchhub._store.tables import metadata
 from batchhub.errors import StoreError, StoreVersionError
 
 HEAD: Final = "0002"
 """The version this batchhub writes; a test compares it with Alembic's own."""
+
+# As Alembic makes and reads it; apart from the store's own tables, which it would want to drop.
+_version: Final = Table(
+    "alembic_version", MetaData(), Column("version_num", String(32), primary_key=True)
+)
 
 
 def is_current(connection: Connection) -> bool:
@@ -37,8 +43,10 @@ def migrate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     try:
         version = _find_version(connection)  # another process may have been faster
-        if version != HEAD:
-            _upgrade(connection, version)
+        if version is None:
+            _create(connection)
+        elif version != HEAD:
+            upgrade(connection, version)
         connection.commit()
     except BaseException:
         connection.rollback()
@@ -52,8 +60,22 @@ def _find_version(connection: Connection) -> str | None:
     return None if version is None else str(version)
 
 
-def _upgrade(connection: Connection, version: str | None) -> None:
-    # Alembic is slow to import, and needed once in a store's life.
+def _create(connection: Connection) -> None:
+    if set(inspect(connection).get_table_names()) - {_version.name}:
+        raise StoreError("it is another program's database; choose another file with --store")
+    metadata.create_all(connection, checkfirst=False)
+    _version.create(connection, checkfirst=True)
+    connection.execute(insert(_version), {"version_num": HEAD})
+
+
+def upgrade(connection: Connection, version: str | None) -> None:
+    """
+    Run the migrations that a version lacks, inside the transaction that is open.
+
+    Raises:
+        StoreVersionError: The version is a newer batchhub's.
+    """
+    # Slow to import, and most stores never need it.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415
@@ -68,6 +90,4 @@ def _upgrade(connection: Connection, version: str | None) -> None:
             f"it is of version {version}, written by a newer batchhub; "
             f"this one knows versions up to {HEAD}: upgrade batchhub or choose another --store"
         )
-    if version is None and set(inspect(connection).get_table_names()) - {"alembic_version"}:
-        raise StoreError("it is another program's database; choose another file with --store")
     command.upgrade(config, "head")
