@@ -5,24 +5,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .shell.completion import complete_account, complete_adapter, complete_job, complete_job_state
 from .shell.job_options import InputOptions, OutputOptions, ResultsOptions, SubmitOptions
 from .shell.options import (
-    CONTACT_TIMEOUT_S,
+    CheckOptions,
     Common,
-    ContactTimeoutOption,
-    JobArgument,
-    OnCompleteOption,
-    TimeoutOption,
-    with_common,
+    DoctorOptions,
+    FollowOptions,
+    InitOptions,
+    JobOptions,
+    ListOptions,
+    PruneOptions,
+    RetryOptions,
+    SandboxOptions,
+    WatchOptions,
 )
+from .shell.parameters import fill_groups, take_options
 
 if TYPE_CHECKING:
+    from .shell.exits import ExitCode
     from .shell.invocation import Invocation
+
+    Work = Coroutine[Any, Any, ExitCode]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -55,334 +63,174 @@ def batchhub(
     del version
 
 
-@app.command()
-@with_common
-def demo(common: Common) -> None:
+def _command(*groups: type[Any]) -> Callable[[Callable[..., Work]], Callable[..., Work]]:
+    """
+    Make a command of a function that takes the invocation and an object of each of these classes.
+
+    Its name and its docstring are the command's; what it returns is run to its end.
+    """
+
+    def add(start: Callable[..., Work]) -> Callable[..., Work]:
+        def call(**values: Any) -> None:
+            from .shell.invocation import Invocation
+
+            common, *options = fill_groups((Common, *groups), values)
+            invocation = Invocation(common)
+            invocation.run(start(invocation, *options))
+
+        take_options(call, (*groups, Common))
+        app.command(start.__name__.rstrip("_"), help=start.__doc__)(call)
+        return start
+
+    return add
+
+
+@_command()
+def demo(invocation: Invocation) -> Work:
     """Run every adapter on a sandbox server; needs no account."""
     from .commands.demo import run_demo
 
-    invocation = _begin(common)
-    invocation.run(run_demo(invocation))
+    return run_demo(invocation)
 
 
-@app.command()
-@with_common
-def init(
-    common: Common,
-    *,
-    account: Annotated[
-        str | None, typer.Option("--account", metavar="NAME", help="Name for the new account.")
-    ] = None,
-    adapter: Annotated[
-        str | None,
-        typer.Option("--adapter", metavar="NAME", help="Adapter of the new account."),
-    ] = None,
-) -> None:
+@_command(InitOptions)
+def init(invocation: Invocation, options: InitOptions) -> Work:
     """Create a settings file."""
     from .commands.init import write_settings
 
-    invocation = _begin(common)
-    invocation.run(write_settings(invocation, account, adapter))
+    return write_settings(invocation, options)
 
 
-@app.command()
-@with_common
-def check(
-    common: Common,
-    *,
-    accounts: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="ACCOUNT",
-            autocompletion=complete_account,
-            help="Account names. Default: all.",
-        ),
-    ] = None,
-) -> None:
+@_command(CheckOptions)
+def check(invocation: Invocation, options: CheckOptions) -> Work:
     """Check accounts: settings, secrets, connection, credentials."""
     from .commands.check import check_accounts
 
-    invocation = _begin(common)
-    invocation.run(check_accounts(invocation, accounts or ()))
+    return check_accounts(invocation, options.accounts or ())
 
 
-@app.command()
-@with_common
+@_command(SubmitOptions, InputOptions, OutputOptions, FollowOptions)
 def run(
+    invocation: Invocation,
     options: SubmitOptions,
     reading: InputOptions,
     writing: OutputOptions,
-    common: Common,
-    *,
-    timeout: TimeoutOption = None,
-    contact_timeout: ContactTimeoutOption = CONTACT_TIMEOUT_S,
-    on_complete: OnCompleteOption = None,
-) -> None:
+    following: FollowOptions,
+) -> Work:
     """Submit items, wait until the job ends, and write its results."""
-    _refuse_both(common, writing.out)
-    from .commands.run import run_job
-    from .shell.follow import Patience
-
-    patience = Patience(timeout_s=timeout, contact_timeout_s=contact_timeout)
-    invocation = _begin(common)
+    _refuse_both(invocation.common, writing.out)
     if options.dry_run:
-        _show_plan(invocation, options, reading)
-    invocation.run(
-        run_job(invocation, options, reading, writing, patience=patience, on_complete=on_complete)
-    )
+        return _show_plan(invocation, options, reading)
+    from .commands.run import run_job
+
+    return run_job(invocation, options, reading, writing, following)
 
 
-@app.command()
-@with_common
-def submit(options: SubmitOptions, reading: InputOptions, common: Common) -> None:
+@_command(SubmitOptions, InputOptions)
+def submit(invocation: Invocation, options: SubmitOptions, reading: InputOptions) -> Work:
     """Submit items, print the job's id, and exit."""
+    if options.dry_run:
+        return _show_plan(invocation, options, reading)
     from .commands.run import submit_job
 
-    invocation = _begin(common)
-    if options.dry_run:
-        _show_plan(invocation, options, reading)
-    invocation.run(submit_job(invocation, options, reading))
+    return submit_job(invocation, options, reading)
 
 
-@app.command()
-@with_common
-def status(common: Common, *, job: JobArgument) -> None:
+@_command(JobOptions)
+def status(invocation: Invocation, options: JobOptions) -> Work:
     """Show the details of a job."""
     from .commands.jobs import show_status
 
-    invocation = _begin(common)
-    invocation.run(show_status(invocation, job))
+    return show_status(invocation, options.job)
 
 
-@app.command("list")
-@with_common
-def list_(
-    common: Common,
-    *,
-    state: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--state",
-            metavar="STATE",
-            autocompletion=complete_job_state,
-            help="Filter by open, held, ended, a state or an outcome. Comma-separated.",
-        ),
-    ] = None,
-    account: Annotated[
-        str | None,
-        typer.Option(
-            "--account",
-            metavar="NAME",
-            autocompletion=complete_account,
-            help="Filter by account.",
-        ),
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            "--since",
-            metavar="TIME",
-            help="Filter by submit time: 2h, 3d, 2026-11-20 or 2026-11-20T10:00.",
-        ),
-    ] = None,
-) -> None:
+@_command(ListOptions)
+def list_(invocation: Invocation, options: ListOptions) -> Work:
     """List jobs, one per line; with --quiet only their ids."""
     from .commands.jobs import list_jobs
 
-    invocation = _begin(common)
-    invocation.run(list_jobs(invocation, state or (), account, since))
+    return list_jobs(invocation, options)
 
 
-@app.command()
-@with_common
-def watch(
-    common: Common,
-    *,
-    job: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="JOB",
-            autocompletion=complete_job,
-            help="Job id. Default: all unfinished jobs, and those submitted meanwhile.",
-        ),
-    ] = None,
-    timeout: TimeoutOption = None,
-    contact_timeout: ContactTimeoutOption = CONTACT_TIMEOUT_S,
-    on_complete: OnCompleteOption = None,
-) -> None:
+@_command(WatchOptions, FollowOptions)
+def watch(invocation: Invocation, options: WatchOptions, following: FollowOptions) -> Work:
     """Follow a job, or all unfinished jobs, until they end."""
     from .commands.watch import watch_jobs
-    from .shell.follow import Patience
 
-    patience = Patience(timeout_s=timeout, contact_timeout_s=contact_timeout)
-    invocation = _begin(common)
-    invocation.run(watch_jobs(invocation, job, patience, on_complete))
+    return watch_jobs(invocation, options.job, following)
 
 
-@app.command()
-@with_common
-def results(options: ResultsOptions, common: Common, *, job: JobArgument) -> None:
+@_command(JobOptions, ResultsOptions)
+def results(invocation: Invocation, job: JobOptions, options: ResultsOptions) -> Work:
     """Write the results of a job, in the order of its items."""
-    _refuse_both(common, options.out or "-")
+    _refuse_both(invocation.common, options.out or "-")
     from .commands.results import export_results
 
-    invocation = _begin(common)
-    invocation.run(export_results(invocation, job, options))
+    return export_results(invocation, job.job, options)
 
 
-@app.command()
-@with_common
-def retry(
-    common: Common,
-    *,
-    job: JobArgument,
-    unknown: Annotated[
-        bool,
-        typer.Option(
-            "--unknown", help="Also retry items with unknown outcome; they may run twice."
-        ),
-    ] = False,
-) -> None:
+@_command(RetryOptions)
+def retry(invocation: Invocation, options: RetryOptions) -> Work:
     """Resubmit failed and not executed items, as a new job."""
     from .commands.change import retry_job
 
-    invocation = _begin(common)
-    invocation.run(retry_job(invocation, job, unknown=unknown))
+    return retry_job(invocation, options)
 
 
-@app.command()
-@with_common
-def cancel(common: Common, *, job: JobArgument) -> None:
+@_command(JobOptions)
+def cancel(invocation: Invocation, options: JobOptions) -> Work:
     """Cancel a job, here and at the vendor."""
     from .commands.change import cancel_job
 
-    invocation = _begin(common)
-    invocation.run(cancel_job(invocation, job))
+    return cancel_job(invocation, options.job)
 
 
-@app.command()
-@with_common
-def resume(
-    common: Common,
-    *,
-    timeout: TimeoutOption = None,
-    contact_timeout: ContactTimeoutOption = CONTACT_TIMEOUT_S,
-    on_complete: OnCompleteOption = None,
-) -> None:
+@_command(FollowOptions)
+def resume(invocation: Invocation, following: FollowOptions) -> Work:
     """Resume all unfinished jobs and wait until they end."""
     from .commands.watch import resume_jobs
-    from .shell.follow import Patience
 
-    patience = Patience(timeout_s=timeout, contact_timeout_s=contact_timeout)
-    invocation = _begin(common)
-    invocation.run(resume_jobs(invocation, patience, on_complete))
+    return resume_jobs(invocation, following)
 
 
-@app.command()
-@with_common
-def prune(
-    common: Common,
-    *,
-    older_than: Annotated[
-        str,
-        typer.Option(
-            "--older-than",
-            metavar="SPAN",
-            help="Delete jobs that ended longer ago than this, such as 30d or 12h.",
-        ),
-    ],
-) -> None:
+@_command(PruneOptions)
+def prune(invocation: Invocation, options: PruneOptions) -> Work:
     """Delete old jobs and their results, and free disk space."""
     from .commands.jobs import prune_jobs
 
-    invocation = _begin(common)
-    invocation.run(prune_jobs(invocation, older_than))
+    return prune_jobs(invocation, options.older_than)
 
 
-@app.command()
-@with_common
-def adapters(common: Common) -> None:
+@_command()
+def adapters(invocation: Invocation) -> Work:
     """List installed adapters, and those that failed to load."""
     from .commands.adapters import list_adapters
 
-    invocation = _begin(common)
-    invocation.run(list_adapters(invocation))
+    return list_adapters(invocation)
 
 
-@app.command()
-@with_common
-def doctor(
-    common: Common,
-    *,
-    account: Annotated[
-        str,
-        typer.Argument(metavar="ACCOUNT", autocompletion=complete_account, help="Account name."),
-    ],
-    ref: Annotated[
-        str | None,
-        typer.Option("--ref", metavar="ID", help="Vendor's id of a batch to ask about."),
-    ] = None,
-) -> None:
+@_command(DoctorOptions)
+def doctor(invocation: Invocation, options: DoctorOptions) -> Work:
     """Send one read-only request to the vendor and show the answer."""
     from .commands.check import examine_account
 
-    invocation = _begin(common)
-    invocation.run(examine_account(invocation, account, ref))
+    return examine_account(invocation, options)
 
 
-@app.command()
-@with_common
-def sandbox(
-    common: Common,
-    *,
-    vendor: Annotated[
-        str,
-        typer.Argument(metavar="VENDOR", autocompletion=complete_adapter, help="Adapter name."),
-    ],
-    port: Annotated[
-        int,
-        typer.Option(
-            "--port",
-            metavar="N",
-            min=0,
-            max=65535,
-            show_default=False,
-            help="Port to listen on. Default: any free port.",
-        ),
-    ] = 0,
-    host: Annotated[
-        str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on.")
-    ] = "127.0.0.1",
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="Set a switch of the sandbox. Repeatable."
-        ),
-    ] = None,
-    switches: Annotated[
-        bool, typer.Option("--switches", help="List the sandbox's switches and exit.")
-    ] = False,
-) -> None:
+@_command(SandboxOptions)
+def sandbox(invocation: Invocation, options: SandboxOptions) -> Work:
     """Run a vendor's sandbox server until Ctrl-C."""
-    from .commands.adapters import Place, list_switches, run_sandbox
+    from .commands.adapters import list_switches, run_sandbox
 
-    invocation = _begin(common)
-    if switches:
-        invocation.run(list_switches(invocation, vendor))
-    place = Place(host=host, port=port, switches=settings or ())
-    invocation.run(run_sandbox(invocation, vendor, place))
+    if options.switches:
+        return list_switches(invocation, options.vendor)
+    return run_sandbox(invocation, options)
 
 
-def _begin(common: Common) -> Invocation:
-    from .shell.invocation import Invocation
-
-    return Invocation(common)
-
-
-def _show_plan(invocation: Invocation, options: SubmitOptions, reading: InputOptions) -> NoReturn:
+def _show_plan(invocation: Invocation, options: SubmitOptions, reading: InputOptions) -> Work:
     from .commands.dry_run import show_plan
 
-    invocation.run(show_plan(invocation, options, reading))
+    return show_plan(invocation, options, reading)
 
 
 def _refuse_both(common: Common, out: str | None) -> None:

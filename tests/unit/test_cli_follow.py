@@ -16,7 +16,8 @@ from batchhub import BatchHub, BatchState, BatchStatus, Contact, Counts, Ticket
 from batchhub.adapter import Observation
 from batchhub.cli.shell import follow as _follow
 from batchhub.cli.shell.exits import ExitCode
-from batchhub.cli.shell.follow import Ending, Patience, follow, follow_all
+from batchhub.cli.shell.follow import Ending, follow, follow_all
+from batchhub.cli.shell.options import Patience
 from batchhub.errors import CredentialsError, StoreError, WaitTimeoutError
 from batchhub.hub import BatchJob
 from batchhub_ecwid.sandbox import EcwidSandbox

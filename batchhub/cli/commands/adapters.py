@@ -5,28 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Sequence
 from importlib import import_module
-
-from attrs import frozen
 
 from batchhub._settings.registry import AdapterInfo, Registry
 from batchhub.cli.screen.console import say, write, write_json
 from batchhub.cli.screen.tables import adapters_table, plain_table, show_page
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.invocation import Invocation
-from batchhub.cli.shell.options import parse_options
+from batchhub.cli.shell.options import SandboxOptions, parse_options
 from batchhub.errors import AdapterError, UnsupportedError, UsageError
 from batchhub.sandbox import Sandbox
-
-
-@frozen(kw_only=True)
-class Place:
-    """Where a sandbox listens, and its switches."""
-
-    host: str
-    port: int
-    switches: Sequence[str] = ()
 
 
 async def list_adapters(invocation: Invocation) -> ExitCode:
@@ -41,17 +29,17 @@ async def list_adapters(invocation: Invocation) -> ExitCode:
     return ExitCode.OK
 
 
-async def run_sandbox(invocation: Invocation, vendor: str, place: Place) -> ExitCode:
+async def run_sandbox(invocation: Invocation, options: SandboxOptions) -> ExitCode:
     """Run a vendor's sandbox until it is interrupted, which is its normal end."""
-    sandbox = get_sandbox(vendor)()
-    sandbox.change_switches(parse_options(place.switches))
+    sandbox = get_sandbox(options.vendor)()
+    sandbox.change_switches(parse_options(options.set or ()))
     try:
-        url = await sandbox.start(place.host, place.port)
+        url = await sandbox.start(options.host, options.port)
     except OSError as error:
         why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-        raise UsageError(f"can't listen on {place.host}:{place.port}: {why}") from None
+        raise UsageError(f"can't listen on {options.host}:{options.port}: {why}") from None
     try:
-        _write_started(invocation, vendor, sandbox, url)
+        _write_started(invocation, options.vendor, sandbox, url)
         await asyncio.Event().wait()
     except asyncio.CancelledError:
         say(f"\n{len(sandbox.journal):,} requests, {len(sandbox.executions):,} items executed")

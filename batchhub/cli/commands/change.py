@@ -10,9 +10,10 @@ from batchhub.cli.screen.console import say, say_error, say_warning, write_json
 from batchhub.cli.screen.progress import make_display
 from batchhub.cli.screen.words import count, state_text
 from batchhub.cli.shell.exits import ExitCode
-from batchhub.cli.shell.follow import Patience, follow
+from batchhub.cli.shell.follow import follow
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.open import explain_account, open_driver, open_owner, open_reader
+from batchhub.cli.shell.options import Patience, RetryOptions
 from batchhub.models import BatchState, BatchStatus
 
 from .run import send_now
@@ -26,9 +27,9 @@ CANCEL_WAIT_S: Final = 10.0
 _CANCEL_CONTACT_S: Final = 3.0
 
 
-async def retry_job(invocation: Invocation, job_id: str, *, unknown: bool) -> ExitCode:
+async def retry_job(invocation: Invocation, options: RetryOptions) -> ExitCode:
     """Make a new job of the items that did not succeed, and send what can be sent now."""
-    common = invocation.common
+    common, job_id, unknown = invocation.common, options.job, options.unknown
     async with open_reader(common, job_id) as reader:
         old = await reader.job(job_id)
         status = old.status

@@ -23,6 +23,7 @@ from batchhub.cli.screen.words import clean
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.open import make_one, read_settings
+from batchhub.cli.shell.options import DoctorOptions
 from batchhub.errors import (
     AdapterError,
     ContactError,
@@ -101,11 +102,12 @@ async def check_accounts(invocation: Invocation, names: Sequence[str]) -> ExitCo
     return next((code for code in _WORST_FIRST if code in codes), ExitCode.OK)
 
 
-async def examine_account(invocation: Invocation, name: str, vendor_ref: str | None) -> ExitCode:
+async def examine_account(invocation: Invocation, options: DoctorOptions) -> ExitCode:
     """Send an account's vendor one read-only request, or ask about one batch; show the answer."""
+    name = options.account
     account = make_one(read_settings(invocation.common), name)[name]
     invocation.may_have_sent = True
-    answer = await _probe(name, account, vendor_ref)
+    answer = await _probe(name, account, options.ref)
     if invocation.common.json:
         write_json(_probe_to_json(answer))
         return ExitCode.OK

@@ -19,8 +19,9 @@ from batchhub.cli.screen.progress import make_display
 from batchhub.cli.screen.tables import comparison_table, show_aside
 from batchhub.cli.screen.words import number
 from batchhub.cli.shell.exits import ExitCode
-from batchhub.cli.shell.follow import Patience, follow_all
+from batchhub.cli.shell.follow import follow_all
 from batchhub.cli.shell.invocation import Invocation
+from batchhub.cli.shell.options import Patience
 from batchhub.errors import AdapterError, UnsupportedError
 from batchhub.hub import BatchHub
 from batchhub.sandbox import Sandbox

@@ -21,6 +21,7 @@ from batchhub.cli.screen.console import say, write_json
 from batchhub.cli.screen.words import clean
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.invocation import Invocation
+from batchhub.cli.shell.options import InitOptions
 from batchhub.errors import UsageError
 from batchhub.settings import CONFIG_NAME
 
@@ -41,11 +42,9 @@ _OFFER: Final = """\
 _PLACEHOLDERS: Final = {"int": "0", "float": "0.0", "bool": "false"}
 
 
-async def write_settings(
-    invocation: Invocation, account: str | None, adapter: str | None
-) -> ExitCode:
+async def write_settings(invocation: Invocation, options: InitOptions) -> ExitCode:
     """Write a settings file; never overwrites one."""
-    common = invocation.common
+    common, account, adapter = invocation.common, options.account, options.adapter
     path = common.config or Path(CONFIG_NAME)
     registry = Registry()
     if account is None and adapter is None:

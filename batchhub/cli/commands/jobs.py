@@ -23,6 +23,7 @@ from batchhub.cli.shell.open import (
     read_settings,
     store_exists,
 )
+from batchhub.cli.shell.options import ListOptions
 from batchhub.errors import NotKnownError
 from batchhub.models import BatchStatus
 
@@ -50,20 +51,10 @@ async def show_status(invocation: Invocation, job_id: str) -> ExitCode:
     return ExitCode.OK
 
 
-async def list_jobs(
-    invocation: Invocation, states: Sequence[str], account: str | None, since: str | None
-) -> ExitCode:
-    """
-    List jobs, one per line.
-
-    Args:
-        invocation: This run of the command.
-        states: States, groups of states or outcomes, comma-separated in each text.
-        account: The name of their account.
-        since: The earliest time of submission: a time span before now, or a date.
-    """
+async def list_jobs(invocation: Invocation, options: ListOptions) -> ExitCode:
+    """List jobs, one per line."""
     common = invocation.common
-    wanted = parse_wanted(states, account, since)
+    wanted = parse_wanted(options.state or (), options.account, options.since)
     statuses = await _find(invocation, wanted)
     if common.json:
         write_json(statuses)

@@ -17,12 +17,12 @@ from batchhub.cli.screen.progress import make_display
 from batchhub.cli.screen.words import clean, count, duration
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.files import make_writer, open_items, write_results
-from batchhub.cli.shell.follow import Ending, Patience, follow
+from batchhub.cli.shell.follow import Ending, follow
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.job_options import InputOptions, OutputOptions, SubmitOptions
 from batchhub.cli.shell.on_complete import running_command
 from batchhub.cli.shell.open import open_hub, own_files
-from batchhub.cli.shell.options import parse_options
+from batchhub.cli.shell.options import FollowOptions, parse_options
 from batchhub.errors import BatchHubError, InputError, UsageError, WaitTimeoutError
 from batchhub.models import BatchState, Contact
 from batchhub.tables import ItemReader, ResultsWriter
@@ -57,9 +57,7 @@ async def run_job(
     options: SubmitOptions,
     reading: InputOptions,
     writing: OutputOptions,
-    *,
-    patience: Patience,
-    on_complete: str | None = None,
+    following: FollowOptions,
 ) -> ExitCode:
     """Submit items, follow the job until it ends, write its results."""
     writer = _make_writer(writing)
@@ -70,9 +68,9 @@ async def run_job(
         async with submission.hub:
             job = await _submit(invocation, submission)
             with make_display(invocation.common, [job]) as display:
-                ending = await follow(job, patience, display.show)
+                ending = await follow(job, following, display.show)
             code = await _finish(invocation, job, ending, writer)
-            async with running_command(submission.hub, on_complete, [job.id]):
+            async with running_command(submission.hub, following.on_complete, [job.id]):
                 return code
 
 

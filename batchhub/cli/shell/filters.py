@@ -61,20 +61,17 @@ class Wanted:
         return bool(self.words) or self.account is not None or self.since is not None
 
 
-def parse_wanted(
-    states: Sequence[str], account: str | None, since: str | None, now: datetime | None = None
-) -> Wanted:
+def parse_wanted(states: Sequence[str], account: str | None, since: str | None) -> Wanted:
     """
     Parse ``--state``, ``--account`` and ``--since``.
 
     Raises:
         UsageError: One of them is invalid.
     """
-    now = now or datetime.now(UTC)
     return Wanted(
-        words=frozenset(_parse_word(word) for text in states for word in text.split(",")),
+        words=frozenset(_parse_word(word) for word in _split(states)),
         account=account,
-        since=None if since is None else parse_since(since, now),
+        since=None if since is None else parse_since(since, datetime.now(UTC)),
     )
 
 
@@ -119,7 +116,7 @@ def parse_codes(texts: Sequence[str]) -> list[int]:
     Raises:
         UsageError: One is not a number.
     """
-    words = [word.strip() for text in texts for word in text.split(",")]
+    words = _split(texts)
     for word in words:
         if not (word.isascii() and word.isdigit() and len(word) <= _LONGEST_CODE):
             raise UsageError(f"--code takes HTTP statuses such as 404 or 404,500, not {word!r}")
@@ -134,7 +131,7 @@ def parse_states(texts: Sequence[str]) -> list[ItemState]:
         UsageError: One is not a state.
     """
     states: list[ItemState] = []
-    for word in (word.strip() for text in texts for word in text.split(",")):
+    for word in _split(texts):
         try:
             states.append(ItemState(word.lower().replace("-", "_")))
         except ValueError:
@@ -143,15 +140,19 @@ def parse_states(texts: Sequence[str]) -> list[ItemState]:
     return states
 
 
+def _split(texts: Sequence[str]) -> list[str]:
+    return [word.strip() for text in texts for word in text.split(",")]
+
+
 def _span_s(word: str) -> int | None:
     span = _AGO.fullmatch(word.lower())
     return None if span is None else int(span[1]) * _UNITS_S[span[2]]
 
 
 def _parse_word(text: str) -> str:
-    word = text.strip().lower().replace("-", "_").replace(" ", "_")
+    word = text.lower().replace("-", "_").replace(" ", "_")
     if word not in STATE_WORDS:
-        raise UsageError(f"--state takes {', '.join(STATE_WORDS)}, not {text.strip()!r}")
+        raise UsageError(f"--state takes {', '.join(STATE_WORDS)}, not {text!r}")
     return word
 
 

@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from batchhub.cli.screen.words import clean, state_text
 from batchhub.errors import BatchHubError, StoreError, WaitTimeoutError
 from batchhub.models import BatchStatus, Contact
 
 from .exits import ExitCode, exit_code
-from .options import CONTACT_TIMEOUT_S
+from .options import Patience
 
 if TYPE_CHECKING:
     from batchhub.hub import BatchHub, BatchJob
@@ -23,27 +23,6 @@ FindNew = Callable[[], Awaitable[Sequence["BatchJob"]]]
 
 JOIN_S: Final = 1.0
 """Seconds between two searches for jobs that were submitted meanwhile."""
-
-
-@frozen(kw_only=True)
-class Patience:
-    """
-    How long to wait.
-
-    Attributes:
-        timeout_s: The most seconds; `None` for as long as it takes.
-        contact_timeout_s: The most seconds without contact to the vendor.
-    """
-
-    timeout_s: float | None = None
-    contact_timeout_s: float = CONTACT_TIMEOUT_S
-
-    def after(self, passed_s: float) -> Patience | None:
-        """Return what is left after `passed_s` seconds; `None` if nothing is."""
-        if self.timeout_s is None:
-            return self
-        left_s = round(self.timeout_s - passed_s, 1)
-        return evolve(self, timeout_s=left_s) if left_s > 0 else None
 
 
 @frozen(kw_only=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-import typer
-from attrs import frozen
+from attrs import NOTHING, frozen
 
 from .completion import complete_account, complete_item_state
+from .parameters import make_argument, make_option
 
 
 @frozen(kw_only=True)
@@ -26,60 +26,35 @@ class SubmitOptions:
         dry_run: Whether only to show what would be sent.
     """
 
-    items: Annotated[
-        str,
-        typer.Argument(
-            metavar="ITEMS",
-            help="File of items: .jsonl, .csv, .tsv or .json, also .gz. Use - for standard input.",
-        ),
-    ]
-    account: Annotated[
-        str,
-        typer.Option(
-            "--account",
-            metavar="NAME",
-            envvar="BATCHHUB_ACCOUNT",
-            autocompletion=complete_account,
-            help="Account name.",
-        ),
-    ]
-    operation: Annotated[
-        str | None,
-        typer.Option(
-            "--operation", metavar="NAME", help="Kind of batch. Default: the adapter's first."
-        ),
-    ] = None
-    stop: Annotated[
-        bool | None,
-        typer.Option(
-            "--stop-on-first-failure/--keep-going",
-            show_default=False,
-            help="Stop sending once an item fails, or keep going. Default: keep going.",
-        ),
-    ] = None
-    key: Annotated[
-        str | None,
-        typer.Option(
-            "--key",
-            metavar="TEXT",
-            help="Idempotency key: submitting the same key again joins the same job.",
-        ),
-    ] = None
-    label: Annotated[
-        str | None,
-        typer.Option("--label", metavar="TEXT", help="Description of the job, shown in lists."),
-    ] = None
-    option: Annotated[
-        list[str] | None,
-        typer.Option("--option", metavar="NAME=VALUE", help="Option of the operation. Repeatable."),
-    ] = None
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run",
-            help="Show what would be sent and what would be refused; send and store nothing.",
-        ),
-    ] = False
+    items: str = make_argument(
+        "ITEMS", "File of items: .jsonl, .csv, .tsv or .json, also .gz. Use - for standard input."
+    )
+    account: str = make_option(
+        "--account NAME",
+        "Account name.",
+        default=NOTHING,
+        envvar="BATCHHUB_ACCOUNT",
+        autocompletion=complete_account,
+    )
+    operation: str | None = make_option(
+        "--operation NAME", "Kind of batch. Default: the adapter's first."
+    )
+    stop: bool | None = make_option(
+        "--stop-on-first-failure/--keep-going",
+        "Stop sending once an item fails, or keep going. Default: keep going.",
+    )
+    key: str | None = make_option(
+        "--key TEXT", "Idempotency key: submitting the same key again joins the same job."
+    )
+    label: str | None = make_option("--label TEXT", "Description of the job, shown in lists.")
+    option: list[str] | None = make_option(
+        "--option NAME=VALUE", "Option of the operation. Repeatable."
+    )
+    dry_run: bool = make_option(
+        "--dry-run",
+        "Show what would be sent and what would be refused; send and store nothing.",
+        default=False,
+    )
 
 
 @frozen(kw_only=True)
@@ -99,88 +74,41 @@ class InputOptions:
         text: CSV columns that are kept as text.
     """
 
-    format: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="FORM",
-            help="Input format: jsonl, csv or json. Default: from the file name.",
-        ),
-    ] = None
-    map: Annotated[
-        str | None,
-        typer.Option(
-            "--map",
-            metavar="TEMPLATE",
-            help="Template for each row in the adapter's notation, with {column} placeholders, "
-            "such as 'PUT /things/{thing_id}'.",
-        ),
-    ] = None
-    set: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=TEMPLATE",
-            help="Value of each item, such as price={price}. Repeatable. Without --map and --set "
-            "the columns are the items' keys; body.price is price in body.",
-        ),
-    ] = None
-    id: Annotated[
-        str | None,
-        typer.Option(
-            "--id",
-            metavar="TEMPLATE",
-            help="Template for item ids, with --map or --set. Default: the id column, else the "
-            "row number.",
-        ),
-    ] = None
-    delimiter: Annotated[
-        str | None,
-        typer.Option(
-            "--delimiter",
-            metavar="CHAR",
-            help="CSV delimiter. Default: detected from the header.",
-        ),
-    ] = None
-    encoding: Annotated[
-        str | None,
-        typer.Option("--encoding", metavar="NAME", help="CSV encoding. Default: UTF-8."),
-    ] = None
-    decimal_comma: Annotated[
-        bool, typer.Option("--decimal-comma", help="Read 9,90 in CSV as a number.")
-    ] = False
-    no_infer: Annotated[
-        bool,
-        typer.Option(
-            "--no-infer",
-            help="Keep all CSV cells as text. Default: numbers, true and false are read.",
-        ),
-    ] = False
-    text: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--text",
-            metavar="COLUMN",
-            help="Keep this CSV column as text, whatever it looks like. Repeatable.",
-        ),
-    ] = None
+    format: str | None = make_option(
+        "--format FORM", "Input format: jsonl, csv or json. Default: from the file name."
+    )
+    map: str | None = make_option(
+        "--map TEMPLATE",
+        "Template for each row in the adapter's notation, with {column} placeholders, "
+        "such as 'PUT /things/{thing_id}'.",
+    )
+    set: list[str] | None = make_option(
+        "--set NAME=TEMPLATE",
+        "Value of each item, such as price={price}. Repeatable. Without --map and --set "
+        "the columns are the items' keys; body.price is price in body.",
+    )
+    id: str | None = make_option(
+        "--id TEMPLATE",
+        "Template for item ids, with --map or --set. Default: the id column, else the row number.",
+    )
+    delimiter: str | None = make_option(
+        "--delimiter CHAR", "CSV delimiter. Default: detected from the header."
+    )
+    encoding: str | None = make_option("--encoding NAME", "CSV encoding. Default: UTF-8.")
+    decimal_comma: bool = make_option(
+        "--decimal-comma", "Read 9,90 in CSV as a number.", default=False
+    )
+    no_infer: bool = make_option(
+        "--no-infer",
+        "Keep all CSV cells as text. Default: numbers, true and false are read.",
+        default=False,
+    )
+    text: list[str] | None = make_option(
+        "--text COLUMN", "Keep this CSV column as text, whatever it looks like. Repeatable."
+    )
 
 
-_FieldsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--fields",
-        metavar="NAMES",
-        help="Columns to write, comma-separated: keys of the result, or paths in the body such as "
-        "total or items.sku.",
-    ),
-]
-_AsOption = Annotated[
-    str | None,
-    typer.Option(
-        "--as", metavar="TYPE", help="Read bodies as this type of the adapter, such as order."
-    ),
-]
+_FORMS = "Output format: jsonl, csv, tsv, json or parquet. Default: from the --out name."
 
 
 @frozen(kw_only=True)
@@ -198,24 +126,16 @@ class OutputOptions:
 
     form_option: ClassVar[str] = "--out-format"
 
-    out: Annotated[
-        str | None,
-        typer.Option(
-            "--out",
-            metavar="FILE",
-            help="Write the results to FILE; - is standard output.",
-        ),
-    ] = None
-    form: Annotated[
-        str | None,
-        typer.Option(
-            "--out-format",
-            metavar="FORM",
-            help="Output format: jsonl, csv, tsv, json or parquet. Default: from the --out name.",
-        ),
-    ] = None
-    fields: _FieldsOption = None
-    as_: _AsOption = None
+    out: str | None = make_option("--out FILE", "Write the results to FILE; - is standard output.")
+    form: str | None = make_option(f"{form_option} FORM", _FORMS)
+    fields: list[str] | None = make_option(
+        "--fields NAMES",
+        "Columns to write, comma-separated: keys of the result, or paths in the body such as "
+        "total or items.sku.",
+    )
+    as_: str | None = make_option(
+        "--as TYPE", "Read bodies as this type of the adapter, such as order."
+    )
 
 
 @frozen(kw_only=True)
@@ -231,38 +151,13 @@ class ResultsOptions(OutputOptions):
 
     form_option: ClassVar[str] = "--format"
 
-    out: Annotated[
-        str | None,
-        typer.Option(
-            "--out",
-            metavar="FILE",
-            help="Write to FILE instead of standard output.",
-        ),
-    ] = None
-    form: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="FORM",
-            help="Output format: jsonl, csv, tsv, json or parquet. Default: from the --out name.",
-        ),
-    ] = None
-    fields: _FieldsOption = None
-    as_: _AsOption = None
-    only: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--only",
-            metavar="STATE",
-            autocompletion=complete_item_state,
-            help="Filter by state: succeeded, failed, not_executed or unknown. Comma-separated.",
-        ),
-    ] = None
-    code: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--code",
-            metavar="STATUS",
-            help="Filter by the item's own HTTP status, such as 404. Comma-separated.",
-        ),
-    ] = None
+    out: str | None = make_option("--out FILE", "Write to FILE instead of standard output.")
+    form: str | None = make_option(f"{form_option} FORM", _FORMS)
+    only: list[str] | None = make_option(
+        "--only STATE",
+        "Filter by state: succeeded, failed, not_executed or unknown. Comma-separated.",
+        autocompletion=complete_item_state,
+    )
+    code: list[str] | None = make_option(
+        "--code STATUS", "Filter by the item's own HTTP status, such as 404. Comma-separated."
+    )

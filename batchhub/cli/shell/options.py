@@ -1,51 +1,17 @@
-"""Options that all commands take, options that several share, and how Typer gets them."""
+"""The options of the commands, but for those that describe what a job reads and writes."""
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final, get_type_hints
 
-import typer
-from attrs import NOTHING, fields, frozen, has
+from attrs import NOTHING, evolve, frozen
 
 from batchhub.errors import UsageError
 
-from .completion import complete_job
-
-JobArgument = Annotated[
-    str, typer.Argument(metavar="JOB", help="Job id.", autocompletion=complete_job)
-]
-
-TimeoutOption = Annotated[
-    float | None,
-    typer.Option("--timeout", metavar="S", min=0.0, help="Stop waiting after S seconds."),
-]
-ContactTimeoutOption = Annotated[
-    float,
-    typer.Option(
-        "--contact-timeout",
-        metavar="S",
-        min=0.0,
-        help="Stop waiting after S seconds without contact to the vendor.",
-    ),
-]
-
-OnCompleteOption = Annotated[
-    str | None,
-    typer.Option(
-        "--on-complete",
-        metavar="CMD",
-        help="Command to run once for each job that ends. It gets BATCHHUB_JOB, BATCHHUB_STATE "
-        "and BATCHHUB_OUTCOME, and the job's status as JSON on standard input.",
-    ),
-]
-
-CONTACT_TIMEOUT_S: Final = 60.0
-"""Seconds without contact after which commands stop waiting, unless told otherwise."""
+from .completion import complete_account, complete_adapter, complete_job, complete_job_state
+from .parameters import make_argument, make_option
 
 
 class LogFormat(StrEnum):
@@ -69,45 +35,188 @@ class Common:
         log_format: The format of the log.
     """
 
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config",
-            metavar="FILE",
-            envvar="BATCHHUB_CONFIG",
-            readable=False,  # whoever reads it reports that in one line
-            show_default=False,
-            help="Settings file. Default: ./batchhub.toml if it exists.",
-        ),
-    ] = None
-    store: Annotated[
-        str | None,
-        typer.Option(
-            "--store",
-            metavar="PATH|URL",
-            envvar="BATCHHUB_STORE",
-            show_default=False,
-            help="Store for jobs. Default: from the settings, else jobs.db in your data folder.",
-        ),
-    ] = None
-    json: Annotated[bool, typer.Option("--json", help="Write JSON to standard output.")] = False
-    quiet: Annotated[bool, typer.Option("--quiet", help="Hide progress and tables.")] = False
-    verbose: Annotated[
-        int,
-        typer.Option(
-            "-v", "--verbose", count=True, show_default=False, help="Show the log; -vv shows more."
-        ),
-    ] = 0
-    log_format: Annotated[
-        LogFormat,
-        typer.Option(
-            "--log-format",
-            envvar="BATCHHUB_LOG_FORMAT",
-            case_sensitive=False,
-            show_default=False,
-            help="Log format. json: one object per line; implies -v.",
-        ),
-    ] = LogFormat.TEXT
+    config: Path | None = make_option(
+        "--config FILE",
+        "Settings file. Default: ./batchhub.toml if it exists.",
+        envvar="BATCHHUB_CONFIG",
+        readable=False,  # whoever reads it reports that in one line
+    )
+    store: str | None = make_option(
+        "--store PATH|URL",
+        "Store for jobs. Default: from the settings, else jobs.db in your data folder.",
+        envvar="BATCHHUB_STORE",
+    )
+    json: bool = make_option("--json", "Write JSON to standard output.", default=False)
+    quiet: bool = make_option("--quiet", "Hide progress and tables.", default=False)
+    verbose: int = make_option(
+        "-v --verbose",
+        "Show the log; -vv shows more.",
+        default=0,
+        count=True,
+        show_default=False,
+    )
+    log_format: LogFormat = make_option(
+        "--log-format",
+        "Log format. json: one object per line; implies -v.",
+        default=LogFormat.TEXT,
+        envvar="BATCHHUB_LOG_FORMAT",
+        case_sensitive=False,
+        show_default=False,
+    )
+
+
+@frozen(kw_only=True)
+class Patience:
+    """
+    How long to wait.
+
+    Attributes:
+        timeout_s: The most seconds; `None` for as long as it takes.
+        contact_timeout_s: The most seconds without contact to the vendor.
+    """
+
+    timeout_s: float | None = make_option("--timeout S", "Stop waiting after S seconds.", min=0.0)
+    contact_timeout_s: float = make_option(
+        "--contact-timeout S",
+        "Stop waiting after S seconds without contact to the vendor.",
+        default=60.0,
+        min=0.0,
+    )
+
+    def after(self, passed_s: float) -> Patience | None:
+        """Return what is left after `passed_s` seconds; `None` if nothing is."""
+        if self.timeout_s is None:
+            return self
+        left_s = round(self.timeout_s - passed_s, 1)
+        return evolve(self, timeout_s=left_s) if left_s > 0 else None
+
+
+@frozen(kw_only=True)
+class FollowOptions(Patience):
+    """
+    The options of commands that follow jobs until they end.
+
+    Attributes:
+        on_complete: A shell command to run for each job that ends.
+    """
+
+    on_complete: str | None = make_option(
+        "--on-complete CMD",
+        "Command to run once for each job that ends. It gets BATCHHUB_JOB, BATCHHUB_STATE "
+        "and BATCHHUB_OUTCOME, and the job's status as JSON on standard input.",
+    )
+
+
+@frozen(kw_only=True)
+class JobOptions:
+    """The argument of commands about one job: its id."""
+
+    job: str = make_argument("JOB", "Job id.", autocompletion=complete_job)
+
+
+@frozen(kw_only=True)
+class RetryOptions(JobOptions):
+    """The options of `retry`."""
+
+    unknown: bool = make_option(
+        "--unknown", "Also retry items with unknown outcome; they may run twice.", default=False
+    )
+
+
+@frozen(kw_only=True)
+class WatchOptions:
+    """The argument of `watch`: a job's id, or `None` for all unfinished jobs."""
+
+    job: str | None = make_argument(
+        "JOB",
+        "Job id. Default: all unfinished jobs, and those submitted meanwhile.",
+        default=None,
+        autocompletion=complete_job,
+    )
+
+
+@frozen(kw_only=True)
+class ListOptions:
+    """The options of `list`, as given; see `shell.filters`."""
+
+    state: list[str] | None = make_option(
+        "--state STATE",
+        "Filter by open, held, ended, a state or an outcome. Comma-separated.",
+        autocompletion=complete_job_state,
+    )
+    account: str | None = make_option(
+        "--account NAME", "Filter by account.", autocompletion=complete_account
+    )
+    since: str | None = make_option(
+        "--since TIME", "Filter by submit time: 2h, 3d, 2026-11-20 or 2026-11-20T10:00."
+    )
+
+
+@frozen(kw_only=True)
+class PruneOptions:
+    """The options of `prune`: a time span, as given."""
+
+    older_than: str = make_option(
+        "--older-than SPAN",
+        "Delete jobs that ended longer ago than this, such as 30d or 12h.",
+        default=NOTHING,
+    )
+
+
+@frozen(kw_only=True)
+class InitOptions:
+    """The options of `init`: the names of the new account and of its adapter."""
+
+    account: str | None = make_option("--account NAME", "Name for the new account.")
+    adapter: str | None = make_option("--adapter NAME", "Adapter of the new account.")
+
+
+@frozen(kw_only=True)
+class CheckOptions:
+    """The arguments of `check`: names of accounts; none for all."""
+
+    accounts: list[str] | None = make_argument(
+        "ACCOUNT", "Account names. Default: all.", default=None, autocompletion=complete_account
+    )
+
+
+@frozen(kw_only=True)
+class DoctorOptions:
+    """The options of `doctor`: an account, and the vendor's id of one of its batches."""
+
+    account: str = make_argument("ACCOUNT", "Account name.", autocompletion=complete_account)
+    ref: str | None = make_option("--ref ID", "Vendor's id of a batch to ask about.")
+
+
+@frozen(kw_only=True)
+class SandboxOptions:
+    """
+    The options of `sandbox`.
+
+    Attributes:
+        vendor: The adapter's name.
+        port: Where it listens; 0 for any free port.
+        host: The address it listens on.
+        set: Its switches, as NAME=VALUE.
+        switches: Whether only to list its switches.
+    """
+
+    vendor: str = make_argument("VENDOR", "Adapter name.", autocompletion=complete_adapter)
+    port: int = make_option(
+        "--port N",
+        "Port to listen on. Default: any free port.",
+        default=0,
+        min=0,
+        max=65535,
+        show_default=False,
+    )
+    host: str = make_option("--host ADDRESS", "Address to listen on.", default="127.0.0.1")
+    set: list[str] | None = make_option(
+        "--set NAME=VALUE", "Set a switch of the sandbox. Repeatable."
+    )
+    switches: bool = make_option(
+        "--switches", "List the sandbox's switches and exit.", default=False
+    )
 
 
 def parse_options(texts: Sequence[str]) -> dict[str, str]:
@@ -126,54 +235,3 @@ def parse_options(texts: Sequence[str]) -> dict[str, str]:
             raise UsageError(f"{name!r} is given twice")
         options[name] = value
     return options
-
-
-def with_common(command: Callable[..., None]) -> Callable[..., None]:
-    """
-    Replace each parameter of a command that is an attrs class by that class's fields.
-
-    Typer makes an option of each parameter of a function. The options of `Common` come last.
-    """
-    hints = get_type_hints(command, include_extras=True)
-    groups = {name: hint for name, hint in hints.items() if has(hint)}
-    members = {name: [f.name for f in fields(group)] for name, group in groups.items()}
-
-    @functools.wraps(command)
-    def wrapper(**values: Any) -> None:
-        made = {
-            name: group(**{member: values.pop(member) for member in members[name]})
-            for name, group in groups.items()
-        }
-        command(**made, **values)
-
-    parameters: list[inspect.Parameter] = []
-    last: list[inspect.Parameter] = []
-    for parameter in inspect.signature(command).parameters.values():
-        if hints[parameter.name] is Common:
-            last = _spread(Common)
-        elif parameter.name in groups:
-            parameters += _spread(groups[parameter.name])
-        else:
-            hint = hints[parameter.name]
-            parameters.append(
-                parameter.replace(annotation=hint, kind=inspect.Parameter.KEYWORD_ONLY)
-            )
-    parameters += last
-    del wrapper.__wrapped__  # Typer would read `command` instead
-    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    wrapper.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}
-    return wrapper
-
-
-def _spread(group: type) -> list[inspect.Parameter]:
-    """Return a parameter for each field of an attrs class."""
-    hints = get_type_hints(group, include_extras=True)
-    return [
-        inspect.Parameter(
-            f.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=inspect.Parameter.empty if f.default is NOTHING else f.default,
-            annotation=hints[f.name],
-        )
-        for f in fields(group)
-    ]
