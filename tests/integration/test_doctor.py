@@ -6,14 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from support.processes import (
-    ask_sandbox,
-    batchhub,
-    running_sandbox,
-    write_items,
-    write_settings,
-)
+from support.processes import batchhub, write_items, write_settings, write_supplier
+from support.stand_ins import standing_in
 from support.truth import demo_requests
+
+from batchhub_ecwid.sandbox import EcwidSandbox
+from batchhub_mircate.sandbox import MircateSandbox
 
 KEY = "mircate-sandbox-key"
 
@@ -25,25 +23,16 @@ def supplier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def write_supplier(folder: Path, url: str) -> None:
-    """Write a settings file with the account ``supplier`` at a stand-in for Mircate."""
-    (folder / "batchhub.toml").write_text(
-        'store = "jobs.db"\n[accounts.supplier]\nadapter = "mircate"\nproject_id = "5p1hp1d2t"\n'
-        'merchant_project_id = "m-1"\napi_key = { env = "MIRCATE_API_KEY" }\n'
-        f'base_url = "{url}"\n'
-    )
-
-
 def test_a_shop_is_asked_for_its_batches(tmp_path: Path) -> None:
     """Without a batch the list is asked for, with one its status; nothing is executed."""
     write_items(tmp_path / "items.jsonl", demo_requests(3))
-    with running_sandbox("ecwid") as url:
+    sandbox = EcwidSandbox()
+    with standing_in(sandbox) as url:
         write_settings(tmp_path, url)
         plain = batchhub(tmp_path, "doctor", "shop")
         run = batchhub(tmp_path, "run", "items.jsonl", "--account=shop", "--json")
         ref = json.loads(run.out)["tickets"][0]["vendor_refs"][0]
         seen = batchhub(tmp_path, "doctor", "shop", f"--ref={ref}", "--json")
-        executed = len(ask_sandbox(url, "journal")["executions"])
     assert plain.code == seen.code == 0
     assert "asked     GET /api/v3/1003/batch?limit=1" in plain.out
     assert '{"items": []}' in plain.out
@@ -52,12 +41,12 @@ def test_a_shop_is_asked_for_its_batches(tmp_path: Path) -> None:
         "state": "completed",
         "items done": 3,
     }
-    assert executed == 3
+    assert len(sandbox.executions) == 3
 
 
 def test_a_supplier_is_asked_about_a_batch_that_cannot_be(supplier: Path) -> None:
     """A 404 for a made-up batch says that address and key work; the key is shown nowhere."""
-    with running_sandbox("mircate") as url:
+    with standing_in(MircateSandbox()) as url:
         write_supplier(supplier, url)
         done = batchhub(supplier, "doctor", "supplier")
     assert done.code == 0, done.err
@@ -70,7 +59,7 @@ def test_a_supplier_is_asked_about_a_batch_that_cannot_be(supplier: Path) -> Non
 def test_a_wrong_key_is_said(supplier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Refused credentials are exit code 3, with the vendor's word and without the key."""
     monkeypatch.setenv("MIRCATE_API_KEY", "a_wrong_key_of_mine")
-    with running_sandbox("mircate") as url:
+    with standing_in(MircateSandbox()) as url:
         write_supplier(supplier, url)
         done = batchhub(supplier, "doctor", "supplier")
     assert done.code == 3

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from support.faults import ECWID_FAULTS, MIRCATE_FAULTS, Fault
-from support.stand_ins import make_empty_store, run_under
+from support.stand_ins import run_under
 
 EVERY_FAULT = "EVERY_FAULT" in os.environ
 AT_ONCE = 6
@@ -30,22 +30,16 @@ def groups() -> Iterator[object]:
             yield pytest.param(vendor, chosen[number::count], id=f"{vendor}-{number + 1}")
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty store."""
-    return make_empty_store(tmp_path_factory.mktemp("store"))
-
-
 @pytest.mark.parametrize(("vendor", "faults"), [*groups()])
 def test_the_results_file_agrees_with_the_journal(
-    vendor: str, faults: Sequence[Fault], store: Path, tmp_path: Path
+    vendor: str, faults: Sequence[Fault], tmp_path: Path
 ) -> None:
     """Under every fault `run` ends by itself, and its file says what the vendor did."""
 
     def try_out(number: int) -> Exception | None:
         fault = faults[number]
         try:
-            run_under(vendor, fault, store, tmp_path / str(number))
+            run_under(vendor, fault, tmp_path / str(number))
         except Exception as error:
             error.add_note(f"under the fault: {fault.name}")
             return error

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from shutil import copyfile
 from typing import Any, Final
 
 from attrs import define, field, frozen
@@ -32,7 +31,7 @@ from .processes import (
     write_supplier,
 )
 from .processes import set_sandbox as set_switches
-from .stand_ins import make_empty_store, standing_in
+from .stand_ins import standing_in
 
 TESTS: Final = Path(__file__).parents[1]
 DEADLINE_S: Final = 60.0
@@ -139,9 +138,8 @@ class Running:
 class Lab:
     """Starts processes at once, from one that has everything imported; see `running_lab`."""
 
-    def __init__(self, folder: Path, address: str, empty_store: Path) -> None:
+    def __init__(self, folder: Path, address: str) -> None:
         self.folder = folder
-        self.empty_store = empty_store
         self._address = address
 
     def start(self, folder: Path, *argv: str, plan: Plan = NO_PLAN) -> Running:
@@ -172,10 +170,9 @@ def running_lab(folder: Path) -> Iterator[Lab]:
         text=True,
     )
     try:
-        empty_store = make_empty_store(folder)
         assert server.stdout is not None
         assert server.stdout.readline() == "ready\n", "the server of processes did not start"
-        yield Lab(folder, address, empty_store)
+        yield Lab(folder, address)
     finally:
         server.kill()
         server.communicate()
@@ -334,11 +331,10 @@ def submits(journal: Any) -> list[dict[str, Any]]:
 
 @contextmanager
 def open_shop(lab: Lab, folder: Path, vendor: str = "ecwid", count: int = 16) -> Iterator[Shop]:
-    """Open a shop with a stand-in of its own, and a store with nothing in it."""
+    """Open a shop with a stand-in of its own."""
     trade = TRADES[vendor]
     sandbox = trade.sandbox()
     sandbox.change_switches({"item_time_s": ITEM_TIME_S, "requests_per_minute": 100_000})
-    copyfile(lab.empty_store, folder / "jobs.db")
     for key in KEYS:
         write_items(folder / f"{key}.jsonl", trade.items(key, count))
     with ExitStack() as stack:

@@ -8,12 +8,10 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from shutil import copyfile
 from typing import Any
 
 from attrs import frozen
 
-from batchhub import BatchHub
 from batchhub.sandbox import Sandbox
 from batchhub_ecwid.sandbox import EcwidSandbox
 from batchhub_mircate.sandbox import MircateSandbox
@@ -84,25 +82,13 @@ def standing_in(sandbox: Sandbox) -> Iterator[str]:
         loop.close()
 
 
-def make_empty_store(folder: Path) -> Path:
-    """Make a store with nothing in it, to be copied: each run saves the making of one."""
-
-    async def make() -> None:
-        async with BatchHub(folder / "jobs.db", {}):
-            pass
-
-    asyncio.run(make())
-    return folder / "jobs.db"
-
-
-def run_under(vendor: str, fault: Fault, store: Path, folder: Path) -> None:
+def run_under(vendor: str, fault: Fault, folder: Path) -> None:
     """
     Run a job of 25 items with the real command under a fault, and hold it against the journal.
 
     Args:
         vendor: At whose stand-in.
         fault: What it does.
-        store: An empty store, to be copied.
         folder: Where to run; not there yet.
 
     Raises:
@@ -110,7 +96,6 @@ def run_under(vendor: str, fault: Fault, store: Path, folder: Path) -> None:
     """
     stand_in = STAND_INS[vendor]
     folder.mkdir()
-    copyfile(store, folder / "jobs.db")
     write_items(folder / "items.jsonl", stand_in.items)
     sandbox = stand_in.sandbox()
     sandbox.change_switches(fault.switches)
