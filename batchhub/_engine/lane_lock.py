@@ -49,6 +49,8 @@ class LaneLock:
         self._lock: FileLock | None = None
         self._owner_file: Path | None = None
         if store_path is not None:
+            # Beside the file itself: a store reached by two names has one set of locks.
+            store_path = store_path.resolve()
             folder = store_path.with_name(store_path.name + ".lanes")
             name = _file_name(lane)
             self._lock = FileLock(folder / f"{name}.lock")

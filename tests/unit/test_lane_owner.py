@@ -94,3 +94,24 @@ def test_a_store_in_memory_needs_no_lock() -> None:
     lock.beat(FakeClock().now())
     assert lock.find_owner() is None
     lock.release()
+
+
+@pytest.mark.parametrize("linked", ["file", "folder"])
+async def test_a_store_with_two_names_has_one_driver(tmp_path: Path, linked: str) -> None:
+    """A lane is driven once, also if the store is reached through a symbolic link."""
+    store, clock = tmp_path / "real" / "jobs.db", FakeClock()
+    store.parent.mkdir()
+    async with scripted_world(store=store, clock=clock) as world:
+        await world.hub.jobs()
+        link = tmp_path / "link"
+        link.symlink_to(store if linked == "file" else store.parent)
+        other = LaneLock(link if linked == "file" else link / "jobs.db", LANE)
+        assert other.claim(clock.now())
+        job = await world.hub.submit("shop", numbered(2))
+        await clock.sleep(25.0)
+        waits = await job.refresh()
+        other.release()
+        done = await job.wait()
+
+    assert waits.state is BatchState.PENDING
+    assert done.outcome is Outcome.SUCCEEDED
