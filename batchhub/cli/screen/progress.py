@@ -110,8 +110,12 @@ def make_display(common: Common, jobs: Iterable[Followed]) -> Iterator[Display]:
     display = _choose(common)
     for job in jobs:
         display.add(job)
-    with display, _ticking(display):
-        yield display
+    ticking = asyncio.create_task(_tick(display), name="batchhub-display")
+    try:
+        with display:
+            yield display
+    finally:
+        ticking.cancel()
 
 
 def _choose(common: Common) -> Display:
@@ -132,21 +136,7 @@ def _may_draw() -> bool:
     return not is_dumb and (sys.stderr.encoding or "").lower().startswith("utf")
 
 
-@contextmanager
-def _ticking(display: Display) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    timer: asyncio.TimerHandle
-
-    def again() -> None:
-        start()
+async def _tick(display: Display) -> None:
+    while True:
+        await asyncio.sleep(display.tick_s)
         display.tick()
-
-    def start() -> None:
-        nonlocal timer
-        timer = loop.call_later(display.tick_s, again)
-
-    start()
-    try:
-        yield
-    finally:
-        timer.cancel()
