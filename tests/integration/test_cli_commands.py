@@ -1,4 +1,9 @@
-"""The real command against a real stand-in, each in a process of its own."""
+"""
+The real command in a process of its own, against a stand-in that runs in the test's.
+
+Most commands are forked from a process that has everything imported; those that are sent a signal,
+read a pipe or draw on a terminal are started by the installed script.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +27,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
+from support.crash_lab import Ended, Lab, running_lab
 from support.processes import (
     COMMAND,
     TOKEN,
@@ -30,10 +37,17 @@ from support.processes import (
     batchhub,
     environment,
     read_results,
-    running_sandbox,
     set_sandbox,
     write_items,
 )
+from support.stand_ins import standing_in
+from typer.testing import CliRunner
+
+from batchhub.adapter import Adapter
+from batchhub.cli.app import app
+from batchhub_ecwid import EcwidAdapter
+from batchhub_ecwid.sandbox import EcwidSandbox
+from batchhub_mircate import MircateAdapter
 
 KEYS = ["id", "state", "code", "message", "body", "vendor_ref"]
 DEADLINE_S = 30.0
@@ -60,12 +74,12 @@ class Forgetful(EcwidAdapter):
 """
 """Ecwid, asked often; and one that would not recognise a request that comes twice."""
 
-Run = Callable[..., Done]
+Run = Callable[..., Done | Ended]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Install adapters from outside, as a third party would, but by the path."""
+def plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Install adapters from outside, as a third party would, but by the path; gives the folder."""
     folder = tmp_path_factory.mktemp("plugin")
     info = folder / "quick-1.0.dist-info"
     info.mkdir()
@@ -77,13 +91,15 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     (folder / "quick.py").write_text(PLUGIN)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(folder))
-        yield
+        yield folder
 
 
 @pytest.fixture(scope="module")
 def shared_sandbox() -> Iterator[str]:
     """A stand-in that runs for all tests."""
-    with running_sandbox("ecwid", item_time_s=0.001, requests_per_minute=100_000) as url:
+    sandbox = EcwidSandbox()
+    sandbox.change_switches({"item_time_s": 0.001, "requests_per_minute": 100_000})
+    with standing_in(sandbox) as url:
         yield url
 
 
@@ -95,10 +111,24 @@ def sandbox(shared_sandbox: str) -> Iterator[str]:
     set_sandbox(shared_sandbox, **switches)
 
 
+@pytest.fixture(scope="module")
+def lab(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """What forks the commands, with the adapters from outside."""
+    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(lab: Lab, tmp_path: Path) -> Run:
     """Run the command in a folder of its own."""
-    return lambda *arguments, **facts: batchhub(tmp_path, *arguments, **facts)
+
+    def call(*arguments: str, stdin: str | None = None) -> Done | Ended:
+        if stdin is not None:
+            return batchhub(tmp_path, *arguments, stdin=stdin)
+        with closing(lab.start(tmp_path, *arguments)) as running:
+            return running.wait()
+
+    return call
 
 
 def write_settings(folder: Path, url: str, adapter: str = "quick") -> None:
@@ -320,21 +350,32 @@ def test_a_held_job_waits_for_a_decision(sandbox: str, run: Run, tmp_path: Path)
     assert len(executions(sandbox, "held")) == 6
 
 
-def test_adapters_and_demo(run: Run, tmp_path: Path) -> None:
+def test_adapters_and_demo(plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`demo` shows every sandbox, leaves out what does not load, and keeps its store."""
-    done = run("demo", "--json", "--store", "demo.db")
-    assert done.code == 0
-    warning = next(line for line in done.err.splitlines() if line.startswith("warning: "))
+    monkeypatch.syspath_prepend(plugin)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("batchhub.cli.commands.demo._ITEM_TIME_S", 0.0)
+    adapters: tuple[type[Adapter[Any]], ...] = (EcwidAdapter, MircateAdapter)
+    for adapter in adapters:
+        quick = {
+            name: evolve(capabilities, poll_s=0.1, min_poll_s=0.05)
+            for name, capabilities in adapter.operations.items()
+        }
+        monkeypatch.setattr(adapter, "operations", quick)
+    done = CliRunner().invoke(app, ["demo", "--json", "--store", "demo.db"])
+    assert done.exit_code == 0
+    warning = next(line for line in done.stderr.splitlines() if line.startswith("warning: "))
     assert "'broken'" in warning
-    statuses = parse_lines(done.out)
-    assert "ecwid" in {status["account"] for status in statuses}
+    statuses = parse_lines(done.stdout)
+    assert {"ecwid", "mircate"} <= {status["account"] for status in statuses}
     for status in statuses:
         assert status["counts"]["total"] == 1200
         assert status["outcome"] == "partial"
-        assert f"batchhub results {status['job_id']} --only failed --store demo.db" in done.err
-    advice = next(line for line in done.err.splitlines() if "batchhub list" in line)
-    listed = run(*shlex.split(advice)[1:], "--json")
-    assert [s["job_id"] for s in json.loads(listed.out)] == [s["job_id"] for s in statuses]
+        only = f"batchhub results {status['job_id']} --only failed --store demo.db"
+        assert only in done.stderr
+    advice = next(line for line in done.stderr.splitlines() if "batchhub list" in line)
+    listed = CliRunner().invoke(app, [*shlex.split(advice)[1:], "--json"])
+    assert [s["job_id"] for s in json.loads(listed.stdout)] == [s["job_id"] for s in statuses]
 
 
 def test_the_sandbox_prints_settings_that_work(run: Run, tmp_path: Path) -> None:
