@@ -17,13 +17,20 @@ import os
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from typing import IO, Any
 
-from ._tables.reading import ItemReader
+from ._tables.reading import ItemReader, ReadSettings
 from ._tables.writing import ResultsWriter, Written
 from .adapter import Adapter
 from .errors import InputError
 from .models import ItemResult
 
-__all__ = ["ItemReader", "ResultsWriter", "Written", "read_items", "write_results"]
+__all__ = [
+    "ItemReader",
+    "ReadSettings",
+    "ResultsWriter",
+    "Written",
+    "read_items",
+    "write_results",
+]
 
 
 def read_items(
@@ -78,8 +85,7 @@ def read_items(
         UsageError: No such file, format, encoding or operation, or an argument makes no sense or
             is not for this format. While iterating it is `InputError`, with the line.
     """
-    return ItemReader(
-        source,
+    settings = ReadSettings(
         adapter=adapter,
         operation=operation,
         map=map,
@@ -91,8 +97,8 @@ def read_items(
         decimal=decimal,
         infer=infer,
         text=text,
-        on_refused=on_refused,
     )
+    return ItemReader(source, settings, on_refused)
 
 
 async def write_results(

@@ -1,11 +1,12 @@
-"""The formats of items and results, and how a file's name says them."""
+"""The formats of items and results, how a file's name says them, and the packages they need."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from importlib import import_module
 from pathlib import PurePath
-from typing import Final
+from typing import Any, Final
 
 from batchhub.errors import UsageError
 
@@ -32,17 +33,14 @@ class Compression(StrEnum):
 READABLE: Final = (Format.JSONL, Format.CSV, Format.TSV, Format.JSON)
 """What items are read from."""
 
+PLAIN_ENDINGS: Final = frozenset({"", ".txt", ".log", ".out"})
+"""Endings that say nothing about the format. Results go there as JSON Lines."""
+
 _ENDINGS: Final = {
     ".jsonl": Format.JSONL,
     ".ndjson": Format.JSONL,
-    ".csv": Format.CSV,
-    ".tsv": Format.TSV,
-    ".json": Format.JSON,
-    ".parquet": Format.PARQUET,
+    **{f".{format}": format for format in Format},
 }
-
-PLAIN_ENDINGS: Final = frozenset({"", ".txt", ".log", ".out"})
-"""Endings that say nothing about the format. Results go there as JSON Lines."""
 
 
 def parse_format(
@@ -56,10 +54,9 @@ def parse_format(
     """
     if name is None:
         return None
-    found = name.lower()
-    if found not in set(known):
+    if name.lower() not in known:
         raise UsageError(f"{say('format')} must be one of {', '.join(known)}, not {name!r}")
-    return Format(found)
+    return Format(name.lower())
 
 
 def format_of(name: str) -> Format | None:
@@ -82,3 +79,23 @@ def compression_of(name: str) -> Compression | None:
     """Return the compression that a file's name says; `None` if it says none."""
     suffix = PurePath(name.lower()).suffix
     return Compression(suffix) if suffix in set(Compression) else None
+
+
+def load_extra(module: str, extra: str, what: str) -> Any:
+    """
+    Import a module of a package that comes with an extra of ours.
+
+    Args:
+        module: The module.
+        extra: The extra.
+        what: What is written with it.
+
+    Raises:
+        UsageError: It is not installed. The message names the extra.
+    """
+    try:
+        return import_module(module)
+    except ImportError:
+        raise UsageError(
+            f"{what} needs a package that is not installed: pip install 'batchhub[{extra}]'"
+        ) from None

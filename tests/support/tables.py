@@ -10,12 +10,12 @@ import pytest
 
 from batchhub._tables.reading import source as _source
 from batchhub.cli.shell.files import as_option
-from batchhub.tables import ItemReader, ResultsWriter
+from batchhub.tables import ItemReader, ReadSettings, ResultsWriter
 
 
 def open_items(source: str | Path | IO[bytes], **options: Any) -> ItemReader:
     """Open a source of items."""
-    return ItemReader(source, say=as_option, **options)
+    return ItemReader(source, ReadSettings(say=as_option, **options))
 
 
 def open_results(target: str | Path | IO[bytes], **options: Any) -> ResultsWriter:

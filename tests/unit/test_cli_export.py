@@ -22,7 +22,7 @@ from support.vendor import Vendor, capable
 from typer.testing import CliRunner, Result
 
 from batchhub import ItemResult, ItemState
-from batchhub._tables.writing import extras as _extras
+from batchhub._tables import formats as _formats
 from batchhub.adapter import ItemReport, Report, WireItem
 from batchhub.cli.app import app
 from batchhub.errors import UsageError
@@ -150,7 +150,7 @@ def test_a_missing_package_is_named(
     def refuse(module: str) -> Any:
         raise ImportError(module)
 
-    monkeypatch.setattr(_extras, "import_module", refuse)
+    monkeypatch.setattr(_formats, "import_module", refuse)
     with pytest.raises(UsageError, match=rf"pip install 'batchhub\[{extra}\]'"):
         open_results(tmp_path / name)
     assert importlib.import_module("json") is json

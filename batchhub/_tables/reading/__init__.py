@@ -9,6 +9,6 @@ runs them in a thread, so that neither a slow pipe nor a large record holds up a
 from __future__ import annotations
 
 from .reader import ItemReader
-from .source import STDIN
+from .settings import ReadSettings
 
-__all__ = ["STDIN", "ItemReader"]
+__all__ = ["ItemReader", "ReadSettings"]

@@ -51,7 +51,7 @@ def make_cell_reader(*, decimal_comma: bool, exact: bool, say: Say) -> CellReade
             every digit; else they come as float, as JSON's do.
         say: Names an argument in a message.
     """
-    comma = say("decimal", ",")
+    comma = say(decimal=",")
     make: Callable[[str], Any] = Decimal if exact else float
 
     def read(cell: str) -> Any:
@@ -61,25 +61,23 @@ def make_cell_reader(*, decimal_comma: bool, exact: bool, say: Say) -> CellReade
         number = _read_number(bare, make)
         if number is None:
             number = read_other(bare)
-            return cell if number is None else number
-        if decimal_comma and "." in bare:
+        elif decimal_comma and "." in bare:
             raise ValueError(
                 f"{bare[:40]!r} has a point, which may be meant for thousands or for a fraction; "
                 f"with {comma} write a comma"
             )
-        return number
+        return cell if number is None else number
 
     def read_other(bare: str) -> Any:
         if _GROUPED.fullmatch(bare) or (decimal_comma and _POINTS.fullmatch(bare)):
             raise ValueError(f"{bare[:40]!r} has something between its thousands; write it without")
         if not _FRACTION.fullmatch(bare):
             return None
-        if bare.lstrip("-").startswith(","):
-            raise ValueError(
-                f"{bare[:40]!r} is no number as it is written; write a 0 before the comma"
-                + ("" if decimal_comma else f" and say {comma}")
-            )
         number = _read_number(bare.replace(",", "."), make)
+        what = f"{bare[:40]!r} is no number as it is written"
+        if bare.lstrip("-").startswith(","):
+            hint = "" if decimal_comma else f" and say {comma}"
+            raise ValueError(f"{what}; write a 0 before the comma{hint}")
         if decimal_comma or number is None:
             return number
         if _AMBIGUOUS.fullmatch(bare):
@@ -87,7 +85,7 @@ def make_cell_reader(*, decimal_comma: bool, exact: bool, say: Say) -> CellReade
                 f"{bare!r} has a comma for thousands or for a fraction; write it without the "
                 f"comma, or {comma} reads it as {bare.replace(',', '.')}"
             )
-        raise ValueError(f"{bare[:40]!r} is no number as it is written; {comma} reads it as one")
+        raise ValueError(f"{what}; {comma} reads it as one")
 
     return read
 

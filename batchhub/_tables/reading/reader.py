@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
-from functools import partial
 from typing import IO, Any, Final, cast
 
 from attrs import evolve
@@ -20,16 +19,15 @@ from batchhub._tables.formats import (
     format_of,
     parse_format,
 )
-from batchhub._tables.wording import Say, in_python
 from batchhub.adapter import Adapter
 from batchhub.errors import InputError, UsageError
 
 from . import source as _source
 from .background import in_background
-from .mapping import ObjectRow
+from .mapping import ObjectRow, make_item
 from .objects import BOM, Found, read_array, read_objects
 from .records import UTF8, UTF16_BOMS, Records, find_delimiter, find_encoding
-from .settings import TableSettings, parse_assignments
+from .settings import ReadSettings
 from .table import read_table
 
 _UNSENT: Final = "nothing was sent"
@@ -58,50 +56,31 @@ class ItemReader:
     def __init__(
         self,
         source: str | os.PathLike[str] | IO[bytes],
-        *,
-        adapter: type[Adapter[Any]] | None = None,
-        operation: str | None = None,
-        map: str | None = None,
-        set: Mapping[str, str] | Iterable[str] = (),
-        id: str | None = None,
-        format: str | None = None,
-        delimiter: str | None = None,
-        encoding: str | None = None,
-        decimal: str = ".",
-        infer: bool = True,
-        text: Iterable[str] = (),
+        settings: ReadSettings,
         on_refused: Callable[[InputError], None] | None = None,
-        say: Say = in_python,
     ) -> None:
         self.line = 0
         self.place = "line"
         self.on_refused = on_refused
         self.is_cut_off = False
-        self._say = say
-        self._format = parse_format(format, say, READABLE)
-        self._delimiter = find_delimiter(delimiter, say)
-        self._encoding = find_encoding(encoding or UTF8, say)
-        self._settings = TableSettings(
-            map=map,
-            set=parse_assignments(set, say),
-            id=id,
-            decimal=decimal,
-            infer=infer,
-            text=(text,) if isinstance(text, str) else tuple(text),
-            say=say,
-        )
-        self._for_tables = {
-            say("delimiter"): delimiter is not None,
-            say("encoding"): encoding is not None,
-            say("decimal", ","): decimal != ".",
-            say("infer", "False"): not infer,
-            say("text"): bool(self._settings.text),
-        }
+        self._settings = settings
+        say = settings.say
+        self._format = parse_format(settings.format, say, READABLE)
+        delimiter = settings.delimiter
+        self._delimiter = None if delimiter is None else find_delimiter(delimiter, say)
+        self._encoding = find_encoding(settings.encoding or UTF8, say)
         self._has_begun = False
-        self._is_table = False
-        if adapter is not None:
-            self.fit(adapter, operation or next(iter(adapter.operations)))
-        self._open(source)
+        self._is_ours = isinstance(source, str | os.PathLike)
+        if isinstance(source, str | os.PathLike):
+            self.name, self._stream, is_named = _source.open_file(os.fspath(source))
+        else:
+            self.name, self._stream, is_named = _source.name_of(source), source, False
+        self.is_terminal = self._is_ours and not is_named and self._stream.isatty()
+        try:
+            self._find_format(is_named=is_named)
+        except UsageError:
+            self.close()
+            raise
 
     def __enter__(self) -> ItemReader:
         return self
@@ -135,11 +114,9 @@ class ItemReader:
         Raises:
             InputError: Something is no item, or can't be read; it names the line.
         """
-        self._has_begun = True
         try:
-            for line, found in self._read(lambda: None):
-                if (item := self._take(line, found)) is not None:
-                    yield item
+            for found in self._read(lambda: None):
+                yield from self._take(found)
         except InputError as error:
             self._cut_off(error)
         finally:
@@ -152,11 +129,10 @@ class ItemReader:
         Raises:
             InputError: Something is no item, or can't be read; it names the line.
         """
-        self._has_begun = True
         try:
             async with aclosing(in_background(self._read)) as values:
-                async for line, found in values:
-                    if (item := self._take(line, found)) is not None:
+                async for found in values:
+                    for item in self._take(found):
                         yield item
         except InputError as error:
             self._cut_off(error)
@@ -175,7 +151,11 @@ class ItemReader:
         if not number:
             return str(error)
         name = "" if error.item_id is None else f" (id {error.item_id!r})"
-        return f"{place} {number}{name}: {error.reason}{self._hint(error)}"
+        hint = ""
+        # Not even the first row of a table is one of the vendor's items.
+        if error.position == 1 and self._format in _TABLES and self._settings.wants_map:
+            hint = f"; {self._settings.say('map')} makes items of rows"
+        return f"{place} {number}{name}: {error.reason}{hint}"
 
     def explain(self, error: InputError) -> UsageError:
         """
@@ -190,21 +170,15 @@ class ItemReader:
         end = "" if text.endswith(_UNSENT) else f"; {_UNSENT}"
         return UsageError(f"{self.name}: {text}{end}")
 
-    def _hint(self, error: InputError) -> str:
-        """Name the way out where not even the first row of a table is one of the vendor's items."""
-        is_first_row = self._is_table and error.position == 1
-        if not (is_first_row and self._settings.wants_map):
-            return ""
-        return f"; {self._say('map')} makes items of rows"
-
-    def _take(self, line: int, found: dict[str, Any] | InputError) -> dict[str, Any] | None:
-        self.line = line
-        if not isinstance(found, InputError):
-            return found
-        if self.on_refused is None:
-            raise found
-        self.on_refused(found)
-        return None
+    def _take(self, found: Found) -> Iterator[dict[str, Any]]:
+        """Yield an item; of what is none raise or report the error."""
+        self.line, item = found
+        if not isinstance(item, InputError):
+            yield item
+        elif self.on_refused is None:
+            raise item
+        else:
+            self.on_refused(item)
 
     def _cut_off(self, error: InputError) -> None:
         if self.on_refused is None:
@@ -212,66 +186,56 @@ class ItemReader:
         self.is_cut_off = True
         self.on_refused(error)
 
-    def _open(self, source: str | os.PathLike[str] | IO[bytes]) -> None:
-        self._is_ours = isinstance(source, str | os.PathLike)
-        if not isinstance(source, str | os.PathLike):
-            self.name = str(getattr(source, "name", "the stream"))
-            self._stream, is_named = source, False
-        else:
-            path = os.fspath(source)
-            self.name = "standard input" if path == _source.STDIN else path
-            self._stream, is_named = _source.open_file(path)
-        self.is_terminal = self._is_ours and not is_named and self._stream.isatty()
-        try:
-            if self._format is None and is_named:
-                self._format = self._format_by_name()
-            if self._delimiter is None and format_of(self.name) is Format.TSV:
-                self._delimiter = "\t"
-            if self._format is not None:
-                self._check_options(self._format)
-        except UsageError:
-            self.close()
-            raise
-
-    def _format_by_name(self) -> Format:
+    def _find_format(self, *, is_named: bool) -> None:
+        """Find the format by the name, unless it was said; a pipe's is found when it is read."""
         found = format_of(self.name)
-        if found in READABLE and compression_of(self.name) is not Compression.ZSTD:
-            return found
-        raise UsageError(
-            f"{self.name}: the format is named by the ending, one of {endings(READABLE)}, also "
-            f"with {Compression.GZIP} behind it; or say {self._say('format')} {', '.join(READABLE)}"
-        )
+        if self._format is None and is_named:
+            if found not in READABLE or compression_of(self.name) is Compression.ZSTD:
+                raise UsageError(
+                    f"{self.name}: the format is named by the ending, one of {endings(READABLE)}, "
+                    f"also with {Compression.GZIP} behind it; or say "
+                    f"{self._settings.say('format')} {', '.join(READABLE)}"
+                )
+            self._format = found
+        if self._delimiter is None and Format.TSV in {found, self._format}:
+            self._delimiter = "\t"
+        if self._format is not None:
+            self._check_options(self._format)
 
     def _read(self, pause: Callable[[], None]) -> Iterator[Found]:
+        self._has_begun = True
         is_gzip = compression_of(self.name) is Compression.GZIP
         source = _source.unpack(self._stream, must_be_gzip=is_gzip, pause=pause)
-        format = self._format
-        if format is None:
-            format = _detect_format(source)
-            self._check_options(format)
-        self._is_table = format in _TABLES
+        if self._format is None:
+            self._format = _detect_format(source)
+            self._check_options(self._format)
         stream = cast("IO[bytes]", io.BufferedReader(source, _source.CHUNK_BYTES))
-        if self._is_table:
-            delimiter = self._delimiter or ("\t" if format is Format.TSV else None)
-            records = Records(stream, self._encoding, delimiter, say=self._say)
+        say = self._settings.say
+        if self._format in _TABLES:
+            records = Records(stream, self._encoding, self._delimiter, say=say)
             return read_table(records, self._settings)
-        make = partial(_make_item, self._settings)
-        if format is Format.JSON:
+        if self._format is Format.JSON:
             self.place = "element"
-            return read_array(stream, make, say=self._say)
-        return read_objects(stream, make, say=self._say)
+            return read_array(stream, self._make_item, say=say)
+        return read_objects(stream, self._make_item, say=say)
+
+    def _make_item(self, value: dict[str, Any]) -> dict[str, Any]:
+        fields = self._settings.fields
+        return value if fields is None else make_item(fields, ObjectRow(value))
 
     def _check_options(self, format: Format) -> None:
         """Refuse what is said of CSV and would silently do nothing."""
-        if format in _TABLES:
-            return
-        for option, is_said in self._for_tables.items():
-            if is_said:
+        settings, say = self._settings, self._settings.say
+        options = {
+            say("delimiter"): settings.delimiter,
+            say("encoding"): settings.encoding,
+            say("decimal"): settings.decimal != ".",
+            say(infer=False): not settings.infer,
+            say("text"): settings.text,
+        }
+        for option, is_said in options.items():
+            if is_said and format not in _TABLES:
                 raise InputError(f"{option} is for CSV, and this is {_NAMES[format]}")
-
-
-def _make_item(settings: TableSettings, value: dict[str, Any]) -> dict[str, Any]:
-    return value if settings.row_maker is None else settings.row_maker.make(ObjectRow(value))
 
 
 def _detect_format(source: _source.Source) -> Format:

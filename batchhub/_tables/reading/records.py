@@ -33,19 +33,11 @@ _HINT: Final = "sep="
 _SWALLOWED: Final = "; is a quote not closed?"
 
 # Decoding goes on after bytes that are no text, so that all rows before them are read: such bytes
-# become characters that no text has, which `_Lines` looks for.
-_KEEP_BYTES: Final = "batchhub.keep_bytes"
+# become characters that no text has.
+_KEEP_BYTES: Final = "surrogateescape"
 _FIRST_BYTE: Final = 0xDC00
-_NO_TEXT: Final = re.compile("[\0\udc00-\udcff]")
-
-
-def _keep_bytes(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
-    return "".join(chr(_FIRST_BYTE + b) for b in error.object[error.start : error.end]), error.end
-
-
-codecs.register_error(_KEEP_BYTES, _keep_bytes)
+_NO_TEXT: Final = re.compile("[\0\udc80-\udcff]")
+_AS_UTF16: Final = tuple(bom.decode(UTF8, _KEEP_BYTES) for bom in UTF16_BOMS)
 
 
 def find_encoding(name: str, say: Say) -> str:
@@ -66,15 +58,13 @@ def find_encoding(name: str, say: Say) -> str:
     return found
 
 
-def find_delimiter(name: str | None, say: Say) -> str | None:
+def find_delimiter(name: str, say: Say) -> str:
     """
     Return the character that a delimiter's name stands for.
 
     Raises:
         UsageError: It can't separate cells.
     """
-    if name is None:
-        return None
     found = _NAMED.get(name.lower(), name)
     if len(found) != 1 or found in '"\r\n\0 ':
         raise UsageError(f"{say('delimiter')} is one character or the word tab, not {name!r}")
@@ -99,7 +89,13 @@ class Records:
         self, stream: IO[bytes], encoding: str, delimiter: str | None, *, say: Say
     ) -> None:
         self.delimiter = delimiter
-        self._lines = _Lines(stream, encoding, say)
+        # With `newline=""` lines end at LF, CR or both, and keep their ends.
+        self._text = io.TextIOWrapper(stream, encoding, errors=_KEEP_BYTES, newline="")
+        self._encoding = encoding
+        self._say = say
+        self._count = 0
+        self._size = 0
+        self._first = 1
 
     def __iter__(self) -> Iterator[Record]:
         """
@@ -109,120 +105,82 @@ class Records:
             InputError: A byte is no text, a quote is not closed or in a wrong place, or a record
                 is too long.
         """
-        lines = self._lines
-        texts = lines.read()
-        first = self._read_first(texts)
-        if first is None:
-            return
-        # The module's own limit, for all tables of the process; ours is that of `_Lines`.
+        lines = self._read_lines()
+        first = self._read_first(lines)
+        # The module's own limit, for all tables of the process; ours is that of the lines.
         csv.field_size_limit(max(csv.field_size_limit(), _source.MAX_BYTES + 1))
-        reader = csv.reader(chain(first, texts), delimiter=self.delimiter or ",", strict=True)
-        while True:
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                raise _broken(error, lines.first) from None
-            if cells:
-                yield lines.first, cells
-            lines.begin_record()
+        reader = csv.reader(chain(first, lines), delimiter=self.delimiter or ",", strict=True)
+        try:
+            for cells in reader:
+                if cells:
+                    yield self._first, cells
+                self._begin_record()
+        except csv.Error as error:
+            raise InputError(_explain(error), line=self._first) from None
+        except UnicodeDecodeError as error:
+            reason = f"{error.reason}; is the {self._say('encoding')} right?"
+            raise InputError(f"not {self._encoding}: {reason}") from None
 
-    def _read_first(self, texts: Iterator[str]) -> list[str] | None:
+    def _begin_record(self) -> None:
+        """Take the next line for the first one of a record."""
+        self._first = self._count + 1
+        self._size = 0
+
+    def _read_first(self, lines: Iterator[str]) -> list[str]:
         """
         Go to the first line that is not blank, past a ``sep=;``, and see what separates cells.
 
         Returns:
-            What is to be read again; `None` if all lines are blank.
+            What is to be read again.
         """
-        for line in texts:
+        for line in lines:
             bare = line.rstrip("\r\n")
-            if bare.lower().startswith(_HINT) and len(bare) == len(_HINT) + 1:
-                self.delimiter = self.delimiter or bare[-1]
-                self._lines.begin_record()
-                return []
-            if line.strip():
-                if self.delimiter is None:
-                    unquoted = "".join(bare.split('"')[::2])
-                    self.delimiter = max(SEPARATORS, key=unquoted.count)
+            is_hint = bare.lower().startswith(_HINT) and len(bare) == len(_HINT) + 1
+            if bare.strip() and not is_hint:
+                unquoted = "".join(bare.split('"')[::2])
+                self.delimiter = self.delimiter or max(SEPARATORS, key=unquoted.count)
                 return [line]
-            self._lines.begin_record()
-        return None
+            self._begin_record()
+            if is_hint:
+                self.delimiter = self.delimiter or bare[-1]
+                break
+        return []
 
-
-class _Lines:
-    """
-    The lines of a text, with their ends, counted.
-
-    Attributes:
-        first: The line in which the record begins that is being read, from 1.
-    """
-
-    def __init__(self, stream: IO[bytes], encoding: str, say: Say) -> None:
-        # With `newline=""` lines end at LF, CR or both, and keep their ends.
-        self._text = io.TextIOWrapper(stream, encoding, errors=_KEEP_BYTES, newline="")
-        self._encoding = encoding
-        self._say = say
-        self._count = 0
-        self._size = 0
-        self.first = 1
-
-    def begin_record(self) -> None:
-        """Take the next line for the first one of a record."""
-        self.first = self._count + 1
-        self._size = 0
-
-    def read(self) -> Iterator[str]:
-        """
-        Yield the lines.
-
-        Raises:
-            InputError: A byte is no text, or the record is too long.
-        """
+    def _read_lines(self) -> Iterator[str]:
+        """Yield the lines with their ends."""
         readline, most = self._text.readline, _source.MAX_BYTES
         while line := readline(most + 1):
             self._count += 1
             self._size += len(line)
             if self._size > most:
-                raise _source.too_long(self.first, _SWALLOWED)
+                raise _source.too_long(self._first, _SWALLOWED)
             if self._count == 1:
                 line = line.removeprefix(_BOM)
-            if "\0" in line or not line.isascii():
-                self._refuse_bytes(line)
+            if ("\0" in line or not line.isascii()) and (found := _NO_TEXT.search(line)):
+                raise InputError(self._no_text(found[0], line), line=self._count)
             yield line
 
-    def _refuse_bytes(self, line: str) -> None:
-        found = _NO_TEXT.search(line)
-        if found is None:
-            return
-        advice = (
-            f'save the file as "CSV UTF-8", or name its encoding, as in '
-            f"{self._say('encoding', 'windows-1252')}"
-            if self._encoding == UTF8
-            else f"is the {self._say('encoding')} right?"
-        )
-        name = "UTF-8" if self._encoding == UTF8 else self._encoding
-        reason = f"the byte 0x{ord(found[0]) - _FIRST_BYTE:02x} is no {name}; {advice}"
-        if found[0] == "\0":
-            reason = (
+    def _no_text(self, char: str, line: str) -> str:
+        """Say what is wrong with a byte that is no text."""
+        say, is_utf8 = self._say, self._encoding == UTF8
+        if char == "\0":
+            return (
                 "holds a NUL byte, which no text has; save the file as CSV UTF-8, "
-                f"or name its encoding, as in {self._say('encoding', 'utf-16')}"
+                f"or name its encoding, as in {say(encoding='utf-16')}"
             )
-        elif self._count == 1 and self._encoding == UTF8 and _begins_as_utf16(line):
-            reason = f"the file is UTF-16; say {self._say('encoding', 'utf-16')}"
-        raise InputError(reason, line=self._count)
+        if self._count == 1 and is_utf8 and line.startswith(_AS_UTF16):
+            return f"the file is UTF-16; say {say(encoding='utf-16')}"
+        name, advice = self._encoding, f"is the {say('encoding')} right?"
+        if is_utf8:
+            named = say(encoding="windows-1252")
+            name = "UTF-8"
+            advice = f'save the file as "CSV UTF-8", or name its encoding, as in {named}'
+        return f"the byte 0x{ord(char) - _FIRST_BYTE:02x} is no {name}; {advice}"
 
 
-def _begins_as_utf16(line: str) -> bool:
-    return line.startswith(tuple("".join(chr(_FIRST_BYTE + b) for b in bom) for bom in UTF16_BOMS))
-
-
-def _broken(error: csv.Error, line: int) -> InputError:
+def _explain(error: csv.Error) -> str:
     if "unexpected end" in str(error):
-        return InputError("a quote that opens in this record is never closed", line=line)
+        return "a quote that opens in this record is never closed"
     if "expected after" in str(error):
-        return InputError(
-            'text after the closing quote of a cell; a quote inside a quoted cell is written ""',
-            line=line,
-        )
-    return InputError(f"not valid CSV: {error}", line=line)
+        return 'text after the closing quote of a cell; a quote inside a quoted cell is written ""'
+    return f"not valid CSV: {error}"

@@ -1,4 +1,4 @@
-"""How the rows of one source become items: what the user said, and what the adapter says."""
+"""How one source becomes items: what the user said, and what the adapter says."""
 
 from __future__ import annotations
 
@@ -6,65 +6,97 @@ from collections.abc import Iterable, Mapping
 from inspect import getattr_static
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
-from batchhub._tables.wording import Say
-from batchhub.adapter import Adapter
+from batchhub._tables.wording import Say, in_python
+from batchhub.adapter import Adapter, RowMap
 from batchhub.errors import UsageError
 
 from .cells import CellReader, keep_text, make_cell_reader
-from .mapping import RowMaker, make_fields
+from .mapping import ID, Field, fill_template, is_text, make_paths, take_column
 
 _DECIMALS: Final = frozenset({".", ","})
 
 
+def _keep(given: Mapping[str, str] | Iterable[str]) -> Mapping[str, str] | tuple[str, ...]:
+    return given if isinstance(given, Mapping) else tuple(given)
+
+
+def _as_tuple(texts: Iterable[str]) -> tuple[str, ...]:
+    return (texts,) if isinstance(texts, str) else tuple(texts)
+
+
 @frozen(kw_only=True)
-class TableSettings:
+class ReadSettings:
     """
-    How the cells of a table become values, and rows become items.
+    What `batchhub.tables.read_items` takes.
 
     Attributes:
+        adapter: Whose items they are; `None` while that is not known.
+        operation: The kind of batch.
         map: What each row becomes, in the adapter's own words.
-        set: Values of an item, as templates by name.
+        set: Values of an item: templates by name, or ``NAME=TEMPLATE`` texts.
         id: The template of an item's id.
+        format: The name of the format.
+        delimiter: What separates the cells of CSV.
+        encoding: The encoding of CSV.
         decimal: What stands before the fraction of a number: a point or a comma.
         infer: Whether cells may become anything but text.
         text: Columns that are kept as text.
-        adapter: Whose items they are; `None` while that is not known.
-        operation: The kind of batch.
         say: Names an argument in a message.
-        row_maker: What makes items of rows; `None` where rows are items.
+        read_cell: What reads the cells of columns that are not kept as text.
+        fields: The values of an item; `None` where rows are items.
 
     Raises:
         UsageError: A template is broken, or the adapter takes no mapping.
     """
 
-    map: str | None = None
-    set: Mapping[str, str] = field(factory=dict)
-    id: str | None = None
-    decimal: str = "."
-    infer: bool = True
-    text: tuple[str, ...] = ()
     adapter: type[Adapter[Any]] | None = None
-    operation: str = ""
-    say: Say
-    row_maker: RowMaker | None = field(init=False)
+    operation: str | None = None
+    map: str | None = None
+    set: Mapping[str, str] | tuple[str, ...] = field(default=(), converter=_keep)
+    id: str | None = None
+    format: str | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
+    decimal: str = field(default=".")
+    infer: bool = True
+    text: tuple[str, ...] = field(default=(), converter=_as_tuple)
+    say: Say = in_python
+    read_cell: CellReader = field(init=False)
+    fields: tuple[Field, ...] | None = field(init=False)
 
-    def __attrs_post_init__(self) -> None:
-        if self.decimal not in _DECIMALS:
-            raise UsageError(f"{self.say('decimal')} is '.' or ',', not {self.decimal!r}")
-        object.__setattr__(self, "row_maker", self._make_row_maker())
+    @decimal.validator
+    def _check_decimal(self, _: Attribute[str], value: str) -> None:
+        if value not in _DECIMALS:
+            raise UsageError(f"{self.say('decimal')} is '.' or ',', not {value!r}")
 
-    @property
-    def text_keys(self) -> frozenset[str]:
-        """Keys of an item (dotted) whose values are text, with all that is in them."""
-        return frozenset() if self.adapter is None else self.adapter.text_keys
+    @read_cell.default
+    def _make_cell_reader(self) -> CellReader:
+        return self._reader(decimal_comma=self.decimal == ",")
+
+    @fields.default
+    def _make_fields(self) -> tuple[Field, ...] | None:
+        row_map = None
+        if self.map is not None and self.adapter is not None:
+            operation = self.operation or next(iter(self.adapter.operations))
+            row_map = self.adapter.read_map(operation, self.map)
+        assigned = parse_assignments(self.set, self.say)
+        if row_map is not None or assigned:
+            return tuple(self._map(row_map, assigned))
+        if self.id is not None and self.map is None:
+            say = self.say
+            raise UsageError(
+                f"{say('id')} names the items that {say('map')} and {say('set')} make; "
+                "give one of them, too"
+            )
+        return None
 
     @property
     def wants_map(self) -> bool:
         """Whether rows are items, and the adapter could have made items of them."""
         return (
-            self.row_maker is None
+            self.fields is None
             and self.adapter is not None
             and getattr_static(self.adapter, "read_map") is not getattr_static(Adapter, "read_map")
         )
@@ -72,46 +104,62 @@ class TableSettings:
     @property
     def names_columns(self) -> bool:
         """Whether the user named a column."""
-        fields = () if self.row_maker is None else self.row_maker.fields
-        return bool(self.text) or any(each.template.columns for each in fields)
+        return bool(self.text) or any(each.asked_by and each.columns for each in self.fields or ())
 
-    def make_cell_reader(self) -> CellReader:
-        """Make what reads the cells of columns that are not kept as text."""
+    def is_text(self, path: tuple[str, ...]) -> bool:
+        """Whether a value of an item is text whatever it looks like."""
+        return is_text(path, {ID, *(() if self.adapter is None else self.adapter.text_keys)})
+
+    def _reader(self, *, decimal_comma: bool) -> CellReader:
         if not self.infer:
             return keep_text
-        comma = self.decimal == ","
-        return make_cell_reader(decimal_comma=comma, exact=self._is_exact, say=self.say)
+        exact = self.adapter is None or self.adapter.takes_decimals
+        return make_cell_reader(decimal_comma=decimal_comma, exact=exact, say=self.say)
 
-    @property
-    def _is_exact(self) -> bool:
-        return self.adapter is None or self.adapter.takes_decimals
+    def _map(self, row_map: RowMap | None, assigned: Mapping[str, str]) -> list[Field]:
+        """
+        Bring `map`, `set` and `id` together.
 
-    def _make_row_maker(self) -> RowMaker | None:
-        row_map = None
-        if self.map is not None and self.adapter is not None:
-            row_map = self.adapter.read_map(self.operation, self.map)
-        if row_map is None and not self.set:
-            if self.id is not None and self.map is None:
-                say = self.say
-                raise UsageError(
-                    f"{say('id')} names the items that {say('map')} and {say('set')} make; "
-                    "give one of them, too"
-                )
-            return None
-        fields = make_fields(row_map, self.set, self.id, self.text_keys, say=self.say)
-        return RowMaker(fields, self._read_constant)
+        Raises:
+            UsageError: A template is broken, or two of them give the same value.
+        """
+        say, templates, under = self.say, dict[str, tuple[str, str]](), ""
+        if row_map is not None:
+            templates = {key: (text, say("map")) for key, text in row_map.templates.items()}
+            under = f"{row_map.set_under}." if row_map.set_under else ""
+        named = [(f"{under}{name}", text, say("set")) for name, text in assigned.items()]
+        if self.id is not None:
+            named.append((ID, self.id, say("id")))
+        for key, text, asked_by in named:
+            if key in templates:
+                other = templates[key][1]
+                raise UsageError(f"{key!r} is given by {other} and by {asked_by}; give it once")
+            templates[key] = (text, asked_by)
+        try:
+            paths = make_paths(templates)
+        except UsageError as error:
+            raise UsageError(f"{say('set')}: {error}") from None
+        fields = [] if ID in templates else [take_column((ID,), ID, is_text=True)]
+        for path, (key, (text, asked_by)) in zip(paths, templates.items(), strict=True):
+            made = fill_template(
+                path,
+                text,
+                asked_by,
+                is_text=self.is_text(path),
+                is_quoted=row_map is not None and key in row_map.quoted,
+                read_constant=self._read_constant,
+            )
+            fields.append(made)
+        return fields
 
     def _read_constant(self, text: str) -> Any:
         """Read a value that names no column: like a cell, with a decimal point."""
-        if not self.infer:
-            return text
-        read = make_cell_reader(decimal_comma=False, exact=self._is_exact, say=self.say)
         try:
-            return read(text)
+            return self._reader(decimal_comma=False)(text)
         except ValueError:
             raise UsageError(
                 f"{self.say('set')}: {text[:40]!r} is no number as it is written; write it with "
-                f"a point, or keep all cells as text by {self.say('infer', 'False')}"
+                f"a point, or keep all cells as text by {self.say(infer=False)}"
             ) from None
 
 
@@ -123,13 +171,14 @@ def parse_assignments(given: Mapping[str, str] | Iterable[str], say: Say) -> Map
         UsageError: A text has another form, or a name is there twice.
     """
     if isinstance(given, Mapping):
-        return dict(given)
+        return given
     found: dict[str, str] = {}
     for text in given:
         name, equals, template = text.partition("=")
-        if not equals or not name.strip():
+        name = name.strip()
+        if not equals or not name:
             raise UsageError(f"{say('set')}: {text!r} is not of the form NAME=TEMPLATE")
-        if name.strip() in found:
-            raise UsageError(f"{say('set')}: {name.strip()!r} is given twice")
-        found[name.strip()] = template
+        if name in found:
+            raise UsageError(f"{say('set')}: {name!r} is given twice")
+        found[name] = template
     return found

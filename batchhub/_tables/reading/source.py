@@ -34,24 +34,30 @@ def too_long(line: int, hint: str = "") -> InputError:
     return InputError(f"longer than {MAX_BYTES >> 20} MiB{hint}", line=line)
 
 
-def open_file(name: str) -> tuple[IO[bytes], bool]:
+def name_of(stream: IO[bytes]) -> str:
+    """Return what a stream is called in messages."""
+    return str(getattr(stream, "name", "the stream"))
+
+
+def open_file(name: str) -> tuple[str, IO[bytes], bool]:
     """
     Open a file, or standard input.
 
     Returns:
-        The stream, and whether it is a file whose name says something about what is in it.
+        What it is called in messages, the stream, and whether it is a file whose name says
+        something about what is in it.
 
     Raises:
         UsageError: There is no such file, or it can't be read.
     """
     if name == STDIN:
-        return open(_STDIN_FD, "rb", buffering=0, closefd=False), False
+        return "standard input", os.fdopen(_STDIN_FD, "rb", buffering=0, closefd=False), False
     path = Path(name)
     try:
         if path.is_dir():
             raise UsageError(f"{name} is a folder; name a file with items")
         stream = path.open("rb", buffering=0)
-        return stream, stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+        return name, stream, stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
     except OSError as error:
         raise UsageError(f"can't read {name}: {error.strerror}") from None
 

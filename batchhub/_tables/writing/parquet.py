@@ -14,11 +14,11 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import msgspec
 from attrs import define
 
+from batchhub._tables.formats import load_extra
 from batchhub.models import ItemResult
 
 from .arrow import BodyReader, Layout, Layouts, rename
 from .columns import BODY, OWN, Column, Table
-from .extras import load_extra
 from .lines import Encoder
 from .types import is_time
 from .values import body_json, dumps, plain_text

@@ -11,10 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
-from batchhub._tables.formats import Compression, compression_of
+from batchhub._tables.formats import Compression, compression_of, load_extra
 from batchhub.errors import UsageError
-
-from .extras import load_extra
 
 STDOUT: Final = "-"
 """The name that stands for standard output."""

@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import AsyncIterable
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING, Final, cast
+from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 from batchhub.cli.screen.console import (
     OutputClosedError,
@@ -17,7 +17,7 @@ from batchhub.cli.screen.console import (
     write_bytes,
 )
 from batchhub.models import ItemResult
-from batchhub.tables import ItemReader, ResultsWriter
+from batchhub.tables import ItemReader, ReadSettings, ResultsWriter
 
 from .job_options import InputOptions, OutputOptions
 
@@ -39,8 +39,7 @@ def open_items(source: str, reading: InputOptions) -> ItemReader:
     Raises:
         UsageError: There is no such file, it can't be read, or an option makes no sense for it.
     """
-    items = ItemReader(
-        source,
+    settings = ReadSettings(
         map=reading.map,
         set=reading.set or (),
         id=reading.id,
@@ -52,6 +51,7 @@ def open_items(source: str, reading: InputOptions) -> ItemReader:
         text=reading.text or (),
         say=as_option,
     )
+    items = ItemReader(source, settings)
     if items.is_terminal:
         say("reading items from the terminal, as JSON or CSV; Ctrl-D ends them")
     return items
@@ -65,8 +65,8 @@ def make_writer(writing: OutputOptions) -> ResultsWriter:
         UsageError: There can be no such file, format or field, or a package for it is missing.
     """
 
-    def name(argument: str, value: str | None = None, /) -> str:
-        return writing.form_option if argument == "format" else as_option(argument, value)
+    def name(argument: str = "", /, **value: Any) -> str:
+        return writing.form_option if argument == "format" else as_option(argument, **value)
 
     out = cast("IO[bytes]", _Stdout()) if writing.out in {None, STDOUT} else writing.out
     return ResultsWriter(
@@ -100,13 +100,16 @@ async def write_results(writer: ResultsWriter, results: AsyncIterable[ItemResult
     return 0
 
 
-def as_option(argument: str, value: str | None = None, /) -> str:
+def as_option(name: str = "", /, **argument: Any) -> str:
     """Write an argument of `batchhub.tables` as the option it comes from."""
-    option = _OPTIONS.get(argument, f"--{argument}")
-    if value is None or argument in _FLAGS:
-        return option
-    # A separator is quoted even where no shell needs it, so that it is seen.
-    return f"{option} {shlex.quote(value) if value.strip(';,.|') else repr(value)}"
+    for each, value in argument.items() or [(name, None)]:
+        option = _OPTIONS.get(each, f"--{each}")
+        if value is None or each in _FLAGS:
+            break
+        text = value[0] if isinstance(value, list) else value
+        # A separator is quoted even where no shell needs it, so that it is seen.
+        option += f" {shlex.quote(text) if text.strip(';,.|') else repr(text)}"
+    return option
 
 
 class _Stdout(io.RawIOBase):
