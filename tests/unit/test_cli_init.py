@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
+import os
 import stat
 import tomllib
 from collections.abc import Callable
@@ -157,19 +160,29 @@ def test_a_file_that_is_there_is_left_as_it_is(command: Command, is_link: bool) 
     assert list(Path().iterdir()) == [path]
 
 
-def test_a_file_system_without_links_is_no_obstacle(
+def test_a_file_that_is_cut_short_is_removed(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file is there as a whole all the same, and never over another."""
+    """On a full disk nothing is left that would be in the way of the next try."""
 
-    def refuse(*_: object) -> None:
-        raise OSError(1, "Operation not permitted")
+    class Full(io.BytesIO):
+        """A file on a full disk."""
 
-    monkeypatch.setattr(Path, "hardlink_to", refuse)
+        def write(self, _: object) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
+    def open_full(number: int, _: str) -> Full:
+        os.close(number)
+        return Full()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdopen", open_full)
+        result = command()
+        assert result.exit_code == ExitCode.USAGE
+        assert result.stderr == "error: can't write batchhub.toml: No space left on device\n"
+
+    assert list(Path().iterdir()) == []
     assert command().exit_code == 0
-    assert command().exit_code == ExitCode.USAGE
-    assert list(Path().iterdir()) == [Path("batchhub.toml")]
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
-from attrs import evolve, field, frozen
+from attrs import asdict, evolve, field, frozen
 
 from batchhub._base import json
 from batchhub._base.secrets import blank
@@ -39,7 +39,6 @@ from batchhub.settings import CONFIG_NAME, Settings
 
 _AT_ONCE: Final = 8
 _NOT_TRIED: Final = "not tried"
-_REFUSED: Final = "credentials refused"
 _WORST_FIRST: Final = (ExitCode.REFUSED, ExitCode.USAGE, ExitCode.UNFINISHED)
 
 
@@ -93,7 +92,7 @@ async def check_accounts(invocation: Invocation, names: Sequence[str]) -> ExitCo
     chosen = dict.fromkeys(names or sorted(settings.accounts))
     verdicts = await asyncio.gather(*map(check, chosen))
     if common.json:
-        write_json([_to_json(verdict) for verdict in verdicts])
+        write_json([{"ok": each.code is ExitCode.OK, **asdict(each)} for each in verdicts])
     else:
         for verdict in verdicts:
             for line in _lines(verdict, is_brief=common.quiet):
@@ -108,12 +107,13 @@ async def examine_account(invocation: Invocation, options: DoctorOptions) -> Exi
     account = make_one(read_settings(invocation.common), name)[name]
     invocation.may_have_sent = True
     answer = await _probe(name, account, options.ref)
+    raw = answer.raw.decode("utf-8", "replace")
     if invocation.common.json:
-        write_json(_probe_to_json(answer))
+        write_json({**asdict(answer), "raw": raw})
         return ExitCode.OK
     write(f"asked     {clean(answer.request)}")
     write(f"answered  HTTP {answer.status}")
-    for line in answer.raw.decode("utf-8", "replace").splitlines() or ["(nothing)"]:
+    for line in raw.splitlines() or ["(nothing)"]:
         write(f"          {clean(line)}")
     write("parsed")
     for key, value in answer.reading.items():
@@ -158,32 +158,35 @@ def _wrong(verdict: Verdict, *problems: str) -> Verdict:
 
 
 async def _ask(verdict: Verdict, account: Account) -> Verdict:
+    code = ExitCode.UNFINISHED
     try:
         seen = await _probe(verdict.account, account)
     except UnsupportedError:
-        found = ExitCode.OK, "settings complete; connection not tried", _NOT_TRIED, _NOT_TRIED
+        return evolve(verdict, code=ExitCode.OK, summary="settings complete; connection not tried")
     except CredentialsError as error:
-        found = ExitCode.REFUSED, _REFUSED, f"answers HTTP {error.status}", str(error)
+        return evolve(
+            verdict,
+            code=ExitCode.REFUSED,
+            summary="credentials refused",
+            error=str(error),
+            vendor=f"answers HTTP {error.status}",
+            credentials=str(error),
+        )
     except RefusedError as error:
-        found = ExitCode.REFUSED, "refused by the vendor", str(error), "unknown"
+        summary, code, why = "refused by the vendor", ExitCode.REFUSED, str(error)
     except (UsageError, AdapterError) as error:
         return _wrong(verdict, str(error))
-    except (VendorError, ContactError) as error:
-        summary = "unusable answer" if isinstance(error, VendorError) else "no answer"
-        found = ExitCode.UNFINISHED, summary, str(error), "unknown"
-    except (
-        Exception
-    ) as error:  # a bug in a plug-in is reported with its account, and stops no other
-        why = f"the adapter failed: {type(error).__name__}: {error}"
-        found = ExitCode.UNFINISHED, "check not finished", blank(why), "unknown"
+    except VendorError as error:
+        summary, why = "unusable answer", str(error)
+    except ContactError as error:
+        summary, why = "no answer", str(error)
+    except Exception as error:  # a bug in a plug-in is reported like the rest, and stops no other
+        summary = "check not finished"
+        why = blank(f"the adapter failed: {type(error).__name__}: {error}")
     else:
         answer = f"answers HTTP {seen.status} to {seen.request}"
-        found = ExitCode.OK, "OK", answer, "work"
-    code, summary, vendor, credentials = found
-    verdict = evolve(verdict, code=code, summary=summary, vendor=vendor, credentials=credentials)
-    if code is ExitCode.OK:
-        return verdict
-    return evolve(verdict, error=credentials if summary == _REFUSED else vendor)
+        return evolve(verdict, code=ExitCode.OK, summary="OK", vendor=answer, credentials="work")
+    return evolve(verdict, code=code, summary=summary, error=why, vendor=why, credentials="unknown")
 
 
 def _lines(verdict: Verdict, *, is_brief: bool) -> Iterator[str]:
@@ -199,27 +202,3 @@ def _lines(verdict: Verdict, *, is_brief: bool) -> Iterator[str]:
         yield f"  {clean(key, 40):<11}  {clean(source)}"
     yield f"  vendor       {clean(verdict.vendor, 1000)}"
     yield f"  credentials  {clean(verdict.credentials, 1000)}"
-
-
-def _to_json(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "account": verdict.account,
-        "adapter": verdict.adapter,
-        "ok": verdict.code is ExitCode.OK,
-        "code": int(verdict.code),
-        "summary": verdict.summary,
-        "error": verdict.error,
-        "problems": list(verdict.problems),
-        "secrets": dict(verdict.secrets),
-        "vendor": verdict.vendor,
-        "credentials": verdict.credentials,
-    }
-
-
-def _probe_to_json(answer: Probe) -> dict[str, Any]:
-    return {
-        "request": answer.request,
-        "status": answer.status,
-        "raw": answer.raw.decode("utf-8", "replace"),
-        "reading": dict(answer.reading),
-    }

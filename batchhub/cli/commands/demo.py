@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from batchhub._settings.registry import Registry
-from batchhub.adapter import Account
 from batchhub.cli.screen.advice import command_line
 from batchhub.cli.screen.closing import show_closing
 from batchhub.cli.screen.console import say, say_error, say_warning, write_json
@@ -38,18 +37,10 @@ _ITEM_TIME: Final = "item_time_s"
 _ITEM_TIME_S: Final = 0.01
 
 
-@frozen(kw_only=True)
-class Stand:
-    """A running sandbox, and the account for it."""
-
-    sandbox: Sandbox
-    account: Account
-
-
 async def run_demo(invocation: Invocation) -> ExitCode:
     """Submit items to every sandbox, show their progress, and what failed."""
     invocation.may_have_sent = True  # though only to sandboxes
-    sandboxes = dict(_find_sandboxes())
+    sandboxes = dict(_make_sandboxes())
     if not sandboxes:
         raise UnsupportedError("no installed adapter has a sandbox")
     common = invocation.common
@@ -63,10 +54,12 @@ async def run_demo(invocation: Invocation) -> ExitCode:
             "the servers run in this process, nothing leaves this machine"
         )
     async with AsyncExitStack() as stack:
-        stands = await _start(sandboxes, stack)
-        accounts = {name: stand.account for name, stand in stands.items()}
+        accounts = {
+            name: sandbox.account(await stack.enter_async_context(sandbox.running()))
+            for name, sandbox in sandboxes.items()
+        }
         hub = await stack.enter_async_context(BatchHub(common.store, accounts))
-        jobs = [await _submit(hub, name, stand.sandbox) for name, stand in stands.items()]
+        jobs = [await _submit(hub, name, sandbox) for name, sandbox in sandboxes.items()]
         with make_display(common, jobs) as display:
             endings = await follow_all(hub, jobs, Patience(), display.show)
         for job, ending in zip(jobs, endings, strict=True):
@@ -82,30 +75,23 @@ async def run_demo(invocation: Invocation) -> ExitCode:
     return ExitCode.OK
 
 
-def _find_sandboxes() -> Iterator[tuple[str, type[Sandbox]]]:
-    """Yield the sandboxes of the installed adapters; warn about those that can't be used."""
+def _make_sandboxes() -> Iterator[tuple[str, Sandbox]]:
+    """Make the sandboxes of the installed adapters; warn about those that can't be used."""
     for info in Registry().describe():
         if info.error is not None:
             say_warning(info.error)
             continue
         try:
-            sandbox = find_sandbox(info)
+            kind = find_sandbox(info)
         except AdapterError as error:
             say_warning(str(error))
             continue
-        if sandbox is not None:
-            yield info.name, sandbox
-
-
-async def _start(sandboxes: Mapping[str, type[Sandbox]], stack: AsyncExitStack) -> dict[str, Stand]:
-    stands = {}
-    for name, sandbox_type in sandboxes.items():
-        sandbox = sandbox_type()
+        if kind is None:
+            continue
+        sandbox = kind()
         if any(switch.name == _ITEM_TIME for switch in sandbox.describe_switches()):
             sandbox.set_switch(_ITEM_TIME, _ITEM_TIME_S)
-        url = await stack.enter_async_context(sandbox.running())
-        stands[name] = Stand(sandbox=sandbox, account=sandbox.account(url))
-    return stands
+        yield info.name, sandbox
 
 
 async def _submit(hub: BatchHub, name: str, sandbox: Sandbox) -> BatchJob:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -133,33 +131,18 @@ def _only_adapter(registry: Registry) -> str:
 
 
 def _write_new(path: Path, text: str) -> None:
-    """Create a file with mode 0600, whole or not at all."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    """Create a file with mode 0600; one that could not be written to its end is removed."""
     try:
-        draft.touch(_OWNER_ONLY, exist_ok=False)
-        with draft.open("wb") as file:
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        _publish(draft, path)
+        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
     except FileExistsError:
         raise UsageError(f"{path} already exists; it was not changed") from None
     except OSError as error:
         is_there = path.parent.is_dir()
         why = error.strerror if is_there else f"there is no folder {path.parent}"
         raise UsageError(f"can't write {path}: {why}") from None
-    finally:
-        with suppress(OSError):
-            draft.unlink()
-
-
-def _publish(draft: Path, path: Path) -> None:
-    """Give the draft its name, unless a file has it."""
     try:
-        path.hardlink_to(draft)
-    except FileExistsError:
-        raise
-    except OSError:  # some file systems have no links
-        if os.path.lexists(path):
-            raise FileExistsError from None
-        draft.rename(path)
+        with os.fdopen(number, "wb") as file:
+            file.write(text.encode())
+    except OSError as error:
+        path.unlink()
+        raise UsageError(f"can't write {path}: {error.strerror}") from None
