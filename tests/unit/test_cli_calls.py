@@ -91,13 +91,14 @@ def test_version(command: Command) -> None:
     [
         (["--help"], {"sqlalchemy", "aiohttp", "rich", "alembic", "asyncio"}),
         (["list", "--store", "none.db"], {"aiohttp", "alembic", "cattrs", "batchhub.tables"}),
+        (["status", "j", "--store", "none.db"], {"aiohttp", "alembic", "cattrs"}),
     ],
-    ids=["help", "list"],
+    ids=["help", "list", "status"],
 )
 def test_a_command_loads_what_it_needs(
     tmp_path: Path, arguments: list[str], heavy: set[str]
 ) -> None:
-    """For help neither database nor HTTP is imported, for a list nothing that sends or writes."""
+    """Help imports neither database nor HTTP, readers nothing that sends or writes results."""
     code = (
         f"import sys; from batchhub.cli import main; sys.argv = ['batchhub', *{arguments}]\n"
         "try: main()\n"

@@ -24,6 +24,7 @@ from batchhub import (
     ItemState,
     Ticket,
 )
+from batchhub._base.show import clean, duration
 from batchhub.cli.screen.advice import Retries, advise, command_line, write_advice
 from batchhub.cli.screen.closing import (
     MOST_GROUPS,
@@ -34,16 +35,10 @@ from batchhub.cli.screen.closing import (
 )
 from batchhub.cli.screen.console import prepare_streams, say
 from batchhub.cli.screen.tables import jobs_table, status_page
-from batchhub.cli.screen.words import (
-    clean,
-    cooling_text,
-    counts_text,
-    done_count,
-    done_text,
-    duration,
-    vendor_words,
-)
+from batchhub.cli.screen.words import cooling_text
 from batchhub.cli.shell.options import Common
+from batchhub.models.status import done_count, done_text, vendor_words
+from batchhub.models.words import counts_text
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 COMMON = Common()

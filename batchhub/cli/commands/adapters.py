@@ -54,7 +54,7 @@ async def list_switches(invocation: Invocation, vendor: str) -> ExitCode:
     if invocation.common.json:
         write_json([switch._asdict() for switch in switches])
         return ExitCode.OK
-    table = plain_table("switch", "default", "effect", wraps="effect")
+    table = plain_table("switch", "default", "effect", wraps=["effect"])
     for switch in switches:
         table.add_row(switch.name, json.dumps(switch.default), switch.help)
     show_page(table)

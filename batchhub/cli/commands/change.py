@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from batchhub._base.show import count, words
 from batchhub.cli.screen.advice import advise, write_advice
 from batchhub.cli.screen.closing import show_closing
 from batchhub.cli.screen.console import say, say_error, say_warning, write_json
 from batchhub.cli.screen.progress import make_display
-from batchhub.cli.screen.words import count, state_text
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.follow import follow
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.open import explain_account, open_driver, open_owner, open_reader
 from batchhub.cli.shell.options import Patience, RetryOptions
+from batchhub.hub import BatchHub, BatchJob
 from batchhub.models import BatchState, BatchStatus
 
 from .run import send_now
-
-if TYPE_CHECKING:
-    from batchhub.hub import BatchHub, BatchJob
 
 CANCEL_WAIT_S: Final = 10.0
 """Seconds that `cancel` waits for the job to end."""
@@ -56,7 +54,7 @@ async def cancel_job(invocation: Invocation, job_id: str) -> ExitCode:
     if before.state.is_terminal:
         if common.json:
             write_json(before)
-        say(f"job {job_id} has already ended: {state_text(before.state)}")
+        say(f"job {job_id} has already ended: {words(before.state)}")
         return ExitCode.OK
     invocation.may_have_sent = True
     async with open_driver(common, [found]) as hub:

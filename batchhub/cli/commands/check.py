@@ -15,11 +15,11 @@ from attrs import asdict, evolve, field, frozen
 
 from batchhub._base import json
 from batchhub._base.secrets import blank
+from batchhub._base.show import clean
 from batchhub._settings.accounts import find_account, read_account
 from batchhub._settings.registry import Registry
 from batchhub.adapter import Account, Probe
 from batchhub.cli.screen.console import write, write_json
-from batchhub.cli.screen.words import clean
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.open import make_one, read_settings

@@ -6,29 +6,26 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from attrs import evolve
 
+from batchhub._base.show import number
 from batchhub._settings.registry import Registry
 from batchhub.cli.screen.advice import command_line
 from batchhub.cli.screen.closing import show_closing
 from batchhub.cli.screen.console import say, say_error, say_warning, write_json
 from batchhub.cli.screen.progress import make_display
 from batchhub.cli.screen.tables import comparison_table, show_aside
-from batchhub.cli.screen.words import number
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.follow import follow_all
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.options import Patience
 from batchhub.errors import AdapterError, UnsupportedError
-from batchhub.hub import BatchHub
+from batchhub.hub import BatchHub, BatchJob
 from batchhub.sandbox import Sandbox
 
 from .adapters import find_sandbox
-
-if TYPE_CHECKING:
-    from batchhub.hub import BatchJob
 
 DEMO_ITEMS: Final = 1200
 """Items for each vendor."""

@@ -14,8 +14,8 @@ from typing import Any, Final
 from attrs import asdict, define, field
 
 from batchhub._base.secrets import blank, blank_all
+from batchhub._base.show import clean, count, duration, number
 from batchhub.cli.screen.console import say, write, write_json
-from batchhub.cli.screen.words import clean, count, duration, number
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.job_options import InputOptions, SubmitOptions

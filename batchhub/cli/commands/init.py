@@ -11,12 +11,12 @@ from typing import Final
 
 from attrs import NOTHING, fields
 
+from batchhub._base.show import clean
 from batchhub._settings.environment import to_part
 from batchhub._settings.registry import AdapterInfo, Registry
 from batchhub.adapter import Account
 from batchhub.cli.screen.advice import command_line
 from batchhub.cli.screen.console import say, write_json
-from batchhub.cli.screen.words import clean
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.options import InitOptions

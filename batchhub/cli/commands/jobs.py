@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from attrs import asdict
 
+from batchhub._base.show import count, number
 from batchhub._base.store_path import find_store_path, list_store_files
 from batchhub.cli.screen.advice import advise, find_retries, write_advice
 from batchhub.cli.screen.console import make_console, say, write, write_json
 from batchhub.cli.screen.tables import jobs_table, show_page, status_page
-from batchhub.cli.screen.words import count, number
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.filters import Wanted, parse_span_s, parse_wanted
 from batchhub.cli.shell.invocation import Invocation
@@ -25,11 +24,9 @@ from batchhub.cli.shell.open import (
 )
 from batchhub.cli.shell.options import ListOptions
 from batchhub.errors import NotKnownError
+from batchhub.hub import BatchJob
 from batchhub.models import BatchStatus
-
-if TYPE_CHECKING:
-    from batchhub.hub import BatchJob
-    from batchhub.settings import Settings
+from batchhub.settings import Settings
 
 
 async def show_status(invocation: Invocation, job_id: str) -> ExitCode:

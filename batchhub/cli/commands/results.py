@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from batchhub._base.show import count, number, words
 from batchhub._settings.registry import Registry
 from batchhub.cli.screen.console import say, write_json
-from batchhub.cli.screen.words import count, counts_text, number, state_text
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.files import STDOUT, make_writer, write_results
 from batchhub.cli.shell.filters import parse_codes, parse_states
@@ -12,6 +12,7 @@ from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.job_options import ResultsOptions
 from batchhub.cli.shell.open import open_reader, own_files
 from batchhub.models import BatchStatus
+from batchhub.models.words import counts_text
 
 
 async def export_results(invocation: Invocation, job_id: str, options: ResultsOptions) -> ExitCode:
@@ -39,7 +40,7 @@ async def export_results(invocation: Invocation, job_id: str, options: ResultsOp
 def _say_unfinished(status: BatchStatus) -> None:
     settled = status.counts.total - status.counts.pending
     say(
-        f"job {status.job_id} is {state_text(status.state)}: "
+        f"job {status.job_id} is {words(status.state)}: "
         f"{number(settled)} of {count(status.counts.total, 'item')} have a result so far"
         + (f" ({counts_text(status.counts)})" if settled else "")
     )

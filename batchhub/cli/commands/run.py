@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import frozen
 
+from batchhub._base.show import clean, count, duration
 from batchhub._settings.registry import Registry
+from batchhub.adapter import Adapter
 from batchhub.cli.screen.closing import show_closing
 from batchhub.cli.screen.console import OutputError, say, write, write_json
 from batchhub.cli.screen.progress import make_display
-from batchhub.cli.screen.words import clean, count, duration
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.files import make_writer, open_items, write_results
 from batchhub.cli.shell.follow import Ending, follow
@@ -24,12 +25,9 @@ from batchhub.cli.shell.on_complete import running_command
 from batchhub.cli.shell.open import open_hub, own_files
 from batchhub.cli.shell.options import FollowOptions, parse_options
 from batchhub.errors import BatchHubError, InputError, UsageError, WaitTimeoutError
+from batchhub.hub import BatchHub, BatchJob
 from batchhub.models import BatchState, Contact
 from batchhub.tables import ItemReader, ResultsWriter
-
-if TYPE_CHECKING:
-    from batchhub.adapter import Adapter
-    from batchhub.hub import BatchHub, BatchJob
 
 
 @frozen(kw_only=True)

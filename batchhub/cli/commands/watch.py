@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from batchhub.cli.screen.closing import show_closing
 from batchhub.cli.screen.console import (
@@ -31,10 +31,8 @@ from batchhub.cli.shell.open import (
 )
 from batchhub.cli.shell.options import FollowOptions
 from batchhub.errors import WaitTimeoutError
+from batchhub.hub import BatchHub, BatchJob
 from batchhub.models import BatchState, BatchStatus
-
-if TYPE_CHECKING:
-    from batchhub.hub import BatchHub, BatchJob
 
 OPEN: Final = [state for state in BatchState if not state.is_terminal]
 """The states of an unfinished job."""

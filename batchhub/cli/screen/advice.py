@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from .words import count
+from batchhub._base.show import count
 
 if TYPE_CHECKING:
     from batchhub.cli.shell.options import Common

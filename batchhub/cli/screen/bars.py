@@ -14,12 +14,14 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from batchhub._base.clock import Clock
+from batchhub._base.show import clean, duration, number
 from batchhub.models import BatchStatus
+from batchhub.models.status import done_count, done_text
 
 from .console import make_console
 from .display import Display, Row, rate_text, state_and_word
 from .tables import stand_style
-from .words import clean, done_count, done_text, duration, elapsed, number
+from .words import elapsed
 
 _REFRESH_S: Final = 0.25
 """Minimum seconds between two drawings: fifty bars take some milliseconds each time."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -14,23 +14,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from batchhub._base.show import clean, count, duration, moment, number, words
 from batchhub.cli.shell.options import Common
 from batchhub.models import BatchState, BatchStatus, ItemResult, ItemState
+from batchhub.models.words import counts_text, finding_text
 
 from .advice import advise, find_retries, write_advice
 from .console import make_console, say
 from .tables import fits, plain_table, show_aside, stand_style
-from .words import (
-    clean,
-    count,
-    counts_text,
-    duration,
-    finding_text,
-    moment,
-    number,
-    stand_text,
-    state_text,
-)
+from .words import stand_text
 
 if TYPE_CHECKING:
     from batchhub.hub import BatchJob
@@ -138,11 +130,10 @@ async def show_closing(
             show_aside(Text(f"  {line}", style="yellow"), breaks=False)
         if results_in is not None:
             say(f"  results written to {results_in}")
-    has_results = results_in is not None
     advice = advise(
         status,
         common,
-        has_results=has_results,
+        has_results=results_in is not None,
         may_drive=may_drive,
         retries=await find_retries(job),
     )
@@ -177,12 +168,8 @@ def failures_table(failures: Failures, console: Console) -> Table:
 
 async def _look_for_failures(job: BatchJob) -> Failures | None:
     counts = job.status.counts
-    states = {
-        ItemState.FAILED: counts.failed,
-        ItemState.NOT_EXECUTED: counts.not_executed,
-        ItemState.UNKNOWN: counts.unknown,
-    }
-    wanted: Collection[ItemState] = [state for state, number in states.items() if number]
+    bad = (ItemState.FAILED, ItemState.NOT_EXECUTED, ItemState.UNKNOWN)
+    wanted = [state for state in bad if getattr(counts, state)]
     return await find_failures(job.results(only=wanted)) if wanted else None
 
 
@@ -190,13 +177,11 @@ def _draw_failures(failures: Failures, room: int | None) -> Table:
     """Draw the table: the ids in a column of their own, or in `room` columns with the messages."""
     message = "message" if room is None else "message and first ids"
     headers = ["  items", "state", "code", message] + ["first ids"] * (room is None)
-    table = plain_table(*headers, right=("  items",), wraps=message)
+    table = plain_table(*headers, right=("  items",), wraps=[message])
     for (state, code, _), group in failures.largest():
         ids = ", ".join(group.ids) + (", …" if group.number > len(group.ids) else "")
         last = [Text(group.message), Text(ids)] if room is None else [_join(group, ids, room)]
-        table.add_row(
-            number(group.number), state_text(state), "-" if code is None else str(code), *last
-        )
+        table.add_row(number(group.number), words(state), "-" if code is None else str(code), *last)
     for line in _rest(failures):
         table.add_row("", "", "", Text(line, style="dim"))
     return table

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from batchhub._base.show import clean
 from batchhub.errors import BatchHubError
-
-from .words import clean
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -11,8 +11,10 @@ from attrs import define, field
 
 from batchhub._base.clock import Clock, SystemClock
 from batchhub.models import BatchStatus
+from batchhub.models.status import contact_text, done_count, vendor_words
+from batchhub.models.words import finding_text
 
-from .words import contact_text, cooling_text, done_count, finding_text, stand_text, vendor_words
+from .words import cooling_text, stand_text
 
 WINDOW: Final = timedelta(seconds=30)
 """The time over which a rate is measured."""

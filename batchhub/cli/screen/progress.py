@@ -12,11 +12,14 @@ from typing import Final
 from attrs import define
 
 from batchhub._base.clock import Clock
+from batchhub._base.show import clean, duration, number
 from batchhub.cli.shell.options import Common
+from batchhub.models.status import contact_text, done_text
+from batchhub.models.words import counts_text
 
 from .console import say
 from .display import Display, Followed, Row, rate_text, state_and_word
-from .words import clean, contact_text, counts_text, done_text, duration, number, stand_text
+from .words import stand_text
 
 LINE_S: Final = 3.0
 """Minimum seconds between two lines about the same job."""

@@ -10,22 +10,26 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.padding import Padding
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
+from batchhub._base.show import clean, count, duration, number
 from batchhub.models import BatchStatus, Contact, Outcome
-from batchhub.models.status import facts
+from batchhub.models.status import contact_text, done_text, facts
 
 from .console import ENDLESS, make_console, say, write
-from .words import clean, contact_text, count, done_text, duration, number, stand_text
+from .words import stand_text
 
 if TYPE_CHECKING:
     from batchhub._settings.registry import AdapterInfo
 
 _GAP: Final = 2
-_FIGURES: Final = {"done", "failed", "findings", "age"}
-_GIVES_WAY: Final = {"account": 15, "state": 15}
-"""The columns of the list that shrink on a narrow terminal, and their least widths."""
+_FIGURES: Final = ("done", "failed", "findings", "age")
+_GIVES_WAY: Final = ("account", "state")
+"""The columns of the list that shrink on a narrow terminal."""
+
+_LEAST_WIDTH: Final = 15
+"""Their least width."""
 
 _OUTCOME_STYLES: Final = {
     Outcome.SUCCEEDED: "green",
@@ -56,19 +60,19 @@ def show_aside(drawing: RenderableType, *, breaks: bool = True) -> None:
     say("\n".join(line.rstrip() for line in aside.getvalue().splitlines()))
 
 
-def plain_table(*headers: str, right: Sequence[str] = (), wraps: str = "") -> Table:
+def plain_table(*headers: str, right: Sequence[str] = (), wraps: Sequence[str] = ()) -> Table:
     """
     Make a table without borders, its columns as wide as their content.
 
     Args:
         headers: The columns' headers.
         right: The headers of columns that are aligned right.
-        wraps: The header of the column that is wrapped if the terminal is too narrow.
+        wraps: The headers of columns that are wrapped if the terminal is too narrow.
     """
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     for header in headers:
         justify: JustifyMethod = "right" if header in right else "left"
-        table.add_column(header, justify=justify, no_wrap=header != wraps, overflow="fold")
+        table.add_column(header, justify=justify, no_wrap=header not in wraps, overflow="fold")
     return table
 
 
@@ -102,17 +106,15 @@ def jobs_table(
     if fits(console, wide):
         return wide
     narrow = _draw_jobs(statuses, now, is_wide=False)
+    least = sum(_least_width(column, console) + _GAP for column in narrow.columns) - _GAP
+    return narrow if least <= console.width else _stack_jobs(statuses, now)
+
+
+def _least_width(column: Column, console: Console) -> int:
     options = console.options.update_width(ENDLESS)
-    widths = {
-        str(column.header): max(
-            console.measure(cell, options=options).maximum
-            for cell in (column.header, *column.cells)
-        )
-        for column in narrow.columns
-    }
-    least = sum(min(width, _GIVES_WAY.get(name, width)) for name, width in widths.items())
-    is_enough = least + _GAP * (len(widths) - 1) <= console.width
-    return narrow if is_enough else _stack_jobs(statuses, now)
+    cells = (column.header, *column.cells)
+    width = max(console.measure(cell, options=options).maximum for cell in cells)
+    return min(width, _LEAST_WIDTH) if column.header in _GIVES_WAY else width
 
 
 def _draw_jobs(statuses: Sequence[BatchStatus], now: datetime, *, is_wide: bool) -> Table:
@@ -131,11 +133,8 @@ def _draw_jobs(statuses: Sequence[BatchStatus], now: datetime, *, is_wide: bool)
         "age": [Text(duration((now - s.created_at).total_seconds())) for s in statuses],
         "label": [Text(text) for text in labels],
     }
-    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     columns = {header: cells for header, cells in columns.items() if any(cells)}
-    for header in columns:
-        justify: JustifyMethod = "right" if header in _FIGURES else "left"
-        table.add_column(header, justify=justify, no_wrap=header not in _GIVES_WAY)
+    table = plain_table(*columns, right=_FIGURES, wraps=_GIVES_WAY)
     for row in zip(*columns.values(), strict=True):
         table.add_row(*row)
     return table
@@ -198,7 +197,7 @@ def status_page(status: BatchStatus, now: datetime | None = None) -> Table:
 
 def adapters_table(found: Sequence[AdapterInfo]) -> Table:
     """Draw one line for each installed adapter."""
-    table = plain_table("adapter", "distribution", "operations", "sandbox", wraps="operations")
+    table = plain_table("adapter", "distribution", "operations", "sandbox", wraps=["operations"])
     for info in found:
         if info.adapter is None:
             row = Text(clean(info.error or "", 500), style="red"), ""

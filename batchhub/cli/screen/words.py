@@ -1,4 +1,4 @@
-"""Words for states, times and figures: those shared with notebooks, and the command's own."""
+"""Times and states in the command's own words; those shared with notebooks are in `models`."""
 
 from __future__ import annotations
 
@@ -6,28 +6,8 @@ import math
 from datetime import datetime
 from typing import Final
 
-from batchhub._base.show import clean, count, duration, moment, number, words
-from batchhub.models import BatchState, BatchStatus, ItemState, Outcome
-from batchhub.models.status import contact_text, done_count, done_text, vendor_words
-from batchhub.models.words import counts_text, finding_text
-
-__all__ = [
-    "clean",
-    "contact_text",
-    "cooling_text",
-    "count",
-    "counts_text",
-    "done_count",
-    "done_text",
-    "duration",
-    "elapsed",
-    "finding_text",
-    "moment",
-    "number",
-    "stand_text",
-    "state_text",
-    "vendor_words",
-]
+from batchhub._base.show import duration, words
+from batchhub.models import BatchState, BatchStatus, Outcome
 
 _CLOCK_ENDS_S: Final = 2 * 86400
 
@@ -48,17 +28,12 @@ def cooling_text(until: datetime, now: datetime) -> str:
     return f"cooling down until {day}{local:%H:%M:%S}, {duration(left_s)} more"
 
 
-def state_text(state: BatchState | ItemState) -> str:
-    """Write a state in words."""
-    return words(state.value)
-
-
 def stand_text(status: BatchStatus) -> str:
     """Return a job's state, or its outcome once it has ended, with an unusual end beside it."""
     if status.is_held:
         return "held"
     if status.outcome is None:
-        return state_text(status.state)
+        return words(status.state)
     if status.state is BatchState.COMPLETED:
         return status.outcome.value
     is_plain = status.outcome is Outcome.FAILED

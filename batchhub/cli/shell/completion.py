@@ -112,7 +112,8 @@ def _store(ctx: typer.Context) -> Path | None:
 
 
 def _jobs(ctx: typer.Context, incomplete: str) -> Iterator[Offer]:
-    from batchhub.cli.screen.words import duration, stand_text
+    from batchhub._base.show import duration
+    from batchhub.cli.screen.words import stand_text
 
     now, path = datetime.now(UTC), _store(ctx)
     for status in _read_jobs(path, incomplete) if path is not None else ():

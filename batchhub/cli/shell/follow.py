@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from attrs import frozen
 
-from batchhub.cli.screen.words import clean, state_text
+from batchhub._base.show import clean, words
 from batchhub.errors import BatchHubError, StoreError, WaitTimeoutError
+from batchhub.hub import BatchHub, BatchJob
 from batchhub.models import BatchStatus, Contact
 
 from .exits import ExitCode, exit_code
 from .options import Patience
-
-if TYPE_CHECKING:
-    from batchhub.hub import BatchHub, BatchJob
 
 Show = Callable[[BatchStatus], None]
 FindNew = Callable[[], Awaitable[Sequence["BatchJob"]]]
@@ -126,7 +124,7 @@ async def _watch(job: BatchJob, patience: Patience, show: Show) -> None:
 def _timed_out(job: BatchJob, patience: Patience, *, is_over: bool) -> WaitTimeoutError:
     status = job.status
     if is_over:
-        what = f"job {job.id} is {state_text(status.state)} after {patience.timeout_s:g} s"
+        what = f"job {job.id} is {words(status.state)} after {patience.timeout_s:g} s"
     else:
         what = (
             f"job {job.id}: no contact with {status.adapter} for {patience.contact_timeout_s:g} s"

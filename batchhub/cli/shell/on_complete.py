@@ -8,13 +8,11 @@ import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from batchhub.cli.screen.console import say_warning
+from batchhub.hub import BatchHub
 from batchhub.models import BatchEvent
-
-if TYPE_CHECKING:
-    from batchhub.hub import BatchHub
 
 LOOK_S: Final = 1.0
 """Seconds between two searches for jobs that have ended."""

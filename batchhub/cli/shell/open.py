@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from platformdirs import user_data_path
 
@@ -15,13 +14,10 @@ from batchhub._settings.registry import Registry
 from batchhub.adapter import Account
 from batchhub.cli.screen.console import say_warning
 from batchhub.errors import AdapterError, NotKnownError, SettingsError, UsageError
-from batchhub.hub import BatchHub
+from batchhub.hub import BatchHub, BatchJob
 from batchhub.settings import CONFIG_NAME, Settings, load_settings
 
 from .options import Common
-
-if TYPE_CHECKING:
-    from batchhub.hub import BatchJob
 
 
 def find_config(common: Common) -> Path | None:
