@@ -234,7 +234,7 @@ def test_run_to_the_results(sandbox: str, run: Run, tmp_path: Path) -> None:
 
 def test_standard_streams_and_quiet(sandbox: str, run: Run, tmp_path: Path) -> None:
     """Items may come from standard input and results go to standard output, with no other word."""
-    write_settings(tmp_path, sandbox, "ecwid")
+    write_settings(tmp_path, sandbox)
     text = "".join(json.dumps(item) + "\n" for item in make_items(3, "pipe"))
     done = run("run", "-", "--account", "shop", "--out", "-", "--quiet", stdin=text)
     assert (done.code, done.err) == (0, "")

@@ -112,8 +112,8 @@ def test_codes_are_fixed() -> None:
 
 
 def test_worst_of_several() -> None:
-    """Of several jobs the worst counts, in the order 3, 5, 4, 1, 0."""
-    order = [3, 5, 4, 1, 0]
+    """Of several jobs the worst counts, in the order 3, 5, 4, 1, 0; a refused call is before 5."""
+    order = [3, 2, 5, 4, 1, 0]
     for place, code in enumerate(order):
         rest = [ExitCode(other) for other in order[place:]]
         assert worst(reversed(rest)) == code

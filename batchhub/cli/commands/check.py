@@ -20,7 +20,7 @@ from batchhub._settings.accounts import find_account, read_account
 from batchhub._settings.registry import Registry
 from batchhub.adapter import Account, Probe
 from batchhub.cli.screen.console import write, write_json
-from batchhub.cli.shell.exits import ExitCode
+from batchhub.cli.shell.exits import ExitCode, worst
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.open import make_one, read_settings
 from batchhub.cli.shell.options import DoctorOptions
@@ -39,7 +39,6 @@ from batchhub.settings import CONFIG_NAME, Settings
 
 _AT_ONCE: Final = 8
 _NOT_TRIED: Final = "not tried"
-_WORST_FIRST: Final = (ExitCode.REFUSED, ExitCode.USAGE, ExitCode.UNFINISHED)
 
 
 @frozen(kw_only=True)
@@ -97,8 +96,7 @@ async def check_accounts(invocation: Invocation, names: Sequence[str]) -> ExitCo
         for verdict in verdicts:
             for line in _lines(verdict, is_brief=common.quiet):
                 write(line)
-    codes = {verdict.code for verdict in verdicts}
-    return next((code for code in _WORST_FIRST if code in codes), ExitCode.OK)
+    return worst(verdict.code for verdict in verdicts)
 
 
 async def examine_account(invocation: Invocation, options: DoctorOptions) -> ExitCode:

@@ -136,12 +136,9 @@ def _make_writer(writing: OutputOptions) -> ResultsWriter | None:
     """Make the writer of the results; `None` without --out."""
     if writing.out is not None:
         return make_writer(writing)
-    for option, said in (
-        (writing.form_option, writing.form),
-        ("--fields", writing.fields),
-        ("--as", writing.as_),
-    ):
-        if said:
+    given = {writing.form_option: writing.form, "--fields": writing.fields, "--as": writing.as_}
+    for option, value in given.items():
+        if value:
             raise UsageError(f"{option} needs --out, which names the file for the results")
     return None
 
@@ -195,28 +192,20 @@ async def _look(job: BatchJob) -> Ending:
 async def _finish(
     invocation: Invocation, job: BatchJob, ending: Ending, writer: ResultsWriter | None
 ) -> ExitCode:
-    common = invocation.common
-    failure: Exception | None = ending.error
+    """Write the results of a job that has ended, and show how it ended or why it did not."""
+    common, failure, results_in = invocation.common, ending.error, None
     if failure is None:
         invocation.job_id = None  # there is nothing left to resume
         invocation.ended = ending.code
-        results_in, failure = await _write_results(job, writer)
+        if writer is not None and job.status.state.is_terminal:
+            try:
+                await write_results(writer, job.results())
+                results_in = writer.name
+            except OutputError as error:
+                failure = error
         await show_closing(job, common, results_in=results_in)
     if failure is not None:
         invocation.report(failure)
     if common.json:
         write_json(ending.status)
     return ending.code if failure is None else invocation.code_of(failure)
-
-
-async def _write_results(
-    job: BatchJob, writer: ResultsWriter | None
-) -> tuple[str | None, OutputError | None]:
-    """Write the results of a job that has ended; return where they are, or what went wrong."""
-    if writer is None or not job.status.state.is_terminal:
-        return None, None
-    try:
-        await write_results(writer, job.results())
-    except OutputError as error:
-        return None, error
-    return writer.name, None

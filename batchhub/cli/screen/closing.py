@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from attrs import define, field
 from rich.cells import cell_len
@@ -16,6 +16,7 @@ from rich.text import Text
 
 from batchhub._base.show import clean, count, duration, moment, number, words
 from batchhub.cli.shell.options import Common
+from batchhub.hub import BatchJob
 from batchhub.models import BatchState, BatchStatus, ItemResult, ItemState
 from batchhub.models.words import counts_text, finding_text
 
@@ -23,9 +24,6 @@ from .advice import advise, find_retries, write_advice
 from .console import make_console, say
 from .tables import fits, plain_table, show_aside, stand_style
 from .words import stand_text
-
-if TYPE_CHECKING:
-    from batchhub.hub import BatchJob
 
 MOST_GROUPS: Final = 10
 """Kinds of failure that are shown."""

@@ -6,7 +6,7 @@ import io
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.padding import Padding
@@ -14,14 +14,12 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from batchhub._base.show import clean, count, duration, number
+from batchhub._settings.registry import AdapterInfo
 from batchhub.models import BatchStatus, Contact, Outcome
 from batchhub.models.status import contact_text, done_text, facts
 
 from .console import ENDLESS, make_console, say, write
 from .words import stand_text
-
-if TYPE_CHECKING:
-    from batchhub._settings.registry import AdapterInfo
 
 _GAP: Final = 2
 _FIGURES: Final = ("done", "failed", "findings", "age")

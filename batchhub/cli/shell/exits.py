@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from batchhub.cli.screen.console import OutputError
 from batchhub.errors import AdapterError, CredentialsError, UsageError
-
-if TYPE_CHECKING:
-    from batchhub.models import BatchStatus
+from batchhub.models import BatchStatus
 
 
 class ExitCode(IntEnum):
@@ -36,6 +34,7 @@ class ExitCode(IntEnum):
 
 _WORST_FIRST: Final = (
     ExitCode.REFUSED,
+    ExitCode.USAGE,
     ExitCode.HELD,
     ExitCode.UNFINISHED,
     ExitCode.UNSUCCESSFUL,
@@ -58,7 +57,7 @@ def exit_code(end: BatchStatus | BaseException) -> ExitCode:
 
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
-    """Return the worst of several jobs' codes; OK if there are none."""
+    """Return the worst of several codes; OK if there are none."""
     found = set(codes)
     return next((code for code in _WORST_FIRST if code in found), ExitCode.OK)
 
