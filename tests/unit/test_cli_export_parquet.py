@@ -293,7 +293,7 @@ async def test_a_text_that_is_no_time_is_named(out: Path) -> None:
 
 async def test_a_type_knows_its_fields(out: Path) -> None:
     """A field that can't be is refused at once, with names like it; a class in itself is JSON."""
-    with pytest.raises(UsageError, match=r"Closed has no field 'color'.*did you mean colour\?"):
+    with pytest.raises(UsageError, match=r"Closed has no field 'color'.*did you mean 'colour'"):
         await write(out, [], as_type="closed", fields=["color"])
     with pytest.raises(UsageError, match=r"nothing in 'colour\.name' that could be called"):
         await write(out, [], as_type="closed", fields=["colour.name"])

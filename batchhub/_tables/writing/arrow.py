@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
-from enum import Enum
 from typing import Annotated, Any, Final
 
 import msgspec
 from attrs import frozen
+from msgspec import inspect
 
-from .shapes import JsonText, make_check, make_shape
-from .types import Kind, class_of, element_of, is_time, members_in_order
+from .types import Kind, class_of, element_of, members_in_order
 from .values import dumps
 
 PRECISION: Final = 38
@@ -30,17 +29,30 @@ _EXACT: Final[Any] = (
     | Annotated[str, msgspec.Meta(pattern=rf"^-?[0-9]{{1,{PRECISION - SCALE}}}(\.[0-9]*)?$")]
     | None
 )
-_TEXTS: Final = (msgspec.inspect.StrType, msgspec.inspect.UUIDType)
+_SCALARS: Final[dict[str, tuple[type[Kind], ...]]] = {
+    # Within objects, times are the texts they came as.
+    "string": (
+        *(inspect.StrType, inspect.UUIDType),
+        *(inspect.DateTimeType, inspect.DateType, inspect.TimeType),
+    ),
+    "bool_": (inspect.BoolType,),
+    "int64": (inspect.IntType,),
+    "float64": (inspect.FloatType,),
+}
+"""What makes the types of Arrow, and for which kinds."""
+
+
+class _JsonText:
+    """The shape of a part that may be anything: its JSON becomes a text."""
 
 
 @frozen(kw_only=True)
 class Layout:
     """
-    A column in Arrow.
+    A column in Arrow, or a part of one.
 
     Attributes:
-        read_as: Its type with the vendor's names, as the JSON has them; `None` where values come
-            from Python, as times do.
+        read_as: Its type with the vendor's names, as the JSON has them.
         type: Its type with the names of Python.
         shape: What msgspec decodes its JSON as, to make texts of the parts that may be anything;
             `msgspec.Raw` where it has no such parts.
@@ -50,94 +62,101 @@ class Layout:
 
     read_as: Any
     type: Any
-    shape: Any
+    shape: Any = _JSON
     check: Any = None
 
 
-class Layouts:
+def lay_out(arrow: Any, kind: Kind, within: tuple[Any, ...] = ()) -> Layout:
     """
-    Makes layouts.
+    Lay out a column.
 
     Args:
         arrow: The package.
+        kind: What it holds.
+        within: The classes it is in, which it does not hold once more.
     """
-
-    def __init__(self, arrow: Any) -> None:
-        self._arrow = arrow
-
-    def make(self, kind: Kind, within: tuple[Any, ...] = ()) -> Layout:
-        """
-        Lay out a column.
-
-        Args:
-            kind: What it holds.
-            within: The classes it is in, which it does not hold once more.
-        """
-        if not within and is_time(kind):
-            return self._time(kind)
-        if (scalar := self._scalar(kind)) is not None:
-            is_exact = isinstance(kind, msgspec.inspect.DecimalType)
+    if isinstance(kind, inspect.DecimalType):
+        exact = arrow.decimal128(PRECISION, SCALE)
+        return Layout(read_as=exact, type=exact, check=_EXACT)
+    for name, kinds in _SCALARS.items():
+        if isinstance(kind, kinds):
+            scalar = getattr(arrow, name)()
+            return Layout(read_as=scalar, type=scalar)
+    element, cls = element_of(kind), class_of(kind)
+    if element is not None:
+        inner = lay_out(arrow, element, within)
+        shape: Any = inner.shape
+        check: Any = inner.check
+        if shape is not _JsonText:  # else the list is JSON in whole
             return Layout(
-                read_as=scalar, type=scalar, shape=_JSON, check=_EXACT if is_exact else None
+                read_as=arrow.list_(inner.read_as),
+                type=arrow.list_(inner.type),
+                shape=_JSON if shape is _JSON else list[shape | None],
+                check=None if check is None else list[check],
             )
-        if (element := element_of(kind)) is not None:
-            inner = self.make(element, within or (None,))
-            shape: Any = inner.shape
-            check: Any = inner.check
-            if shape is not JsonText:  # else the list is JSON in whole
-                return Layout(
-                    read_as=self._arrow.list_(inner.read_as),
-                    type=self._arrow.list_(inner.type),
-                    shape=_JSON if shape is _JSON else list[shape | None],
-                    check=None if check is None else list[check],
-                )
-        cls = class_of(kind)
-        if cls is not None and cls not in within and members_in_order(cls):
-            return self._struct(cls, (*within, cls))
-        return Layout(read_as=self._arrow.string(), type=self._arrow.string(), shape=JsonText)
+    if cls is not None and cls not in within and (members := members_in_order(cls)):
+        parts = [(m, lay_out(arrow, m.kind, (*within, cls))) for m in members if m.wire_name]
+        return lay_out_object(arrow, [(m.wire_name or "", m.name, part) for m, part in parts])
+    return Layout(read_as=arrow.string(), type=arrow.string(), shape=_JsonText)
 
-    def _time(self, kind: Kind) -> Layout:
-        if (element := element_of(kind)) is not None:
-            return Layout(
-                read_as=None, type=self._arrow.list_(self._time(element).type), shape=None
-            )
-        if isinstance(kind, msgspec.inspect.DateType):
-            return Layout(read_as=None, type=self._arrow.date32(), shape=None)
-        return Layout(read_as=None, type=self._arrow.timestamp("us", tz="UTC"), shape=None)
 
-    def _scalar(self, kind: Kind) -> Any:
-        arrow, inspect = self._arrow, msgspec.inspect
-        values: list[Any] = []
-        if isinstance(kind, inspect.LiteralType):
-            values = list(kind.values)
-        elif isinstance(kind, inspect.EnumType):
-            values = [each.value for each in kind.cls if isinstance(each, Enum)]
-        if values and all(isinstance(value, str) for value in values):
-            return arrow.string()
-        made: list[tuple[Any, Callable[[], Any]]] = [
-            (_TEXTS, arrow.string),
-            # Within others, times are the texts they came as.
-            ((inspect.DateTimeType, inspect.DateType, inspect.TimeType), arrow.string),
-            (inspect.BoolType, arrow.bool_),
-            (inspect.IntType, arrow.int64),
-            (inspect.FloatType, arrow.float64),
-            (inspect.DecimalType, lambda: arrow.decimal128(PRECISION, SCALE)),
-        ]
-        return next((make() for kinds, make in made if isinstance(kind, kinds)), None)
+def lay_out_object(arrow: Any, parts: Sequence[tuple[str, str, Layout]]) -> Layout:
+    """
+    Lay out an object.
 
-    def _struct(self, cls: Any, within: tuple[Any, ...]) -> Layout:
-        members = [member for member in members_in_order(cls) if member.wire_name is not None]
-        inner = [self.make(member.kind, within) for member in members]
-        pairs = list(zip(members, inner, strict=True))
-        shape: Any = _JSON
-        if any(layout.shape is not _JSON for layout in inner):
-            shape = make_shape([(m.wire_name or m.name, layout.shape) for m, layout in pairs])
-        return Layout(
-            read_as=self._arrow.struct([(m.wire_name, layout.read_as) for m, layout in pairs]),
-            type=self._arrow.struct([(m.name, layout.type) for m, layout in pairs]),
-            shape=shape,
-            check=make_check([(m.wire_name or m.name, layout.check) for m, layout in pairs]),
-        )
+    Args:
+        arrow: The package.
+        parts: The name in JSON, the name in Python and the layout of each part.
+    """
+    needs_shape = any(part.shape is not _JSON for _, _, part in parts)
+    return Layout(
+        read_as=arrow.struct([(wire_name, part.read_as) for wire_name, _, part in parts]),
+        type=arrow.struct([(name, part.type) for _, name, part in parts]),
+        shape=_make_shape({name: part.shape for name, _, part in parts}) if needs_shape else _JSON,
+        check=_make_check({name: part.check for name, _, part in parts if part.check is not None}),
+    )
+
+
+def _make_shape(parts: dict[str, Any]) -> type[msgspec.Struct]:
+    """
+    Make a type that reads an object and is written with JSON in texts where columns are texts.
+
+    Everything else passes through it unread.
+    """
+    texts = [f"f{n}" for n, shape in enumerate(parts.values()) if shape is _JsonText]
+
+    def write_texts(self: Any) -> None:
+        for name in texts:
+            raw = getattr(self, name)
+            if raw is not None:
+                setattr(self, name, _write_text(bytes(raw)))
+
+    shapes = [_JSON if shape in {_JsonText, _JSON} else shape | None for shape in parts.values()]
+    return msgspec.defstruct(
+        "Shape",
+        [(f"f{n}", shape, None) for n, shape in enumerate(shapes)],
+        rename={f"f{n}": name for n, name in enumerate(parts)},
+        omit_defaults=True,
+        namespace={"__post_init__": write_texts} if texts else None,
+    )
+
+
+def _write_text(data: bytes) -> str | None:
+    if data.startswith(b'"'):
+        return msgspec.json.decode(data, type=str)  # a text is there as it is
+    return None if data == b"null" else data.decode()
+
+
+def _make_check(parts: dict[str, Any]) -> Any:
+    """Make a type as which only objects are read whose exact numbers their columns can hold."""
+    if not parts:
+        return None
+    made: Any = msgspec.defstruct(
+        "Check",
+        [(f"f{n}", check | None, None) for n, check in enumerate(parts.values())],
+        rename={f"f{n}": name for n, name in enumerate(parts)},
+    )
+    return made | None
 
 
 class BodyReader:
@@ -145,21 +164,16 @@ class BodyReader:
     Reads JSON objects into columns, by Arrow's own reader.
 
     Args:
-        layouts: The columns, by their names in the objects.
+        layout: That of the objects.
         arrow: The package.
         arrow_json: Its module that reads JSON.
     """
 
-    def __init__(self, layouts: Mapping[str, Layout], arrow: Any, arrow_json: Any) -> None:
-        self._arrow = arrow
+    def __init__(self, layout: Layout, arrow: Any, arrow_json: Any) -> None:
         self._json = arrow_json
-        self._schema = arrow.schema([(name, each.read_as) for name, each in layouts.items()])
-        shape = check = None
-        if any(each.shape is not _JSON for each in layouts.values()):
-            shape = make_shape([(name, each.shape) for name, each in layouts.items()])
-        check = make_check([(name, each.check) for name, each in layouts.items()])
-        self._shape = None if shape is None else msgspec.json.Decoder(shape)
-        self._check = None if check is None else msgspec.json.Decoder(check)
+        self._schema = arrow.schema(list(layout.read_as))
+        self._shape = None if layout.shape is _JSON else msgspec.json.Decoder(layout.shape)
+        self._check = None if layout.check is None else msgspec.json.Decoder(layout.check)
 
     def prepare(self, line: bytes) -> bytes:
         """
@@ -189,20 +203,10 @@ class BodyReader:
             ),
         )
 
-    def read_rounded(self, line: bytes) -> Any:
-        """
-        Return a table of one object, its numbers with no more digits than columns hold.
 
-        Raises:
-            ValueError: Still a value does not fit.
-        """
-        return self.read([dumps(_rounding.decode(line))])
-
-
-def rename(column: Any, layout: Layout) -> Any:
-    """Give the fields of objects in a column the names of Python."""
-    found = column.combine_chunks()
-    return found if layout.type == layout.read_as else found.view(layout.type)
+def round_numbers(line: bytes) -> bytes:
+    """Return an object with no more digits in its numbers than columns hold."""
+    return dumps(_rounding.decode(line))
 
 
 def _round(digits: str) -> Decimal:

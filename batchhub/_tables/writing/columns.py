@@ -13,8 +13,7 @@ from batchhub._tables.wording import Say
 from batchhub.errors import UsageError
 from batchhub.models import ItemResult, ItemState
 
-from .paths import MISSING, dig
-from .types import ANY, Kind, Member, find_kind, members_in_order
+from .types import ANY, MISSING, Kind, Member, dig, find_kind, members_in_order
 from .values import body_json, body_value
 
 OWN: Final = ("id", "state", "code", "message", "vendor_ref", "body")
@@ -27,16 +26,19 @@ _NUMBER: Final = msgspec.inspect.IntType()
 _MOST_WORDS: Final = 300
 
 
+@define
 class Row:
-    """A result, its body decoded once, and only if a column asks for it."""
+    """
+    A result, its body decoded once, and only if a column asks for it.
 
-    __slots__ = ("_body", "is_read", "result", "typed")
+    Attributes:
+        result: The result.
+        typed: The body as an object of the type; `MISSING` if it is none.
+    """
 
-    def __init__(self, result: ItemResult, typed: Any) -> None:
-        self.result = result
-        self.typed = typed
-        self.is_read = typed is not None
-        self._body: Any = MISSING
+    result: ItemResult
+    typed: Any = MISSING
+    _body: Any = field(default=MISSING, init=False)
 
     @property
     def body(self) -> Any:
@@ -69,6 +71,18 @@ class Column:
 
 
 @define
+class _Tally:
+    """How often something was met, and where first."""
+
+    times: int = 0
+    first: str = ""
+
+    def add(self, where: str) -> None:
+        self.times += 1
+        self.first = self.first or where
+
+
+@define
 class Table:
     """
     The columns, and what became of them.
@@ -86,10 +100,8 @@ class Table:
     type_name: str = ""
     is_whole: bool = False
     rows: int = 0
-    _unread: int = field(default=0, init=False)
-    _first_unread: str = field(default="", init=False)
-    _unfit: int = field(default=0, init=False)
-    _first_unfit: str = field(default="", init=False)
+    _unread: _Tally = field(factory=_Tally, init=False)
+    _unfit: _Tally = field(factory=_Tally, init=False)
 
     @property
     def names(self) -> list[str]:
@@ -99,7 +111,15 @@ class Table:
     def read(self, result: ItemResult) -> Row:
         """Read the body of a result, if it is to be of a type."""
         self.rows += 1
-        return Row(result, self._read_typed(result))
+        # The body of an item that failed is the vendor's error, whatever it may look like.
+        if self.type is None or result.state is not ItemState.SUCCEEDED:
+            return Row(result)
+        try:
+            return Row(result, result.as_(self.type))
+        except ValueError as error:
+            problems: Sequence[str] = getattr(error, "problems", ())
+            self.note_unread(result.id, problems[0] if problems else "there is none")
+            return Row(result)
 
     def values(self, row: Row) -> list[Any]:
         """Return what a row has in each column; `None` for nothing."""
@@ -115,42 +135,28 @@ class Table:
 
     def note_unread(self, item_id: str, problem: str) -> None:
         """Note a body that should be of the type and is not."""
-        self._unread += 1
-        if self._unread == 1:
-            self._first_unread = f"item {clean(item_id, 60)!r}: {clean(problem, _MOST_WORDS)}"
+        self._unread.add(f"item {clean(item_id, 60)!r}: {clean(problem, _MOST_WORDS)}")
 
     def note_unfit(self, item_id: str, column: str) -> None:
         """Note a value that its column can't hold, which is left out."""
-        self._unfit += 1
-        self._first_unfit = self._first_unfit or f"{column} of item {clean(item_id, 60)!r}"
+        self._unfit.add(f"{column} of item {clean(item_id, 60)!r}")
 
     def warnings(self) -> Iterator[str]:
         """Yield what could not be written as it was to be, a sentence each."""
-        if self._unread:
+        if self._unread.times:
             yield (
-                f"{count(self._unread, 'result')} succeeded with a body that can't be read as "
-                f"{self.type_name}; first {self._first_unread}"
+                f"{count(self._unread.times, 'result')} succeeded with a body that can't be read "
+                f"as {self.type_name}; first {self._unread.first}"
             )
-        if self._unfit:
+        if self._unfit.times:
             yield (
-                f"{count(self._unfit, 'value')} did not fit the column and are empty; first "
-                f"{self._first_unfit}"
+                f"{count(self._unfit.times, 'value')} did not fit the column and are empty; first "
+                f"{self._unfit.first}"
             )
         never_met = [column.name for column in self.columns if not column.is_met]
         if self.rows and never_met:
             fields = ", ".join(repr(clean(name, 60)) for name in never_met)
             yield f"no result has {fields}; is the name right?"
-
-    def _read_typed(self, result: ItemResult) -> Any:
-        # The body of an item that failed is the vendor's error, whatever it may look like.
-        if self.type is None or result.state is not ItemState.SUCCEEDED:
-            return None
-        try:
-            return result.as_(self.type)
-        except ValueError as error:
-            problems: Sequence[str] = getattr(error, "problems", ())
-            self.note_unread(result.id, problems[0] if problems else "there is none")
-            return None
 
 
 def make_table(fields: Sequence[str], *, say: Say, type_: Any = None, type_name: str = "") -> Table:
@@ -168,23 +174,12 @@ def make_table(fields: Sequence[str], *, say: Say, type_: Any = None, type_name:
     """
     if fields:
         columns = [_make_column(name, type_, say) for name in fields]
-    else:
-        columns = [_own(name) for name in OWN]
-        if type_ is not None:
-            columns[-1].get = _left_body
-            columns += [
-                Column(
-                    _IN_BODY + member.name if member.name in OWN else member.name,
-                    member.kind,
-                    _get_member(member),
-                    member.wire_name,
-                    is_typed=True,
-                )
-                for member in members_in_order(type_)
-            ]
-        for column in columns:
-            column.is_met = True
-    return Table(columns=columns, type=type_, type_name=type_name, is_whole=not fields)
+        return Table(columns=columns, type=type_, type_name=type_name)
+    columns = [_own(name) for name in OWN]
+    if type_ is not None:
+        columns[-1].get = _left_body
+        columns += map(_from_member, members_in_order(type_))
+    return Table(columns=columns, type=type_, type_name=type_name, is_whole=True)
 
 
 def parse_fields(texts: Iterable[str], say: Say) -> list[str]:
@@ -210,14 +205,16 @@ def _make_column(name: str, type_: type[Any] | None, say: Say) -> Column:
     if name in OWN:
         return _own(name)
     steps = tuple(name.removeprefix(_IN_BODY).split("."))
-    if type_ is None:
-        return _in_body(name, steps)
-    try:
-        return _in_type(name, steps, find_kind(type_, steps, name, say))
-    except UsageError:
-        if name.startswith(_IN_BODY):  # said in full, so it may be what the type does not name
-            return _in_body(name, steps)
-        raise
+    if type_ is not None:
+        try:
+            kind = find_kind(type_, steps, name, say)
+        except UsageError:
+            # Said in full, it may be what the type does not name.
+            if not name.startswith(_IN_BODY):
+                raise
+        else:
+            return Column(name, kind, lambda row: dig(row.typed, steps), is_typed=True)
+    return Column(name, ANY, lambda row: dig(row.body, steps))
 
 
 def _own(name: str) -> Column:
@@ -229,29 +226,12 @@ def _own(name: str) -> Column:
     return Column(name, kind, lambda row: getattr(row.result, name), is_met=True)
 
 
-def _in_body(name: str, steps: tuple[str, ...]) -> Column:
-    return Column(name, ANY, lambda row: dig(row.body, steps))
-
-
-def _get_member(member: Member) -> Callable[[Row], Any]:
-    name, attribute = member.name, member.attribute
-
+def _from_member(member: Member) -> Column:
     def get(row: Row) -> Any:
-        if row.typed is None:
-            return None
-        try:
-            return getattr(row.typed, attribute)
-        except ValueError:  # a text that is no time stays what it is
-            return getattr(row.typed, name)
+        return None if row.typed is MISSING else member.get(row.typed)
 
-    return get
-
-
-def _in_type(name: str, steps: tuple[str, ...], kind: Kind) -> Column:
-    def get(row: Row) -> Any:
-        return dig(row.typed, steps) if row.is_read else MISSING
-
-    return Column(name, kind, get, is_typed=True)
+    name = _IN_BODY + member.name if member.name in OWN else member.name
+    return Column(name, member.kind, get, member.wire_name, is_typed=True, is_met=True)
 
 
 def _body(row: Row) -> Any:
@@ -261,4 +241,4 @@ def _body(row: Row) -> Any:
 
 def _left_body(row: Row) -> Any:
     """Return the body where the columns of its type don't hold it."""
-    return None if row.is_read else _body(row)
+    return _body(row) if row.typed is MISSING else None

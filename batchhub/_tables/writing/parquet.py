@@ -17,10 +17,10 @@ from attrs import define
 from batchhub._tables.formats import load_extra
 from batchhub.models import ItemResult
 
-from .arrow import BodyReader, Layout, Layouts, rename
-from .columns import BODY, OWN, Column, Table
+from .arrow import BodyReader, Layout, lay_out, lay_out_object, round_numbers
+from .columns import BODY, Column, Table
 from .lines import Encoder
-from .types import is_time
+from .types import MISSING, element_of, is_time
 from .values import body_json, dumps, plain_text
 
 if TYPE_CHECKING:
@@ -32,14 +32,14 @@ _GROUP_ROWS: Final = 20_000
 _GROUP_BYTES: Final = 32 * 1024 * 1024
 
 
-def load_arrow(what: str) -> Any:
+def load_arrow(module: str = "pyarrow", what: str = "Parquet") -> Any:
     """
     Import what writes Parquet.
 
     Raises:
         UsageError: It is not installed.
     """
-    return load_extra("pyarrow", "parquet", what)
+    return load_extra(module, "parquet", what)
 
 
 @define
@@ -47,7 +47,7 @@ class _Pending:
     """A row that is not packed yet: its result, its plain values, the JSON of its typed ones."""
 
     result: ItemResult
-    plain: dict[int, Any]
+    plain: dict[str, Any]
     line: bytes
 
 
@@ -61,48 +61,41 @@ class Parquet(Encoder):
     """
 
     def __init__(self, stream: IO[bytes], table: Table) -> None:
-        self._arrow = load_arrow("Parquet")
+        self._arrow = arrow = load_arrow()
         self._table = table
-        self._layouts = [self._lay_out(column) for column in table.columns]
         # The columns that the JSON reader fills, by their names in its lines: those of the body
-        # where the lines are bodies, else their positions.
-        self._typed = {
-            (column.wire_name if table.is_whole else None) or str(n): n
-            for n, column in enumerate(table.columns)
-            if self._layouts[n].read_as is not None
-        }
-        typed = {name: self._layouts[n] for name, n in self._typed.items()}
-        arrow_json = load_extra("pyarrow.json", "parquet", "Parquet")
-        self._reader = BodyReader(typed, self._arrow, arrow_json)
-        self._plain = [
-            (n, column)
-            for n, column in enumerate(table.columns)
-            if self._layouts[n].read_as is None
-        ]
+        # where the lines are bodies, else their own.
+        self._typed: dict[str, Column] = {}
+        self._layouts: dict[str, Layout] = {}
+        for column in table.columns:
+            if column.is_typed and not is_time(column.kind):
+                name = (column.wire_name if table.is_whole else None) or column.name
+                self._typed[name] = column
+                self._layouts[column.name] = lay_out(arrow, column.kind)
+        self._plain = [column for column in table.columns if column.name not in self._layouts]
+        parts = [(name, name, self._layouts[each.name]) for name, each in self._typed.items()]
+        layout = lay_out_object(arrow, parts)
+        self._reader = BodyReader(layout, arrow, load_arrow("pyarrow.json"))
         self._pending: list[_Pending] = []
         self._pending_bytes = 0
         self._batches: list[Any] = []
         self._stream = _Stream(stream)
-        pairs = zip(table.names, self._layouts, strict=True)
-        self._schema = self._arrow.schema([(name, layout.type) for name, layout in pairs])
-        self._file = load_extra("pyarrow.parquet", "parquet", "Parquet").ParquetWriter(
-            self._arrow.PythonFile(self._stream, mode="w"), self._schema, compression="zstd"
+        self._schema = arrow.schema([(each.name, self._type_of(each)) for each in table.columns])
+        self._file = load_arrow("pyarrow.parquet").ParquetWriter(
+            arrow.PythonFile(self._stream, mode="w"), self._schema, compression="zstd"
         )
 
     def add(self, result: ItemResult) -> None:
         """Write a result, sooner or later."""
         read = self._table.read(result)
-        values: list[Any] = []
-        if not self._table.is_whole:
-            values = self._table.values(read)
-            found = {name: values[n] for name, n in self._typed.items() if values[n] is not None}
-            line = dumps(found)
-        else:
-            line = b"{}" if read.typed is None else body_json(result.raw)
+        found = dict(zip(self._table.names, self._table.values(read), strict=True))
         plain = {
-            n: self._make_plain(result, column, values[n] if values else column.get(read))
-            for n, column in self._plain
+            each.name: self._make_plain(result, each, found[each.name]) for each in self._plain
         }
+        if self._table.is_whole:
+            line = b"{}" if read.typed is MISSING else body_json(result.raw)
+        else:
+            line = dumps({name: v for name in self._typed if (v := found[name]) is not None})
         row = _Pending(result, plain, line)
         try:
             row.line = self._reader.prepare(line)
@@ -124,12 +117,17 @@ class Parquet(Encoder):
         self._stream.is_dropped = True
         self._file.close()
 
-    def _lay_out(self, column: Column) -> Layout:
-        if column.is_typed:
-            return Layouts(self._arrow).make(column.kind)
+    def _type_of(self, column: Column) -> Any:
+        """Return the type of a column in Arrow."""
+        arrow, element = self._arrow, element_of(column.kind)
+        if column.name in self._layouts:
+            return self._layouts[column.name].type
+        if is_time(column.kind):
+            is_day = isinstance(element or column.kind, msgspec.inspect.DateType)
+            found = arrow.date32() if is_day else arrow.timestamp("us", tz="UTC")
+            return found if element is None else arrow.list_(found)
         is_number = isinstance(column.kind, msgspec.inspect.IntType)
-        kind = self._arrow.int64() if is_number else self._arrow.string()
-        return Layout(read_as=None, type=kind, shape=None)
+        return arrow.int64() if is_number else arrow.string()
 
     def _make_plain(self, result: ItemResult, column: Column, value: Any) -> Any:
         """Return a value as Arrow takes it from Python."""
@@ -141,7 +139,7 @@ class Parquet(Encoder):
             except (TypeError, OverflowError):
                 self._table.note_unfit(result.id, column.name)
                 return None
-        text = plain_text(value) or ""
+        text = plain_text(value)
         return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
     def _pack(self) -> None:
@@ -149,47 +147,52 @@ class Parquet(Encoder):
         rows, self._pending, self._pending_bytes = self._pending, [], 0
         if not rows:
             return
-        typed = self._read_lines(rows)
-        names = {n: name for name, n in self._typed.items()}
-        columns = [
-            self._arrow.array([row.plain[n] for row in rows], type=layout.type)
-            if layout.read_as is None
-            else rename(typed.column(names[n]), layout)
-            for n, layout in enumerate(self._layouts)
+        columns: dict[str, Any] = {}
+        if self._typed:
+            read = self._read_lines(rows)
+            for name, column in self._typed.items():
+                layout, found = self._layouts[column.name], read.column(name).combine_chunks()
+                # The fields of objects get their names in Python.
+                columns[column.name] = found.view(layout.type)
+        arrays = [
+            columns[field.name]
+            if field.name in columns
+            else self._arrow.array([row.plain[field.name] for row in rows], type=field.type)
+            for field in self._schema
         ]
-        self._batches.append(self._arrow.record_batch(columns, schema=self._schema))
+        self._batches.append(self._arrow.record_batch(arrays, schema=self._schema))
         count = sum(batch.num_rows for batch in self._batches)
         size = sum(batch.nbytes for batch in self._batches)
         if count >= _GROUP_ROWS or size >= _GROUP_BYTES:
             self._write_group()
 
     def _read_lines(self, rows: list[_Pending]) -> Any:
-        """Read the typed columns of some rows; a body that does not fit them is left as JSON."""
-        if not self._typed:
-            return None
+        """
+        Read the typed columns of some rows.
+
+        One bad row fails them all, so they are halved; a single one is read again with its numbers
+        rounded, and if it still does not fit, its body is left as JSON.
+        """
         try:
             return self._reader.read([row.line for row in rows])
         except ValueError as error:
-            if len(rows) == 1:
-                return self._read_doubtful(rows[0], str(error))
-        half = len(rows) // 2  # one bad row fails them all
-        parts = [self._read_lines(rows[:half]), self._read_lines(rows[half:])]
-        return self._arrow.concat_tables(parts)
-
-    def _read_doubtful(self, row: _Pending, problem: str) -> Any:
-        """Read a row again with its numbers rounded, else leave its body as JSON."""
+            problem = str(error)
+        if len(rows) > 1:
+            half = len(rows) // 2
+            parts = [self._read_lines(rows[:half]), self._read_lines(rows[half:])]
+            return self._arrow.concat_tables(parts)
         try:
-            return self._reader.read_rounded(row.line)
+            return self._reader.read([round_numbers(rows[0].line)])
         except ValueError:
-            self._leave_body(row, problem)
-        return self._reader.read([row.line])
+            self._leave_body(rows[0], problem)
+        return self._reader.read([rows[0].line])
 
     def _leave_body(self, row: _Pending, problem: str) -> None:
         """Leave a body as JSON, and the columns of its type empty."""
         self._table.note_unread(row.result.id, problem)
         row.line = b"{}"
         if self._table.is_whole:
-            row.plain[OWN.index(BODY)] = body_json(row.result.raw).decode()
+            row.plain[BODY] = body_json(row.result.raw).decode()
 
     def _write_group(self) -> None:
         if self._batches:

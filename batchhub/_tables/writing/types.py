@@ -1,9 +1,9 @@
-"""What a body is read as, and what is in it: the types that an adapter names."""
+"""What a body is read as, and what is in it: by its type, and by its values."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from types import MappingProxyType
@@ -12,7 +12,7 @@ from typing import Any, Final, get_type_hints
 import msgspec
 from attrs import frozen
 
-from batchhub._tables.wording import Say
+from batchhub._tables.wording import Say, suggest
 from batchhub.adapter import Adapter
 from batchhub.errors import AdapterError, NotKnownError, UsageError
 
@@ -54,6 +54,13 @@ class Member:
     wire_name: str | None
     kind: Kind
     attribute: str
+
+    def get(self, value: Any) -> Any:
+        """Return what an object has."""
+        try:
+            return getattr(value, self.attribute)
+        except ValueError:  # a text that is no time stays what it is
+            return getattr(value, self.name)
 
 
 def load_type(adapter: type[Adapter[Any]], name: str) -> type[Any]:
@@ -102,15 +109,13 @@ def members_of(kind: Any) -> Mapping[str, Member]:
 @cache
 def members_in_order(kind: Any) -> tuple[Member, ...]:
     """Return the fields of a type, then the properties that give times; none of other types."""
-    if not isinstance(kind, type):
-        return ()
     try:
         info = msgspec.inspect.type_info(kind)
     except (TypeError, NameError):
         return ()
     if not isinstance(info, _OBJECTS):
         return ()
-    times = _times_of(kind)
+    times = dict(_find_times(kind))
     members: list[Member] = []
     for each in info.fields:
         beside = each.name + _TIME
@@ -125,19 +130,15 @@ def members_in_order(kind: Any) -> tuple[Member, ...]:
     return tuple(members)
 
 
-def _times_of(kind: type[Any]) -> dict[str, Kind]:
-    """Return the properties of a type that give times, with their kinds."""
-    found: dict[str, Kind] = {}
+def _find_times(kind: type[Any]) -> Iterator[tuple[str, Kind]]:
+    """Yield the properties of a type that give times, with their kinds."""
     for name, value in vars(kind).items():
-        if name.startswith("_") or not isinstance(value, property) or value.fget is None:
+        if name.startswith("_") or not isinstance(value, property):
             continue
-        try:
+        with suppress(KeyError, NameError, TypeError):
             returned = bare(msgspec.inspect.type_info(get_type_hints(value.fget)["return"]))
-        except (KeyError, NameError, TypeError):
-            continue
-        if is_time(returned):
-            found[name] = returned
-    return found
+            if is_time(returned):
+                yield name, returned
 
 
 def bare(kind: Kind) -> Kind:
@@ -204,8 +205,7 @@ def _inner(kind: Kind, step: str, name: str, say: Say) -> Kind:
         members = members_of(cls)
         if step in members:
             return members[step].kind
-        close = get_close_matches(step, members, n=3)
-        known = f"; did you mean {' or '.join(close)}?" if close else ""
+        known = suggest(step, [member.name for member in members_in_order(cls)])
         raise UsageError(
             f"{say('fields')}: {cls.__name__} has no field {step!r}, in {name!r}{known}"
         )
@@ -214,3 +214,45 @@ def _inner(kind: Kind, step: str, name: str, say: Say) -> Kind:
     if kind == ANY:
         return ANY
     raise UsageError(f"{say('fields')}: there is nothing in {name!r} that could be called {step!r}")
+
+
+MISSING: Final[Any] = object()
+"""What a path leads to that does not exist."""
+
+
+def dig(value: Any, steps: Sequence[str]) -> Any:
+    """
+    Follow a path, in plain JSON and in typed objects alike.
+
+    A step is a key or an attribute. Through a list it gives a list of what is in each element,
+    `None` where there is nothing; a number takes one element, from 0.
+
+    Returns:
+        What is there; `MISSING` if there is no such thing. Below a null there is `None`.
+    """
+    for n, step in enumerate(steps):
+        if value is None or value is MISSING:
+            return value
+        if isinstance(value, list | tuple) and not step.isdecimal():
+            return _gather([dig(each, steps[n:]) for each in value])
+        value = _take(value, step)
+    return value
+
+
+def _gather(values: Sequence[Any]) -> Any:
+    if values and all(value is MISSING for value in values):
+        return MISSING  # but an empty list says nothing about its elements
+    found: list[Any] = []
+    for value in values:
+        found += value if isinstance(value, list | tuple) else [None if value is MISSING else value]
+    return found
+
+
+def _take(value: Any, step: str) -> Any:
+    if isinstance(value, Mapping):
+        return value.get(step, MISSING)
+    if isinstance(value, list | tuple):
+        return value[int(step)] if int(step) < len(value) else MISSING
+    kind: Any = type(value)
+    member = members_of(kind).get(step)
+    return MISSING if member is None else member.get(value)

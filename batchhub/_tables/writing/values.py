@@ -10,23 +10,19 @@ from typing import Any, Final
 
 import msgspec
 
+from batchhub._wire import exact
+
 JOINT: Final = ";"
 """What stands between the values of a list in a cell."""
 
-_ERRORS: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
-_ESCAPED: Final = (b'"{', b'"[')
 _SCALARS: Final = (str, int, float, Decimal, date, time, Enum, type(None))
 
 
 def _encode_other(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    return str(value)
+    return dict(value) if isinstance(value, Mapping) else str(value)
 
 
 _encoder: Final = msgspec.json.Encoder(decimal_format="number", enc_hook=_encode_other)
-_decoder: Final = msgspec.json.Decoder(float_hook=Decimal)
-_text: Final = msgspec.json.Decoder(str)
 _check: Final = msgspec.json.Decoder(msgspec.Raw)
 
 
@@ -43,43 +39,37 @@ def body_json(raw: bytes | None) -> bytes:
     """
     if raw is None:
         return b"null"
-    if raw.startswith(_ESCAPED) and (inner := _unescape(raw)) is not None:
-        return inner
-    found = _as_json(raw)
-    return dumps(raw.decode("utf-8", "replace") or None) if found is None else found
+    for data in (exact.unescape(raw), raw):
+        if (found := _as_json(data)) is not None:
+            return found
+    return dumps(raw.decode("utf-8", "replace") or None)
 
 
 def body_value(raw: bytes | None) -> Any:
     """Return a vendor's answer as plain values; numbers with a fraction are exact."""
     data = body_json(raw)
     try:
-        return _decoder.decode(data)
-    except _ERRORS:  # a number that is too long
+        return exact.loads(data)
+    except ValueError:  # a number that is too long
         return data.decode()
 
 
-def _unescape(raw: bytes) -> bytes | None:
-    try:
-        return _as_json(_text.decode(raw).encode())
-    except _ERRORS:
-        return None
-
-
-def _as_json(data: bytes) -> bytes | None:
+def _as_json(data: bytes | str) -> bytes | None:
     """Return JSON in one line; `None` if it is none. Most of it is only skimmed."""
     try:
-        data.decode()
-        _check.decode(data)
-        if b"\n" in data or b"\r" in data:
-            data = msgspec.json.format(data, indent=-1)
-    except _ERRORS:
+        text = data.encode() if isinstance(data, str) else data
+        text.decode()
+        _check.decode(text)
+        if b"\n" in text or b"\r" in text:
+            text = msgspec.json.format(text, indent=-1)
+    except exact.ERRORS:
         return None
-    return data.strip()
+    return text.strip()
 
 
-def plain_text(value: Any) -> str | None:
-    """Write any value but `None`: a text as it is, all else as JSON."""
-    return value if value is None or isinstance(value, str) else dumps(value).decode()
+def plain_text(value: Any) -> str:
+    """Write any value: a text as it is, all else as JSON."""
+    return value if isinstance(value, str) else dumps(value).decode()
 
 
 def write_cell(value: Any) -> str:
@@ -89,19 +79,18 @@ def write_cell(value: Any) -> str:
     A list of plain values is these with semicolons between them; objects, and lists with objects
     in them, are JSON.
     """
-    if type(value) in _PLAIN:
-        return _PLAIN[type(value)](value)
     if isinstance(value, _SCALARS):
         return _write_scalar(value)
     if isinstance(value, list | tuple) and all(isinstance(each, _SCALARS) for each in value):
-        return JOINT.join(_write_scalar(each) for each in value)
+        return JOINT.join(map(_write_scalar, value))
     return dumps(value).decode()
 
 
 def _write_scalar(value: Any) -> str:
-    if type(value) in _PLAIN:
-        return _PLAIN[type(value)](value)
-    return next(write(value) for kind, write in _WRITERS if isinstance(value, kind))
+    write = _WRITERS.get(type(value))
+    if write is not None:
+        return write(value)
+    return _write_scalar(value.value) if isinstance(value, Enum) else str(value)
 
 
 def _write_time(value: datetime) -> str:
@@ -110,22 +99,10 @@ def _write_time(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-_PLAIN: Final[dict[Any, Callable[[Any], str]]] = {
+_WRITERS: Final[dict[Any, Callable[[Any], str]]] = {
     str: str,
-    int: repr,
-    float: repr,
     bool: lambda value: "true" if value else "false",
     type(None): lambda _: "",
     Decimal: lambda value: format(value, "f"),
+    datetime: _write_time,
 }
-"""What writes the values there are most of."""
-
-_WRITERS: Final[tuple[tuple[Any, Callable[[Any], str]], ...]] = (
-    (Enum, lambda value: _write_scalar(value.value)),
-    (str, str),
-    (Decimal, lambda value: format(value, "f")),
-    (datetime, _write_time),
-    (date | time, lambda value: value.isoformat()),
-    (object, repr),
-)
-"""What writes other values, by the first type they are of."""

@@ -89,20 +89,10 @@ class ResultsWriter:
                 f"{say('as_type')} makes columns, and {self._format} has a vendor's body as it "
                 f"came; choose columns with {say('fields')}, or write csv or parquet"
             )
-        if isinstance(as_type, str):
-            return
-        if as_type is not None:
-            type_: Any = as_type
-            if not members_of(type_):
-                raise UsageError(
-                    f"{say('as_type')} is a msgspec.Struct, an attrs class or a dataclass, not "
-                    f"{as_type!r}"
-                )
-            self._table = make_table(
-                self._fields, say=say, type_=as_type, type_name=as_type.__name__
-            )
-        elif self._fields or not is_lines:
+        if as_type is None and (self._fields or not is_lines):
             self._table = make_table(self._fields, say=say)
+        elif isinstance(as_type, type):
+            self._make_table(as_type, as_type.__name__)
 
     def fit(self, adapter: type[Adapter[Any]]) -> None:
         """
@@ -116,12 +106,15 @@ class ResultsWriter:
             AdapterError: The type does not load.
         """
         if isinstance(self._as_type, str):
-            self._table = make_table(
-                self._fields,
-                say=self._say,
-                type_=load_type(adapter, self._as_type),
-                type_name=self._as_type,
+            self._make_table(load_type(adapter, self._as_type), self._as_type)
+
+    def _make_table(self, type_: Any, name: str) -> None:
+        if not members_of(type_):
+            raise UsageError(
+                f"{self._say('as_type')} is a msgspec.Struct, an attrs class or a dataclass, not "
+                f"{type_!r}"
             )
+        self._table = make_table(self._fields, say=self._say, type_=type_, type_name=name)
 
     def spare(self, files: Iterable[str | os.PathLike[str]]) -> None:
         """
@@ -175,12 +168,12 @@ class ResultsWriter:
     def _check_format(self) -> None:
         if self._format is not Format.PARQUET:
             return
-        load_arrow(self.name)
+        load_arrow(what=self.name)
         if self._place.is_terminal:
             raise UsageError("Parquet is not for a terminal; name a file")
         compression = compression_of(self.name) if self._place.is_file else None
         if compression is not None:
-            plain = self.name[: -len(compression)]
+            plain = self.name.removesuffix(compression)
             raise UsageError(f"{self.name}: Parquet is compressed in itself; name it {plain}")
 
     def _make_encoder(self, stream: IO[bytes]) -> Encoder:
