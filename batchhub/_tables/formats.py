@@ -64,9 +64,21 @@ def format_of(name: str) -> Format | None:
     return _ENDINGS.get(ending_of(name))
 
 
-def endings(known: Sequence[Format]) -> str:
-    """Return the endings of these formats, as the text of a message."""
-    return ", ".join(ending for ending, format in _ENDINGS.items() if format in known)
+def get_format(name: str, say: Say, known: Sequence[Format] = tuple(Format)) -> Format:
+    """
+    Return the format that a file's name says.
+
+    Raises:
+        UsageError: It says none, or another one.
+    """
+    found = format_of(name)
+    if found is None or found not in known:
+        endings = ", ".join(ending for ending, format in _ENDINGS.items() if format in known)
+        raise UsageError(
+            f"{name}: the format is named by the ending, one of {endings}, also compressed; "
+            f"or say {say('format')} {', '.join(known)}"
+        )
+    return found
 
 
 def ending_of(name: str) -> str:

@@ -110,8 +110,8 @@ async def test_numbers_of_objects_become_text_where_text_is_due(tmp_path: Path) 
     ("content", "name", "message"),
     [
         ("nr,preis\n1,2\n", "a.csv", "line 1: --set: there is no column 'price'; did you mean "),
-        ("nr,price\n1,2\n2,\n", "a.csv", "line 3: column 'price' is empty"),
-        ("nr,price\n,2\n", "a.csv", "line 2: column 'nr' is empty"),
+        ("nr,price\n1,2\n2,\n", "a.csv", "line 3: 'price' is empty"),
+        ("nr,price\n,2\n", "a.csv", "line 2: 'nr' is empty"),
         ("nr;price\n1;2,50\n", "a.csv", "line 2: column 'price': '2,50' is no number"),
         ('{"nr":1,"Price":2}', "a.jsonl", "line 1: there is no 'price' in it; did you mean"),
         ('{"nr":1,"price":null}', "a.jsonl", "line 1: 'price' is empty"),

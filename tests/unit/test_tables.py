@@ -123,7 +123,6 @@ def test_an_argument_has_its_own_name(prices: Path, said: dict[str, Any], messag
             {},
             "decimal=',' reads it as one, or keep the column as text by text=['b']",
         ),
-        ("a|b\n1|2\n", {}, "say delimiter='|'"),
         ("a\n\xe7\n", {}, "as in encoding='windows-1252'"),
         ("a\n1\n", {"text": "b"}, "text: there is no column 'b'"),
     ],

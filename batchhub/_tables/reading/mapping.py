@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import quote
 
 from attrs import frozen
@@ -23,17 +23,53 @@ _PIECE: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
 _BRACES: Final = {"{{": "{", "}}": "}"}
 
 
-class Row(Protocol):
-    """What an item is made of."""
+class Row:
+    """
+    What an item is made of: a JSON object, or the cells of a table by their columns.
+
+    `a.b` is `b` in `a`, where there is no key of that name.
+
+    Args:
+        values: The values by their names.
+        read: Makes a value of a cell.
+    """
+
+    def __init__(
+        self, values: Mapping[str, Any], read: Callable[[str, str], Any] | None = None
+    ) -> None:
+        self._values = values
+        self._read = read
 
     def has(self, column: str) -> bool:
-        """Whether there is a column, and something in it."""
+        """Whether there is a value."""
+        return self._find(column) not in (None, "")
 
     def value(self, column: str) -> Any:
         """Return a column's own value; raises `InputError` if it is missing or empty."""
+        found = self._find(column)
+        if found not in (None, ""):
+            return found if self._read is None else self._read(column, found)
+        if column in self._values or column.partition(".")[0] in self._values:
+            raise InputError(f"{column!r} is empty")
+        raise InputError(f"there is no {column!r} in it{suggest(column, list(self._values))}")
 
     def text(self, column: str) -> str:
-        """Return a column's text; raises `InputError` if it is missing or empty."""
+        """Return a column's text, of a number its digits; raises `InputError` if it has none."""
+        found = self._find(column)
+        if found in (None, ""):
+            found = self.value(column)
+        if isinstance(found, dict | list):
+            kind = "an object" if isinstance(found, dict) else "an array"
+            raise InputError(f"{column!r} is {kind}, which is no text")
+        return found if isinstance(found, str) else _json.dumps(found).decode()
+
+    def _find(self, column: str) -> Any:
+        if column in self._values:
+            return self._values[column]
+        found: Any = self._values
+        for part in column.split("."):
+            found = found.get(part) if isinstance(found, Mapping) else None
+        return found
 
 
 @frozen(kw_only=True)
@@ -148,43 +184,8 @@ def _parse(text: str, asked_by: str) -> list[tuple[bool, str]]:
 
 def _quote(column: str, text: str) -> str:
     if not text.strip():
-        raise InputError(f"column {column!r} is empty")
+        raise InputError(f"{column!r} is empty")
     return quote(text.strip(), safe="")
-
-
-class ObjectRow:
-    """A JSON object as a row; `a.b` is `b` in `a`, where there is no key of that name."""
-
-    def __init__(self, item: Mapping[str, Any]) -> None:
-        self._item = item
-
-    def has(self, column: str) -> bool:
-        """Whether there is a value."""
-        return self._find(column) not in (None, "")
-
-    def value(self, column: str) -> Any:
-        """Return a key's value."""
-        if self.has(column):
-            return self._find(column)
-        if column.partition(".")[0] in self._item:
-            raise InputError(f"{column!r} is empty")
-        raise InputError(f"there is no {column!r} in it{suggest(column, list(self._item))}")
-
-    def text(self, column: str) -> str:
-        """Return a key's value as text; of a number its digits."""
-        found = self.value(column)
-        if isinstance(found, dict | list):
-            kind = "an object" if isinstance(found, dict) else "an array"
-            raise InputError(f"{column!r} is {kind}, which is no text")
-        return found if isinstance(found, str) else _json.dumps(found).decode()
-
-    def _find(self, column: str) -> Any:
-        if column in self._item:
-            return self._item[column]
-        found: Any = self._item
-        for part in column.split("."):
-            found = found.get(part) if isinstance(found, Mapping) else None
-        return found
 
 
 def make_paths(names: Iterable[str]) -> list[Path]:
@@ -208,9 +209,3 @@ def make_paths(names: Iterable[str]) -> list[Path]:
                 f"{name!r} can't be a value and hold {holders[path]!r} too; leave one of them out"
             )
     return list(paths)
-
-
-def is_text(path: Path, text_keys: Iterable[str]) -> bool:
-    """Whether a value is text whatever it looks like: it, or what holds it, is named so."""
-    keys = set(text_keys)
-    return any(".".join(path[:n]) in keys for n in range(1, len(path) + 1))

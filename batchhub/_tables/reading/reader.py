@@ -15,8 +15,8 @@ from batchhub._tables.formats import (
     Compression,
     Format,
     compression_of,
-    endings,
     format_of,
+    get_format,
     parse_format,
 )
 from batchhub.adapter import Adapter
@@ -24,7 +24,7 @@ from batchhub.errors import InputError, UsageError
 
 from . import source as _source
 from .background import in_background
-from .mapping import ObjectRow, make_item
+from .mapping import Row, make_item
 from .objects import BOM, Found, read_array, read_objects
 from .records import UTF8, UTF16_BOMS, Records, find_delimiter, find_encoding
 from .settings import ReadSettings
@@ -190,13 +190,9 @@ class ItemReader:
         """Find the format by the name, unless it was said; a pipe's is found when it is read."""
         found = format_of(self.name)
         if self._format is None and is_named:
-            if found not in READABLE or compression_of(self.name) is Compression.ZSTD:
-                raise UsageError(
-                    f"{self.name}: the format is named by the ending, one of {endings(READABLE)}, "
-                    f"also with {Compression.GZIP} behind it; or say "
-                    f"{self._settings.say('format')} {', '.join(READABLE)}"
-                )
-            self._format = found
+            if compression_of(self.name) is Compression.ZSTD:
+                raise UsageError(f"{self.name}: items may be compressed with gzip (.gz) only")
+            self._format = get_format(self.name, self._settings.say, READABLE)
         if self._delimiter is None and Format.TSV in {found, self._format}:
             self._delimiter = "\t"
         if self._format is not None:
@@ -221,7 +217,7 @@ class ItemReader:
 
     def _make_item(self, value: dict[str, Any]) -> dict[str, Any]:
         fields = self._settings.fields
-        return value if fields is None else make_item(fields, ObjectRow(value))
+        return value if fields is None else make_item(fields, Row(value))
 
     def _check_options(self, format: Format) -> None:
         """Refuse what is said of CSV and would silently do nothing."""
@@ -239,17 +235,11 @@ class ItemReader:
 
 
 def _detect_format(source: _source.Source) -> Format:
-    """
-    Find the format by the first character that is no space.
-
-    Raises:
-        InputError: There are 64 MiB of blanks.
-    """
+    """Find the format by the first character that is no space."""
 
     def is_enough(head: bytes) -> bool:
-        if len(head) > _source.MAX_BYTES:
-            raise InputError(f"begins with {_source.MAX_BYTES >> 20} MiB of blanks")
-        return bool(head.removeprefix(BOM).strip()) and not BOM.startswith(head)
+        is_found = bool(head.removeprefix(BOM).strip()) and not BOM.startswith(head)
+        return is_found or len(head) > _source.MAX_BYTES
 
     head = source.look_ahead(is_enough)
     if head.startswith(UTF16_BOMS):

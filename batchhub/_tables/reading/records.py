@@ -21,7 +21,7 @@ UTF8: Final = "utf-8"
 UTF16_BOMS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 """How UTF-16 begins."""
 
-SEPARATORS: Final = (",", ";", "\t")
+_SEPARATORS: Final = (",", ";", "\t", "|")
 """What may separate the cells of a table that doesn't say."""
 
 Record = tuple[int, list[str]]
@@ -37,7 +37,6 @@ _SWALLOWED: Final = "; is a quote not closed?"
 _KEEP_BYTES: Final = "surrogateescape"
 _FIRST_BYTE: Final = 0xDC00
 _NO_TEXT: Final = re.compile("[\0\udc80-\udcff]")
-_AS_UTF16: Final = tuple(bom.decode(UTF8, _KEEP_BYTES) for bom in UTF16_BOMS)
 
 
 def find_encoding(name: str, say: Say) -> str:
@@ -138,7 +137,7 @@ class Records:
             is_hint = bare.lower().startswith(_HINT) and len(bare) == len(_HINT) + 1
             if bare.strip() and not is_hint:
                 unquoted = "".join(bare.split('"')[::2])
-                self.delimiter = self.delimiter or max(SEPARATORS, key=unquoted.count)
+                self.delimiter = self.delimiter or max(_SEPARATORS, key=unquoted.count)
                 return [line]
             self._begin_record()
             if is_hint:
@@ -157,25 +156,19 @@ class Records:
             if self._count == 1:
                 line = line.removeprefix(_BOM)
             if ("\0" in line or not line.isascii()) and (found := _NO_TEXT.search(line)):
-                raise InputError(self._no_text(found[0], line), line=self._count)
+                raise InputError(self._no_text(found[0]), line=self._count)
             yield line
 
-    def _no_text(self, char: str, line: str) -> str:
+    def _no_text(self, char: str) -> str:
         """Say what is wrong with a byte that is no text."""
         say, is_utf8 = self._say, self._encoding == UTF8
+        what = f"the byte 0x{ord(char) - _FIRST_BYTE:02x} is no {self._encoding.upper()}"
         if char == "\0":
-            return (
-                "holds a NUL byte, which no text has; save the file as CSV UTF-8, "
-                f"or name its encoding, as in {say(encoding='utf-16')}"
-            )
-        if self._count == 1 and is_utf8 and line.startswith(_AS_UTF16):
-            return f"the file is UTF-16; say {say(encoding='utf-16')}"
-        name, advice = self._encoding, f"is the {say('encoding')} right?"
-        if is_utf8:
-            named = say(encoding="windows-1252")
-            name = "UTF-8"
-            advice = f'save the file as "CSV UTF-8", or name its encoding, as in {named}'
-        return f"the byte 0x{ord(char) - _FIRST_BYTE:02x} is no {name}; {advice}"
+            what = "holds a NUL byte, which no text has"
+        if not is_utf8:
+            return f"{what}; is the {say('encoding')} right?"
+        named = f"{say(encoding='windows-1252')} or {say(encoding='utf-16')}"
+        return f'{what}; save the file as "CSV UTF-8", or name its encoding, as in {named}'
 
 
 def _explain(error: csv.Error) -> str:

@@ -10,10 +10,10 @@ from attrs import Attribute, field, frozen
 
 from batchhub._tables.wording import Say, in_python
 from batchhub.adapter import Adapter, RowMap
-from batchhub.errors import UsageError
+from batchhub.errors import InputError, UsageError
 
 from .cells import CellReader, keep_text, make_cell_reader
-from .mapping import ID, Field, fill_template, is_text, make_paths, take_column
+from .mapping import ID, Field, fill_template, make_paths, take_column
 
 _DECIMALS: Final = frozenset({".", ","})
 
@@ -101,14 +101,25 @@ class ReadSettings:
             and getattr_static(self.adapter, "read_map") is not getattr_static(Adapter, "read_map")
         )
 
-    @property
-    def names_columns(self) -> bool:
-        """Whether the user named a column."""
-        return bool(self.text) or any(each.asked_by and each.columns for each in self.fields or ())
+    def read_column(self, column: str, cell: str) -> Any:
+        """
+        Return what a cell of a column means.
+
+        Raises:
+            InputError: It is a figure that JSON lacks.
+        """
+        if column == ID or column in self.text:
+            return cell
+        try:
+            return self.read_cell(cell)
+        except ValueError as error:
+            advice = f"or keep the column as text by {self.say(text=[column])}"
+            raise InputError(f"column {column!r}: {error}, {advice}") from None
 
     def is_text(self, path: tuple[str, ...]) -> bool:
-        """Whether a value of an item is text whatever it looks like."""
-        return is_text(path, {ID, *(() if self.adapter is None else self.adapter.text_keys)})
+        """Whether a value is text whatever it looks like: it, or what holds it, is named so."""
+        keys = {ID, *(() if self.adapter is None else self.adapter.text_keys)}
+        return any(".".join(path[:n]) in keys for n in range(1, len(path) + 1))
 
     def _reader(self, *, decimal_comma: bool) -> CellReader:
         if not self.infer:

@@ -10,12 +10,10 @@ from attrs import frozen
 
 from batchhub._tables.formats import (
     PLAIN_ENDINGS,
-    Compression,
     Format,
     compression_of,
     ending_of,
-    endings,
-    format_of,
+    get_format,
     parse_format,
 )
 from batchhub._tables.wording import Say, in_python
@@ -156,14 +154,7 @@ class ResultsWriter:
         # A pipe or device is not named by who writes to it.
         if not self._place.is_file or ending_of(self.name) in PLAIN_ENDINGS:
             return Format.JSONL
-        found = format_of(self.name)
-        if found is None:
-            raise UsageError(
-                f"{self.name}: the format is named by the ending, one of {endings(tuple(Format))}, "
-                f"all but the last also with {' or '.join(Compression)} behind it; "
-                f"or say {self._say('format')} {', '.join(Format)}"
-            )
-        return found
+        return get_format(self.name, self._say)
 
     def _check_format(self) -> None:
         if self._format is not Format.PARQUET:
