@@ -104,6 +104,9 @@ class TicketStep:
             log_ticket("ticket.intended", job, ticket, attempt_id=ticket.attempt_id)
             failpoint("intent.kept")
         change = await send(self._lane, job, ticket, items, was_in_doubt=was_in_doubt)
+        if not change.is_evidence and job.ticket(ticket.position) != ticket:
+            # A late answer came during the resend. It knows more than a request without one.
+            return Step(delay_s=0.0, trouble=change.trouble, answered=False)
         return await self._write(job, change)
 
     async def _search(self, job: JobState, ticket: TicketRecord) -> Step:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -15,8 +16,16 @@ from support.stores import add_job, make_job, make_plans
 from support.vendor import ScriptedAdapter, Vendor, capable
 
 from batchhub import BatchState, ItemState, Outcome
-from batchhub._store import Store
-from batchhub.adapter import Accepted, Attempt, ItemReport, Observation, Report, WireItem
+from batchhub._store import Store, TicketRecord
+from batchhub.adapter import (
+    Accepted,
+    Attempt,
+    ItemReport,
+    Observation,
+    Report,
+    Submission,
+    WireItem,
+)
 from batchhub.errors import NoAnswerError, RefusedError
 from batchhub.testing import FakeClock
 
@@ -251,6 +260,52 @@ async def test_evidence_during_a_search_is_not_sent_over(
     assert status.outcome is Outcome.SUCCEEDED
     assert status.tickets[0].vendor_refs == ("late",)
     assert len(vendor.submissions) == 1
+
+
+async def test_evidence_during_a_resend_is_not_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A resend without an answer knows nothing newer, so the batch is not sent a third time."""
+    path, clock = tmp_path / "jobs.db", FakeClock()
+    vendor = capable(Vendor(submits=deque([NO_ANSWER, NO_ANSWER])), resends_unanswered=True)
+    preparing, looking, resending, loaded = (asyncio.Event() for _ in range(4))
+    submit, get_items, get_tickets = ScriptedAdapter.submit, Store.get_items, Store.get_tickets
+
+    async def prepare_slowly(self: Store, ticket: TicketRecord) -> list[WireItem]:
+        if vendor.submissions and not preparing.is_set():
+            preparing.set()
+            late = await Store.open(path)
+            ((job, _),) = await late.find_open("scripted:one")
+            taken = evolve(
+                ticket, state=BatchState.QUEUED, vendor_refs=("late",), accepted_at=clock.now()
+            )
+            await late.accept_ticket(job, taken)
+            await late.aclose()
+            await looking.wait()
+        return await get_items(self, ticket)
+
+    async def look_slowly(self: Store, job_no: int) -> list[TicketRecord]:
+        if preparing.is_set() and not looking.is_set():
+            looking.set()
+            await resending.wait()  # in doubt when the lane began to look, it is sent by now
+            asyncio.get_running_loop().call_later(0.01, loaded.set)
+        return await get_tickets(self, job_no)
+
+    async def submit_slowly(self: ScriptedAdapter, submission: Submission) -> Accepted:
+        if vendor.submissions:
+            resending.set()
+            await loaded.wait()
+        return await submit(self, submission)
+
+    monkeypatch.setattr(Store, "get_items", prepare_slowly)
+    monkeypatch.setattr(Store, "get_tickets", look_slowly)
+    monkeypatch.setattr(ScriptedAdapter, "submit", submit_slowly)
+    async with scripted_world(vendor, path, clock) as world:
+        job = await world.hub.submit("shop", numbered(2))
+        status = await job.wait()
+    assert status.outcome is Outcome.SUCCEEDED
+    assert status.tickets[0].vendor_refs == ("late",)
+    assert len(vendor.submissions) == 2
 
 
 # Tickets that stand still.
