@@ -20,7 +20,7 @@ from typing import IO, Any
 from ._tables.reading import ItemReader, ReadSettings
 from ._tables.writing import ResultsWriter, Written
 from .adapter import Adapter
-from .errors import InputError
+from .errors import InputError, NotKnownError, UsageError
 from .models import ItemResult
 
 __all__ = [
@@ -85,6 +85,10 @@ def read_items(
         UsageError: No such file, format, encoding or operation, or an argument makes no sense or
             is not for this format. While iterating it is `InputError`, with the line.
     """
+    if adapter is None and map is not None:
+        raise UsageError("map is in the words of an adapter; give adapter, too")
+    if adapter is not None and operation is not None and operation not in adapter.operations:
+        raise NotKnownError("operation", operation, adapter.operations)
     settings = ReadSettings(
         adapter=adapter,
         operation=operation,

@@ -105,6 +105,8 @@ async def test_items_are_handed_to_a_hub(prices: Path) -> None:
         ({"encoding": "nope"}, "encoding: Python knows no encoding 'nope'"),
         ({"set": {"a": "{b"}}, "set: '{b' has a { alone"),
         ({"id": "{a}"}, "id names the items that map and set make"),
+        ({"map": "PUT /{sku}"}, "map is in the words of an adapter; give adapter, too"),
+        ({"adapter": Exact, "operation": "nope"}, "no operation named 'nope'; known: work"),
         ({"format": "jsonl", "infer": False}, "infer=False is for CSV, and this is JSON Lines"),
     ],
 )
@@ -134,6 +136,18 @@ def test_advice_is_python(tmp_path: Path, table: str, said: dict[str, Any], mess
     with pytest.raises(InputError) as caught:
         list(read_items(path, **said))
     assert message in str(caught.value)
+
+
+async def test_items_are_read_once(tmp_path: Path) -> None:
+    """A second time it is said, and not that a file is closed."""
+    path = tmp_path / "items.jsonl"
+    path.write_text("{}\n")
+    items = read_items(path)
+    assert list(items) == [{}]
+    with pytest.raises(UsageError, match="have been read; open it again"):
+        list(items)
+    with pytest.raises(UsageError, match="have been read; open it again"):
+        [item async for item in items]
 
 
 def test_streams_are_read_and_left_open() -> None:

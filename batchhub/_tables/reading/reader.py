@@ -199,6 +199,8 @@ class ItemReader:
             self._check_options(self._format)
 
     def _read(self, pause: Callable[[], None]) -> Iterator[Found]:
+        if self._has_begun:
+            raise UsageError(f"{self.name}: its items have been read; open it again")
         self._has_begun = True
         is_gzip = compression_of(self.name) is Compression.GZIP
         source = _source.unpack(self._stream, must_be_gzip=is_gzip, pause=pause)

@@ -75,7 +75,7 @@ class InputOptions:
     """
 
     format: str | None = make_option(
-        "--format FORM", "Input format: jsonl, csv or json. Default: from the file name."
+        "--format FORM", "Input format: jsonl, csv, tsv or json. Default: from the file name."
     )
     map: str | None = make_option(
         "--map TEMPLATE",
