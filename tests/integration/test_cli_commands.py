@@ -354,6 +354,7 @@ def test_adapters_and_demo(plugin: Path, tmp_path: Path, monkeypatch: pytest.Mon
     """`demo` shows every sandbox, leaves out what does not load, and keeps its store."""
     monkeypatch.syspath_prepend(plugin)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("batchhub.cli.commands.demo.DEMO_ITEMS", 500)
     monkeypatch.setattr("batchhub.cli.commands.demo._ITEM_TIME_S", 0.0)
     adapters: tuple[type[Adapter[Any]], ...] = (EcwidAdapter, MircateAdapter)
     for adapter in adapters:
@@ -369,7 +370,7 @@ def test_adapters_and_demo(plugin: Path, tmp_path: Path, monkeypatch: pytest.Mon
     statuses = parse_lines(done.stdout)
     assert {"ecwid", "mircate"} <= {status["account"] for status in statuses}
     for status in statuses:
-        assert status["counts"]["total"] == 1200
+        assert status["counts"]["total"] == 500
         assert status["outcome"] == "partial"
         only = f"batchhub results {status['job_id']} --only failed --store demo.db"
         assert only in done.stderr
