@@ -11,6 +11,8 @@ needs is imported when it runs.
 
 from __future__ import annotations
 
+import sys
+
 __all__ = ["main"]
 
 
@@ -25,10 +27,10 @@ def main() -> None:
 
         app(prog_name="batchhub")
     except Exception as error:  # before a command runs, such as in a broken installation
-        from .screen.console import drop_output, say_error  # noqa: PLC0415
+        from .screen.console import drop, say_error  # noqa: PLC0415
 
         if isinstance(error, OSError) and error.filename is None:
-            drop_output()  # a help text, or the version
+            drop(sys.stdout)  # a help text, or the version
             say_error(f"can't write to standard output: {error.strerror}")
             raise SystemExit(2) from None
         say_error(f"internal: {type(error).__name__}: {error}")

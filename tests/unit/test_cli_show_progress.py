@@ -25,7 +25,7 @@ ODD = Finding(code="odd", message="odd things", examples=("x",))
 
 
 @define
-class Job:
+class FakeJob:
     """A job as a display sees it."""
 
     status: BatchStatus
@@ -35,6 +35,11 @@ class Job:
     def id(self) -> str:
         """Its id."""
         return self.status.job_id
+
+
+def make_job(status: BatchStatus, cooling_until: datetime | None = None) -> Any:
+    """Make what stands for a `BatchJob`."""
+    return FakeJob(status, cooling_until)
 
 
 def make_status(
@@ -114,7 +119,7 @@ async def test_a_job_that_moves_has_a_line_every_three_seconds() -> None:
     """However fast it gets on, three seconds lie between two lines, each with the newest figure."""
     clock, lines = FakeClock(), list[str]()
     display = PlainLines(clock, lines.append)
-    display.add(Job(make_status()))
+    display.add(make_job(make_status()))
     for second in range(1, 10):
         await clock.advance(1.0)
         display.show(make_status(second * 5, at_s=second))
@@ -130,7 +135,7 @@ async def test_a_job_that_stands_still_says_so() -> None:
     """Half a minute without a change is a line, and so is the next one."""
     clock, lines = FakeClock(), list[str]()
     display = PlainLines(clock, lines.append)
-    display.add(Job(make_status(40, vendor_state="PONDERING")))
+    display.add(make_job(make_status(40, vendor_state="PONDERING")))
     for _ in range(70):
         display.tick()
         await clock.advance(1.0)
@@ -145,7 +150,7 @@ async def test_what_keeps_a_job_is_news() -> None:
     """A cool-down and a vendor that is not heard have a line when they begin, without a rate."""
     clock, lines = FakeClock(), list[str]()
     display = PlainLines(clock, lines.append)
-    job = Job(make_status())
+    job = make_job(make_status())
     display.add(job)
     display.show(make_status(10, at_s=2.0))
     job.cooling_until = seconds(51.5)
@@ -165,7 +170,7 @@ async def test_findings_are_told_once_as_they_are_found() -> None:
     """Each finding has a line of its own at once, and no second one."""
     clock, lines = FakeClock(), list[str]()
     display = PlainLines(clock, lines.append)
-    display.add(Job(make_status()))
+    display.add(make_job(make_status()))
     for _ in range(5):
         display.show(make_status(findings=(ODD,)))
         await clock.advance(1.0)
@@ -180,7 +185,7 @@ async def test_an_end_is_told_unless_the_closing_follows() -> None:
     for others, expected in [
         ([], []),
         (
-            [Job(make_status(job_id="other", account="depot"))],
+            [make_job(make_status(job_id="other", account="depot"))],
             [
                 "job 260101-abc (shop): finding odd: odd things: x",
                 "job 260101-abc (shop): succeeded, 100/100 done",
@@ -189,7 +194,7 @@ async def test_an_end_is_told_unless_the_closing_follows() -> None:
     ]:
         lines: list[str] = []
         display = PlainLines(FakeClock(), lines.append)
-        for job in (Job(make_status()), *others):
+        for job in (make_job(make_status()), *others):
             display.add(job)
         display.show(ended)
         display.tick()
@@ -199,7 +204,7 @@ async def test_an_end_is_told_unless_the_closing_follows() -> None:
 # Bars.
 
 
-def draw(width: int, *jobs: Job, height: int = 24) -> list[str]:
+def draw(width: int, *jobs: Any, height: int = 24) -> list[str]:
     """Show jobs on a terminal of a size; return the lines as they were left."""
     page = io.StringIO()
     console = Console(file=page, width=width, height=height, highlight=False, markup=False)
@@ -224,7 +229,7 @@ def test_a_bar_is_one_line_however_narrow(width: int) -> None:
         vendor_state="VALIDATING_ALL_THE_PRICES",
         counts=Counts(succeeded=48, failed=2, pending=50),
     )
-    (line,) = draw(width, Job(status))
+    (line,) = draw(width, make_job(status))
     assert cell_len(line) <= width
     assert "50/100" in line
     assert "2 failed" in line
@@ -237,7 +242,8 @@ def test_notes_are_below_the_bars_once() -> None:
     """Why nobody answers, and until when nothing is sent, is said once for an account."""
     silent: dict[str, Any] = {"contact": Contact.STALE, "contact_note": "[b]no[/b] answer"}
     jobs = [
-        Job(make_status(job_id=name, **silent), seconds(48)) for name in ("260101-a", "260101-b")
+        make_job(make_status(job_id=name, **silent), seconds(48))
+        for name in ("260101-a", "260101-b")
     ]
     until = f"{seconds(48).astimezone():%H:%M:%S}"
     lines = draw(80, *jobs)
@@ -251,10 +257,10 @@ def test_notes_are_below_the_bars_once() -> None:
 def test_many_bars_fit_the_screen() -> None:
     """Of more jobs than the screen has lines, those that are finished make room."""
     jobs = [
-        Job(make_status(100, BatchState.COMPLETED, job_id=f"old{n}", account=f"a{n}"))
+        make_job(make_status(100, BatchState.COMPLETED, job_id=f"old{n}", account=f"a{n}"))
         for n in range(200)
     ]
-    lines = draw(80, *jobs, Job(make_status(job_id="new", account="runs")))
+    lines = draw(80, *jobs, make_job(make_status(job_id="new", account="runs")))
     assert "runs" in [line.split()[0] for line in lines]
     assert lines[-1] == "… and 183 more"
     assert len(lines) < 24
@@ -276,7 +282,7 @@ def test_a_bar_is_green_while_all_is_well(facts: dict[str, Any], colour: str) ->
         file=io.StringIO(), force_terminal=True, color_system="standard", width=80, highlight=False
     )
     bars = LiveBars(FakeClock(), console)
-    bars.add(Job(make_status(50, **facts)))
+    bars.add(make_job(make_status(50, **facts)))
     with console.capture() as capture:
         for drawing in bars.screen():
             console.print(drawing)
@@ -290,7 +296,7 @@ async def test_bars_are_drawn_four_times_a_second_at_most(monkeypatch: pytest.Mo
     clock = FakeClock()
     console = Console(file=io.StringIO(), width=100)
     with LiveBars(clock, console) as bars:
-        bars.add(Job(make_status()))
+        bars.add(make_job(make_status()))
         for step in range(200):
             bars.show(make_status(step % 100))
             await clock.advance(0.01)
@@ -310,7 +316,7 @@ def test_findings_stay_above_the_bars() -> None:
     page = io.StringIO()
     console = Console(file=page, width=100, highlight=False, markup=False)
     with LiveBars(FakeClock(), console) as bars:
-        bars.add(Job(make_status()))
+        bars.add(make_job(make_status()))
         bars.show(make_status(findings=(ODD,)))
         bars.show(make_status(10, findings=(ODD,)))
     assert page.getvalue().count("shop: finding odd: odd things: x") == 1
@@ -325,7 +331,7 @@ async def test_the_display_fits_where_it_is_seen(
 ) -> None:
     """Bars for who looks at a terminal, lines for the others, nothing with --quiet."""
     monkeypatch.setattr(_progress, "_may_draw", lambda: may_draw)
-    with make_display(Common(quiet=quiet), [Job(make_status())]) as display:
+    with make_display(Common(quiet=quiet), [make_job(make_status())]) as display:
         assert type(display) is kind
         display.show(make_status(10))
 

@@ -322,7 +322,7 @@ def test_a_help_nobody_takes_is_one_line(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("batchhub.cli.app.app", fail)
-    monkeypatch.setattr(_console, "_drop", lambda _stream: None)
+    monkeypatch.setattr(_console, "drop", lambda _stream: None)
     with pytest.raises(SystemExit) as left:
         cli.main()
     leave_start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from attrs import asdict
 
@@ -13,7 +14,7 @@ from batchhub.cli.screen.advice import advise, find_retries, write_advice
 from batchhub.cli.screen.console import make_console, say, write, write_json
 from batchhub.cli.screen.tables import jobs_table, show_page, status_page
 from batchhub.cli.shell.exits import ExitCode
-from batchhub.cli.shell.filters import Wanted, parse_span_s, parse_wanted
+from batchhub.cli.shell.filters import find_states, fits, parse_since, parse_span_s, parse_words
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.open import (
     find_store,
@@ -22,7 +23,7 @@ from batchhub.cli.shell.open import (
     read_settings,
     store_exists,
 )
-from batchhub.cli.shell.options import ListOptions
+from batchhub.cli.shell.options import Common, ListOptions
 from batchhub.errors import NotKnownError
 from batchhub.hub import BatchJob
 from batchhub.models import BatchStatus
@@ -51,8 +52,9 @@ async def show_status(invocation: Invocation, job_id: str) -> ExitCode:
 async def list_jobs(invocation: Invocation, options: ListOptions) -> ExitCode:
     """List jobs, one per line."""
     common = invocation.common
-    wanted = parse_wanted(options.state or (), options.account, options.since)
-    statuses = await _find(invocation, wanted)
+    words = parse_words(options.state or ())
+    since = None if options.since is None else parse_since(options.since, datetime.now(UTC))
+    statuses = await _find(common, words, options.account, since)
     if common.json:
         write_json(statuses)
     elif common.quiet:
@@ -61,7 +63,8 @@ async def list_jobs(invocation: Invocation, options: ListOptions) -> ExitCode:
     elif statuses:
         show_page(jobs_table(statuses, make_console(sys.stdout)))
     else:
-        store, what = find_store(common), "matching jobs" if wanted else "jobs"
+        is_filtered = words or since is not None or options.account is not None
+        store, what = find_store(common), "matching jobs" if is_filtered else "jobs"
         say(f"no {what} in {store}" if store_exists(store) else no_store(store))
     return ExitCode.OK
 
@@ -86,15 +89,16 @@ async def prune_jobs(invocation: Invocation, older_than: str) -> ExitCode:
     return ExitCode.OK
 
 
-async def _find(invocation: Invocation, wanted: Wanted) -> list[BatchStatus]:
-    common = invocation.common
+async def _find(
+    common: Common, words: frozenset[str], account: str | None, since: datetime | None
+) -> list[BatchStatus]:
     if not store_exists(find_store(common)):
         return []
     async with open_reader(common) as hub:
-        jobs = await hub.jobs(state=wanted.states, account=wanted.account, since=wanted.since)
-        if not jobs and wanted.account is not None:
-            _check_account(wanted.account, await hub.jobs(), read_settings(common))
-        return [job.status for job in jobs if wanted.fits(job.status)]
+        jobs = await hub.jobs(state=find_states(words), account=account, since=since)
+        if not jobs and account is not None:
+            _check_account(account, await hub.jobs(), read_settings(common))
+        return [job.status for job in jobs if fits(job.status, words)]
 
 
 def _check_account(name: str, jobs: Sequence[BatchJob], settings: Settings) -> None:

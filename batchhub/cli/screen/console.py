@@ -40,7 +40,7 @@ def say(text: str) -> None:
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
     except OSError:
-        _drop(sys.stderr)
+        drop(sys.stderr)
 
 
 def say_error(text: str) -> None:
@@ -90,10 +90,10 @@ def write_bytes(chunks: Iterable[bytes]) -> None:
             sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        _drop(sys.stdout)
+        drop(sys.stdout)
         raise OutputClosedError from None
     except OSError as error:
-        _drop(sys.stdout)
+        drop(sys.stdout)
         raise OutputError(f"can't write to standard output: {error.strerror}") from error
 
 
@@ -117,12 +117,7 @@ def _escape(error: UnicodeError) -> tuple[str | bytes, int]:
 codecs.register_error(_READABLE, _escape)
 
 
-def drop_output() -> None:
-    """Discard what could not be written to standard output."""
-    _drop(sys.stdout)
-
-
-def _drop(stream: TextIO) -> None:
+def drop(stream: TextIO) -> None:
     """Discard what is still buffered, so that the interpreter's own flush succeeds."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
@@ -141,7 +136,7 @@ def make_console(stream: TextIO, into: TextIO | None = None) -> Console:
 
     class PatientConsole(Console):
         def on_broken_pipe(self) -> None:
-            _drop(stream)
+            drop(stream)
 
     is_terminal = stream.isatty()
     console = PatientConsole(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import ClassVar, Final, Protocol, Self
+from typing import ClassVar, Final, Self
 
 from attrs import define, field
 
 from batchhub._base.clock import Clock, SystemClock
+from batchhub.hub import BatchJob
 from batchhub.models import BatchStatus
 from batchhub.models.status import contact_text, done_count, vendor_words
 from batchhub.models.words import finding_text
@@ -23,25 +24,6 @@ _PAIR: Final = 2
 _WHOLE_FROM: Final = 9.95
 _SHORTEST: Final = timedelta(seconds=1)
 _LONGEST: Final = timedelta(minutes=5)
-
-
-class Followed(Protocol):
-    """A job that can be shown; a `BatchJob` is one."""
-
-    @property
-    def id(self) -> str:
-        """Its id."""
-        ...
-
-    @property
-    def status(self) -> BatchStatus:
-        """Its status."""
-        ...
-
-    @property
-    def cooling_until(self) -> datetime | None:
-        """Until when nothing is sent for its account; `None` outside a cool-down."""
-        ...
 
 
 class Pace:
@@ -103,7 +85,7 @@ class Row:
         shown: The codes of the findings that were shown.
     """
 
-    job: Followed
+    job: BatchJob
     status: BatchStatus
     pace: Pace = field(factory=Pace)
     shown: set[str] = field(factory=set)
@@ -154,7 +136,7 @@ class Display:
     def __exit__(self, *_: object) -> None:
         """Stop showing."""
 
-    def add(self, job: Followed) -> None:
+    def add(self, job: BatchJob) -> None:
         """Show one more job from now on."""
         row = self._rows[job.id] = Row(job, job.status)
         row.take(job.status)

@@ -14,11 +14,12 @@ from attrs import define
 from batchhub._base.clock import Clock
 from batchhub._base.show import clean, duration, number
 from batchhub.cli.shell.options import Common
+from batchhub.hub import BatchJob
 from batchhub.models.status import contact_text, done_text
 from batchhub.models.words import counts_text
 
 from .console import say
-from .display import Display, Followed, Row, rate_text, state_and_word
+from .display import Display, Row, rate_text, state_and_word
 from .words import stand_text
 
 LINE_S: Final = 3.0
@@ -102,7 +103,7 @@ class _Spoken:
 
 
 @contextmanager
-def make_display(common: Common, jobs: Iterable[Followed]) -> Iterator[Display]:
+def make_display(common: Common, jobs: Iterable[BatchJob]) -> Iterator[Display]:
     """
     Show the progress of jobs for as long as it is entered, in the way that fits standard error.
 

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from attrs import frozen
-
 from batchhub.errors import UsageError
 from batchhub.models import BatchState, BatchStatus, ItemState, Outcome
 
@@ -26,53 +24,35 @@ _AGO: Final = re.compile(r"(\d{1,6})\s*(s|m|min|h|d|w)")
 _UNITS_S: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
-@frozen(kw_only=True)
-class Wanted:
+def parse_words(texts: Sequence[str]) -> frozenset[str]:
     """
-    A filter of jobs.
-
-    Attributes:
-        words: States, groups of states and outcomes; empty for any.
-        account: The account's name; `None` for any.
-        since: The earliest time of submission; `None` for any.
-    """
-
-    words: frozenset[str] = frozenset()
-    account: str | None = None
-    since: datetime | None = None
-
-    @property
-    def states(self) -> frozenset[BatchState] | None:
-        """The states of the jobs that may fit; `None` for any."""
-        if not self.words:
-            return None
-        return frozenset[BatchState]().union(*(_states(word) for word in self.words))
-
-    def fits(self, status: BatchStatus) -> bool:
-        """Whether a job in one of the `states` fits."""
-        if not self.words:
-            return True
-        mine = {status.state.value, *([] if status.outcome is None else [status.outcome.value])}
-        mine |= {group for group, states in _GROUPS.items() if status.state in states}
-        return bool(mine & self.words)
-
-    def __bool__(self) -> bool:
-        """Whether it filters at all."""
-        return bool(self.words) or self.account is not None or self.since is not None
-
-
-def parse_wanted(states: Sequence[str], account: str | None, since: str | None) -> Wanted:
-    """
-    Parse ``--state``, ``--account`` and ``--since``.
+    Parse ``--state``: words of `STATE_WORDS`, comma-separated in each text.
 
     Raises:
-        UsageError: One of them is invalid.
+        UsageError: One is another word.
     """
-    return Wanted(
-        words=frozenset(_parse_word(word) for word in _split(states)),
-        account=account,
-        since=None if since is None else parse_since(since, datetime.now(UTC)),
-    )
+    words = {word: word.lower().replace("-", "_").replace(" ", "_") for word in _split(texts)}
+    for given, word in words.items():
+        if word not in STATE_WORDS:
+            raise UsageError(f"--state takes {', '.join(STATE_WORDS)}, not {given!r}")
+    return frozenset(words.values())
+
+
+def find_states(words: frozenset[str]) -> frozenset[BatchState] | None:
+    """Return the states of the jobs that may fit one of these words; `None` for any."""
+    states: set[BatchState] = set()
+    for word in words:
+        states.update(_GROUPS.get(word, [state for state in BatchState if state.value == word]))
+        if word in {*Outcome}:  # a job has one once it has ended, whichever way
+            states |= _GROUPS["ended"]
+    return frozenset(states) if words else None
+
+
+def fits(status: BatchStatus, words: frozenset[str]) -> bool:
+    """Whether a job in one of the states found for these words fits one of them."""
+    mine = {status.state.value, *([] if status.outcome is None else [status.outcome.value])}
+    mine |= {group for group, states in _GROUPS.items() if status.state in states}
+    return not words or bool(mine & words)
 
 
 def parse_since(text: str, now: datetime) -> datetime:
@@ -147,18 +127,3 @@ def _split(texts: Sequence[str]) -> list[str]:
 def _span_s(word: str) -> int | None:
     span = _AGO.fullmatch(word.lower())
     return None if span is None else int(span[1]) * _UNITS_S[span[2]]
-
-
-def _parse_word(text: str) -> str:
-    word = text.lower().replace("-", "_").replace(" ", "_")
-    if word not in STATE_WORDS:
-        raise UsageError(f"--state takes {', '.join(STATE_WORDS)}, not {text!r}")
-    return word
-
-
-def _states(word: str) -> frozenset[BatchState]:
-    if word in _GROUPS:
-        return _GROUPS[word]
-    found = {state for state in BatchState if state.value == word}
-    # A job has an outcome once it has ended, whichever way.
-    return frozenset(found) | (_GROUPS["ended"] if word in {*Outcome} else frozenset())
