@@ -25,7 +25,6 @@ from .models import ItemResult
 
 __all__ = [
     "ItemReader",
-    "ReadSettings",
     "ResultsWriter",
     "Written",
     "read_items",

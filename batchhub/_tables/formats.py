@@ -1,16 +1,27 @@
-"""The formats of items and results, how a file's name says them, and the packages they need."""
+"""What reading and writing have in common: formats, packages, how messages name an argument."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from enum import StrEnum
 from importlib import import_module
 from pathlib import PurePath
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from batchhub.errors import UsageError
 
-from .wording import Say
+
+class Say(Protocol):
+    """Writes an argument for a message: its name, or its name and a value (``delimiter=";"``)."""
+
+    def __call__(self, name: str = "", /, **argument: Any) -> str:
+        """Write it."""
+
+
+def in_python(name: str = "", /, **argument: Any) -> str:
+    """Write an argument as a call in Python has it; the command makes an option of it."""
+    return name or ", ".join(f"{each}={value!r}" for each, value in argument.items())
 
 
 class Format(StrEnum):
@@ -29,6 +40,8 @@ class Compression(StrEnum):
     GZIP = ".gz"
     ZSTD = ".zst"
 
+
+_SHOWN: Final = 20
 
 READABLE: Final = (Format.JSONL, Format.CSV, Format.TSV, Format.JSON)
 """What items are read from."""
@@ -111,3 +124,12 @@ def load_extra(module: str, extra: str, what: str) -> Any:
         raise UsageError(
             f"{what} needs a package that is not installed: pip install 'batchhub[{extra}]'"
         ) from None
+
+
+def suggest(name: str, known: Sequence[str]) -> str:
+    """Write the nearest of the known names and all of them, as the end of a message."""
+    folded = {each.casefold(): each for each in known}
+    near = get_close_matches(name.casefold(), folded, n=1)
+    hint = f"did you mean {folded[near[0]]!r}? " if near else ""
+    more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+    return f"; {hint}known: {', '.join(known[:_SHOWN])}{more}"

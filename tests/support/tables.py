@@ -8,9 +8,10 @@ from typing import IO, Any
 
 import pytest
 
+from batchhub._tables.reading import ReadSettings
 from batchhub._tables.reading import source as _source
 from batchhub.cli.shell.files import as_option
-from batchhub.tables import ItemReader, ReadSettings, ResultsWriter
+from batchhub.tables import ItemReader, ResultsWriter
 
 
 def open_items(source: str | Path | IO[bytes], **options: Any) -> ItemReader:

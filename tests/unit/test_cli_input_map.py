@@ -196,7 +196,7 @@ async def _numbers(items: AsyncIterable[Any]) -> AsyncIterator[int]:
         ({"set": ["a..b=1"]}, "--set: 'a..b' has a part that is empty"),
         ({"set": ["id=1"], "id": "{a}"}, "'id' is given by --set and by --id; give it once"),
         ({"id": "{a}"}, "--id names the items that --map and --set make"),
-        ({"set": ["a=9,90"]}, "--set: '9,90' is no number as it is written; write it with a point"),
+        ({"set": ["a=9,90"]}, "--set: '9,90' is no number as it is written; --decimal-comma reads"),
     ],
 )
 async def test_templates_that_make_no_sense_are_refused(

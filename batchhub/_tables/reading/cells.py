@@ -7,7 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
-from batchhub._tables.wording import Say
+from batchhub._tables.formats import Say
 
 CellReader = Callable[[str], Any]
 """Turns a cell into a value; raises `ValueError` with the reason if that would be a guess."""

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from attrs import frozen
 
 from batchhub._base import json as _json
-from batchhub._tables.wording import suggest
+from batchhub._tables.formats import suggest
 from batchhub.errors import InputError, UsageError
 
 ID: Final = "id"
@@ -141,7 +141,7 @@ def fill_template(
         is_text: Whether the value is text whatever it looks like.
         is_quoted: Whether columns are percent-encoded, as parts of a URL are; blanks at their ends
             are left out, which no vendor's names have.
-        read_constant: Reads a template that names no column.
+        read_constant: Reads a template that names no column, like a cell.
 
     Raises:
         UsageError: A brace is left open, or names nothing.
@@ -157,7 +157,10 @@ def fill_template(
     if not columns:
         constant: Any = "".join(piece for _, piece in pieces)
         if constant and not is_text:
-            constant = read_constant(constant)
+            try:
+                constant = read_constant(constant)
+            except ValueError as error:
+                raise UsageError(f"{asked_by}: {error}") from None
         find = lambda _: constant  # noqa: E731
     elif len(pieces) == 1 and not (is_text or is_quoted):
         find = lambda row: row.value(columns[0])  # noqa: E731

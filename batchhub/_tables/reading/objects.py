@@ -10,7 +10,7 @@ from typing import IO, Any, Final
 import msgspec
 
 from batchhub._base import json as _json
-from batchhub._tables.wording import Say
+from batchhub._tables.formats import Say
 from batchhub.errors import InputError
 
 from . import source as _source

@@ -26,9 +26,8 @@ from . import source as _source
 from .background import in_background
 from .mapping import Row, make_item
 from .objects import BOM, Found, read_array, read_objects
-from .records import UTF8, UTF16_BOMS, Records, find_delimiter, find_encoding
 from .settings import ReadSettings
-from .table import read_table
+from .table import UTF8, UTF16_BOMS, find_delimiter, find_encoding, read_table
 
 _UNSENT: Final = "nothing was sent"
 _TABLES: Final = frozenset({Format.CSV, Format.TSV})
@@ -210,8 +209,7 @@ class ItemReader:
         stream = cast("IO[bytes]", io.BufferedReader(source, _source.CHUNK_BYTES))
         say = self._settings.say
         if self._format in _TABLES:
-            records = Records(stream, self._encoding, self._delimiter, say=say)
-            return read_table(records, self._settings)
+            return read_table(stream, self._encoding, self._delimiter, self._settings)
         if self._format is Format.JSON:
             self.place = "element"
             return read_array(stream, self._make_item, say=say)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from attrs import Attribute, field, frozen
 
-from batchhub._tables.wording import Say, in_python
+from batchhub._tables.formats import Say, in_python
 from batchhub.adapter import Adapter, RowMap
 from batchhub.errors import InputError, UsageError
 
@@ -73,7 +73,10 @@ class ReadSettings:
 
     @read_cell.default
     def _make_cell_reader(self) -> CellReader:
-        return self._reader(decimal_comma=self.decimal == ",")
+        if not self.infer:
+            return keep_text
+        exact = self.adapter is None or self.adapter.takes_decimals
+        return make_cell_reader(decimal_comma=self.decimal == ",", exact=exact, say=self.say)
 
     @fields.default
     def _make_fields(self) -> tuple[Field, ...] | None:
@@ -121,12 +124,6 @@ class ReadSettings:
         keys = {ID, *(() if self.adapter is None else self.adapter.text_keys)}
         return any(".".join(path[:n]) in keys for n in range(1, len(path) + 1))
 
-    def _reader(self, *, decimal_comma: bool) -> CellReader:
-        if not self.infer:
-            return keep_text
-        exact = self.adapter is None or self.adapter.takes_decimals
-        return make_cell_reader(decimal_comma=decimal_comma, exact=exact, say=self.say)
-
     def _map(self, row_map: RowMap | None, assigned: Mapping[str, str]) -> list[Field]:
         """
         Bring `map`, `set` and `id` together.
@@ -158,20 +155,10 @@ class ReadSettings:
                 asked_by,
                 is_text=self.is_text(path),
                 is_quoted=row_map is not None and key in row_map.quoted,
-                read_constant=self._read_constant,
+                read_constant=self.read_cell,
             )
             fields.append(made)
         return fields
-
-    def _read_constant(self, text: str) -> Any:
-        """Read a value that names no column: like a cell, with a decimal point."""
-        try:
-            return self._reader(decimal_comma=False)(text)
-        except ValueError:
-            raise UsageError(
-                f"{self.say('set')}: {text[:40]!r} is no number as it is written; write it with "
-                f"a point, or keep all cells as text by {self.say(infer=False)}"
-            ) from None
 
 
 def parse_assignments(given: Mapping[str, str] | Iterable[str], say: Say) -> Mapping[str, str]:

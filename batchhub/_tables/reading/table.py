@@ -1,22 +1,189 @@
-"""From the records of a table to items: its header, its rows as they are or mapped."""
+"""CSV to items: any encoding, its records, its header, its rows as they are or mapped."""
 
 from __future__ import annotations
 
+import codecs
+import csv
+import io
+import re
 from collections.abc import Iterator, Sequence
-from typing import Final
+from itertools import chain
+from typing import IO, Final
 
-from batchhub._tables.wording import suggest
+from batchhub._tables.formats import Say, suggest
 from batchhub.errors import InputError, UsageError
 
+from . import source as _source
 from .mapping import Field, Row, make_item, make_paths, take_column
 from .objects import Found
-from .records import Records
 from .settings import ReadSettings
 
+UTF8: Final = "utf-8"
+"""The encoding of a table that is not said to have another."""
+
+UTF16_BOMS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""How UTF-16 begins."""
+
+_SEPARATORS: Final = (",", ";", "\t", "|")
+"""What may separate the cells of a table that doesn't say."""
+
+Record = tuple[int, list[str]]
+"""The line a record begins in, from 1, and its cells."""
+
+_NAMED: Final = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";"}
 _SEPARATOR_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab"}
+_BOM: Final = "\ufeff"
+_HINT: Final = "sep="
+_SWALLOWED: Final = "; is a quote not closed?"
+
+# Decoding goes on after bytes that are no text, so that all rows before them are read: such bytes
+# become characters that no text has.
+_KEEP_BYTES: Final = "surrogateescape"
+_FIRST_BYTE: Final = 0xDC00
+_NO_TEXT: Final = re.compile("[\0\udc80-\udcff]")
 
 
-def read_table(records: Records, settings: ReadSettings) -> Iterator[Found]:
+def find_encoding(name: str, say: Say) -> str:
+    """
+    Return an encoding's own name.
+
+    Raises:
+        UsageError: There is no such encoding of text.
+    """
+    try:
+        found = codecs.lookup(name).name
+        "".encode(found)  # some codecs are none of text
+    except (LookupError, ValueError):
+        raise UsageError(
+            f"{say('encoding')}: Python knows no encoding {name!r}; windows-1252, windows-1254 and "
+            "utf-16 are some it knows"
+        ) from None
+    return found
+
+
+def find_delimiter(name: str, say: Say) -> str:
+    """
+    Return the character that a delimiter's name stands for.
+
+    Raises:
+        UsageError: It can't separate cells.
+    """
+    found = _NAMED.get(name.lower(), name)
+    if len(found) != 1 or found in '"\r\n\0 ':
+        raise UsageError(f"{say('delimiter')} is one character or the word tab, not {name!r}")
+    return found
+
+
+class _Records:
+    """
+    The records of one table. Blank lines are no records.
+
+    Args:
+        stream: The table.
+        encoding: Its encoding.
+        delimiter: What separates its cells; `None` to detect it in the first line.
+        say: Names an argument in a message.
+
+    Attributes:
+        delimiter: What separates its cells, once the first record is read.
+    """
+
+    def __init__(self, stream: IO[bytes], encoding: str, delimiter: str | None, say: Say) -> None:
+        self.delimiter = delimiter
+        # With `newline=""` lines end at LF, CR or both, and keep their ends.
+        self._text = io.TextIOWrapper(stream, encoding, errors=_KEEP_BYTES, newline="")
+        self._encoding = encoding
+        self._say = say
+        self._count = 0
+        self._size = 0
+        self._first = 1
+
+    def __iter__(self) -> Iterator[Record]:
+        """
+        Yield the records.
+
+        Raises:
+            InputError: A byte is no text, a quote is not closed or in a wrong place, or a record
+                is too long.
+        """
+        lines = self._read_lines()
+        first = self._read_first(lines)
+        # The module's own limit, for all tables of the process; ours is that of the lines.
+        csv.field_size_limit(max(csv.field_size_limit(), _source.MAX_BYTES + 1))
+        reader = csv.reader(chain(first, lines), delimiter=self.delimiter or ",", strict=True)
+        try:
+            for cells in reader:
+                if cells:
+                    yield self._first, cells
+                self._begin_record()
+        except csv.Error as error:
+            raise InputError(_explain(error), line=self._first) from None
+        except UnicodeDecodeError as error:
+            reason = f"{error.reason}; is the {self._say('encoding')} right?"
+            raise InputError(f"not {self._encoding}: {reason}") from None
+
+    def _begin_record(self) -> None:
+        """Take the next line for the first one of a record."""
+        self._first = self._count + 1
+        self._size = 0
+
+    def _read_first(self, lines: Iterator[str]) -> list[str]:
+        """
+        Go to the first line that is not blank, past a ``sep=;``, and see what separates cells.
+
+        Returns:
+            What is to be read again.
+        """
+        for line in lines:
+            bare = line.rstrip("\r\n")
+            is_hint = bare.lower().startswith(_HINT) and len(bare) == len(_HINT) + 1
+            if bare.strip() and not is_hint:
+                unquoted = "".join(bare.split('"')[::2])
+                self.delimiter = self.delimiter or max(_SEPARATORS, key=unquoted.count)
+                return [line]
+            self._begin_record()
+            if is_hint:
+                self.delimiter = self.delimiter or bare[-1]
+                break
+        return []
+
+    def _read_lines(self) -> Iterator[str]:
+        """Yield the lines with their ends."""
+        readline, most = self._text.readline, _source.MAX_BYTES
+        while line := readline(most + 1):
+            self._count += 1
+            self._size += len(line)
+            if self._size > most:
+                raise _source.too_long(self._first, _SWALLOWED)
+            if self._count == 1:
+                line = line.removeprefix(_BOM)
+            if ("\0" in line or not line.isascii()) and (found := _NO_TEXT.search(line)):
+                raise InputError(self._no_text(found[0]), line=self._count)
+            yield line
+
+    def _no_text(self, char: str) -> str:
+        """Say what is wrong with a byte that is no text."""
+        say, is_utf8 = self._say, self._encoding == UTF8
+        what = f"the byte 0x{ord(char) - _FIRST_BYTE:02x} is no {self._encoding.upper()}"
+        if char == "\0":
+            what = "holds a NUL byte, which no text has"
+        if not is_utf8:
+            return f"{what}; is the {say('encoding')} right?"
+        named = f"{say(encoding='windows-1252')} or {say(encoding='utf-16')}"
+        return f'{what}; save the file as "CSV UTF-8", or name its encoding, as in {named}'
+
+
+def _explain(error: csv.Error) -> str:
+    if "unexpected end" in str(error):
+        return "a quote that opens in this record is never closed"
+    if "expected after" in str(error):
+        return 'text after the closing quote of a cell; a quote inside a quoted cell is written ""'
+    return f"not valid CSV: {error}"
+
+
+def read_table(
+    stream: IO[bytes], encoding: str, delimiter: str | None, settings: ReadSettings
+) -> Iterator[Found]:
     """
     Yield what each row holds; its place is the line it begins in.
 
@@ -25,6 +192,7 @@ def read_table(records: Records, settings: ReadSettings) -> Iterator[Found]:
     Raises:
         InputError: The header is wrong, or what follows can't be read.
     """
+    records = _Records(stream, encoding, delimiter, settings.say)
     names: list[str] | None = None
     fields: Sequence[Field] = ()
     for line, cells in records:

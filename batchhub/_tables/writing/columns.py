@@ -9,7 +9,7 @@ import msgspec
 from attrs import define, field
 
 from batchhub._base.show import clean, count
-from batchhub._tables.wording import Say
+from batchhub._tables.formats import Say
 from batchhub.errors import UsageError
 from batchhub.models import ItemResult, ItemState
 

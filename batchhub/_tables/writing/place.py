@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, Final, cast
+from typing import IO, Final, cast
 
 from batchhub._tables.formats import Compression, compression_of, load_extra
 from batchhub.errors import UsageError
@@ -42,20 +42,15 @@ class Place:
     def __init__(self, target: str | os.PathLike[str] | IO[bytes]) -> None:
         self._path: Path | None = None
         self._stream: IO[bytes] | None = None
-        self._compression: Compression | None = None
-        self._zstd: Any = None
         if not isinstance(target, str | os.PathLike):
-            self._stream = target
-            self.name = str(getattr(target, "name", "the stream"))
+            self._stream, self.name = target, str(getattr(target, "name", "the stream"))
         elif os.fspath(target) == STDOUT:
-            self._stream = sys.stdout.buffer
-            self.name = "standard output"
+            self._stream, self.name = cast("IO[bytes]", sys.stdout.buffer), "standard output"
         else:
-            self._path = Path(target)
-            self.name = os.fspath(target)
-            self._compression = compression_of(self.name)
+            self._path, self.name = Path(target), os.fspath(target)
             _check(self._path)
         self.is_terminal = self._stream is not None and self._stream.isatty()
+        self._compression = None if self._path is None else compression_of(self.name)
         if self._compression is Compression.ZSTD:
             self._zstd = load_extra("zstandard", "zstd", self.name)
 

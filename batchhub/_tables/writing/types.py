@@ -12,7 +12,7 @@ from typing import Any, Final, get_type_hints
 import msgspec
 from attrs import frozen
 
-from batchhub._tables.wording import Say, suggest
+from batchhub._tables.formats import Say, suggest
 from batchhub.adapter import Adapter
 from batchhub.errors import AdapterError, NotKnownError, UsageError
 

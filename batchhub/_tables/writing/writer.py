@@ -11,12 +11,13 @@ from attrs import frozen
 from batchhub._tables.formats import (
     PLAIN_ENDINGS,
     Format,
+    Say,
     compression_of,
     ending_of,
     get_format,
+    in_python,
     parse_format,
 )
-from batchhub._tables.wording import Say, in_python
 from batchhub.adapter import Adapter
 from batchhub.errors import UsageError
 from batchhub.models import ItemResult

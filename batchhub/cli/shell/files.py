@@ -9,6 +9,7 @@ from collections.abc import AsyncIterable
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, Final, cast
 
+from batchhub._tables.reading import ReadSettings
 from batchhub.cli.screen.console import (
     OutputClosedError,
     OutputError,
@@ -17,7 +18,7 @@ from batchhub.cli.screen.console import (
     write_bytes,
 )
 from batchhub.models import ItemResult
-from batchhub.tables import ItemReader, ReadSettings, ResultsWriter
+from batchhub.tables import ItemReader, ResultsWriter
 
 from .job_options import InputOptions, OutputOptions
 
