@@ -88,14 +88,15 @@ class Parquet(Encoder):
     def add(self, result: ItemResult) -> None:
         """Write a result, sooner or later."""
         read = self._table.read(result)
-        found = dict(zip(self._table.names, self._table.values(read), strict=True))
+        if self._table.is_whole:
+            line = b"{}" if read.typed is MISSING else body_json(result.raw)
+            found = {column.name: column.get(read) for column in self._plain}
+        else:
+            found = dict(zip(self._table.names, self._table.values(read), strict=True))
+            line = dumps({name: v for name in self._typed if (v := found[name]) is not None})
         plain = {
             each.name: self._make_plain(result, each, found[each.name]) for each in self._plain
         }
-        if self._table.is_whole:
-            line = b"{}" if read.typed is MISSING else body_json(result.raw)
-        else:
-            line = dumps({name: v for name in self._typed if (v := found[name]) is not None})
         row = _Pending(result, plain, line)
         try:
             row.line = self._reader.prepare(line)
