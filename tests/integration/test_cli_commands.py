@@ -598,7 +598,7 @@ def test_results_that_can_not_be_written_are_not_lost(
 def test_a_closed_pipe_is_no_error(sandbox: str, tmp_path: Path) -> None:
     """Whoever reads only the first line gets it, and no complaint."""
     write_settings(tmp_path, sandbox)
-    write_items(tmp_path / "items.jsonl", make_items(2000, "head"))
+    write_items(tmp_path / "items.jsonl", make_items(1000, "head"))
     command = shlex.join([COMMAND, "run", "items.jsonl", "--account", "shop", "--quiet"])
     done = subprocess.run(
         ["sh", "-c", f"{command} --out - | head -n 1"],
