@@ -66,9 +66,6 @@ class PlainLines(Display):
         return self._text(row), contact_text(row.status), row.job.cooling_until
 
     def _parts(self, row: Row, still_s: float) -> Iterator[str]:
-        if row.has_ended:
-            yield self._text(row)
-            return
         now = self._clock.now()
         rate = rate_text(row.per_s(now))
         yield self._text(row) + (f", {rate}" if rate else "")
