@@ -6,8 +6,10 @@ import asyncio
 import json
 import os
 from importlib import import_module
+from typing import Any
 
 from batchhub._settings.registry import AdapterInfo, Registry
+from batchhub.adapter import Adapter
 from batchhub.cli.screen.console import say, write, write_json
 from batchhub.cli.screen.tables import adapters_table, plain_table, show_page
 from batchhub.cli.shell.exits import ExitCode
@@ -61,24 +63,25 @@ async def list_switches(invocation: Invocation, vendor: str) -> ExitCode:
     return ExitCode.OK
 
 
-def find_sandbox(info: AdapterInfo) -> type[Sandbox] | None:
+def find_sandbox(adapter: type[Adapter[Any]]) -> type[Sandbox] | None:
     """
     Load the sandbox of an adapter; `None` if it has none.
 
     Raises:
         AdapterError: It does not load, or is not a sandbox.
     """
-    if info.adapter is None or info.adapter.sandbox is None:
+    if adapter.sandbox is None:
         return None
-    module, _, name = info.adapter.sandbox.partition(":")
+    module, _, name = adapter.sandbox.partition(":")
     try:
         sandbox = getattr(import_module(module), name)
     except Exception as error:
+        why = f"{type(error).__name__}: {error}"
         raise AdapterError(
-            f"the sandbox of adapter {info.name!r} does not load: {type(error).__name__}: {error}"
+            f"the sandbox of adapter {adapter.name!r} does not load: {why}"
         ) from error
     if not (isinstance(sandbox, type) and issubclass(sandbox, Sandbox)):
-        raise AdapterError(f"{info.adapter.sandbox} is not a subclass of batchhub.sandbox.Sandbox")
+        raise AdapterError(f"{adapter.sandbox} is not a subclass of batchhub.sandbox.Sandbox")
     return sandbox
 
 
@@ -91,9 +94,7 @@ def get_sandbox(name: str) -> type[Sandbox]:
         UnsupportedError: It has no sandbox.
         AdapterError: Adapter or sandbox does not load.
     """
-    adapter = Registry().get(name)
-    info = AdapterInfo(name=name, distribution="", adapter=adapter, error=None)
-    sandbox = find_sandbox(info)
+    sandbox = find_sandbox(Registry().get(name))
     if sandbox is None:
         raise UnsupportedError(f"adapter {name!r} has no sandbox")
     return sandbox

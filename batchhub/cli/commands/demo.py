@@ -74,12 +74,10 @@ async def run_demo(invocation: Invocation) -> ExitCode:
 
 def _make_sandboxes() -> Iterator[tuple[str, Sandbox]]:
     """Make the sandboxes of the installed adapters; warn about those that can't be used."""
-    for info in Registry().describe():
-        if info.error is not None:
-            say_warning(info.error)
-            continue
+    registry = Registry()
+    for name in registry.names:
         try:
-            kind = find_sandbox(info)
+            kind = find_sandbox(registry.get(name))
         except AdapterError as error:
             say_warning(str(error))
             continue
@@ -88,7 +86,7 @@ def _make_sandboxes() -> Iterator[tuple[str, Sandbox]]:
         sandbox = kind()
         if any(switch.name == _ITEM_TIME for switch in sandbox.describe_switches()):
             sandbox.set_switch(_ITEM_TIME, _ITEM_TIME_S)
-        yield info.name, sandbox
+        yield name, sandbox
 
 
 async def _submit(hub: BatchHub, name: str, sandbox: Sandbox) -> BatchJob:
