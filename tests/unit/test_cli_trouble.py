@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import os
 import signal
 import stat
@@ -24,7 +25,7 @@ from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.follow import Ending
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.options import Common
-from batchhub.cli.shell.signals import enter_start, leave_start
+from batchhub.cli.shell.signals import enter_start, leave_start, stopped_by_signals
 from batchhub.errors import StoreError
 
 Command = Callable[..., Result]
@@ -352,6 +353,34 @@ def test_an_interruption_at_the_start_is_one_line(capsys: pytest.CaptureFixture[
     assert left.value.code == ExitCode.INTERRUPTED
     assert capsys.readouterr().err == "interrupted; nothing was sent\n"
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_a_second_interruption_leaves_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    """It ends whatever runs at that moment, and asyncio says nothing of a task it ended."""
+
+    async def drive() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            signal.raise_signal(signal.SIGINT)
+
+    async def work() -> None:
+        with stopped_by_signals():
+            task = asyncio.create_task(drive())
+            await asyncio.sleep(0)
+            signal.raise_signal(signal.SIGINT)
+            try:
+                await asyncio.sleep(60)
+            finally:
+                task.cancel()
+                await asyncio.wait({task})
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(work())
+    gc.collect()  # what was never retrieved is reported when it is collected
+
+    assert caplog.text == ""
 
 
 @pytest.mark.parametrize(

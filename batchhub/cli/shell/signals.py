@@ -13,7 +13,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+if TYPE_CHECKING:
+    import asyncio
 
 _STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -52,12 +55,20 @@ def stopped_by_signals() -> Iterator[None]:
         is_stopping = True
         loop.call_soon_threadsafe(task.cancel)
 
+    # For good: a task that the second signal ends is reported when the loop is gone.
+    loop.set_exception_handler(_report)
     before = {number: signal.signal(number, stop) for number in _STOPPING}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Report what nobody handles as asyncio does, but not that a signal ended a task."""
+    if not isinstance(context.get("exception"), KeyboardInterrupt):
+        loop.default_exception_handler(context)
 
 
 def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
