@@ -95,8 +95,8 @@ class Intake:
         Args:
             raw_items: The items.
             options: What `Adapter.check_options` gave.
-            on_refused: Told of every item that can't be sent, before the next one is taken;
-                without it the first one ends the taking.
+            on_refused: Called for every item that can't be sent, before the next one is read;
+                without it the first one is raised.
 
         Raises:
             InputError: An item can't be sent; it says which. Nothing is kept.

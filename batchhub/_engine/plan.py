@@ -72,7 +72,7 @@ async def make_plan(
         account: The account's name.
         options: What `Adapter.check_options` gave.
         stop: Whether nothing more is sent after an item fails.
-        on_refused: Told of every item that would be refused.
+        on_refused: Called for every item that would be refused.
         find_joined: Gives the id of the job that a submit with this fingerprint would join;
             `None` if there is no key to join by.
 

@@ -283,7 +283,7 @@ def _make_room(path: Path) -> None:
         raise StoreError("it is a folder; give the path of a file")
     path.parent.mkdir(parents=True, exist_ok=True)
     # Nobody else reads what is in the items and the answers. Only a file that is not there yet is
-    # opened: closing one would take the locks from SQLite. What it can't make, SQLite tells of.
+    # opened: closing one would take the locks from SQLite. If it can't be made, SQLite says why.
     with suppress(OSError):
         os.close(os.open(path.resolve(), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 

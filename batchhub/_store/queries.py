@@ -166,15 +166,15 @@ def accept_ticket(connection: Connection, job: JobRecord, ticket: TicketRecord) 
         return ticket
     if old.vendor_refs == ticket.vendor_refs:
         return old
-    told = with_late(old, ticket.vendor_refs)
+    late = with_late(old, ticket.vendor_refs)
     connection.execute(
-        update(tickets).where(same(ticket)).values(findings=findings_row(told.findings))
+        update(tickets).where(same(ticket)).values(findings=findings_row(late.findings))
     )
-    return told
+    return late
 
 
 def with_late(ticket: TicketRecord, vendor_refs: tuple[str, ...]) -> TicketRecord:
-    """Return a ticket that tells of a batch the vendor took, which it does not stand for."""
+    """Return a ticket with the finding that the vendor took another batch for it."""
     late = Finding(
         code="late_ticket",
         message="the vendor took a batch that had been given up or sent again; see there",
@@ -225,7 +225,7 @@ def select_jobs(
 
     Args:
         account: The account they are of; `None` for any.
-        states: The states they may be in, as far as the tables tell: whether they have ended.
+        states: The states they may be in. The query only considers whether they have ended.
         since: When they were made, at the earliest.
     """
     query = select(jobs).order_by(jobs.c.job_no)

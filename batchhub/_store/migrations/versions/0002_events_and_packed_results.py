@@ -1,4 +1,4 @@
-"""Who has been told that a job ended; results compressed."""
+"""Events of jobs that ended: claimed and acknowledged; results compressed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TIME = sa.String(32)
 
 
 def upgrade() -> None:
-    """Add the columns; what ended before counts as told."""
+    """Add the columns; what ended before counts as acknowledged."""
     op.add_column("jobs", sa.Column("telling_at", _TIME))
     op.add_column("jobs", sa.Column("told_at", _TIME))
     op.create_index("ix_jobs_told_ended", "jobs", ["told_at", "ended_at"])
