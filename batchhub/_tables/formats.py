@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from importlib import import_module
 from pathlib import PurePath
-from typing import Any, Final, Protocol
+from typing import IO, Any, Final, Protocol
 
 from batchhub.errors import UsageError
 
@@ -104,6 +104,11 @@ def compression_of(name: str) -> Compression | None:
     """Return the compression that a file's name says; `None` if it says none."""
     suffix = PurePath(name.lower()).suffix
     return Compression(suffix) if suffix in set(Compression) else None
+
+
+def name_of(stream: IO[bytes]) -> str:
+    """Return what a stream is called in messages."""
+    return str(getattr(stream, "name", "the stream"))
 
 
 def load_extra(module: str, extra: str, what: str) -> Any:

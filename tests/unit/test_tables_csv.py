@@ -158,6 +158,9 @@ async def test_other_encodings_are_named(tmp_path: Path) -> None:
     found = await refusal(tmp_path, "a\nb\n".encode("utf-16"))
     assert found.startswith("line 1: the byte 0xff is no UTF-8; ")
     assert found.endswith("--encoding utf-16")
+    for odd in (b"a\nb\n\0", "a\nb\n".encode("utf-16") + b"\0\xdc"):
+        found = await refusal(tmp_path, odd, encoding="utf-16")
+        assert found.endswith("can't be read as utf-16; is the --encoding right?")
     for name in ("nope", "base64", "rot13"):
         with pytest.raises(UsageError, match=f"--encoding: Python knows no encoding '{name}'"):
             await read(tmp_path, table, encoding=name)

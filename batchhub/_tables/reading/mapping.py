@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import methodcaller
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -63,6 +64,13 @@ class Row:
             raise InputError(f"{column!r} is {kind}, which is no text")
         return found if isinstance(found, str) else _json.dumps(found).decode()
 
+    def quoted(self, column: str) -> str:
+        """Return a column's text as a part of a URL; raises `InputError` if it has none."""
+        text = self.text(column).strip()
+        if not text:
+            raise InputError(f"{column!r} is empty")
+        return quote(text, safe="")
+
     def _find(self, column: str) -> Any:
         if column in self._values:
             return self._values[column]
@@ -112,10 +120,7 @@ def make_item(fields: Iterable[Field], row: Row) -> dict[str, Any]:
 
 def take_column(path: Path, column: str, *, is_text: bool) -> Field:
     """Make the field that is a column as it is, where it is not empty."""
-
-    def find(row: Row) -> Any:
-        return row.text(column) if is_text else row.value(column)
-
+    find = methodcaller("text" if is_text else "value", column)
     return Field(path=path, find=find, columns=[column], is_optional=True)
 
 
@@ -148,22 +153,20 @@ def fill_template(
     """
     pieces = _parse(text, asked_by)
     columns = [piece for is_column, piece in pieces if is_column]
-
-    def fill(row: Row) -> str:
-        find = row.text if not is_quoted else lambda column: _quote(column, row.text(column))
-        return "".join(find(piece) if is_column else piece for is_column, piece in pieces)
-
-    find: Callable[[Row], Any] = fill
     if not columns:
         constant: Any = "".join(piece for _, piece in pieces)
-        if constant and not is_text:
-            try:
-                constant = read_constant(constant)
-            except ValueError as error:
-                raise UsageError(f"{asked_by}: {error}") from None
-        find = lambda _: constant  # noqa: E731
-    elif len(pieces) == 1 and not (is_text or is_quoted):
-        find = lambda row: row.value(columns[0])  # noqa: E731
+        try:
+            constant = constant if is_text or not constant else read_constant(constant)
+        except ValueError as error:
+            raise UsageError(f"{asked_by}: {error}") from None
+        return Field(path=path, find=lambda _: constant, columns=(), asked_by=asked_by)
+
+    def fill(row: Row) -> str:
+        find = row.quoted if is_quoted else row.text
+        return "".join(find(piece) if is_column else piece for is_column, piece in pieces)
+
+    is_value = len(pieces) == 1 and not (is_text or is_quoted)
+    find = methodcaller("value", columns[0]) if is_value else fill
     return Field(path=path, find=find, columns=columns, asked_by=asked_by)
 
 
@@ -183,12 +186,6 @@ def _parse(text: str, asked_by: str) -> list[tuple[bool, str]]:
         else:
             pieces.append((False, _BRACES.get(piece, piece)))
     return pieces
-
-
-def _quote(column: str, text: str) -> str:
-    if not text.strip():
-        raise InputError(f"{column!r} is empty")
-    return quote(text.strip(), safe="")
 
 
 def make_paths(names: Iterable[str]) -> list[Path]:

@@ -17,6 +17,7 @@ from batchhub._tables.formats import (
     compression_of,
     format_of,
     get_format,
+    name_of,
     parse_format,
 )
 from batchhub.adapter import Adapter
@@ -73,7 +74,7 @@ class ItemReader:
         if isinstance(source, str | os.PathLike):
             self.name, self._stream, is_named = _source.open_file(os.fspath(source))
         else:
-            self.name, self._stream, is_named = _source.name_of(source), source, False
+            self.name, self._stream, is_named = name_of(source), source, False
         self.is_terminal = self._is_ours and not is_named and self._stream.isatty()
         try:
             self._find_format(is_named=is_named)

@@ -34,11 +34,6 @@ def too_long(line: int, hint: str = "") -> InputError:
     return InputError(f"longer than {MAX_BYTES >> 20} MiB{hint}", line=line)
 
 
-def name_of(stream: IO[bytes]) -> str:
-    """Return what a stream is called in messages."""
-    return str(getattr(stream, "name", "the stream"))
-
-
 def open_file(name: str) -> tuple[str, IO[bytes], bool]:
     """
     Open a file, or standard input.

@@ -106,21 +106,22 @@ class _Records:
             InputError: A byte is no text, a quote is not closed or in a wrong place, or a record
                 is too long.
         """
-        lines = self._read_lines()
-        first = self._read_first(lines)
         # The module's own limit, for all tables of the process; ours is that of the lines.
         csv.field_size_limit(max(csv.field_size_limit(), _source.MAX_BYTES + 1))
-        reader = csv.reader(chain(first, lines), delimiter=self.delimiter or ",", strict=True)
+        lines = self._read_lines()
         try:
-            for cells in reader:
+            first = self._read_first(lines)
+            for cells in csv.reader(
+                chain(first, lines), delimiter=self.delimiter or ",", strict=True
+            ):
                 if cells:
                     yield self._first, cells
                 self._begin_record()
         except csv.Error as error:
             raise InputError(_explain(error), line=self._first) from None
-        except UnicodeDecodeError as error:
-            reason = f"{error.reason}; is the {self._say('encoding')} right?"
-            raise InputError(f"not {self._encoding}: {reason}") from None
+        except UnicodeError:
+            named = f"{self._encoding}; is the {self._say('encoding')} right?"
+            raise InputError(f"can't be read as {named}") from None
 
     def _begin_record(self) -> None:
         """Take the next line for the first one of a record."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final, cast
 
-from batchhub._tables.formats import Compression, compression_of, load_extra
+from batchhub._tables.formats import Compression, compression_of, load_extra, name_of
 from batchhub.errors import UsageError
 
 STDOUT: Final = "-"
@@ -43,7 +43,7 @@ class Place:
         self._path: Path | None = None
         self._stream: IO[bytes] | None = None
         if not isinstance(target, str | os.PathLike):
-            self._stream, self.name = target, str(getattr(target, "name", "the stream"))
+            self._stream, self.name = target, name_of(target)
         elif os.fspath(target) == STDOUT:
             self._stream, self.name = cast("IO[bytes]", sys.stdout.buffer), "standard output"
         else:

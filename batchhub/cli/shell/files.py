@@ -103,14 +103,12 @@ async def write_results(writer: ResultsWriter, results: AsyncIterable[ItemResult
 
 def as_option(name: str = "", /, **argument: Any) -> str:
     """Write an argument of `batchhub.tables` as the option it comes from."""
-    for each, value in argument.items() or [(name, None)]:
-        option = _OPTIONS.get(each, f"--{each}")
-        if value is None or each in _FLAGS:
-            break
-        text = value[0] if isinstance(value, list) else value
-        # A separator is quoted even where no shell needs it, so that it is seen.
-        option += f" {shlex.quote(text) if text.strip(';,.|') else repr(text)}"
-    return option
+    ((each, value),) = argument.items() or [(name, None)]
+    option = _OPTIONS.get(each, f"--{each}")
+    if value is None or each in _FLAGS:
+        return option
+    text = value[0] if isinstance(value, list) else value
+    return f"{option} {shlex.quote(text)}"
 
 
 class _Stdout(io.RawIOBase):
