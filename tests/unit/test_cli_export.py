@@ -115,7 +115,7 @@ async def test_what_is_said_goes_before_the_ending(tmp_path: Path) -> None:
             "r.xlsx: the format is named by the ending, one of .jsonl, .ndjson, .csv",
         ),
         ({"target": "r.doc.gz"}, "or say --format jsonl, csv, tsv, json, parquet"),
-        ({"target": "r.parquet.gz"}, "Parquet is compressed in itself; name it r.parquet"),
+        ({"target": "R.PARQUET.GZ"}, "Parquet is compressed in itself; name it R.PARQUET"),
         ({"format": "xml"}, "--format must be one of jsonl, csv, tsv, json, parquet, not 'xml'"),
         ({"fields": ["id,,total"]}, "--fields takes names such as id,total,items.sku, not ''"),
         ({"fields": ["a..b"]}, "not 'a..b'"),

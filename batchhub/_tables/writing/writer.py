@@ -90,8 +90,8 @@ class ResultsWriter:
             )
         if as_type is None and (self._fields or not is_lines):
             self._table = make_table(self._fields, say=say)
-        elif isinstance(as_type, type):
-            self._make_table(as_type, as_type.__name__)
+        elif as_type is not None and not isinstance(as_type, str):
+            self._make_table(as_type)
 
     def fit(self, adapter: type[Adapter[Any]]) -> None:
         """
@@ -107,12 +107,13 @@ class ResultsWriter:
         if isinstance(self._as_type, str):
             self._make_table(load_type(adapter, self._as_type), self._as_type)
 
-    def _make_table(self, type_: Any, name: str) -> None:
+    def _make_table(self, type_: Any, name: str = "") -> None:
         if not members_of(type_):
             raise UsageError(
                 f"{self._say('as_type')} is a msgspec.Struct, an attrs class or a dataclass, not "
                 f"{type_!r}"
             )
+        name = name or type_.__name__
         self._table = make_table(self._fields, say=self._say, type_=type_, type_name=name)
 
     def spare(self, files: Iterable[str | os.PathLike[str]]) -> None:
@@ -165,7 +166,7 @@ class ResultsWriter:
             raise UsageError("Parquet is not for a terminal; name a file")
         compression = compression_of(self.name) if self._place.is_file else None
         if compression is not None:
-            plain = self.name.removesuffix(compression)
+            plain = self.name[: -len(compression)]
             raise UsageError(f"{self.name}: Parquet is compressed in itself; name it {plain}")
 
     def _make_encoder(self, stream: IO[bytes]) -> Encoder:
