@@ -57,8 +57,8 @@ class Column:
         name: What it is called, which is also the name it is chosen by.
         kind: What it holds.
         get: Finds the value in a row; `MISSING` if there is no such thing.
-        wire_name: Its name in the body, if it is a field of the type bodies are read as.
-        is_typed: Whether its kind is that of this type.
+        wire_name: Its name in the JSON of a row, if that is of the type bodies are read as: in
+            the body, or in an object of the chosen columns.
         is_met: Whether any row had it so far, or it is always there.
     """
 
@@ -66,7 +66,6 @@ class Column:
     kind: Kind
     get: Callable[[Row], Any]
     wire_name: str | None = None
-    is_typed: bool = False
     is_met: bool = False
 
 
@@ -213,7 +212,7 @@ def _make_column(name: str, type_: type[Any] | None, say: Say) -> Column:
             if not name.startswith(_IN_BODY):
                 raise
         else:
-            return Column(name, kind, lambda row: dig(row.typed, steps), is_typed=True)
+            return Column(name, kind, lambda row: dig(row.typed, steps), name)
     return Column(name, ANY, lambda row: dig(row.body, steps))
 
 
@@ -231,7 +230,7 @@ def _from_member(member: Member) -> Column:
         return None if row.typed is MISSING else member.get(row.typed)
 
     name = _IN_BODY + member.name if member.name in OWN else member.name
-    return Column(name, member.kind, get, member.wire_name, is_typed=True, is_met=True)
+    return Column(name, member.kind, get, member.wire_name, is_met=True)
 
 
 def _body(row: Row) -> Any:

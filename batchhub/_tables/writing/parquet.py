@@ -17,10 +17,10 @@ from attrs import define
 from batchhub._tables.formats import load_extra
 from batchhub.models import ItemResult
 
-from .arrow import BodyReader, Layout, lay_out, lay_out_object, round_numbers
+from .arrow import BodyReader, lay_out, lay_out_object, round_numbers
 from .columns import BODY, Column, Table
 from .lines import Encoder
-from .types import MISSING, element_of, is_time
+from .types import MISSING, Kind, element_of, is_time
 from .values import body_json, dumps, plain_text
 
 if TYPE_CHECKING:
@@ -63,24 +63,23 @@ class Parquet(Encoder):
     def __init__(self, stream: IO[bytes], table: Table) -> None:
         self._arrow = arrow = load_arrow()
         self._table = table
-        # The columns that the JSON reader fills, by their names in its lines: those of the body
-        # where the lines are bodies, else their own.
-        self._typed: dict[str, Column] = {}
-        self._layouts: dict[str, Layout] = {}
-        for column in table.columns:
-            if column.is_typed and not is_time(column.kind):
-                name = (column.wire_name if table.is_whole else None) or column.name
-                self._typed[name] = column
-                self._layouts[column.name] = lay_out(arrow, column.kind)
-        self._plain = [column for column in table.columns if column.name not in self._layouts]
-        parts = [(name, name, self._layouts[each.name]) for name, each in self._typed.items()]
-        layout = lay_out_object(arrow, parts)
+        # The JSON reader fills the columns of the type; times in them are worked out in Python.
+        self._typed = {
+            column.wire_name: column
+            for column in table.columns
+            if column.wire_name is not None and not is_time(column.kind)
+        }
+        layouts = {name: lay_out(arrow, column.kind) for name, column in self._typed.items()}
+        layout = lay_out_object(arrow, [(name, name, each) for name, each in layouts.items()])
         self._reader = BodyReader(layout, arrow, load_arrow("pyarrow.json"))
+        typed = {self._typed[name].name: each.type for name, each in layouts.items()}
+        self._plain = [column for column in table.columns if column.name not in typed]
+        types = typed | {column.name: self._plain_type(column.kind) for column in self._plain}
+        self._schema = arrow.schema([(name, types[name]) for name in table.names])
         self._pending: list[_Pending] = []
         self._pending_bytes = 0
         self._batches: list[Any] = []
         self._stream = _Stream(stream)
-        self._schema = arrow.schema([(each.name, self._type_of(each)) for each in table.columns])
         self._file = load_arrow("pyarrow.parquet").ParquetWriter(
             arrow.PythonFile(self._stream, mode="w"), self._schema, compression="zstd"
         )
@@ -93,7 +92,8 @@ class Parquet(Encoder):
             found = {column.name: column.get(read) for column in self._plain}
         else:
             found = dict(zip(self._table.names, self._table.values(read), strict=True))
-            line = dumps({name: v for name in self._typed if (v := found[name]) is not None})
+            typed = {name: found[column.name] for name, column in self._typed.items()}
+            line = dumps({name: value for name, value in typed.items() if value is not None})
         plain = {
             each.name: self._make_plain(result, each, found[each.name]) for each in self._plain
         }
@@ -118,17 +118,16 @@ class Parquet(Encoder):
         self._stream.is_dropped = True
         self._file.close()
 
-    def _type_of(self, column: Column) -> Any:
-        """Return the type of a column in Arrow."""
-        arrow, element = self._arrow, element_of(column.kind)
-        if column.name in self._layouts:
-            return self._layouts[column.name].type
-        if is_time(column.kind):
-            is_day = isinstance(element or column.kind, msgspec.inspect.DateType)
-            found = arrow.date32() if is_day else arrow.timestamp("us", tz="UTC")
-            return found if element is None else arrow.list_(found)
-        is_number = isinstance(column.kind, msgspec.inspect.IntType)
-        return arrow.int64() if is_number else arrow.string()
+    def _plain_type(self, kind: Kind) -> Any:
+        """Return the type of a column in Arrow that is filled from Python."""
+        arrow, element = self._arrow, element_of(kind)
+        if isinstance(kind, msgspec.inspect.IntType):
+            return arrow.int64()
+        if not is_time(kind):
+            return arrow.string()
+        is_day = isinstance(element or kind, msgspec.inspect.DateType)
+        found = arrow.date32() if is_day else arrow.timestamp("us", tz="UTC")
+        return found if element is None else arrow.list_(found)
 
     def _make_plain(self, result: ItemResult, column: Column, value: Any) -> Any:
         """Return a value as Arrow takes it from Python."""
@@ -148,19 +147,18 @@ class Parquet(Encoder):
         rows, self._pending, self._pending_bytes = self._pending, [], 0
         if not rows:
             return
-        columns: dict[str, Any] = {}
-        if self._typed:
-            read = self._read_lines(rows)
-            for name, column in self._typed.items():
-                layout, found = self._layouts[column.name], read.column(name).combine_chunks()
-                # The fields of objects get their names in Python.
-                columns[column.name] = found.view(layout.type)
-        arrays = [
-            columns[field.name]
-            if field.name in columns
-            else self._arrow.array([row.plain[field.name] for row in rows], type=field.type)
-            for field in self._schema
-        ]
+        types = self._schema.field
+        read: Any = self._read_lines(rows) if self._typed else None
+        # Only now is it known which bodies are left as JSON.
+        columns = {
+            each.name: self._arrow.array([r.plain[each.name] for r in rows], types(each.name).type)
+            for each in self._plain
+        }
+        for name, column in self._typed.items():
+            # The fields of objects get their names in Python.
+            found = read.column(name).combine_chunks()
+            columns[column.name] = found.view(types(column.name).type)
+        arrays = [columns[name] for name in self._table.names]
         self._batches.append(self._arrow.record_batch(arrays, schema=self._schema))
         count = sum(batch.num_rows for batch in self._batches)
         size = sum(batch.nbytes for batch in self._batches)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
-from types import MappingProxyType
 from typing import Any, Final, get_type_hints
 
 import msgspec
@@ -103,7 +102,7 @@ def members_of(kind: Any) -> Mapping[str, Member]:
     """Return what an object of a type has, by its names in Python and in JSON."""
     members = members_in_order(kind)
     by_wire = {member.wire_name or member.name: member for member in members}
-    return MappingProxyType(by_wire | {member.name: member for member in members})
+    return by_wire | {member.name: member for member in members}
 
 
 @cache
