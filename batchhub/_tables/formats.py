@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from difflib import get_close_matches
 from enum import StrEnum
 from importlib import import_module
 from pathlib import PurePath
-from typing import IO, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 from batchhub.errors import UsageError
 
@@ -106,8 +107,20 @@ def compression_of(name: str) -> Compression | None:
     return Compression(suffix) if suffix in set(Compression) else None
 
 
-def name_of(stream: IO[bytes]) -> str:
-    """Return what a stream is called in messages."""
+def name_of(stream: object) -> str:
+    """
+    Return what a stream of bytes is called in messages.
+
+    Raises:
+        UsageError: It is a stream of text, or no stream.
+    """
+    if isinstance(stream, io.TextIOBase):
+        raise UsageError(
+            "a file is read and written as bytes; open it in binary mode, or give its path "
+            "('-' is standard input or output)"
+        )
+    if not (hasattr(stream, "read") or hasattr(stream, "write")):
+        raise UsageError(f"a file is a path or a stream of bytes, not {stream!r}")
     return str(getattr(stream, "name", "the stream"))
 
 

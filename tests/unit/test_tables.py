@@ -138,6 +138,18 @@ def test_advice_is_python(tmp_path: Path, table: str, said: dict[str, Any], mess
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [(io.StringIO("{}"), "open it in binary mode"), (None, "not None"), (5, "not 5")],
+)
+async def test_a_file_is_a_path_or_bytes(file: Any, words: str) -> None:
+    """A stream of text, such as sys.stdout, is refused before anything is read or written."""
+    with pytest.raises(UsageError, match=words):
+        read_items(file)
+    with pytest.raises(UsageError, match=words):
+        await write_results([], file)
+
+
 async def test_items_are_read_once(tmp_path: Path) -> None:
     """A second time it is said, and not that a file is closed."""
     path = tmp_path / "items.jsonl"
