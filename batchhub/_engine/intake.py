@@ -226,7 +226,7 @@ def _normalise(raw: RawItem, position: int, *, claims_id: bool) -> BatchItem:
     if item_id == "":
         raise InputError("the id is empty; write one, or leave the id out")
     if not isinstance(item_id, str):
-        raise InputError(f"the id {item_id!r} is no text; write it in quotes")
+        raise InputError(f"the id {item_id!r} is not text; write it in quotes")
     item_id = str.__str__(item_id)  # of a subclass, such as an enumeration, the plain text
     try:
         size = len(item_id.encode())

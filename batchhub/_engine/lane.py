@@ -122,6 +122,8 @@ class Lane:
                 await self._save_progress()
                 if self._fault is not None:
                     raise self._fault
+                if self.error is not None:
+                    return  # a step found out while the store was looked at
                 self._schedule_dirty()
                 self._start_steps()
                 if not self._steps and self._schedule.is_empty and not self._poked:

@@ -206,7 +206,7 @@ class TicketStep:
         age_s = (self._lane.clock.now() - job.record.created_at).total_seconds()
         if job.has_finding("overdue") or age_s <= job.record.deadline_s:
             return False
-        message = f"not finished {job.record.deadline_s:.0f} s after it was handed over"
+        message = f"not finished {job.record.deadline_s:.0f} s after it was submitted"
         job.add_findings([Finding(code="overdue", message=message)])
         return True
 

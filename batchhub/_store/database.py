@@ -59,7 +59,7 @@ class Database:
         self._reader = reader
         self._waiting: list[tuple[Work[Any], asyncio.Future[Any]]] = []
         self._flushing: asyncio.Task[None] | None = None
-        self._is_closed = False
+        self._closing: asyncio.Task[None] | None = None
 
     async def read(self, work: Work[T]) -> T:
         """
@@ -77,7 +77,7 @@ class Database:
         Raises:
             StoreError: It could not be written; the store is as it was before.
         """
-        if self._is_closed:
+        if self._closing is not None:
             raise StoreError(f"store {self.name}: it is closed")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting.append((work, future))
@@ -101,16 +101,19 @@ class Database:
 
     async def aclose(self) -> None:
         """Finish what has begun and close."""
-        if self._is_closed:
-            return
-        self._is_closed = True
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(), name="batchhub-store-close")
+        # Goes on if the caller is cancelled meanwhile; whoever closes it again waits for the same.
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         while self._flushing is not None and not self._flushing.done():
             await asyncio.wait({self._flushing})
         for worker in {self._reader, self._writer}:
             await worker.aclose()
 
     async def _call(self, worker: _Worker, function: Callable[..., T], *arguments: Any) -> T:
-        if self._is_closed:
+        if self._closing is not None:
             raise StoreError(f"store {self.name}: it is closed")
         try:
             return await worker.run(function, *arguments)

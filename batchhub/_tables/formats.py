@@ -89,7 +89,7 @@ def get_format(name: str, say: Say, known: Sequence[Format] = tuple(Format)) -> 
     if found is None or found not in known:
         endings = ", ".join(ending for ending, format in _ENDINGS.items() if format in known)
         raise UsageError(
-            f"{name}: the format is named by the ending, one of {endings}, also compressed; "
+            f"{name}: the ending names the format: one of {endings}, also compressed; "
             f"or say {say('format')} {', '.join(known)}"
         )
     return found

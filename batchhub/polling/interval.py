@@ -14,14 +14,14 @@ SLOW_FACTOR: Final = 6.0
 
 
 AGE_SHARE: Final = 0.5
-"""A young ticket is asked about again after this share of its age."""
+"""A young ticket is polled again after this share of its age."""
 
 
 def next_delay_s(
     capabilities: Capabilities, *, age_s: float, failures: int, is_slow: bool, spread: float
 ) -> float:
     """
-    Return the seconds until a ticket is asked about again.
+    Return the seconds until a ticket is polled again.
 
     Small batches end soon, so a young ticket is asked about after half its age again, up to
     the adapter's usual interval.

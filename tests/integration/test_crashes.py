@@ -88,8 +88,9 @@ def test_resume_killed_at_a_step(open_one: OpenShop, at: str) -> None:
     shop.hand_over("run", plan=kill_at("items.kept")).wait()
 
     assert shop.resume(plan=kill_at(at)).code == KILLED
-    assert shop.resume(plan=kill_at(at)).code == KILLED
-    ended = shop.resume()
+    # Tickets that end at the same moment share a commit, so that nothing may be left.
+    assert shop.resume(plan=kill_at(at)).code in {KILLED, ALL_WELL}
+    ended = shop.finish()
 
     assert ended.code == SOME_FAILED, ended.err
     assert judge(shop).executed == ITEMS

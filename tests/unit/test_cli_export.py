@@ -112,7 +112,7 @@ async def test_what_is_said_goes_before_the_ending(tmp_path: Path) -> None:
     [
         (
             {"target": "r.xlsx"},
-            "r.xlsx: the format is named by the ending, one of .jsonl, .ndjson, .csv",
+            "r.xlsx: the ending names the format: one of .jsonl, .ndjson, .csv",
         ),
         ({"target": "r.doc.gz"}, "or say --format jsonl, csv, tsv, json, parquet"),
         ({"target": "R.PARQUET.GZ"}, "Parquet is compressed in itself; name it R.PARQUET"),
@@ -311,7 +311,7 @@ def test_results_takes_it_all_together(job_id: str) -> None:
     ("arguments", "message"),
     [
         (("--code", "4xx"), "--code takes HTTP statuses such as 404 or 404,500, not '4xx'"),
-        (("--out", "r.doc"), "r.doc: the format is named by the ending"),
+        (("--out", "r.doc"), "r.doc: the ending names the format"),
         (("--format", "csv", "--as", "order"), "no type named 'order'; the adapter 'scripted' has"),
         (("--json", "--format", "csv"), "--json writes the status to standard output"),
     ],

@@ -101,7 +101,7 @@ async def test_a_missing_ability_is_refused_before_anything_is_sent() -> None:
     [
         ([], "no items"),
         ([{"id": "a"}, {"id": "a"}], r"item 2 \(id 'a'\): .*twice"),
-        ([{"id": 5}], "item 1: the id 5 is no text"),
+        ([{"id": 5}], "item 1: the id 5 is not text"),
         ([{"ok": 1}, {"bad": 1}], "item 2: it says that it is bad"),
         ("text", "iterable of mappings"),
         ([7], "item 1: an item is a mapping"),

@@ -194,12 +194,15 @@ async def test_one_accounts_settings_stop_no_other(tmp_path: Path) -> None:
         account.vendor.polls = deque([Observation(words=("Waiting",))] * 99)
         await hub.submit(name, numbered(1))
     await hub.aclose()
+    async with BatchHub(store) as reader:
+        before = {job.status.account: job.status.state for job in await reader.jobs()}
     broken = ScriptedAccount(name="a", vendor=Vendor(broken=SettingsError("not like that")))
     async with clock.running(), BatchHub(store, {**accounts, "a": broken}, clock=clock) as hub:
         accounts["b"].vendor.polls.clear()
         jobs = await hub.resume()
     states = {job.status.account: job.status.state for job in jobs}
-    assert states == {"a": BatchState.PENDING, "b": BatchState.COMPLETED}
+    assert states == {"a": before["a"], "b": BatchState.COMPLETED}
+    assert not before["a"].is_terminal
 
 
 async def test_retries_of_different_kinds_are_told_apart() -> None:

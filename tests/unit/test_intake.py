@@ -154,7 +154,7 @@ async def test_an_id_that_is_no_text_is_refused(item_id: object) -> None:
     error = await refusal([{}, {"id": item_id}])
 
     assert error.position == 2
-    assert f"item 2: the id {item_id!r} is no text" in str(error)
+    assert f"item 2: the id {item_id!r} is not text" in str(error)
 
 
 @pytest.mark.parametrize("char", ["a", "é", "\N{SNOWMAN}", "\N{PILE OF POO}"])

@@ -174,6 +174,21 @@ async def test_closing_finishes_what_has_begun(file_store: Store, tmp_path: Path
     await again.aclose()
 
 
+async def test_closing_that_is_cancelled_goes_on(file_store: Store, tmp_path: Path) -> None:
+    """A cancelled close leaves nothing open, and closing again waits for the end of the first."""
+    writing = asyncio.create_task(add_job(file_store, 2))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(file_store.aclose())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    await file_store.aclose()
+
+    assert writing.done()
+    assert files(tmp_path) == [tmp_path / "jobs.db"]  # the last connection takes the log with it
+
+
 async def test_a_closed_store_says_so(store: Store) -> None:
     """After closing, every question is a `StoreError` and none waits for ever."""
     await store.aclose()

@@ -116,7 +116,7 @@ async def test_numbers_of_objects_become_text_where_text_is_due(tmp_path: Path) 
         ('{"nr":1,"Price":2}', "a.jsonl", "line 1: there is no 'price' in it; did you mean"),
         ('{"nr":1,"price":null}', "a.jsonl", "line 1: 'price' is empty"),
         ('{"nr":"","price":1}', "a.jsonl", "line 1: 'nr' is empty"),
-        ('{"nr":[1],"price":1}', "a.jsonl", "line 1: 'nr' is an array, which is no text"),
+        ('{"nr":[1],"price":1}', "a.jsonl", "line 1: 'nr' is an array, not text"),
         ('[{"nr":1,"price":1},{}]', "a.json", "item 2: there is no 'nr' in it"),
     ],
 )

@@ -61,7 +61,7 @@ class Row:
             found = self.value(column)
         if isinstance(found, dict | list):
             kind = "an object" if isinstance(found, dict) else "an array"
-            raise InputError(f"{column!r} is {kind}, which is no text")
+            raise InputError(f"{column!r} is {kind}, not text")
         return found if isinstance(found, str) else _json.dumps(found).decode()
 
     def quoted(self, column: str) -> str:

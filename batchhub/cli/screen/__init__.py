@@ -1,1 +1,6 @@
-"""What a command shows: lines, tables, progress, advice, the log."""
+"""
+What a command shows: lines, tables, progress, advice, the log.
+
+Everything goes through `console`, which knows what a terminal can do and what to leave out when
+output is redirected. `words` and `tables` say what is shown, `progress` and `bars` when.
+"""

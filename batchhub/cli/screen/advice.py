@@ -98,7 +98,7 @@ def advise(
         yield f"retry {count(repeatable, 'item')}", command_line(common, "retry", job)
     if counts.unknown and retries.unknown is None:
         yield (
-            "retry the unknown; may run twice",
+            "retry unknown items; they may run twice",
             command_line(common, "retry", job, "--unknown"),
         )
 
