@@ -1,7 +1,7 @@
 """
 Kill the real command at hundreds of random moments, and hold what is left against the journals.
 
-    make soak                                    at least 500 kills, some three minutes
+    make soak                                    at least 500 kills, some five minutes
     python -m soak --kills 5000 --seed 7         longer, and from another seed
     python -m soak --kills 1 --seed 12 --keep    one shop again, whose seed was named
 """
