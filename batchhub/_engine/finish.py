@@ -31,8 +31,6 @@ async def fetch(lane: LaneContext, job: JobState, ticket: TicketRecord) -> Chang
     try:
         report = await lane.ask(lane.adapter.fetch_results(lane.ref(job, ticket), items))
     except (ResultsMissingError, ReplyTooLargeError) as error:
-        # Too large a reply stays too large, but the vendor's page size or our limit may change
-        # within the grace.
         return _end_without_results(lane, job, ticket, error)
     failpoint("results.fetched")
     if not report.is_settled and not lane.is_past(

@@ -69,7 +69,8 @@ class JobState:
 
     def take_unsaved(self) -> list[TicketRecord]:
         """Return the open tickets whose progress is to be kept, once."""
-        # Emptied before they are written: what fails to be saved is newer again 5 s later.
+        # Emptied before they are written: figures whose save fails wait for the next poll that
+        # changes them.
         positions, self.unsaved = self.unsaved, set()
         tickets = [self.ticket(position) for position in sorted(positions)]
         return [ticket for ticket in tickets if not ticket.state.is_terminal]

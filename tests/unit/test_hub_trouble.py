@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from support.hubs import World, numbered, results_of, scripted_world
-from support.vendor import ScriptedAccount, Vendor, capable, report_states
+from support.vendor import ScriptedAccount, ScriptedAdapter, Vendor, capable, report_states
 
 from batchhub import BatchHub, BatchState, ItemState, Outcome
-from batchhub.adapter import Accepted, Observation
+from batchhub._store import Store
+from batchhub.adapter import Accepted, Observation, Submission
 from batchhub.errors import (
+    CredentialsError,
     NoAnswerError,
     RefusedError,
     ReplyError,
@@ -183,6 +185,31 @@ async def test_resending_by_the_users_word_ends_with_an_answer(answer: Exception
     async with scripted_world(vendor) as world:
         assert (await (await world.hub.submit("shop", numbered(1))).wait()).is_held
     assert len(vendor.submissions) == 2
+
+
+async def test_a_refusal_during_a_look_at_the_store_stops_the_lane(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing more is sent, though a retry was due before the store had answered."""
+    vendor = Vendor(submits=deque([CredentialsError("wrong token")]))
+    async with scripted_world(vendor, tmp_path / "jobs.db") as world:
+        submit = ScriptedAdapter.submit
+
+        async def slowly(adapter: ScriptedAdapter, submission: Submission) -> Accepted:
+            await world.clock.sleep(5.0)
+            return await submit(adapter, submission)
+
+        async def look(store: Store) -> int:
+            await world.clock.sleep(600.0)
+            return 0
+
+        monkeypatch.setattr(ScriptedAdapter, "submit", slowly)
+        monkeypatch.setattr(Store, "foreign_version", look)
+        job = await world.hub.submit("shop", numbered(1))
+        with pytest.raises(CredentialsError):
+            await job.wait()
+        await world.clock.sleep(1200.0)
+    assert len(vendor.submissions) == 1
 
 
 async def test_one_accounts_settings_stop_no_other(tmp_path: Path) -> None:
