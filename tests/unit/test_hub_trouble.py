@@ -187,6 +187,27 @@ async def test_resending_by_the_users_word_ends_with_an_answer(answer: Exception
     assert len(vendor.submissions) == 2
 
 
+async def test_an_intent_is_durable_before_its_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the vendor is asked, another process reads in the store under which key."""
+    store, submit = tmp_path / "jobs.db", ScriptedAdapter.submit
+    seen: list[tuple[str, str | None]] = []
+
+    async def look_first(adapter: ScriptedAdapter, submission: Submission) -> Accepted:
+        async with BatchHub(store) as reader:
+            (job,) = await reader.jobs()
+        ticket = next(t for t in job.status.tickets if not t.vendor_refs)
+        seen.append((submission.idempotency_key, ticket.attempt_id))
+        return await submit(adapter, submission)
+
+    monkeypatch.setattr(ScriptedAdapter, "submit", look_first)
+    async with scripted_world(store=store) as world:
+        await (await world.hub.submit("shop", numbered(6))).wait()
+    assert len(seen) == 2
+    assert all(sent == stored for sent, stored in seen)
+
+
 async def test_a_refusal_during_a_look_at_the_store_stops_the_lane(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
