@@ -12,15 +12,18 @@ Hub and jobs: `BatchHub`, `BatchJob`, `Plan`. Items and results: `BatchItem`, `I
 `Contact`, `BatchEvent`. `__version__` is the installed version.
 
 Modules: `errors`, `sync` (without asyncio), `tables` (files), `settings`, `wire` (JSON), `models`,
-`polling`; for adapters `adapter`, `transport`, `sandbox`, `testing`. Folders with an underscore are
-internal; the first lines of each say what is in it.
+`polling`; for adapters `adapter`, `transport`, `sandbox`, `testing`, `conformance`. Folders with an
+underscore are internal; the first lines of each say what is in it.
 """
 
-from importlib import import_module
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
+# Nothing is imported here but what a name needs that is asked for: an adapter, or
+# `batchhub --help`, needs no database and no HTTP, and Ctrl-C is taken care of only after this.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .hub import BatchHub, Plan
     from .job import BatchJob
     from .models import (
@@ -60,11 +63,14 @@ _ROOMS = {"BatchHub": ".hub", "BatchJob": ".job", "Plan": ".hub"}
 
 
 def __getattr__(name: str) -> Any:
-    # Loaded when asked for: an adapter, or `batchhub --help`, needs no database and no HTTP.
     if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415  # half of what this import costs
+
         return version("batchhub")
     if name not in __all__:
         raise AttributeError(f"module 'batchhub' has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415
+
     module = import_module(_ROOMS.get(name, ".models"), __name__)
     return getattr(module, name)
 

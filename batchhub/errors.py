@@ -11,17 +11,21 @@ Every error batchhub raises, grouped by what the caller can do about it.
     ├── WaitTimeoutError (TimeoutError)   the wait timed out; the job continues
     ├── BodyError (ValueError)            an item's body does not have the requested type
     ├── VendorError                       the vendor answered with an error, or not usably
-    │   ├── CredentialsError              401, 403: fix the credentials, then resume
+    │   ├── CredentialsError              401, 403 by the vendor: fix the credentials, then resume
     │   ├── RefusedError                  other 4xx, redirects: a retry would be refused again
     │   │   └── NotFoundError             404, 410
     │   ├── RateLimitedError              429: too many requests; try later
     │   ├── BusyError                     the vendor did not run the request; try again
+    │   ├── OtherHostError                refused where no credentials are sent; try again
+    │   ├── RepeatedError                 the vendor has had this very body; try much later
     │   ├── ServerError                   408, 5xx: a write may or may not have run
     │   └── ReplyError                    the answer can't be understood
     │       ├── ReplyTooLargeError        over the size limit; not read to the end
     │       └── ResultsMissingError       the batch is finished, but its results are missing
+    ├── CantTellError                     nobody can tell whether the vendor has a batch
     ├── ContactError (ConnectionError)    no answer
     │   ├── ConnectError                  not connected: nothing was sent, nothing ran
+    │   ├── BlockedError                  something on the way refused; the vendor was not reached
     │   └── NoAnswerError                 sent, but not answered: a write may or may not have run
     ├── StoreError                        the store can't be read or written; no job has changed
     │   └── StoreVersionError             the store was written by a newer batchhub
@@ -34,13 +38,15 @@ facts for programs. No message contains a secret.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 __all__ = [
     "AdapterError",
     "BatchHubError",
+    "BlockedError",
     "BodyError",
     "BusyError",
+    "CantTellError",
     "ConnectError",
     "ContactError",
     "CredentialsError",
@@ -49,8 +55,10 @@ __all__ = [
     "NoAnswerError",
     "NotFoundError",
     "NotKnownError",
+    "OtherHostError",
     "RateLimitedError",
     "RefusedError",
+    "RepeatedError",
     "ReplyError",
     "ReplyTooLargeError",
     "ResultsMissingError",
@@ -63,6 +71,10 @@ __all__ = [
     "VendorError",
     "WaitTimeoutError",
 ]
+
+
+_FAULTS_UNTIL_PAUSED: Final = 10
+"""How many faults of one verb in a row pause an account."""
 
 
 class BatchHubError(Exception):
@@ -246,6 +258,28 @@ class BusyError(VendorError):
     retryable = True
 
 
+class OtherHostError(VendorError):
+    """
+    A request without the account's credentials was refused (401, 403, 404, 410, 429).
+
+    Such as one to a storage, by a link that has expired. It says nothing of the account, so nothing
+    is paused; the step is tried again, with a new link. The request did not run.
+    """
+
+    retryable = True
+
+
+class RepeatedError(VendorError):
+    """
+    The vendor refused a body because it had the same one a short while ago.
+
+    Raised by adapters. The earlier request with this body ran, or may have; it left no id.
+    """
+
+    retryable = True
+    may_have_run = True
+
+
 class ServerError(VendorError):
     """The vendor failed (408, 5xx). A write may or may not have run."""
 
@@ -266,6 +300,14 @@ class ReplyTooLargeError(ReplyError):
 
 class ResultsMissingError(ReplyError):
     """The vendor reports the batch as finished, but without its results."""
+
+
+class CantTellError(BatchHubError):
+    """
+    Nobody can tell whether the vendor has a batch that was sent and not answered.
+
+    Raised by `Adapter.find_attempt`. The ticket is held for a decision.
+    """
 
 
 class ContactError(BatchHubError, ConnectionError):
@@ -298,6 +340,29 @@ class ConnectError(ContactError):
     """No connection could be made. Nothing was sent, so nothing can have run."""
 
 
+class BlockedError(ContactError):
+    """
+    A firewall, a proxy or a gate page refused the request (401, 403 with a page in it).
+
+    The vendor was not reached, so this says nothing of the credentials, and nothing ran.
+
+    Attributes:
+        status: The answer's HTTP status.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        vendor: str | None = None,
+        account: str | None = None,
+        status: int | None = None,
+        job_id: str | None = None,
+    ) -> None:
+        super().__init__(message, vendor=vendor, account=account, job_id=job_id)
+        self.status = status
+
+
 class NoAnswerError(ContactError):
     """The request was sent, but not answered. A write may or may not have run."""
 
@@ -317,4 +382,18 @@ class StoreVersionError(StoreError):
 
 
 class AdapterError(BatchHubError):
-    """An adapter can't be loaded, or breaks a rule of the adapter API."""
+    """
+    An adapter can't be loaded, or breaks a rule of the adapter API.
+
+    Attributes:
+        may_have_run: Whether a request with an effect may have had it.
+        faults: How many times in a row the same verb has failed like this.
+    """
+
+    may_have_run = False
+    faults = 0
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it has failed so often in a row that nothing more is asked for a while."""
+        return self.faults >= _FAULTS_UNTIL_PAUSED

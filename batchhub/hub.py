@@ -7,36 +7,41 @@ import math
 import os
 import random
 import warnings
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from attrs import frozen
 
+from ._base.choices import read_choices
 from ._base.clock import Clock, SystemClock
-from ._base.failpoints import failpoint
+from ._base.file_mode import FileMode
 from ._base.log import get_logger
-from ._base.secrets import MIN_LENGTH
 from ._base.store_path import find_store_path
-from ._engine.events import EventFeed
-from ._engine.intake import Intake, RawItems
+from ._engine.event_feed import EventFeed
+from ._engine.events import EventStream
+from ._engine.intake import RawItems
 from ._engine.open_hub import OpenHub, make_adapter
-from ._engine.plan import Plan, make_fingerprint, make_plan
+from ._engine.plan import Plan, make_plan
+from ._engine.pushes import check_push, read_push
+from ._engine.submit import check_arguments, store_job
+from ._engine.verb_calls import VerbCalls
 from ._settings.accounts import make_accounts
 from ._settings.file import load_settings
 from ._settings.registry import AdapterInfo, Registry
-from ._store import JobRecord, make_job_id
+from ._store import DamagedError
 from .adapter import Account, Adapter, Probe
-from .errors import BatchHubError, InputError, NotKnownError, UnsupportedError, UsageError
+from .errors import AdapterError, InputError, NotKnownError, UsageError
 from .job import BatchJob
-from .models import BatchEvent, BatchState
+from .models import BatchEvent, BatchState, Finding
+from .polling import PollRule
+from .polling.setting import read_polling
 
 __all__ = ["BatchHub", "BatchJob", "Plan", "Pruned"]
 
-_OPEN: Final = [state for state in BatchState if not state.is_terminal]
 
 _log = get_logger()
 
@@ -65,6 +70,17 @@ class BatchHub:
         accounts: The accounts, by the names that `submit` takes.
         clock: Source of time; for tests.
         seed: Makes jitter repeatable; for tests.
+        store_mode: Who may use the files of the store: ``"private"`` for their owner alone (0600),
+            or ``"group"`` for colleagues in the group of its folder (0660), whatever the umask.
+        polling: When tickets are asked about: a rule of `batchhub.polling` or its text, such as
+            ``"fixed 5"``, or an object of your own. It is the rule of all accounts that have none;
+            by default they learn when to ask.
+        adapters: Adapters that need not be installed, such as one under test; they take the place
+            of those that are installed under their names.
+
+    Raises:
+        UsageError: There is no such `store_mode`.
+        SettingsError: `polling` is no rule.
     """
 
     def __init__(
@@ -74,12 +90,21 @@ class BatchHub:
         *,
         clock: Clock | None = None,
         seed: int | None = None,
+        store_mode: str = FileMode.PRIVATE.value,
+        polling: PollRule | str | None = None,
+        adapters: Iterable[type[Adapter[Any]]] = (),
     ) -> None:
+        try:
+            self._store_mode = FileMode(store_mode)
+        except ValueError:
+            known = " or ".join(repr(mode.value) for mode in FileMode)
+            raise UsageError(f"store_mode is {known}, not {store_mode!r}") from None
         self._store_at = None if store is None else os.fspath(store)
         self._accounts = dict(accounts or {})
+        self._polling = read_polling(polling)
         self._clock = clock or SystemClock()
         self._rng = random.Random(seed)  # noqa: S311  # jitter, no secret
-        self._registry = Registry()
+        self._registry = Registry(adapters)
         self._opened: OpenHub | None = None
         self._events: EventFeed
         self._is_closed = False
@@ -92,6 +117,7 @@ class BatchHub:
         *,
         store: str | os.PathLike[str] | None = None,
         only: Collection[str] | None = None,
+        polling: PollRule | str | None = None,
     ) -> BatchHub:
         """
         Make a hub from a settings file.
@@ -101,6 +127,7 @@ class BatchHub:
             store: Used in place of the file's own `store`.
             only: Names of the accounts to open; `None` opens all. Missing secrets of other
                 accounts do no harm.
+            polling: Used in place of the file's own `polling`; an account's own wins.
 
         Raises:
             SettingsError: The file can't be read, or a setting is missing, unknown or wrong.
@@ -109,7 +136,13 @@ class BatchHub:
         """
         settings = load_settings(path)
         accounts = make_accounts(settings, Registry(), only)
-        return cls(store if store is not None else settings.store, accounts)
+        store_at = store if store is not None else settings.store
+        return cls(
+            store_at,
+            accounts,
+            store_mode=settings.store_mode,
+            polling=settings.polling if polling is None else polling,
+        )
 
     # Opening and closing.
 
@@ -132,11 +165,14 @@ class BatchHub:
         """Stop and close. Nothing is cancelled at a vendor, and a later hub goes on."""
         opened, self._opened = self._opened, None
         self._is_closed = True
-        if opened is not None:
+        if opened is not None and opened.store.has_lost_loop:
+            await opened.abandon()
+        elif opened is not None:
+            is_let_go = False
             try:
-                await self._events.finish()
+                is_let_go = await self._events.aclose()
             finally:
-                await opened.aclose()
+                await opened.aclose(is_let_go=is_let_go)
 
     async def _open(self) -> OpenHub:
         if self._is_closed:
@@ -153,9 +189,17 @@ class BatchHub:
                     stacklevel=3,
                 )
             self._opened = await OpenHub.open(
-                self._store_at, self._accounts, self._registry, self._clock, self._rng
+                self._store_at,
+                self._accounts,
+                self._registry,
+                self._clock,
+                self._rng,
+                mode=self._store_mode,
+                polling=self._polling,
             )
-            self._events = EventFeed(self._opened)
+            self._events = EventFeed(self._opened.store, self._clock, self._opened.process)
+        self._opened.process.check_fork()
+        self._opened.store.check_loop()
         return self._opened
 
     # What there is.
@@ -192,6 +236,42 @@ class BatchHub:
         opened = await self._open()
         return await opened.get_lane(account).adapter.probe(vendor_ref)
 
+    async def push(self, account: str, headers: Mapping[str, str], body: bytes) -> int:
+        """
+        Take in a call by a vendor (a webhook): batches it names are asked about soon.
+
+        The adapter checks that the call is the vendor's. It decides nothing: whoever drives the
+        account, in this process or another, polls the batches the call names, not before
+        `Capabilities.min_poll_s` after the last poll, and believes the answer. If nobody drives
+        it, the next one to do so finds it: up to 1,000 ids of an account, for a day. The same call
+        again does no harm.
+
+        Args:
+            account: The account's name.
+            headers: The call's headers; a name's case does not matter.
+            body: The call's body as it came, at most 1 MB (1,048,576 bytes).
+
+        Returns:
+            How many batches it names; some may not be this store's.
+
+        Raises:
+            UsageError: The body is larger, or no bytes; nothing has read it.
+            NotKnownError: There is no such account.
+            RefusedError: The signature is wrong, or it is no call of the vendor's.
+            UnsupportedError: The vendor makes no such calls.
+            AdapterError: The adapter can't read it.
+            StoreError: The store can't be written; the vendor should call again.
+        """
+        check_push(headers, body)
+        opened = await self._open()
+        lane = opened.get_lane(account)
+        refs = read_push(lane.adapter, headers, bytes(body))
+        if refs:
+            await opened.store.pushes.add(lane.name, refs, self._clock.now())
+            opened.driver.note_pushes(lane.name)
+        _log.info("push.taken", account=account, lane=lane.name, batches=len(refs))
+        return len(refs)
+
     # Jobs.
 
     async def submit(
@@ -205,6 +285,8 @@ class BatchHub:
         label: str | None = None,
         deadline_s: float | None = None,
         options: Mapping[str, Any] | None = None,
+        ahead: bool = False,
+        on_finding: Callable[[Finding], None] | None = None,
     ) -> BatchJob:
         """
         Store items as a job, and begin to send them in the background.
@@ -224,54 +306,42 @@ class BatchHub:
             deadline_s: Seconds after which the job is reported as overdue; nothing is aborted.
                 Default: worked out by the adapter from the items.
             options: The operation's options, by name.
+            ahead: Whether to send it before older jobs of the account that still have something
+                to send. Where these change the same, they overwrite it when they are sent: the
+                job has the finding ``went_ahead`` then.
+            on_finding: Called, before anything is sent, for each finding that the job has from the
+                start: ``same_target`` if several items change the same thing.
 
         Raises:
             NotKnownError: There is no such account, adapter or operation.
-            InputError: An item or an option is wrong, or there are no items.
+            InputError: An item or an option is wrong, or there are no items; or two items change
+                the same, and the options let the vendor run them in any order.
             UnsupportedError: The vendor can't do this.
             KeyConflictError: The key belongs to a job with other items or options.
             StoreError: The job could not be stored.
         """
-        if deadline_s is not None and not 0 < deadline_s < math.inf:
-            raise UsageError(f"deadline_s must be a number of seconds above 0, not {deadline_s}")
-        _check_text("key", key)
-        _check_text("label", label)
+        check_arguments(key=key, label=label, deadline_s=deadline_s)
         opened = await self._open()
         lane = opened.get_lane(account)
-        adapter = lane.adapter
-        stop = bool(stop_on_first_failure)
-        operation = _check_operation(adapter, operation, stop=stop)
-        capabilities = adapter.capabilities(operation)
-        checked = adapter.check_options(operation, options or {})
-        _check_secrets(adapter.account, {"key": key, "label": label})
-        with Intake(adapter, operation) as intake:
-            await intake.take(items, checked)
-            if not intake.total:
-                raise InputError("there are no items; nothing was sent")
-            if deadline_s is None:
-                deadline_s = capabilities.deadline_s(intake.total, checked)
-            record = self._make_record(
-                account,
-                adapter,
-                operation=operation,
-                key=key,
-                fingerprint=make_fingerprint(intake, operation, checked, stop=stop),
-                label=label,
-                options=dict(checked),
-                stop_on_first_failure=stop,
-                deadline_s=deadline_s,
-            )
-            job, is_new = await opened.store.add_job(record, intake.plans, intake.tickets())
-        failpoint("items.kept")
-        _log.info(
-            "job.submitted" if is_new else "job.joined",
-            job_id=job.job_id,
-            account=job.account,
-            lane=job.lane,
-            items=intake.total,
+        added = await store_job(
+            opened.loader,
+            self._clock,
+            lane.adapter,
+            items,
+            account=account,
+            operation=operation,
+            stop=bool(stop_on_first_failure),
+            key=key,
+            label=label,
+            deadline_s=deadline_s,
+            options=options or {},
+            ahead=ahead,
+            on_finding=on_finding,
         )
         opened.driver.drive(lane)
-        return await self.job(job.job_id)
+        if added.status is None:
+            return await self.job(added.job.job_id)
+        return BatchJob(opened, added.job, added.status)
 
     async def plan(
         self,
@@ -306,27 +376,29 @@ class BatchHub:
             KeyConflictError: The key belongs to a job with other items or options.
             StoreError: The store can't be read.
         """
-        _check_text("key", key)
+        check_arguments(key=key)
         if account not in self._accounts:
             raise NotKnownError("account", account, self._accounts)
         from ._http.session import open_session  # noqa: PLC0415  # slow to import
 
-        adapter_type = self._registry.get(self._accounts[account].adapter)
         async with open_session() as session:
+            calls = VerbCalls()
             adapter = make_adapter(
-                adapter_type, self._accounts[account], session, clock=self._clock, rng=self._rng
+                self._registry,
+                self._accounts[account],
+                session,
+                calls,
+                clock=self._clock,
+                rng=self._rng,
             )
-            stop = bool(stop_on_first_failure)
-            operation = _check_operation(adapter, operation, stop=stop)
-            checked = adapter.check_options(operation, options or {})
             try:
                 return await make_plan(
                     adapter,
-                    operation,
                     items,
                     account=account,
-                    options=checked,
-                    stop=stop,
+                    operation=operation,
+                    options=options or {},
+                    stop=bool(stop_on_first_failure),
                     on_refused=on_refused,
                     find_joined=(
                         None
@@ -335,7 +407,11 @@ class BatchHub:
                     ),
                 )
             finally:
-                await adapter.aclose()
+                try:
+                    with suppress(AdapterError):  # what it keeps open is no reason to fail
+                        await adapter.aclose()
+                finally:
+                    calls.close()
 
     @property
     def _has_store(self) -> bool:
@@ -345,18 +421,21 @@ class BatchHub:
 
     async def _find_joined(self, key: str, lane: str, fingerprint: str) -> str | None:
         opened = await self._open()
-        job = await opened.store.find_by_key(lane, key, fingerprint)
+        job = await opened.store.jobs.find_by_key(lane, key, fingerprint)
         return None if job is None else job.job_id
 
     async def job(self, job_id: str) -> BatchJob:
         """
         Return the handle of a job in the store.
 
+        That alone sends nothing: a job that another process has left goes on when this hub
+        drives its account, which `resume`, or a `submit` to the account, begins.
+
         Raises:
             NotKnownError: The store has no such job.
         """
         opened = await self._open()
-        return BatchJob(opened, *await opened.store.get_job(job_id))
+        return BatchJob(opened, *await opened.store.jobs.get(job_id))
 
     async def jobs(
         self,
@@ -364,23 +443,43 @@ class BatchHub:
         state: BatchState | str | Collection[BatchState | str] | None = None,
         account: str | None = None,
         since: datetime | None = None,
+        limit: int | None = None,
+        before: str | None = None,
+        tickets: bool = True,
     ) -> list[BatchJob]:
         """
-        Return the jobs in the store, oldest first.
+        Return the jobs in the store, oldest first; with `limit` or `before`, newest first.
+
+        To go through many jobs page by page, ask with a `limit`, and then again and again with
+        `before`, the id of the last job of the page, until a page is not full.
 
         Args:
             state: The state or states they are in; `None` for any.
             account: The name of their account; `None` for any.
             since: Only jobs submitted at this time or later; an aware datetime.
+            limit: How many at most, the newest ones; `None` for all.
+            before: The id of a job; only jobs that are older. `None` for any.
+            tickets: Whether to read their tickets. Without them `status.tickets` is empty until
+                `refresh`, and many jobs are read faster.
 
         Raises:
-            UsageError: There is no such state, or `since` has no time zone.
+            UsageError: There is no such state, `since` has no time zone, or `limit` is negative.
+            NotKnownError: The store has no job `before`.
         """
-        wanted = _read_states(state)
+        wanted = read_choices("state", BatchState, state)
+        if limit is not None and limit < 0:
+            raise UsageError(f"limit must be a number of jobs, not {limit}")
         if since is not None and since.tzinfo is None:
             raise UsageError(f"since must be an aware datetime, not {since!r}")
         opened = await self._open()
-        found = await opened.store.find_jobs(account=account, states=wanted, since=since)
+        found = await opened.store.jobs.find(
+            account=account,
+            states=wanted,
+            since=since,
+            before=before,
+            limit=limit,
+            tickets=tickets,
+        )
         return [BatchJob(opened, record, status) for record, status in found]
 
     async def resume(self) -> list[BatchJob]:
@@ -395,54 +494,64 @@ class BatchHub:
             on (see its `contact`).
         """
         opened = await self._open()
+        job_ids, driven = await opened.drive_open_jobs()
         jobs: list[BatchJob] = []
-        driven: list[BatchJob] = []
-        for record, status in await opened.store.find_jobs(states=_OPEN):
-            jobs.append(BatchJob(opened, record, status))
+        for job_id in job_ids:
+            # A handle of a job is made when it is its turn: there may be 100,000 of them, and
+            # the lanes keep what is known meanwhile.
             try:
-                lane = opened.find_lane(record.lane)
-            except BatchHubError as error:  # one account's settings do not stop the others
-                _log.error(
-                    "lane.stopped",
-                    job_id=record.job_id,
-                    account=record.account,
-                    lane=record.lane,
-                    error=str(error),
-                )
+                record, status, _ = await opened.store.jobs.look_at(job_id, tickets=False)
+                jobs.append(BatchJob(opened, record, status))
+                if record.lane in driven:
+                    async for _ in jobs[-1].watch():
+                        pass
+            except NotKnownError:  # pruned meanwhile
                 continue
-            if lane is not None:
-                opened.driver.drive(lane)
-                driven.append(jobs[-1])
-        for job in driven:
-            async for _ in job.watch():
-                pass
+            except DamagedError as error:  # one job's, which keeps nobody from the others
+                _log.error("store.damaged", error=str(error))
         return jobs
 
-    async def events(
-        self, *, jobs: Collection[str] | None = None, follow: bool = True
+    def events(
+        self,
+        *,
+        consumer: str = "default",
+        jobs: Collection[str] | None = None,
+        follow: bool = True,
+        retries: bool = False,
     ) -> AsyncGenerator[BatchEvent]:
         """
-        Yield an event for each job that ends, once for all processes and restarts.
+        Yield an event for each job that ends, once to each consumer, over all processes.
 
-        An event is acknowledged when the loop over them asks for the next one or is left. If the
-        process dies before that, the event comes again, with `BatchEvent.is_repeated`. Jobs that
-        ended earlier and are not acknowledged come first. This only reads; it sends nothing.
+        An event is acknowledged when the loop over them asks for the next one, or by
+        `BatchEvent.acknowledge`. If the loop is left by `break` or by an error, or the process
+        dies, the event comes again, with `BatchEvent.is_repeated`. Any number of loops of one
+        consumer, in any processes, share its events.
+
+        A consumer is registered at its first look, and first gets an event for each job in the
+        store that has ended. From then on events are kept for it until it acknowledges them or
+        their jobs are pruned. This only reads; it sends nothing.
 
         Args:
+            consumer: Whose events they are: 1 to 40 letters, digits, ``.``, ``_`` and ``-``.
+                ``command`` is ``--on-complete`` of the command line.
             jobs: Ids of the jobs to report; `None` for all.
             follow: Whether to wait for more events when there are none left.
+            retries: With `jobs`, whether to report other jobs too whose events were postponed and
+                are due.
 
         Raises:
+            UsageError: The consumer's name is invalid, `jobs` is a text, or the hub is closed.
             StoreError: The store can't be read or written.
         """
+        return EventStream(self._open_feed, consumer, jobs, follow=follow, retries=retries)
+
+    async def _open_feed(self) -> EventFeed:
         await self._open()
-        async with aclosing(self._events.events(jobs, follow=follow)) as events:
-            async for event in events:
-                yield event
+        return self._events
 
     async def prune(self, older_than_s: float) -> Pruned:
         """
-        Delete old jobs with all their items and results, and free the disk space.
+        Delete old jobs with all their items and results, and free the disk space, step by step.
 
         Keys of deleted jobs can be used again. Unacknowledged events of pruned jobs are dropped.
 
@@ -457,59 +566,12 @@ class BatchHub:
             raise UsageError(f"older_than_s must be a number of seconds, not {older_than_s}")
         opened = await self._open()
         before = self._clock.now() - timedelta(seconds=older_than_s)
-        jobs, items = await opened.store.prune(before)
-        if jobs:
-            await opened.store.vacuum()
-            _log.info("store.pruned", jobs=jobs, items=items)
-        return Pruned(jobs=jobs, items=items)
-
-    def _make_record(self, account: str, adapter: Adapter[Any], **facts: Any) -> JobRecord:
+        jobs, items = await opened.loader.prune(before)
         now = self._clock.now()
-        return JobRecord(
-            job_no=0,
-            job_id=make_job_id(now),
-            account=account,
-            lane=adapter.account.lane,
-            adapter=adapter.name,
-            retry_of=None,
-            created_at=now,
-            updated_at=now,
-            **facts,
-        )
-
-
-def _check_text(name: str, text: str | None) -> None:
-    try:
-        (text or "").encode()
-    except UnicodeEncodeError:
-        raise InputError(f"the {name} {text!r} is no valid Unicode text") from None
-
-
-def _check_secrets(account: Account, texts: Mapping[str, str | None]) -> None:
-    """Refuse texts that would put a secret of the account into the store."""
-    secrets = [secret for secret in account.secrets if len(secret) >= MIN_LENGTH]
-    for name, text in texts.items():
-        if text and any(secret in text for secret in secrets):
-            raise InputError(f"the {name} holds a secret of the account, which would be stored")
-
-
-def _read_states(
-    state: BatchState | str | Collection[BatchState | str] | None,
-) -> list[BatchState] | None:
-    """Return the states that are wanted; `None` for any."""
-    if state is None:
-        return None
-    try:
-        return [BatchState(each) for each in ([state] if isinstance(state, str) else state)]
-    except ValueError:
-        raise UsageError(f"state takes {', '.join(BatchState)}, not {state!r}") from None
-
-
-def _check_operation(adapter: Adapter[Any], operation: str | None, *, stop: bool) -> str:
-    if operation is None:
-        operation = next(iter(adapter.operations))
-    elif operation not in adapter.operations:
-        raise NotKnownError("operation", operation, adapter.operations)
-    if stop and not adapter.capabilities(operation).stops_on_first_failure:
-        raise UnsupportedError(f"{adapter.name} {operation} can't stop on the first failure")
-    return operation
+        await opened.store.pushes.drop_old(now)
+        await opened.store.lessons.drop_old(now)
+        if jobs:
+            _log.info("store.pruned", jobs=jobs, items=items)
+        # In any case: whoever deleted some before may have ended, or met a full disk, in between.
+        await opened.loader.give_back()
+        return Pruned(jobs=jobs, items=items)

@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cattrs.gen import make_dict_unstructure_fn
+from cattrs.gen import make_dict_unstructure_fn, override
 
 from ._wire.converter import converter
 from ._wire.times import read_time
@@ -47,10 +47,13 @@ def _write_result(result: ItemResult) -> dict[str, Any]:
 def _register_model() -> None:
     converter.register_unstructure_hook(ItemResult, _write_result)
     converter.register_unstructure_hook_func(lambda kind: kind == Mapping[str, Any], dict)
-    for derived in (Counts, BatchStatus):
-        # Their counts, state, outcome and progress are worked out, and are to be seen.
-        hook = make_dict_unstructure_fn(derived, converter, _cattrs_include_init_false=True)
-        converter.register_unstructure_hook(derived, hook)
+    # Their counts, state, outcome and progress are worked out, and are to be seen.
+    write_counts = make_dict_unstructure_fn(Counts, converter, _cattrs_include_init_false=True)
+    converter.register_unstructure_hook(Counts, write_counts)
+    write_status = make_dict_unstructure_fn(
+        BatchStatus, converter, _cattrs_include_init_false=True, _tally=override(omit=True)
+    )
+    converter.register_unstructure_hook(BatchStatus, write_status)
 
 
 _register_model()

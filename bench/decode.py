@@ -14,7 +14,8 @@ from typing import Any, Final
 
 import orjson
 
-from batchhub._engine.join import join_report
+from batchhub._engine.join import ReadReport, join_report
+from batchhub._http.redactor import Redactor
 from batchhub.models import ItemResult
 from batchhub_ecwid import Order
 from batchhub_ecwid.report import make_report
@@ -24,21 +25,26 @@ from ._measure import measure, show
 from ._payload import ITEMS, make_status
 from ._rivals import plain_cattrs, pydantic_model
 
+_TOKEN: Final = "secret_kT9xQ27LmZp0RrWv"
 _IDS: Final = [str(number) for number in range(ITEMS)]
 
 
 def results(data: bytes) -> list[ItemResult]:
     """Go the whole way: a result for every item sent, each with its own bytes."""
-    return join_report(_IDS, make_report(read_answer(data), ITEMS), None)[0]
+    return join_report(_IDS, _read(data), None)[0]
 
 
 def typed(data: bytes, orders: int = ITEMS) -> list[Order]:
     """Read the status, then the first bodies as orders."""
-    answer = make_report(read_answer(data), ITEMS)
     return [
         ItemResult(id=item.id or "", state=item.state, raw=item.raw).as_(Order)
-        for item in answer.items[:orders]
+        for item in _read(data).entries[:orders]
     ]
+
+
+def _read(data: bytes) -> ReadReport:
+    report = make_report(read_answer(data), ITEMS)
+    return ReadReport(entries=list(report.items), rest=report.rest)  # type: ignore[arg-type]
 
 
 def _forms() -> Mapping[str, bytes]:
@@ -50,16 +56,19 @@ def _forms() -> Mapping[str, bytes]:
 
 def speed(form: str, data: bytes, base: str, loads: Callable[[], object]) -> None:
     """Measure the ways from bytes to orders."""
-    bodies = [item.raw or b"" for item in make_report(read_answer(data), ITEMS).items]
+    bodies = [item.raw or b"" for item in _read(data).entries]
     validate = pydantic_model(Order).model_validate
     structure = plain_cattrs(Order)
 
     def text(body: bytes) -> bytes:
         return orjson.loads(body).encode() if body.startswith(b'"') else body
 
+    redactor = Redactor([_TOKEN])
+    redactor.note_headers({"Authorization": f"Bearer {_TOKEN}"})
     medians = measure(
         {
             base: loads,
+            "secrets looked for": lambda: redactor.body(data),
             "the status read, bodies raw": lambda: read_answer(data),
             "… and a result per item, its bytes its own": lambda: make_report(
                 read_answer(data), ITEMS
@@ -114,3 +123,7 @@ def main() -> None:
     )
     for form, data in forms.items():
         memory(form, data)
+
+
+if __name__ == "__main__":
+    main()

@@ -58,3 +58,7 @@ def main() -> None:
     print(f"exports of {ITEMS} orders of {size:,} bytes, CPU time an order")
     for way, median in medians.items():
         print(f"  {way:<44} {median / ITEMS * 1e6:8.1f} us  {median / medians[base]:6.2f} x")
+
+
+if __name__ == "__main__":
+    main()

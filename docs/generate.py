@@ -20,7 +20,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import NOTHING, fields
+from attrs import NOTHING, Attribute, fields
 from typer.main import get_command
 
 from batchhub import errors, models
@@ -28,6 +28,7 @@ from batchhub.adapter import Account
 from batchhub.cli.app import app
 from batchhub.cli.shell.exits import ExitCode, exit_code
 from batchhub.cli.shell.options import Common
+from batchhub.conformance import RULES, Level
 from batchhub_ecwid import EcwidAccount
 
 DOCS: Final = Path(__file__).parent
@@ -56,6 +57,8 @@ WHAT_TO_DO: Final[Mapping[type[errors.BatchHubError], str]] = {
     errors.NotFoundError: "Check the address and the ids.",
     errors.RateLimitedError: "Nothing: requests resume once the vendor allows them.",
     errors.BusyError: "Nothing: it is retried.",
+    errors.RepeatedError: "Nothing: it is retried later where that is safe; else the job is held.",
+    errors.CantTellError: "Look at the vendor's side, then `retry` or `cancel` the job.",
     errors.ServerError: "Nothing: reads are retried; for a write, see the job's state.",
     errors.ReplyError: "Nothing at first: it is retried, and `-v` shows more. "
     "If it persists, report it to the adapter's maintainer.",
@@ -63,6 +66,7 @@ WHAT_TO_DO: Final[Mapping[type[errors.BatchHubError], str]] = {
     errors.ResultsMissingError: "Nothing at first: the results are requested again.",
     errors.ContactError: "Check the network, then run `batchhub resume`.",
     errors.ConnectError: "Check the network and `base_url`, then run `batchhub resume`.",
+    errors.BlockedError: "Ask whoever runs the firewall or the proxy; it is retried meanwhile.",
     errors.NoAnswerError: "Check the network. If the job is held, decide how to go on.",
     errors.StoreError: "Check disk space and file permissions, then run `batchhub resume`.",
     errors.StoreVersionError: "Upgrade batchhub, or use another store.",
@@ -252,10 +256,10 @@ def account_settings(kind: type[Account]) -> Callable[[], str]:
     """Make the writer of the table of an account's settings."""
 
     def write() -> str:
-        docs = attribute_docs(kind)
+        docs = {**attribute_docs(Account), **attribute_docs(kind)}
         rows = [
-            (f"`{f.name}`", "required" if f.default is NOTHING else f"`{f.default}`")
-            for f in fields(kind)
+            (f"`{f.name}`", _default_of(f))
+            for f in sorted(fields(kind), key=lambda f: f.name in {"proxy", "polling"})
         ]
         return table(
             ("setting", "default", "description"),
@@ -263,6 +267,12 @@ def account_settings(kind: type[Account]) -> Callable[[], str]:
         )
 
     return write
+
+
+def _default_of(attribute: Attribute[Any]) -> str:
+    if attribute.default is NOTHING:
+        return "required"
+    return "" if attribute.default is None else f"`{attribute.default}`"
 
 
 # The map of imports.
@@ -297,7 +307,32 @@ def _plate(part: Path) -> str | None:
     return None
 
 
+# The rules for adapters.
+
+
+def example_steps() -> str:
+    """Write the methods of the example that send a batch in several steps, and find it again."""
+    path = DOCS / "examples" / "initech" / "src" / "batchhub_initech" / "adapter.py"
+    source = path.read_text(encoding="utf-8")
+    methods = [
+        textwrap.dedent(ast.get_source_segment(source, node, padded=True) or "")
+        for node in ast.walk(ast.parse(source))
+        if getattr(node, "name", "") in {"submit", "find_attempt", "_make_feed", "_upload"}
+    ]
+    body = "\n\n\n".join(method.rstrip() for method in methods)
+    why = "it is a part of the example, which has tests of its own"
+    return f'```python {{ .no-run data-why="{why}" }}\n{body}\n```'
+
+
+def rules() -> str:
+    """Write a row for each rule of the conformance suite."""
+    rows = ((f"**{r.number}**", r.level.value, r.about, r.text) for r in RULES)
+    return table(("rule", "level", "about", "what holds"), rows)
+
+
 PARTS: Final[Mapping[str, Callable[[], str]]] = {
+    "levels": words(Level),
+    "rules": rules,
     "common-options": common_options,
     "commands": commands,
     "exit-codes": exit_codes,
@@ -305,6 +340,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "errors": error_table,
     "batch-states": words(models.BatchState),
     "imports": imports,
+    "example-steps": example_steps,
     "ecwid-settings": account_settings(EcwidAccount),
 }
 

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
 from unittest.mock import Mock
 
 import aioresponses.core
+import pytest
 from aiohttp import ClientResponse
 from hypothesis import HealthCheck, settings
+
+from batchhub._base import under_way
 
 _TAKES_STREAM_WRITER = "stream_writer" in inspect.signature(ClientResponse.__init__).parameters
 
@@ -22,8 +31,44 @@ class _MockedResponse(ClientResponse):
         super().__init__(*args, **kwargs)
 
 
+_MEMORY: Final = Path("/dev/shm")  # a folder for others, not a file of ours
+_ROOM_BYTES: Final = 2**30
+
+
+def _choose_memory() -> None:
+    """
+    Keep the tests' files in memory: a commit waits for the disk, and the tests make thousands.
+
+    What a power cut leaves is nothing a test can see; ``TMPDIR`` names another place, such as a
+    real disk.
+    """
+    with suppress(OSError):
+        is_roomy = shutil.disk_usage(_MEMORY).free >= _ROOM_BYTES
+        runs_programs = not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC
+        if is_roomy and runs_programs and os.access(_MEMORY, os.W_OK):
+            os.environ.setdefault("TMPDIR", str(_MEMORY))
+            tempfile.tempdir = None  # pytest has asked already
+
+
+_choose_memory()
+
+# The stand-ins are on loopback, where no proxy of whoever runs the tests reaches them, and hardly
+# any speaks TLS: each hub would read the certificates of the system anew.
+for _name in ("HTTP_PROXY", "HTTPS_PROXY"):
+    os.environ.pop(_name, None)
+    os.environ.pop(_name.lower(), None)
+for _name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+    os.environ.pop(_name, None)
+
 # No test measures real time: a busy machine is no failure.
 settings.register_profile("batchhub", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("batchhub")
 
 aioresponses.core.ClientResponse = _MockedResponse  # type: ignore[attr-defined]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_under_way() -> Iterator[None]:
+    """A transaction whose loop is gone ends for nobody: no clock waits for it in the next test."""
+    yield
+    under_way.count = 0

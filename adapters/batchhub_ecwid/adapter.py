@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from attrs import evolve
 
 from batchhub.adapter import (
+    NO_OPTIONS,
     Accepted,
     Adapter,
     Capabilities,
+    Credentials,
+    Kind,
     Observation,
     Probe,
     Report,
     RowMap,
+    Steps,
     Submission,
     TicketRef,
     WireItem,
@@ -27,7 +31,7 @@ from batchhub.models import BatchItem, BatchState
 
 from . import wire
 from .account import MAX_REQUEST_BYTES, EcwidAccount
-from .items import TEXT_KEYS, encode_item, may_repeat, read_map
+from .items import KINDS, encode_item, find_target, may_repeat, read_map
 from .report import make_report
 
 if TYPE_CHECKING:
@@ -58,16 +62,19 @@ class EcwidAdapter(Adapter[EcwidAccount]):
 
     Source: older page "Create batch request", batch request limit (500); the vendor's pages on
     batch requests, deduplicationKey (one hour), stopOnFirstFailure. Assumed: the bound on
-    bytes; two tickets on their way keep a first-in-first-out queue from running dry.
+    bytes; two tickets on their way keep a first-in-first-out queue from running dry, and twenty
+    small ones take about what the store's budget has for their polls; no page names a smallest
+    interval between two polls, so batchhub's own is kept, within that budget.
     """
 
-    name: ClassVar[str] = "ecwid"
     account_type = EcwidAccount
     operations: ClassVar[Mapping[str, Capabilities]] = {
         "batch": Capabilities(
             max_items=500,
             max_bytes=MAX_REQUEST_BYTES,
             tickets_per_job=2,
+            tickets_per_lane=20,
+            runs_in_order=True,
             can_cancel=True,
             stops_on_first_failure=True,
             dedup_window_s=3600.0,
@@ -76,18 +83,24 @@ class EcwidAdapter(Adapter[EcwidAccount]):
     }
     states: Mapping[str, BatchState] = wire.STATES
     claims_id: ClassVar[bool] = True
-    text_keys: ClassVar[frozenset[str]] = TEXT_KEYS
-    takes_decimals: ClassVar[bool] = True
     types: ClassVar[Mapping[str, str]] = {"order": "batchhub_ecwid:Order"}
     sandbox: ClassVar[str | None] = "batchhub_ecwid.sandbox:EcwidSandbox"
 
     def __init__(self, account: EcwidAccount, transport: Transport) -> None:
         super().__init__(account, transport)
+        self._store = f"/api/v3/{account.store_id}"
+        self._batch = f"{self._store}/batch"
         self._ticket_param = "ticket"
+        token = account.token.encode()
+        self._token = token if len(token) >= _SHORTEST_SECRET else b""
         self._is_param_settled = False
         self._capabilities = {
             operation: evolve(capabilities, max_bytes=account.max_request_bytes)
             for operation, capabilities in self.operations.items()
+        }
+        self._parallel = {
+            operation: evolve(capabilities, runs_in_order=False)
+            for operation, capabilities in self._capabilities.items()
         }
 
     def check_options(self, operation: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -105,6 +118,12 @@ class EcwidAdapter(Adapter[EcwidAccount]):
         return {_OPTION: value}
 
     @classmethod
+    def fields(cls, operation: str, item: Mapping[str, Any]) -> Mapping[str, Kind]:
+        """Return what is text whatever it looks like."""
+        del operation, item
+        return KINDS
+
+    @classmethod
     def read_map(cls, operation: str, text: str) -> RowMap:
         """Read ``PUT /products/{product_id}``; what is set goes into the body."""
         del operation
@@ -114,10 +133,14 @@ class EcwidAdapter(Adapter[EcwidAccount]):
         """Check one item and write it as one element of the array that is sent."""
         del operation, options
         wire_item = encode_item(item)
-        token = self.account.token
-        if len(token) >= _SHORTEST_SECRET and token.encode() in wire_item:
+        if self._token and self._token in wire_item:
             raise InputError("the item contains the account's token, which would be stored")
         return wire_item
+
+    def target(self, operation: str, item: BatchItem) -> str | None:
+        """Return the path that a PUT or DELETE changes, in one spelling; `None` for others."""
+        del operation
+        return find_target(item)
 
     def may_repeat(
         self, operation: str, items: Sequence[WireItem], options: Mapping[str, Any]
@@ -127,16 +150,29 @@ class EcwidAdapter(Adapter[EcwidAccount]):
         return may_repeat(items, idempotent_writes=self.account.repeat_idempotent)
 
     @classmethod
-    def explain(cls, status: int, body: bytes) -> tuple[str | None, str | None]:
+    def explain(
+        cls, status: int, headers: Mapping[str, str], body: bytes
+    ) -> tuple[str | None, str | None]:
         """Read `errorCode` and `errorMessage` (or `error_message`) from an error's body."""
-        del status
+        del status, headers
         return wire.read_error(body)
 
-    def capabilities(self, operation: str) -> Capabilities:
-        """Return what the vendor can do for an operation, within the account's own bound."""
-        return self._capabilities[operation]
+    def capabilities(self, operation: str, options: Mapping[str, Any] = NO_OPTIONS) -> Capabilities:
+        """
+        Return what the vendor can do for an operation, within the account's own bound.
 
-    async def submit(self, submission: Submission) -> Accepted:
+        Source: the vendor's pages on batch requests: batches of a store run first in, first out,
+        and their items in sequence, or up to 100 at once with `allowParallelMode`. Assumed: with
+        it, nothing is said of the order of such a batch and those around it either.
+        """
+        return (self._parallel if options.get(_OPTION) else self._capabilities)[operation]
+
+    async def authorize(self, *, again: bool) -> Credentials:
+        """Give the store's token; there is no other."""
+        del again
+        return Credentials(headers={"Authorization": f"Bearer {self.account.token}"})
+
+    async def submit(self, submission: Submission, steps: Steps) -> Accepted:
         """
         Send one batch, always with the key that the vendor deduplicates by.
 
@@ -148,6 +184,7 @@ class EcwidAdapter(Adapter[EcwidAccount]):
         Raises:
             ReplyError: The answer has no ticket; the batch may exist.
         """
+        del steps
         params = {
             "stopOnFirstFailure": "true" if submission.stop_on_first_failure else "false",
             "groupId": submission.group,
@@ -155,28 +192,24 @@ class EcwidAdapter(Adapter[EcwidAccount]):
         }
         if submission.options.get(_OPTION):
             params["allowParallelMode"] = "true"
-        body = b"[" + b",".join(item.wire for item in submission.items) + b"]"
-        reply = await self._request("POST", "/batch", params, body)
+        reply = await self._request("POST", "/batch", params, submission.json_array())
         answer = wire.read_object(reply.body) or {}
         ticket = answer.pop("ticket", None)
         if not isinstance(ticket, str) or not ticket:
             raise self._broken("the answer to a new batch has no ticket", reply)
         return Accepted(vendor_refs=(ticket,), vendor=answer)
 
-    async def poll(self, tickets: Sequence[TicketRef]) -> Sequence[Observation]:
+    async def poll_one(self, ticket: TicketRef) -> Observation:
         """
         Ask how far a ticket is, without its results.
 
         Source: newer page "Get batch status", query params (results come only when asked for).
         """
-        observations = []
-        for ticket in tickets:
-            reply = await self._ask(ticket, {})
-            try:
-                observations.append(wire.read_observation(reply.body))
-            except ValueError as error:
-                raise self._broken(str(error), reply) from None
-        return observations
+        reply = await self._ask(ticket)
+        try:
+            return wire.read_observation(reply.body)
+        except ValueError as error:
+            raise self._broken(str(error), reply) from None
 
     async def fetch_results(self, ticket: TicketRef, items: Sequence[WireItem]) -> Report:
         """
@@ -189,7 +222,7 @@ class EcwidAdapter(Adapter[EcwidAccount]):
             ResultsMissingError: The batch is finished and the answer has no `responses`.
             ReplyError: The batch is not finished any more, or the answer makes no sense.
         """
-        reply = await self._ask(ticket, {"escapedJson": "true"})
+        reply = await self._ask(ticket, "&escapedJson=true")
         try:
             answer = wire.read_answer(reply.body)
         except ValueError as error:
@@ -224,15 +257,24 @@ class EcwidAdapter(Adapter[EcwidAccount]):
         Ask about one batch, or for the newest in the store's list.
 
         Source: ecwid.md, "Status" and "Other calls".
+
+        Raises:
+            ReplyError: The answer is not one of Ecwid's, whatever its status.
         """
         params = {"limit": "1"} if vendor_ref is None else {self._ticket_param: vendor_ref}
         request = f"GET /api/v3/{self.account.store_id}/batch?{urlencode(params)}"
         reply = await self._request("GET", "/batch", params)
         if vendor_ref is None:
             items = (wire.read_object(reply.body) or {}).get("items")
-            reading: dict[str, Any] = {"batches listed": len(items) if items else 0}
+            if not isinstance(items, list):
+                # A parked domain and a proxy's login page answer 200 to anything.
+                raise self._broken("the answer is no list of batches; check base_url", reply)
+            reading: dict[str, Any] = {"batches listed": len(items)}
         else:
-            seen = wire.read_observation(reply.body)
+            try:
+                seen = wire.read_observation(reply.body)
+            except ValueError as error:
+                raise self._broken(f"{error}; check base_url", reply) from None
             (word,) = seen.words
             state = self.states.get(word or "")
             known = "an undocumented word" if state is None else state.value
@@ -244,34 +286,36 @@ class EcwidAdapter(Adapter[EcwidAccount]):
         state = states.get(word.casefold())
         return state is not None and state.is_terminal
 
-    async def _ask(self, ticket: TicketRef, params: Mapping[str, str]) -> Reply:
+    async def _ask(self, ticket: TicketRef, more: str = "") -> Reply:
         """
         Ask for a ticket's status.
 
         The pages disagree on the parameter's name, so a 400 to the usual one is answered by
         trying the other, once in the adapter's life; what worked is kept.
 
+        Args:
+            ticket: The ticket.
+            more: What else is in the query.
+
         Source: newer page "Get batch status", query params against its own example.
         Assumed: a wrong name is answered 400.
         """
         ref, name = ticket.vendor_refs[0], self._ticket_param
         try:
-            reply = await self._request("GET", "/batch", {name: ref, **params})
+            reply = await self._get_batch(name, ref, more)
         except RefusedError as error:
             # Another ticket's poll may have settled on the other name meanwhile.
             is_settled = self._is_param_settled and self._ticket_param == name
             if error.status != _BAD_REQUEST or is_settled:
                 raise
-            return await self._ask_by_other_name(ref, params, error)
+            return await self._ask_by_other_name(ref, more, error)
         self._is_param_settled = True
         return reply
 
-    async def _ask_by_other_name(
-        self, ref: str, params: Mapping[str, str], refusal: RefusedError
-    ) -> Reply:
+    async def _ask_by_other_name(self, ref: str, more: str, refusal: RefusedError) -> Reply:
         other = "ticketId"
         try:
-            reply = await self._request("GET", "/batch", {other: ref, **params})
+            reply = await self._get_batch(other, ref, more)
         except NotFoundError:
             self._ticket_param, self._is_param_settled = other, True
             raise
@@ -281,12 +325,16 @@ class EcwidAdapter(Adapter[EcwidAccount]):
         self._ticket_param, self._is_param_settled = other, True
         return reply
 
+    def _get_batch(self, name: str, ref: str, more: str) -> Awaitable[Reply]:
+        ref = ref if ref.isalnum() and ref.isascii() else quote(ref, safe="")
+        return self.transport.request("GET", f"{self._batch}?{name}={ref}{more}")
+
     async def _request(
         self, method: str, path: str, params: Mapping[str, str], body: bytes | None = None
     ) -> Reply:
-        headers = {"Authorization": f"Bearer {self.account.token}"}
-        path = f"/api/v3/{self.account.store_id}{path}"
-        return await self.transport.request(method, path, params=params, body=body, headers=headers)
+        return await self.transport.request(
+            method, f"{self._store}{path}", params=params, body=body
+        )
 
     def _broken(self, what: str, reply: Reply) -> ReplyError:
         return ReplyError(

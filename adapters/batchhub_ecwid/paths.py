@@ -24,9 +24,13 @@ _KEPT: Final = "/?&=%:@!$'()*,;"
 _PLAIN: Final = re.compile(r"/?(?!(?i:batch))(?!.*api/v3)[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*")
 """Matches nearly every path; one that matches passes all checks."""
 
+_NORMAL: Final = re.compile(r"(?:/[a-z1-9_-][a-z0-9_-]*)+")
+"""Matches nearly every path that is in its one spelling already."""
+
 _BARE_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _SEGMENT_TAIL: Final = re.compile(r"[;?#].*")
+_LEADING_ZEROS: Final = re.compile(r"/0+(?=[0-9]+(?:/|$))")
 _MAX_LAYERS: Final = 8
 _CREDENTIALS: Final = frozenset({"token", "access_token"})
 
@@ -47,12 +51,29 @@ def make_path(path: object) -> str:
     if not isinstance(path, str) or not path:
         raise InputError("path is missing: text such as /products/12 is needed")
     if _PLAIN.fullmatch(path):
-        return f"/{path.removeprefix('/')}"
+        return path if path[0] == "/" else f"/{path}"
     _check_characters(path)
     route, mark, query = path.partition("?")
     _check_route(route)
     _check_query(query)
     return quote(f"/{route.removeprefix('/')}{mark}{query}", safe=_KEPT)
+
+
+def normalise_path(path: str) -> str:
+    """
+    Return the one spelling of all paths that name the same thing; the query is left out.
+
+    Source: older page "Create batch request", BatchRequest (`path` with or without a leading
+    slash). Assumed: upper or lower case, percent escapes, parameters of a segment, a slash at the
+    end and zeros before a number make no other thing of it.
+    """
+    if _NORMAL.fullmatch(path):
+        return path
+    if not _PLAIN.fullmatch(path):
+        route = _decode(path.partition("?")[0])
+        path = "/".join(_SEGMENT_TAIL.sub("", part) for part in route.split("/") if part)
+    path = f"/{path.removeprefix('/')}".lower()
+    return _LEADING_ZEROS.sub("/", path) if "/0" in path else path
 
 
 def add_params(path: str, params: Params | None) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from batchhub.adapter import NOT_JSON, Observation, one_line, read_fields
+from batchhub.adapter import NOT_JSON, Observation, decode_object, one_line, read_fields
 from batchhub.models import BatchState
 
 STATES: Final[Mapping[str, BatchState]] = {
@@ -25,6 +25,7 @@ STATES: Final[Mapping[str, BatchState]] = {
 }
 """The words for a batch; none means failed. Source: newer page "Get batch status", response."""
 
+_RESULTS: Final = ("responses",)
 _ABSENT: Final = msgspec.Raw()
 _EMPTY: Final = (b"", b"null", b'""')
 _ESCAPED: Final = (b'"{', b'"[')
@@ -108,12 +109,7 @@ def read_observation(body: bytes) -> Observation:
     Raises:
         ValueError: It is not a JSON object, or has no status.
     """
-    raw = read_fields(body)
-    raw.pop("responses", None)
-    try:
-        fields = {name: msgspec.json.decode(value) for name, value in raw.items()}
-    except NOT_JSON as error:
-        raise ValueError(f"the answer is not valid JSON: {error}") from None
+    fields = decode_object(body, without=_RESULTS)
     word = _check_word(fields.pop("status", None))
     return Observation(
         words=(word,), done=read_count(fields.get("completedRequests")), vendor=fields

@@ -11,12 +11,15 @@ import msgspec
 from attrs import evolve
 
 from batchhub.adapter import (
+    NO_OPTIONS,
     Accepted,
     Adapter,
     Capabilities,
+    Kind,
     Observation,
     Probe,
     Report,
+    Steps,
     Submission,
     TicketRef,
     WireItem,
@@ -26,10 +29,21 @@ from batchhub.models import BatchItem, BatchState
 
 from . import wire
 from .account import BULK_ID_FIELD, FREQUENCY_FIELD, MAX_REQUEST_BYTES, MircateAccount
-from .items import TEXT_KEYS, UPSERT, ItemRules, encode_item, find_key, read_keys
-from .paths import OPERATIONS, Call, make_call
+from .items import KINDS, UPSERT, ItemRules, encode_item, find_key, read_keys
+from .paths import OPERATIONS, Call, make_call, prepare_path
 from .report import index_items, make_report
-from .status import STATES, Status, explain_refusal, observe, read_probe, read_status
+from .status import (
+    STATES,
+    ReadStatus,
+    Status,
+    explain_refusal,
+    has_status,
+    is_refusal,
+    observe,
+    read_probe,
+    read_progress,
+    read_status,
+)
 
 if TYPE_CHECKING:
     from batchhub.transport import Reply, Transport
@@ -41,6 +55,7 @@ _MAX_FREQUENCY: Final = 10
 
 _SHORTEST_SECRET: Final = 8
 _LONGEST_BULK_ID: Final = "0" * 36
+_NOT_MIRCATE: Final = "the answer is not of Mircate's form; check base_url and status_paths"
 _MADE_UP_REF: Final = "batchhub-probe"
 
 
@@ -68,31 +83,44 @@ class MircateAdapter(Adapter[MircateAccount]):
 
     Source: page "Receive Price" (500 items a batch; 5,000 products are 10 requests); the
     platform's documents (570: the call did not run). Assumed: that 500 also holds for products;
-    that four batches may be on their way at once, which spares the merchant's channel.
+    that four batches of a job, and twenty of a merchant, may be on their way at once, which spares
+    the merchant's channel; that batches run in no order, since nothing says that they do; that a
+    batch may be asked about as often as batchhub's own smallest interval allows: no page names one.
     """
 
-    name: ClassVar[str] = "mircate"
     account_type = MircateAccount
     operations: ClassVar[Mapping[str, Capabilities]] = {
         operation: Capabilities(
             max_items=500,
             max_bytes=MAX_REQUEST_BYTES,
             tickets_per_job=4,
+            tickets_per_lane=20,
             counts_items=True,
+            names_targets=True,
             deadline_s=_deadline_s,
         )
         for operation in OPERATIONS
     }
     states: Mapping[str, BatchState] = STATES
-    text_keys: ClassVar[frozenset[str]] = TEXT_KEYS
-    takes_decimals: ClassVar[bool] = True
     not_executed_statuses: ClassVar[frozenset[int]] = frozenset({570})
     sandbox: ClassVar[str | None] = "batchhub_mircate.sandbox:MircateSandbox"
 
     def __init__(self, account: MircateAccount, transport: Transport) -> None:
         super().__init__(account, transport)
         self.states = {**STATES, **account.states}
+        projects = {
+            "project_id": account.project_id,
+            "merchant_project_id": account.merchant_project_id,
+        }
         self._rules = ItemRules(item_keys=account.item_keys, number_fields=account.number_fields)
+        self._submit_calls = {
+            operation: make_call(path, "POST", **projects)
+            for operation, path in account.paths.items()
+        }
+        self._status_paths = {
+            operation: prepare_path(path, "GET", **projects)
+            for operation, path in account.status_paths.items()
+        }
         self._capabilities = {
             operation: evolve(
                 capabilities,
@@ -104,8 +132,9 @@ class MircateAdapter(Adapter[MircateAccount]):
             for operation, capabilities in self.operations.items()
         }
 
-    def capabilities(self, operation: str) -> Capabilities:
+    def capabilities(self, operation: str, options: Mapping[str, Any] = NO_OPTIONS) -> Capabilities:
         """Return what the vendor can do for an operation, as the account's settings have it."""
+        del options
         return self._capabilities[operation]
 
     def check_options(self, operation: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -120,6 +149,12 @@ class MircateAdapter(Adapter[MircateAccount]):
             return {_FREQUENCY: _check_frequency(options.get(_FREQUENCY, 0))}
         return {_DATA_TYPE: _check_data_type(options[_DATA_TYPE])} if options else {}
 
+    @classmethod
+    def fields(cls, operation: str, item: Mapping[str, Any]) -> Mapping[str, Kind]:
+        """Return what is text whatever it looks like."""
+        del operation, item
+        return KINDS
+
     def encode(self, operation: str, item: BatchItem, options: Mapping[str, Any]) -> bytes:
         """Check one item and write it as one element of the array that is sent."""
         encoded = encode_item(operation, item.payload, self._rules, options.get(_DATA_TYPE))
@@ -128,8 +163,14 @@ class MircateAdapter(Adapter[MircateAccount]):
                 raise InputError("the item contains the account's API key, which would be stored")
         return encoded
 
-    def find_unique_key(self, operation: str, item: BatchItem) -> str | None:
-        """Return the best name of an item's product: a failure must name one item."""
+    def target(self, operation: str, item: BatchItem) -> str | None:
+        """
+        Return the best name of an item's product, such as ``sku=A-1``.
+
+        Source: page "Upsert Product" (a product has a sku, and the call makes or changes it).
+        Assumed: prices and stocks go by the same names; a product that one item names by its sku
+        and another only by its barcode is not recognised as one.
+        """
         return find_key(operation, item.payload, self.account.item_keys)
 
     def envelope_bytes(self, operation: str, items: int) -> int:
@@ -138,12 +179,14 @@ class MircateAdapter(Adapter[MircateAccount]):
         return len(head) + len(tail) + max(items - 1, 0)
 
     @classmethod
-    def explain(cls, status: int, body: bytes) -> tuple[str | None, str | None]:
+    def explain(
+        cls, status: int, headers: Mapping[str, str], body: bytes
+    ) -> tuple[str | None, str | None]:
         """Read `code`, `message` and `issues` from an error's body."""
-        del status
+        del status, headers
         return wire.read_error(body)
 
-    async def submit(self, submission: Submission) -> Accepted:
+    async def submit(self, submission: Submission, steps: Steps) -> Accepted:
         """
         Send one batch.
 
@@ -153,34 +196,35 @@ class MircateAdapter(Adapter[MircateAccount]):
         Raises:
             ReplyError: The answer has no batch id; the batch may exist.
         """
+        del steps
         frequency = submission.options.get(_FREQUENCY, 0)
         head, tail = self._make_frame(
             submission.operation, frequency, self._make_bulk_id(submission)
         )
         body = head + b",".join(item.wire for item in submission.items) + tail
-        call = self._make_call(self.account.paths, submission.operation, "POST")
+        call = self._submit_calls[submission.operation]
         reply = await self._send(call, self.account.submit_api_key, body)
         refs, others = wire.read_accepted(reply.body, self.account.batch_id_keys)
         if not refs:
             keys = ", ".join(self.account.batch_id_keys)
             fields = ", ".join(others)[:200] or "no field at all"
             what = f"the answer to a new batch has no id under {keys}, but {fields}"
-            raise self._broken(f"{what}; see batch_id_keys", reply)
+            raise self._broken(f"{what}; see batch_id_keys", reply.status)
         return Accepted(vendor_refs=refs, vendor=others)
 
-    async def poll(self, tickets: Sequence[TicketRef]) -> Sequence[Observation]:
+    async def poll_one(self, ticket: TicketRef) -> Observation:
         """
-        Ask about tickets: each of their batches is asked about, and the counts are added up.
+        Ask about each batch of a ticket; the counts are added up.
 
         Raises:
             NotFoundError: The vendor does not know one of them.
             ReplyError: An answer is not a JSON object.
         """
-        return [observe(await self._ask_all(ticket)) for ticket in tickets]
+        return observe(await self._ask_all(ticket, read_progress))
 
     async def fetch_results(self, ticket: TicketRef, items: Sequence[WireItem]) -> Report:
         """Ask once more, and work out the items' outcome from names and counts."""
-        statuses = await self._ask_all(ticket)
+        statuses = await self._ask_all(ticket, read_status)
         keys = self.account.item_keys
         sent = {item.id: read_keys(ticket.operation, item, keys) for item in items}
         return make_report(
@@ -191,56 +235,51 @@ class MircateAdapter(Adapter[MircateAccount]):
         """
         Ask about one batch of prices or stocks, or about one that can't exist.
 
-        A refusal of anything but the credentials is an answer as well: the credentials work.
+        A refusal of anything but the credentials is an answer as well, if it is of the platform's
+        form: the credentials work.
 
         Args:
             vendor_ref: A batch's id; `None` asks about one that does not exist.
+
+        Raises:
+            ReplyError: The answer is not one of Mircate's, whatever its status.
         """
         ref = _MADE_UP_REF if vendor_ref is None else vendor_ref
-        call = self._make_status_call(OPERATIONS[0], ref)
+        call = self._status_paths[OPERATIONS[0]].make_call(ref)
         request = f"{call.method} {call.path}"
         try:
             reply = await self._send(call, self.account.api_key, self._make_question(call, ref))
         except RefusedError as error:
+            if not is_refusal(error.raw):
+                raise self._broken(_NOT_MIRCATE, error.status) from None
             reading = explain_refusal(error, is_made_up=vendor_ref is None)
             return Probe(request=request, status=error.status or 0, raw=error.raw, reading=reading)
-        reading = read_probe(self._read(reply, ref), self.states, self.account.item_keys)
+        status = self._read(reply, ref, read_status)
+        if not has_status(status):
+            raise self._broken(_NOT_MIRCATE, reply.status)
+        reading = read_probe(status, self.states, self.account.item_keys)
         return Probe(request=request, status=reply.status, raw=reply.body, reading=reading)
 
-    async def _ask_all(self, ticket: TicketRef) -> list[Status]:
-        return [await self._ask(ticket.operation, ref) for ref in ticket.vendor_refs]
+    async def _ask_all(self, ticket: TicketRef, read: ReadStatus) -> list[Status]:
+        return [await self._ask(ticket.operation, ref, read) for ref in ticket.vendor_refs]
 
-    async def _ask(self, operation: str, ref: str) -> Status:
+    async def _ask(self, operation: str, ref: str, read: ReadStatus) -> Status:
         """Source: page "Check Batch Status", request (path and header)."""
-        call = self._make_status_call(operation, ref)
+        call = self._status_paths[operation].make_call(ref)
         reply = await self._send(call, self.account.api_key, self._make_question(call, ref))
-        return self._read(reply, ref)
+        return self._read(reply, ref, read)
 
-    def _read(self, reply: Reply, ref: str) -> Status:
+    def _read(self, reply: Reply, ref: str, read: ReadStatus) -> Status:
         try:
-            return read_status(reply.body, ref, reply.age_s)
+            return read(reply.body, ref, reply.age_s)
         except ValueError as error:
-            raise self._broken(str(error), reply) from None
+            raise self._broken(str(error), reply.status) from None
 
     def _make_question(self, call: Call, ref: str) -> bytes | None:
         """Assumed: a status call by POST takes the id in its body as well as in its path."""
         if call.method == "GET":
             return None
         return msgspec.json.encode({self.account.batch_id_keys[0]: ref})
-
-    def _make_status_call(self, operation: str, ref: str) -> Call:
-        return self._make_call(self.account.status_paths, operation, "GET", batch_id=ref)
-
-    def _make_call(
-        self, paths: Mapping[str, str], operation: str, method: str, **values: str
-    ) -> Call:
-        return make_call(
-            paths[operation],
-            method,
-            project_id=self.account.project_id,
-            merchant_project_id=self.account.merchant_project_id,
-            **values,
-        )
 
     async def _send(self, call: Call, api_key: str, body: bytes | None) -> Reply:
         headers = {"x-api-key": api_key}
@@ -255,15 +294,16 @@ class MircateAdapter(Adapter[MircateAccount]):
         kind, text = ("group", submission.group)
         if submission.key is not None:
             kind, text = "key", submission.key
-        name = f"{self.account.lane}\n{submission.operation}\n{kind}\n{text}"
+        # Not the lane: the host is no part of it, and an attempt of an earlier version is found.
+        name = f"{self.name}:{self.account.identity}\n{submission.operation}\n{kind}\n{text}"
         return str(uuid5(NAMESPACE_URL, name))
 
-    def _broken(self, what: str, reply: Reply) -> ReplyError:
+    def _broken(self, what: str, status: int | None) -> ReplyError:
         return ReplyError(
-            f"{what} (mircate, project {self.account.identity}, HTTP {reply.status})",
+            f"{what} (mircate, project {self.account.identity}, HTTP {status})",
             vendor=self.name,
             account=self.account.identity,
-            status=reply.status,
+            status=status,
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 from attrs import frozen
 
-from batchhub.adapter import WireItem, encode_json, plain_json
+from batchhub.adapter import Kind, WireItem, encode_json, plain_json
 from batchhub.errors import InputError
 
 from .wire import MAX_EXACT
@@ -20,11 +20,12 @@ UPSERT: Final = "product-upsert"
 DATA: Final = "data"
 DATA_TYPE: Final = "dataType"
 _BESIDE_DATA: Final = (DATA_TYPE, "parent")
-TEXT_KEYS: Final = frozenset(
-    {
+KINDS: Final[Mapping[str, Kind]] = dict.fromkeys(
+    (
         *("sku", "barcode", "code", "family", "status", DATA_TYPE, "parent"),
         *(f"{DATA}.{key}" for key in ("sku", "barcode", "code", "family", "status")),
-    }
+    ),
+    Kind.TEXT,
 )
 """
 What is text whatever it looks like.

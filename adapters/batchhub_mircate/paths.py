@@ -56,6 +56,24 @@ class Call:
     path: str
 
 
+@frozen
+class StatusPath:
+    """
+    Where one kind of batch is asked about, all but the batch's id filled in.
+
+    Attributes:
+        method: The request's method.
+        parts: What stands around the id, wherever it does.
+    """
+
+    method: str
+    parts: tuple[str, ...]
+
+    def make_call(self, batch_id: str) -> Call:
+        """Return the request about a batch."""
+        return Call(self.method, _encode(batch_id).join(self.parts))
+
+
 def make_call(template: str, method: str, **values: str) -> Call:
     """
     Fill in a template that was checked.
@@ -65,8 +83,18 @@ def make_call(template: str, method: str, **values: str) -> Call:
         method: The verb where the template has none.
         values: What stands in the place of each placeholder, not encoded yet.
     """
+    status_path = prepare_path(template, method, **values)
+    return Call(status_path.method, "".join(status_path.parts))
+
+
+def prepare_path(template: str, method: str, **values: str) -> StatusPath:
+    """Fill in a template, as `make_call` does, but for the batch's id."""
     verb, path = _split(template)
-    return Call(verb or method, _PLACE.sub(lambda match: _encode(values[match[1]]), path))
+    filled = (
+        _PLACE.sub(lambda match: _encode(values[match[1]]), part)
+        for part in path.split("{batch_id}")
+    )
+    return StatusPath(verb or method, tuple(filled))
 
 
 def check_paths(key: str, given: Any, defaults: Mapping[str, str]) -> Mapping[str, str]:

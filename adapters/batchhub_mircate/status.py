@@ -7,17 +7,17 @@ leniently, and what can't be read is a finding, never a guess.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 from attrs import field, frozen
 
-from batchhub.adapter import Observation, one_line, read_fields
+from batchhub.adapter import Observation, decode_fields, decode_object, one_line, read_fields
 from batchhub.errors import NotFoundError, RefusedError
 from batchhub.models import BatchState, Finding
 
-from .wire import decode_fields, read_count, read_elements, read_entry, read_ratio
+from .wire import read_count, read_elements, read_entry, read_error, read_ratio
 
 STATES: Final[Mapping[str, BatchState]] = {
     "running": BatchState.IN_PROGRESS,
@@ -54,6 +54,7 @@ STATUS_FIELDS: Final = (
 )
 """The fields of a status answer. Source: page "Check Batch Status", responses."""
 
+_FAILURES: Final = "failedProducts"
 _SHOWN_KEYS: Final = 20
 _MESSAGES: Final = {
     "odd_word": "batchStatus is not text",
@@ -100,20 +101,21 @@ def read_status(body: bytes, ref: str, age_s: float | None = None) -> Status:
         ValueError: It is not a JSON object.
     """
     raw = read_fields(body)
-    failures = _read_failures(raw.pop("failedProducts", None))
-    fields = decode_fields(raw)
-    findings: list[Finding] = []
-    return Status(
-        ref=ref,
-        word=_read(_read_word, fields.pop("batchStatus", None), "odd_word", findings),
-        succeeded=_read(read_count, fields.get("successCount"), ODD_COUNT, findings),
-        failed=_read(read_count, fields.get("failCount"), ODD_COUNT, findings),
-        progress=_read(read_ratio, fields.get("ratio"), "odd_ratio", findings),
-        fields=fields,
-        failures=failures,
-        findings=tuple(findings),
-        age_s=age_s,
-    )
+    failures = _read_failures(raw.pop(_FAILURES, None))
+    return _make_status(decode_fields(raw), failures, ref, age_s)
+
+
+def read_progress(body: bytes, ref: str, age_s: float | None = None) -> Status:
+    """
+    Read a status answer as `read_status` does, but for `failedProducts`.
+
+    Raises:
+        ValueError: It is not a JSON object.
+    """
+    return _make_status(decode_object(body, without=(_FAILURES,)), (), ref, age_s)
+
+
+ReadStatus = Callable[[bytes, str, float | None], Status]
 
 
 def observe(statuses: Sequence[Status]) -> Observation:
@@ -123,6 +125,17 @@ def observe(statuses: Sequence[Status]) -> Observation:
     Counts are sums of those that are given; the share that is done is the mean, and only
     known where every batch has one.
     """
+    if len(statuses) == 1:  # as mostly
+        (only,) = statuses
+        return Observation(
+            words=(only.word,),
+            succeeded=only.succeeded,
+            failed=only.failed,
+            progress=only.progress,
+            vendor=only.fields,
+            findings=only.findings,
+            age_s=only.age_s,
+        )
     return Observation(
         words=tuple(status.word for status in statuses),
         succeeded=_sum(status.succeeded for status in statuses),
@@ -165,6 +178,21 @@ def read_probe(
     }
 
 
+def has_status(status: Status) -> bool:
+    """Return whether an answer has any field of a status answer, which all are optional."""
+    is_named = status.word is not None or bool(status.failures) or bool(status.findings)
+    return is_named or not status.fields.keys().isdisjoint(STATUS_FIELDS)
+
+
+def is_refusal(body: bytes) -> bool:
+    """
+    Return whether a body is an error of the platform's form.
+
+    Source: the platform's documents, errors (``{"code", "message", "issues"}``).
+    """
+    return any(read_error(body))
+
+
 def explain_refusal(error: RefusedError, *, is_made_up: bool) -> dict[str, Any]:
     """Explain what a refused probe means; refused credentials never come here."""
     if not isinstance(error, NotFoundError):
@@ -174,6 +202,26 @@ def explain_refusal(error: RefusedError, *, is_made_up: bool) -> dict[str, Any]:
     else:
         meaning = "the vendor does not know this batch, or status_paths is not right"
     return {"credentials": "not refused", "meaning": meaning, "code": error.code}
+
+
+def _make_status(
+    fields: dict[str, Any],
+    failures: Sequence[msgspec.Raw] | None,
+    ref: str,
+    age_s: float | None,
+) -> Status:
+    findings: list[Finding] = []
+    return Status(
+        ref=ref,
+        word=_read(_read_word, fields.pop("batchStatus", None), "odd_word", findings),
+        succeeded=_read(read_count, fields.get("successCount"), ODD_COUNT, findings),
+        failed=_read(read_count, fields.get("failCount"), ODD_COUNT, findings),
+        progress=_read(read_ratio, fields.get("ratio"), "odd_ratio", findings),
+        fields=fields,
+        failures=failures,
+        findings=tuple(findings),
+        age_s=age_s,
+    )
 
 
 def _read(read: Any, value: Any, code: str, findings: list[Finding]) -> Any:
@@ -211,9 +259,7 @@ def _mean(shares: Sequence[float | None]) -> float | None:
 
 
 def _join_fields(statuses: Sequence[Status]) -> Mapping[str, Any]:
-    """One batch's fields stand alone; those of several are a list, in the order of the ids."""
-    if len(statuses) == 1:
-        return statuses[0].fields
+    """Return the fields of several batches: a list, in the order of the ids."""
     return {"batches": [dict(status.fields) for status in statuses]}
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from batchhub.adapter import NOT_JSON, one_line, read_fields, repair_text
+from batchhub.adapter import NOT_JSON, decode_fields, one_line, read_fields, repair_text
 
 _elements = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -58,19 +58,6 @@ def read_object(body: bytes) -> dict[str, Any] | None:
         return decode_fields(read_fields(body))
     except ValueError:
         return None
-
-
-def decode_fields(raw: Mapping[str, msgspec.Raw]) -> dict[str, Any]:
-    """
-    Decode fields.
-
-    Raises:
-        ValueError: One of them is not valid JSON.
-    """
-    try:
-        return {name: _decode(value) for name, value in raw.items()}
-    except NOT_JSON as error:
-        raise ValueError(f"the answer is not valid JSON: {error}") from None
 
 
 def read_list(body: bytes) -> list[Any]:

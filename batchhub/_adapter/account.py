@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
-from attrs import Attribute, field, fields, frozen
+from attrs import Attribute, Factory, field, fields, frozen
 
-from batchhub.errors import SettingsError
+from batchhub.errors import AdapterError, SettingsError
+from batchhub.polling import PollRule
+from batchhub.polling.setting import read_polling
 
+from .proxy import NO_PROXY, parse_proxy, show_proxy
+
+_PORTS: Final = {"http": 80, "https": 443}
 _MAX_DIGITS: Final = 18
+_BURST: Final = 5
 _FLAGS: Final = {"true": True, "false": False}
 
 
@@ -22,12 +29,16 @@ class Budget:
     Attributes:
         requests: At most this many requests …
         per_s: … in any window of this many seconds.
-        burst: How many of them may go at once; the rest is spread evenly.
+        burst: How many of them may go at once; the rest is spread evenly. By default 5, or half of
+            `requests`; more than that counts as half, so that the window is kept. A burst above
+            `requests` is a bucket of the vendor's own: 15 at once, say, and one more every 120 s.
     """
 
     requests: int
     per_s: float
-    burst: int = 5
+    burst: int = field(
+        default=Factory(lambda self: max(1, min(_BURST, self.requests // 2)), takes_self=True)
+    )
 
 
 def secret(**kwargs: Any) -> Any:
@@ -40,6 +51,16 @@ def header_secret(**kwargs: Any) -> Any:
     return secret(validator=_check_header, **kwargs)
 
 
+def identity(**kwargs: Any) -> Any:
+    """Declare the attrs field that says who an `Account` is: text, or a number."""
+    return field(
+        converter=_read_identity,
+        validator=_check_identity,
+        metadata={"identity": True},
+        **kwargs,
+    )
+
+
 def whole_number(**kwargs: Any) -> Any:
     """Declare an attrs field of an `Account` that is above zero; its digits may come as text."""
     return field(converter=_read_digits, validator=_check_positive, **kwargs)
@@ -48,6 +69,19 @@ def whole_number(**kwargs: Any) -> Any:
 def flag(**kwargs: Any) -> Any:
     """Declare an attrs field of an `Account` that is true or false, also as text."""
     return field(converter=_read_flag, validator=_check_flag, **kwargs)
+
+
+def _read_proxy(value: str | None) -> str | None:
+    return value or None  # an empty setting is none, as an empty variable is
+
+
+def _read_polling(value: object) -> PollRule | None:
+    return read_polling(value)
+
+
+def _check_proxy(_: object, __: object, value: str | None) -> None:
+    if value is not None and value != NO_PROXY:
+        parse_proxy(value, "proxy")
 
 
 @frozen(kw_only=True)
@@ -60,7 +94,16 @@ class Account(ABC):
     its own calls this one's.
 
     Raises:
-        SettingsError: `base_url` is not scheme and host.
+        SettingsError: `base_url` is not scheme and host, `proxy` is no proxy, or `polling` no rule.
+
+    Attributes:
+        base_url: Where the vendor answers: scheme and host. A trailing slash is dropped.
+        proxy: The proxy to go through, as ``http://user:password@host:port``, or ``none``. By
+            default it is the one that ``HTTPS_PROXY`` and the like name.
+        polling: When tickets are asked about: ``adaptive``, ``fixed 5`` for every 5 seconds, or
+            ``backoff 1 2 60`` for 1 second, then twice as long each time, up to 60; in Python also
+            a rule of `batchhub.polling`, or an object of your own. By default it is as for all
+            accounts.
     """
 
     adapter: ClassVar[str]
@@ -76,16 +119,37 @@ class Account(ABC):
     """
 
     base_url: str
-    """Where the vendor answers: scheme and host. A trailing slash is dropped."""
+
+    proxy: str | None = field(
+        default=None,
+        converter=_read_proxy,
+        repr=show_proxy,
+        validator=_check_proxy,
+    )
+
+    polling: PollRule | None = field(default=None, converter=_read_polling)
 
     def __attrs_post_init__(self) -> None:
         # Not a converter of the field: adapters declare it anew, with a default of their own.
         object.__setattr__(self, "base_url", _check_base_url(self.base_url))
 
     @property
-    @abstractmethod
     def identity(self) -> str:
-        """Who this is at the vendor: names the lane, together with the adapter. No secret."""
+        """
+        Who this is at the vendor: names the lane, together with the adapter. No secret.
+
+        By default the value of the field that is declared by `identity`.
+
+        Raises:
+            AdapterError: There is no such field.
+        """
+        for each in fields(type(self)):
+            if each.metadata.get("identity", False):
+                return str(getattr(self, each.name))
+        raise AdapterError(
+            f"accounts of the adapter {self.adapter!r} do not say who they are: declare a field by "
+            "batchhub.adapter.identity, or define the property identity"
+        )
 
     @property
     @abstractmethod
@@ -93,8 +157,28 @@ class Account(ABC):
         """How many requests this account may make."""
 
     @property
+    def rates(self) -> Mapping[str, Budget]:
+        """
+        How many requests of a kind it may make, where the vendor limits some by themselves.
+
+        By the names that `Transport.request` is given as `rate`. Such a request counts in `budget`
+        as well. What `Adapter.pace` reads from an answer takes the place of both.
+        """
+        return {}
+
+    @property
     def lane(self) -> str:
-        """The name of the lane all traffic of this account goes through."""
+        """
+        The name of the lane all traffic of this account goes through.
+
+        Adapter, host and identity, as in ``acme:api.acme.example:1003``: one number at two hosts is
+        two accounts. A port shows where it is not the scheme's own.
+        """
+        return f"{self.adapter}:{_find_host(self.base_url)}:{self.identity}"
+
+    @property
+    def lane_without_host(self) -> str:
+        """The name that its lane had in stores of earlier versions."""
         return f"{self.adapter}:{self.identity}"
 
     @property
@@ -103,7 +187,15 @@ class Account(ABC):
         values = (
             getattr(self, f.name) for f in fields(type(self)) if f.metadata.get("secret", False)
         )
-        return tuple(value for value in values if isinstance(value, str) and value)
+        own = tuple(value for value in values if isinstance(value, str) and value)
+        if self.proxy is None or self.proxy == NO_PROXY:
+            return own
+        return own + parse_proxy(self.proxy, "proxy").secrets
+
+
+def _read_identity(value: object) -> object:
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if is_number else value
 
 
 def _read_digits(value: object) -> object:
@@ -126,6 +218,12 @@ def _check_flag(_: object, attribute: Attribute[bool], value: object) -> None:
     key = attribute.name
     if not isinstance(value, bool):
         raise SettingsError(f"{key} must be true or false", key=key)
+
+
+def _check_identity(_: object, attribute: Attribute[str], value: object) -> None:
+    key = attribute.name
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise SettingsError(f"{key} must be text that is not empty, or a number", key=key)
 
 
 def _check_header(_: object, attribute: Attribute[str], value: object) -> None:
@@ -157,6 +255,13 @@ def _check_base_url(value: object) -> str:
         raise _wrong("must end after the host, without path or query")
     host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
     return f"{url.scheme}://{host}{port}"
+
+
+def _find_host(base_url: str) -> str:
+    url = urlsplit(base_url)
+    host = (url.hostname or "").removesuffix(".")
+    host = f"[{host}]" if ":" in host else host
+    return host if url.port in {None, _PORTS.get(url.scheme)} else f"{host}:{url.port}"
 
 
 def _wrong(why: str) -> SettingsError:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Collection, Mapping
+from typing import Any, Final
 
 import msgspec
 
 NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises for a body that is not the JSON it should be."""
+
+MAX_FIELD_BYTES: Final = 64 * 1024
+"""The most bytes of a field that `decode_fields` looks into."""
 
 _LONGEST_LINE: Final = 1000
 _ESCAPE: Final = re.compile(
@@ -16,6 +20,7 @@ _ESCAPE: Final = re.compile(
     rb"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
+_object: Final = msgspec.json.Decoder(dict[str, Any])
 _fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -36,6 +41,51 @@ def read_fields(body: bytes) -> dict[str, msgspec.Raw]:
         raise ValueError(f"the answer is not a JSON object: {error}") from None
 
 
+def decode_fields(fields: Mapping[str, msgspec.Raw]) -> dict[str, Any]:
+    """
+    Decode the fields of an answer; broken text in them is repaired.
+
+    A field of more than 64 KiB of JSON is not decoded, since nobody knows what would be made of
+    it: a text with its size stands in its place.
+
+    Raises:
+        ValueError: One of them is not valid JSON.
+    """
+    try:
+        return {name: _decode(value) for name, value in fields.items()}
+    except NOT_JSON as error:
+        raise ValueError(f"the answer is not valid JSON: {error}") from None
+
+
+def decode_object(body: bytes, *, without: Collection[str] = ()) -> dict[str, Any]:
+    """
+    Decode a JSON object, as `read_fields` and `decode_fields` do, but for some of its fields.
+
+    For the answers to polls, which are small: one that has no field of more than 64 KiB is decoded
+    at one go.
+
+    Args:
+        body: The object.
+        without: The names of fields that nobody looks at, however large they are.
+
+    Raises:
+        ValueError: It is not a JSON object, or one of the other fields is not valid JSON.
+    """
+    fields: dict[str, Any]
+    try:
+        fields = _object.decode(body) if len(body) <= MAX_FIELD_BYTES else {}
+    except NOT_JSON:
+        fields = {}
+    if fields:
+        for name in without:
+            fields.pop(name, None)
+        return fields
+    raw = read_fields(body)
+    for name in without:
+        raw.pop(name, None)
+    return decode_fields(raw)
+
+
 def repair_text(body: bytes) -> bytes:
     r"""
     Replace halves of characters in JSON by U+FFFD. Valid JSON keeps its meaning.
@@ -45,6 +95,16 @@ def repair_text(body: bytes) -> bytes:
     """
     text = body.decode("utf-8", "replace").encode()
     return _ESCAPE.sub(lambda match: rb"\ufffd" if match[1] else match[0], text)
+
+
+def _decode(value: msgspec.Raw) -> Any:
+    size = len(memoryview(value))
+    if size > MAX_FIELD_BYTES:
+        return f"left out: {size:,} bytes"
+    try:
+        return msgspec.json.decode(value)
+    except NOT_JSON:
+        return msgspec.json.decode(repair_text(bytes(value)))
 
 
 def one_line(value: object) -> str | None:

@@ -13,48 +13,134 @@ from __future__ import annotations
 
 import logging
 from collections.abc import MutableMapping
-from typing import Any, Final
-
-import structlog
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
 from .secrets import blank_all
 
+if TYPE_CHECKING:
+    import structlog
+
 EVENTS: Final = {
+    "account.warned": "an account's settings work and are risky",
     "job.submitted": "a job and its items are in the store",
     "job.joined": "a submit found the job that already has its key",
-    "job.ended": "a job's last ticket ended",
+    "job.repeated_meanwhile": "another retry took items of a job; what is left is looked up again",
+    "load.waited": "a submit waits for another one with the same key, which is still storing",
+    "load.deleted": "what a dead process left of a job it was storing or pruning was deleted",
+    "load.left": "what is left of a job could not be deleted; nobody sees it; tried again later",
+    "load.silent": "a sign of life of a process that stores a job could not be written",
+    "job.ended": "a job's last ticket ended; a warning if some item did not succeed",
     "job.cancelled": "a job was asked to stop",
+    "job.failed": "a bug in a plug-in or in batchhub holds up one job; tried again later",
     "ticket.intended": "an attempt is in the store; its request comes next",
     "ticket.accepted": "the vendor took a batch",
     "ticket.refused": "the vendor refused a batch",
     "ticket.unanswered": "a batch was sent and no answer came; it is sent again with the same key",
+    "ticket.repeated": "the vendor has had this body a short while ago; it is sent again later",
     "ticket.unconfirmed": "a batch was sent and no answer came; whether it ran is unknown",
     "ticket.observed": "a poll brought something new",
     "ticket.stalled": "a ticket has shown no progress for longer than usual",
+    "ticket.pushed": "a vendor's call has brought a ticket's next poll forward",
     "ticket.ended": "a ticket's results are in the store",
     "ticket.postponed": "a request failed and is tried again later",
     "ticket.doubted": "an answer is odd: an undocumented word, or impossible counts",
-    "lane.cooled": "a lane sends nothing until the time given",
-    "lane.paused": "the credentials were refused; a lane sends nothing more",
+    "lane.cooled": "a lane, or one rate of it, sends nothing until the time given",
+    "lane.pace_ignored": "an adapter can't read the budget from an answer; it stays as it is",
+    "lane.paused": "the credentials were refused; a lane sends nothing for a while",
+    "lane.history_ignored": "what the store says a lane has sent can't be read, or not all of it",
+    "accounts.differ": "two accounts are one at the vendor, and have different settings",
+    "lane.moved": "jobs of an earlier version belong to the lane of their account now",
+    "lane.lost": "another process has taken a lane over; this one sends nothing more through it",
     "lane.claimed": "this process drives a lane now",
     "lane.waited": "another process has a lane and shows no sign of life",
     "lane.stopped": "a lane can't go on: a bug in a plug-in or in batchhub",
     "lane.job_skipped": "a job's operation no longer exists; the job stays as it is",
     "lane.contact_changed": "a lane's contact with its vendor changed",
+    "lessons.ignored": "what earlier polls have taught can't be read; it is learned anew",
+    "lessons.postponed": "what polls have taught could not be saved; tried again later",
+    "event.postponed": "the end of a job could not be handled; a consumer gets it again later",
+    "event.given_up": "the end of a job could not be handled; it is kept as failed",
+    "push.taken": "a vendor's call was taken in; whoever drives the account looks at it",
     "store.pruned": "old jobs were deleted",
+    "store.damaged": "a row of the store can't be read; its job is left out",
     "store.failed": "the store could not be read or written; tried again later",
+    "adapter.blocks": "a call of an adapter stops every account of the process",
+    "adapter.left": "a call of an adapter was cancelled and does not end; nobody waits for it",
     "adapter.failed": "a plug-in did not load",
+    "rule.failed": "a rule for polls raised or gave no seconds; the usual interval is kept",
 }
 """All events batchhub logs, and what they mean."""
 
 LOGGER_NAME: Final = "batchhub"
 
 
-def get_logger() -> structlog.stdlib.BoundLogger:
-    """Return the logger every module uses; bind ids to it."""
+_target: Final = logging.getLogger(LOGGER_NAME)
+
+
+class Logger:
+    """
+    The logger every module uses.
+
+    structlog is imported with the first line that anybody wants: it takes a third of the time in
+    which a command that only reads the store is done.
+    """
+
+    def __init__(self, **bound: Any) -> None:
+        self._bound = bound
+
+    def bind(self, **facts: Any) -> Logger:
+        """Return a logger whose lines have more facts."""
+        return Logger(**self._bound, **facts)
+
+    def debug(self, event: str, **facts: Any) -> None:
+        """Log what only helps to find a fault."""
+        self._log(logging.DEBUG, event, facts)
+
+    def info(self, event: str, **facts: Any) -> None:
+        """Log what has happened as it should."""
+        self._log(logging.INFO, event, facts)
+
+    def warning(self, event: str, **facts: Any) -> None:
+        """Log what somebody should know of."""
+        self._log(logging.WARNING, event, facts)
+
+    def error(self, event: str, **facts: Any) -> None:
+        """Log what somebody has to do something about."""
+        self._log(logging.ERROR, event, facts)
+
+    @property
+    def takes_info(self) -> bool:
+        """Whether anybody wants such lines: where facts are dear to gather."""
+        return _target.isEnabledFor(logging.INFO)
+
+    def _log(self, level: int, event: str, facts: dict[str, Any]) -> None:
+        if _target.isEnabledFor(level):
+            _load_logger().log(level, event, **self._bound, **facts)
+
+
+_logger: Final = Logger()
+
+
+def get_logger() -> Logger:
+    """Return the logger every module uses."""
+    return _logger
+
+
+@cache
+def _load_logger() -> structlog.stdlib.BoundLogger:
+    import structlog  # noqa: PLC0415  # slow to import
+
     logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
         logging.getLogger(LOGGER_NAME),
-        processors=_PROCESSORS,
+        # All of them are given, so that a program's own `structlog.configure` leaves our lines
+        # alone.
+        processors=(
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.add_log_level,
+            _blank_secrets,
+            _to_stdlib,
+        ),
         wrapper_class=structlog.stdlib.BoundLogger,
         context_class=dict,
         cache_logger_on_first_use=True,
@@ -74,14 +160,6 @@ def _to_stdlib(
     text = " ".join([str(event["event"]), *(f"{key}={value!r}" for key, value in facts.items())])
     return (text,), {"extra": {"batchhub": dict(event)}}
 
-
-# All of them are given, so that a program's own `structlog.configure` leaves our lines alone.
-_PROCESSORS: Final = (
-    structlog.stdlib.filter_by_level,
-    structlog.stdlib.add_log_level,
-    _blank_secrets,
-    _to_stdlib,
-)
 
 # Python's last resort would write our warnings to standard error in a program without logging.
 logging.getLogger(LOGGER_NAME).addHandler(logging.NullHandler())

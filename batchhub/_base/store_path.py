@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+from typing import Final
 
 from batchhub.errors import SettingsError
 
-_SCHEME = "sqlite:///"
+_SCHEME: Final = "sqlite:///"
+_URL: Final = re.compile(
+    # Without slashes only what can hardly be the name of a file.
+    r"([^/\\:]*)://|((?i:sqlite|postgres|mysql|mariadb|file)[\w+]*):"
+)
 
 
 def find_store_path(store: str | os.PathLike[str] | None) -> Path | None:
@@ -24,9 +30,11 @@ def find_store_path(store: str | os.PathLike[str] | None) -> Path | None:
         return None
     text = os.fspath(store)
     if text.startswith(_SCHEME):
-        text = text.removeprefix(_SCHEME)
-    elif "://" in text:
-        kind = text.partition("://")[0]
+        text, _, options = text.removeprefix(_SCHEME).partition("?")
+        if options:
+            raise SettingsError(f"a store's URL has no options; use {_SCHEME}PATH", key="store")
+    elif found := _URL.match(text):
+        kind = found[1] or found[2] or ""  # the rest may have a password in it
         raise SettingsError(
             f"a store of the kind {kind!r} is not supported; use a path or {_SCHEME}PATH",
             key="store",
@@ -42,3 +50,9 @@ def find_store_path(store: str | os.PathLike[str] | None) -> Path | None:
 def list_store_files(path: Path) -> list[Path]:
     """Return the files of a store at a path, whether they exist or not: SQLite keeps three."""
     return [path, *(path.with_name(f"{path.name}{ending}") for ending in ("-wal", "-shm"))]
+
+
+def find_lock_folder(path: Path) -> Path:
+    """Return the folder of a store's lock files: one, by however many names it is reached."""
+    path = path.resolve()
+    return path.with_name(f"{path.name}.lanes")

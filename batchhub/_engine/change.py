@@ -14,7 +14,7 @@ from batchhub.models import ItemResult, ItemState
 @frozen(kw_only=True)
 class Change:
     """
-    What an answer, or the lack of one, makes of a ticket. `TicketStep` writes it.
+    What an answer, or the lack of one, makes of a ticket. `TicketWriter` writes it.
 
     Attributes:
         ticket: The ticket as it is from now on; with a terminal state it ends.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import Final
+from weakref import ref
 
 from batchhub._base.log import get_logger
 from batchhub.errors import (
+    AdapterError,
     BatchHubError,
     ConnectError,
     ContactError,
@@ -20,6 +22,12 @@ from .change import Step
 SILENCES_UNTIL_UNREACHABLE: Final = 3
 """How many requests in a row must go unanswered before the vendor is called unreachable."""
 
+FIRST_PAUSE_S: Final = 60.0
+"""Seconds after refused credentials until one request is tried; it doubles each time …"""
+
+LONGEST_PAUSE_S: Final = 900.0
+"""… up to this."""
+
 _log = get_logger()
 
 
@@ -31,13 +39,17 @@ class LaneContact:
     is that of one job: the vendor answers, only not usefully for this job.
 
     Attributes:
-        error: The refused credentials that paused the lane; `None` while it may send.
+        error: What paused the lane, refused credentials or an adapter that fails each time; `None`
+            while it may send.
     """
 
     def __init__(self, lane: str) -> None:
-        self.error: CredentialsError | None = None
+        self.error: CredentialsError | AdapterError | None = None
+        self._refusals = 0
+        self._refusal: str | None = None
         self._lane = lane
         self._silences = 0
+        self._unanswered: ref[ContactError] | None = None  # not to keep its traceback
         self._silence: tuple[Contact, str] | None = None
         self._store_note: str | None = None
         self._notes: dict[int, str] = {}
@@ -45,8 +57,13 @@ class LaneContact:
     def note_step(self, job_no: int, step: Step) -> None:
         """Take in what a step of a job's ticket came to."""
         trouble = step.trouble
-        if isinstance(trouble, CredentialsError) and self.error is None:
-            self.error = trouble
+        if trouble is None and self.is_well:
+            return
+        if isinstance(trouble, AdapterError) and not trouble.is_lasting:
+            self._notes[job_no] = str(trouble)
+        elif isinstance(trouble, CredentialsError | AdapterError) and self.error is None:
+            self.error, self._refusal = trouble, str(trouble)
+            self._refusals += 1
             _log.error("lane.paused", lane=self._lane, error=str(trouble))
         elif isinstance(trouble, ContactError):
             self._note_silence(trouble)
@@ -57,11 +74,36 @@ class LaneContact:
             self._silences, self._silence = 0, None
         if step.answered:
             self._notes.pop(job_no, None)
+            if self.error is None:  # else the answer is to a request sent before the refusal
+                self._refusals, self._refusal = 0, None
 
     def note_store(self, error: StoreError | None) -> bool:
         """Take in whether the store can be used; return whether that has changed."""
         before, self._store_note = self._store_note, None if error is None else str(error)
         return before != self._store_note
+
+    @property
+    def is_well(self) -> bool:
+        """Whether there is nothing but answers."""
+        return not (
+            self._notes or self._silences or self._refusals or self.error or self._store_note
+        )
+
+    @property
+    def is_trying(self) -> bool:
+        """Whether one request is tried after the credentials were refused."""
+        return self.error is None and self._refusals > 0
+
+    @property
+    def pause_s(self) -> float | None:
+        """Seconds from a refusal until one request is tried; `None` if nothing was refused."""
+        if self.error is None:
+            return None
+        return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** (min(self._refusals, 9) - 1))
+
+    def try_again(self) -> None:
+        """Let one request show whether the credentials are taken now."""
+        self.error = None
 
     def forget(self, job_no: int) -> None:
         """Forget a job that has ended."""
@@ -69,8 +111,8 @@ class LaneContact:
 
     def of_lane(self) -> tuple[Contact, str | None] | None:
         """Return what holds for all jobs of the lane; `None` where each has its own."""
-        if self.error is not None:
-            return Contact.PAUSED, str(self.error)
+        if self._refusal is not None:  # also while one request is tried
+            return Contact.PAUSED, self._refusal
         # The store comes before the vendor: without it nothing is sent, so silence means nothing.
         if self._store_note is not None:
             return Contact.PAUSED, self._store_note
@@ -85,8 +127,10 @@ class LaneContact:
         return (Contact.OK, None) if note is None else (Contact.STALE, note)
 
     def _note_silence(self, trouble: ContactError) -> None:
-        # A refused connection is certain; a time-out may be one slow answer.
-        self._silences += 1
+        # A refused connection is certain; a time-out may be one slow answer, about many tickets.
+        if self._unanswered is None or self._unanswered() is not trouble:
+            self._unanswered = ref(trouble)
+            self._silences += 1
         is_gone = isinstance(trouble, ConnectError)
         is_gone = is_gone or self._silences >= SILENCES_UNTIL_UNREACHABLE
         self._silence = (Contact.UNREACHABLE if is_gone else Contact.STALE, str(trouble))

@@ -3,51 +3,85 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
-from collections import defaultdict
+from contextlib import AbstractContextManager
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from batchhub._base.clock import Clock
 from batchhub._base.log import get_logger
-from batchhub._store import Store
+from batchhub._http.spent import Spent
+from batchhub._store import LaneOwner, LaneRow, Store, StoreMovedError
 from batchhub.errors import BatchHubError, StoreError
-from batchhub.models import BatchStatus
+from batchhub.models import BatchStatus, Contact
 
+from .figures import Figures
 from .lane import Lane
-from .lane_lock import LaneLock
+from .lane_hold import LaneHold
+from .lesson_keeper import LessonKeeper
+from .owner_watch import OwnerWatch, Silence
+from .process_lock import ProcessLock
+from .store_watch import StoreWatch
+from .waiters import Waiter, Waiters
 
 RECLAIM_S: Final = 1.0
-"""Seconds between two tries to take a lane that another process drives."""
+"""Seconds between two looks at a lane that another process drives."""
 
 BEAT_S: Final = 5.0
-"""Seconds between two signs of life of a lane's driver."""
-
-SILENT_S: Final = 30.0
-"""Seconds without a sign of life after which a waiting process names the lane's owner."""
+"""Seconds between two signs of life of a process that drives lanes."""
 
 _log = get_logger()
 
 
 class Driver:
-    """Drives lanes in the background of the running event loop."""
+    """
+    Drives lanes in the background of the running event loop.
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    Attributes:
+        figures: Saves what its lanes learn of work under way.
+        lessons: Keeps what its lanes learn of how long batches take.
+    """
+
+    def __init__(self, store: Store, clock: Clock, process: ProcessLock) -> None:
         self._store = store
         self._clock = clock
+        self._process = process
+        self._me = LaneOwner(token=process.token, pid=os.getpid(), host=socket.gethostname())
+        self.figures = Figures(store, clock, process.token, self._note_saved)
+        self.lessons = LessonKeeper(store, clock)
         self._lanes: dict[str, Lane] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._owned: set[str] = set()
+        self._held: dict[str, LaneHold] = {}
+        self._beating: asyncio.Task[None] | None = None
+        self._has_taken = self._has_swept = False
+        self._to_let_go: dict[str, LaneHold] = {}
         self._troubles: dict[str, BatchHubError] = {}
-        self._silent_owners: dict[str, str] = {}
-        self._watchers: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._waiters = Waiters(clock)
+        self._owners = OwnerWatch(
+            store,
+            clock,
+            process,
+            self._me,
+            is_driving=self.is_driving,
+            on_change=self._waiters.announce_all,
+        )
+        self._watch = StoreWatch(
+            store,
+            clock,
+            lanes=lambda: self._held,
+            doubtful=lambda: {name for name in self._held if self._lanes[name].is_in_doubt},
+            on_lane=self._note_news,
+            on_job=self.announce,
+        )
 
     def drive(self, lane: Lane) -> None:
         """
         Drive a lane in the background until it has nothing left to do.
 
         A lane that another process drives is taken over as soon as it is free. One whose
-        credentials were refused sends nothing more from this process.
+        credentials were refused sends nothing until its pause is over; then one request is tried.
         """
         lane = self._lanes.setdefault(lane.name, lane)
         if lane.error is not None:
@@ -60,73 +94,150 @@ class Driver:
                 self._run(lane), name=f"batchhub-lane-{lane.name}"
             )
 
+    def note_pushes(self, lane: str) -> None:
+        """Look at what a vendor has called about, if this process drives the lane."""
+        if lane in self._held:
+            self._lanes[lane].note_pushes()
+
     def owns(self, lane: str) -> bool:
         """Whether this process drives a lane at this moment."""
-        return lane in self._owned
+        return lane in self._held
 
     def is_driving(self, lane: str) -> bool:
         """Whether this process drives a lane, or waits to take it over."""
-        task = self._tasks.get(lane)
-        return task is not None and not task.done()
+        task, known = self._tasks.get(lane), self._lanes.get(lane)
+        is_paused = known is not None and known.error is not None
+        return task is not None and not task.done() and not is_paused
 
     def find_trouble(self, lane: str) -> BatchHubError | None:
         """Return what stopped a lane: refused credentials, or a store that can't be read."""
         known = self._lanes.get(lane)
         return (known.error if known else None) or self._troubles.get(lane)
 
-    def find_silent_owner(self, lane: str) -> str | None:
-        """Return one line on a process that holds a lane and gives no sign of life, or `None`."""
-        return self._silent_owners.get(lane)
+    def find_obstacle(self, lane: str) -> tuple[Contact, str] | None:
+        """
+        Return what keeps a lane from being driven, as a contact and one line; or `None`.
+
+        It is a process that holds the lane and gives no sign of life, or a store that fails; or,
+        while somebody is `looking_on`, that nobody drives it.
+        """
+        return self._owners.find_obstacle(lane)
+
+    def looking_on(self, lane: str) -> AbstractContextManager[None]:
+        """For as long as it is entered, find out whether anybody drives a lane."""
+        return self._owners.looking_on(lane)
 
     def find_status(self, lane: str, job_id: str) -> BatchStatus | None:
         """Return the freshest status of a job this process drives; `None` for any other."""
-        known = self._lanes.get(lane) if lane in self._owned else None
+        known = self._lanes.get(lane) if lane in self._held else None
         return known.find_status(job_id) if known else None
+
+    def is_sending(self, lane: str, job_id: str) -> bool:
+        """Whether a lane this process drives is sending what is, or goes before, a job's own."""
+        known = self._lanes.get(lane) if lane in self._held else None
+        return known is not None and known.is_sending(job_id)
 
     def find_cooling(self, lane: str) -> datetime | None:
         """Return until when a lane this process drives is silent; `None` if nothing cools."""
-        known = self._lanes.get(lane) if lane in self._owned else None
+        known = self._lanes.get(lane) if lane in self._held else None
         return known.cooling_until if known else None
 
-    async def wait_for_change(self, job_id: str, timeout_s: float) -> None:
-        """Wait until a job that this process drives changes, at most `timeout_s` seconds."""
-        event = asyncio.Event()
-        self._watchers[job_id].add(event)
-        waits = {
-            asyncio.ensure_future(event.wait()),
-            asyncio.ensure_future(self._clock.sleep(timeout_s)),
-        }
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            self._watchers[job_id].discard(event)
-            if not self._watchers[job_id]:  # else every job ever waited for would stay
-                del self._watchers[job_id]
+    def waiter(self, job_id: str) -> Waiter:
+        """Return one who will wait for changes of a job."""
+        return self._waiters.waiter(job_id)
 
-    def announce(self, job_id: str) -> None:
-        """Wake everybody who waits for a change of a job."""
-        for event in self._watchers.get(job_id, ()):
-            event.set()
+    async def wait(
+        self, waiter: Waiter, job: tuple[str, str], timeout_s: float | None, stamp: str | None
+    ) -> None:
+        """
+        Wait until a job may have changed since the waiter looked at it.
 
-    async def aclose(self) -> None:
-        """Stop driving. Requests with an effect that are under way come to their end first."""
+        Args:
+            waiter: Who waits.
+            job: The job's lane and id.
+            timeout_s: Seconds to wait at most; `None` for no limit.
+            stamp: The stamp of what was read of it in the store, if it was.
+        """
+        lane, job_id = job
+        if self.find_status(lane, job_id) is not None:
+            await waiter.wait(timeout_s)
+            return
+        with self._watch.awaiting(job_id, stamp):
+            await waiter.wait(timeout_s)
+
+    def announce(self, job_id: str, *, at_once: bool = True) -> None:
+        """Wake everybody who waits for a change of a job, a little later if it is only a figure."""
+        self._waiters.announce(job_id, at_once=at_once)
+
+    async def aclose(self) -> bool:
+        """
+        Stop driving. Requests with an effect that are under way come to their end first.
+
+        Returns:
+            Whether the store knows that this process drives nothing any more.
+        """
         for task in self._tasks.values():
             task.cancel()
         if self._tasks:
             # Not `gather`: one lane's error must not keep the others from closing.
             await asyncio.wait(list(self._tasks.values()))
-        for lane in self._lanes.values():
-            try:
-                await lane.adapter.aclose()
-            except Exception as error:  # one adapter's trouble keeps nothing else open
+        await self._watch.aclose()
+        await self._owners.aclose()
+        await self.figures.aclose()
+        self._waiters.close()
+        if self._beating is not None:
+            self._beating.cancel()
+            await asyncio.wait({self._beating})
+        # At once: each may take some seconds.
+        lanes = list(self._lanes.values())
+        closing = (lane.adapter.aclose() for lane in lanes)
+        for lane, error in zip(
+            lanes, await asyncio.gather(*closing, return_exceptions=True), strict=True
+        ):
+            if isinstance(error, Exception):  # one adapter's trouble keeps nothing else open
                 _log.error("adapter.failed", lane=lane.name, error=str(error))
+        # Together, so that they share a commit.
+        _, is_let_go = await asyncio.gather(self.lessons.aclose(), self._let_all_go())
+        return is_let_go
+
+    async def _let_all_go(self) -> bool:
+        """Let go what a cancelled or failed write may have left to this process."""
+        if self._has_taken:
+            try:
+                await self._store.lanes.let_all_go(self._process.token)
+            except BatchHubError as error:
+                _log.error("store.failed", store=self._store.name, error=str(error))
+                return False
+        return True
+
+    def _note_news(self, lane: str) -> None:
+        """Have a lane look at what another process has written."""
+        self._lanes[lane].poke()
+        self._lanes[lane].note_pushes()
+
+    def _note_saved(self, error: StoreError | None) -> None:
+        for name in self._held:
+            self._lanes[name].note_saved(error)
 
     async def _run(self, lane: Lane) -> None:
+        await self._run_once(lane)
+        while (pause_s := lane.pause_s) is not None:
+            # Meanwhile the lane is free: another process may have better credentials.
+            await self._clock.sleep(pause_s)
+            lane.try_again()
+            await self._run_once(lane)
+
+    async def _run_once(self, lane: Lane) -> None:
         self._troubles.pop(lane.name, None)
         try:
-            await self._drive(lane)
+            while True:
+                is_lost = await self._drive(lane)
+                if not is_lost and (not lane.is_poked or lane.error is not None):
+                    return  # nothing came while it was let go
+                # Who waited for what this lane knew looks into the store until it is taken again.
+                self._waiters.announce_all()
+                if is_lost:
+                    await self._clock.sleep(RECLAIM_S)
         except StoreError as error:
             self._troubles[lane.name] = error
             _log.error("store.failed", lane=lane.name, error=str(error))
@@ -136,44 +247,135 @@ class Driver:
             _log.error("lane.stopped", lane=lane.name, error=reason)
         finally:
             # Nothing moves in this lane any more: a `wait` without this would sleep to its end.
-            for job_id in list(self._watchers):
-                self.announce(job_id)
+            self._waiters.announce_all()
 
-    async def _drive(self, lane: Lane) -> None:
-        lock = LaneLock(self._store.path, lane.name)
+    async def _drive(self, lane: Lane) -> bool:
+        """Take a lane and drive it; return whether another process has taken it over."""
         try:
-            # Polled, since no file lock can be awaited; a dead owner's lock is free at once.
-            while not lock.claim(self._clock.now()):
-                self._look_at_owner(lane, lock)
-                await self._clock.sleep(RECLAIM_S)
+            hold = await self._take(lane)
         finally:
-            self._silent_owners.pop(lane.name, None)
-        self._owned.add(lane.name)
+            self._owners.clear(lane.name)
+        self._held[lane.name] = hold
+        self._watch.start()
+        self._begin_beating()
         _log.info("lane.claimed", lane=lane.name)
-        beating = asyncio.create_task(self._beat(lock), name=f"batchhub-beat-{lane.name}")
         try:
-            await lane.drive()
+            await lane.drive(hold)
         finally:
             # First: from here on the store knows more than this lane's memory.
-            self._owned.discard(lane.name)
-            beating.cancel()
-            lock.release()
+            self._held.pop(lane.name, None)
+            if hold.is_lost:
+                _log.warning("lane.lost", lane=lane.name)
+            else:
+                await self._let_go(lane, hold)
+        return hold.is_lost
 
-    async def _beat(self, lock: LaneLock) -> None:
+    # Taking a lane.
+
+    async def _take(self, lane: Lane) -> LaneHold:
+        """Wait until a lane is free, and take it."""
+        self._process.hold()  # before others can read the token
+        self._has_taken = True
+        silence = Silence(self._clock)
         while True:
-            await self._clock.sleep(BEAT_S)
-            lock.beat(self._clock.now())
+            try:
+                return await self._take_or_wait(lane, silence)
+            except StoreError as error:
+                if self._store.is_read_only or not error.retryable:
+                    raise
+                # As every write: a full disk, or a store that is locked, is cleared by people.
+                self._owners.note_obstacle(lane.name, Contact.PAUSED, str(error))
+                _log.error("store.failed", lane=lane.name, error=str(error))
+            await self._clock.sleep(RECLAIM_S)
 
-    def _look_at_owner(self, lane: Lane, lock: LaneLock) -> None:
-        """Take note of an owner that gives no sign of life: it may be stopped for ever."""
-        owner, now = lock.find_owner(), self._clock.now()
-        if owner is None or (now - owner.seen_at).total_seconds() < SILENT_S:
-            self._silent_owners.pop(lane.name, None)
-            return
-        if lane.name not in self._silent_owners:
-            _log.warning("lane.waited", lane=lane.name, pid=owner.pid, host=owner.host)
-        where = "" if owner.host == socket.gethostname() else f" on {owner.host}"
-        self._silent_owners[lane.name] = (
-            f"process {owner.pid}{where} drives this account and has given no sign of life since "
-            f"{owner.seen_at.astimezone():%H:%M:%S}; continue it or end it"
+    async def _take_or_wait(self, lane: Lane, silence: Silence) -> LaneHold:
+        owners = self._owners
+        while True:
+            began_s = self._clock.boot_s()
+            row, hold = await self._store.lanes.take(
+                lane.name, self._me, self._clock.now(), lambda row: owners.is_free(row, silence)
+            )
+            if hold is not None:
+                self._restore(lane, row)
+                if row.has_pushes:
+                    lane.note_pushes()
+                held = LaneHold(hold, self._clock)
+                held.hand_on = partial(self._hand_on, lane)
+                held.note_seen(began_s)
+                return held
+            # Only read until it is free: a process that waits must not hold up those that write.
+            while not owners.is_free(row, silence):
+                owners.look_at(lane.name, row, silence)
+                await self._clock.sleep(RECLAIM_S)
+                row = await self._store.lanes.get(lane.name)
+
+    def _restore(self, lane: Lane, row: LaneRow) -> None:
+        """Take over what earlier owners sent; one that died may have sent more than it said."""
+        died = row.owner is not None and row.owner.token != self._process.token
+        lane.adapter.transport.restore(
+            Spent.read(row.sent, row.cooled, lane=lane.name),
+            unseen_since=row.seen_at if died else None,
         )
+
+    # Keeping it, and letting it go.
+
+    def _begin_beating(self) -> None:
+        # A store in memory has nobody who would look.
+        if self._store.path is not None and (self._beating is None or self._beating.done()):
+            self._beating = asyncio.create_task(self._beat(), name="batchhub-beat")
+
+    async def _beat(self) -> None:
+        """Give signs of life for all lanes, beside whatever they do."""
+        while self._held or self._to_let_go:
+            await self._clock.sleep(BEAT_S)
+            self.lessons.save_soon()
+            try:
+                await self._give_sign()
+            except StoreMovedError as error:
+                for name in self._held:
+                    self._lanes[name].stop(error)
+            except BatchHubError as error:  # the next one comes soon
+                _log.error("store.failed", store=self._store.name, error=str(error))
+
+    async def _give_sign(self) -> None:
+        self._process.hold()  # again, if somebody deleted its file
+        if not self._has_swept:
+            self._has_swept = True
+            self._process.sweep(await self._store.lanes.tokens())
+        for name, hold in list(self._to_let_go.items()):
+            await self._let_go(self._lanes[name], hold)
+        held = dict(self._held)
+        busy = {name: hold for name, hold in held.items() if not self._lanes[name].is_quiet}
+        traffic = {hold.row: self._lanes[name].traffic() for name, hold in busy.items()}
+        began_s, now = self._clock.boot_s(), self._clock.now()
+        epochs = await self._store.lanes.beat(self._process.token, traffic, now)
+        for name, hold in held.items():
+            if epochs.get(name) == hold.row.epoch:
+                hold.note_seen(began_s)
+                hold.note_time(now)
+            elif self._held.get(name) is hold:
+                hold.lose()
+
+    async def _hand_on(self, lane: Lane) -> None:
+        """
+        Have whoever drives a lane now take it anew, and with it the cool-down of this process.
+
+        It is taken for that from whoever has it: who gives the next sign of life finds out.
+        """
+        at = self._clock.now()
+        row, hold = await self._store.lanes.take(lane.name, self._me, at, lambda _: True)
+        self._restore(lane, row)
+        if hold is not None:
+            await self._let_go(lane, LaneHold(hold, self._clock))
+
+    async def _let_go(self, lane: Lane, hold: LaneHold) -> None:
+        self._to_let_go.pop(lane.name, None)
+        try:
+            await self._store.lanes.let_go(hold.row, lane.traffic(), self._clock.now())
+        except BatchHubError as error:
+            # Its row still names this process, which lives: nobody else would take it.
+            self._to_let_go[lane.name] = hold
+            self._begin_beating()
+            _log.error("store.failed", lane=lane.name, error=str(error))
+        else:
+            self.lessons.save_soon()  # there is no sign of life any more that would

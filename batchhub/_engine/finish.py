@@ -6,20 +6,32 @@ from collections.abc import Sequence
 
 from attrs import evolve
 
+from batchhub._adapter.capabilities import Capabilities
+from batchhub._adapter.exchange import Observation, TicketRef, WireItem
 from batchhub._base.failpoints import failpoint
+from batchhub._base.show import duration
 from batchhub._store import TicketRecord
 from batchhub.errors import BatchHubError, NotFoundError, ReplyTooLargeError, ResultsMissingError
 from batchhub.models import BatchState, Finding, ItemResult, ItemState
 
 from .change import Change
+from .foreign import check_report, cut, keep_entries, redact_entries, redact_findings
 from .job_state import JobState
-from .join import join_report
+from .join import ReadReport, join_report
 from .lane_context import LaneContext
 
 
-async def fetch(lane: LaneContext, job: JobState, ticket: TicketRecord) -> Change | None:
+async def fetch(
+    lane: LaneContext, job: JobState, ticket: TicketRecord, seen: Observation | None
+) -> Change | None:
     """
     Fetch the results of a ticket that is finished at the vendor.
+
+    Args:
+        lane: The lane it went through.
+        job: Its job.
+        ticket: The ticket.
+        seen: The answer that says it is finished.
 
     Returns:
         The ticket at its end; `None` while the vendor's report is not settled.
@@ -27,9 +39,10 @@ async def fetch(lane: LaneContext, job: JobState, ticket: TicketRecord) -> Chang
     Raises:
         BatchHubError: They can't be fetched now; to be tried again.
     """
-    items = await lane.store.get_items(ticket)
+    items = await lane.store.tickets.get_items(ticket)
+    ref = evolve(lane.ref(job, ticket), state=ticket.finished_as or ticket.state, seen=seen)
     try:
-        report = await lane.ask(lane.adapter.fetch_results(lane.ref(job, ticket), items))
+        report = await lane.ask(_fetch(lane, ref, items))
     except (ResultsMissingError, ReplyTooLargeError) as error:
         return _end_without_results(lane, job, ticket, error)
     failpoint("results.fetched")
@@ -37,23 +50,82 @@ async def fetch(lane: LaneContext, job: JobState, ticket: TicketRecord) -> Chang
         ticket.finished_at, lane.capabilities(job).count_grace_s
     ):
         return None
-    if ticket.finished_as is not BatchState.COMPLETED and report.rest is ItemState.SUCCEEDED:
-        # Of a batch that failed as a whole nobody can claim that the rest succeeded.
-        report = evolve(report, rest=ItemState.UNKNOWN)
-    results, findings = join_report([item.id for item in items], report, _only_ref(ticket))
+    return end_with_report(lane, job, ticket, items, report)
+
+
+async def read_report(lane: LaneContext, verb: str, report: object, total: int) -> ReadReport:
+    """
+    Read a report to its end, as an adapter's verb gave it.
+
+    Raises:
+        AdapterError: It breaks a rule.
+    """
+    adapter, redact = lane.adapter, lane.adapter.transport.redact
+    kept = check_report(report)
+    # Its entries may be made as they are read, so it is the adapter's code that runs here.
+    entries = await adapter.ask(verb, lambda: keep_entries(kept, total))
+    return ReadReport(
+        entries=redact_entries(entries, adapter.transport),
+        rest=kept.rest,
+        rest_message=redact(cut(kept.rest_message)),
+        is_settled=kept.is_settled,
+        findings=redact_findings(kept.findings, redact),
+    )
+
+
+def end_with_report(
+    lane: LaneContext,
+    job: JobState,
+    ticket: TicketRecord,
+    items: Sequence[WireItem],
+    report: ReadReport,
+) -> Change:
+    """Return a ticket at its end, with one result for each of its items."""
+    final = ticket.finished_as or BatchState.COMPLETED
+    if final is not BatchState.COMPLETED:
+        report = _doubt_rest(report, ticket, final, lane.capabilities(job))
+
+    def find_keys() -> list[str | None]:
+        return [lane.adapter.key_value(job.record.operation, item) for item in items]
+
+    results, findings = join_report(
+        [item.id for item in items], report, _only_ref(ticket), keys=find_keys
+    )
     state = _end_state(job, ticket, results)
     ended = evolve(
-        ticket.with_findings(findings),
+        # Of entries that name no item that was sent, these show the names.
+        ticket.with_findings(redact_findings(findings, lane.adapter.transport.redact)),
         state=state,
         progress=1.0 if state is BatchState.COMPLETED else ticket.progress,
     )
     return Change(ticket=ended, results=results, rest=report.rest)
 
 
+async def _fetch(lane: LaneContext, ref: TicketRef, items: Sequence[WireItem]) -> ReadReport:
+    report = await lane.adapter.fetch_results(ref, items)
+    with lane.adapter.faults.reading("fetch_results"):
+        return await read_report(lane, "fetch_results", report, ref.total)
+
+
+def _doubt_rest(
+    report: ReadReport, ticket: TicketRecord, final: BatchState, capabilities: Capabilities
+) -> ReadReport:
+    """Return what holds for the items that a batch which failed as a whole does not name."""
+    why = report.rest_message or ticket.message
+    if capabilities.indivisible and report.rest in {ItemState.UNKNOWN, ItemState.SUCCEEDED}:
+        ran = final is BatchState.FAILED
+        return evolve(
+            report, rest=ItemState.FAILED if ran else ItemState.NOT_EXECUTED, rest_message=why
+        )
+    # Of a batch that failed as a whole nobody can claim that the rest succeeded.
+    rest = ItemState.UNKNOWN if report.rest is ItemState.SUCCEEDED else report.rest
+    return evolve(report, rest=rest, rest_message=why)
+
+
 def end_unsent(ticket: TicketRecord, why: str) -> Change:
     """End a ticket the vendor never confirmed: not executed if never sent, else unknown."""
     # An intent may have become a request: only without one is it certain that nothing ran.
-    if ticket.attempt_id is None:
+    if not (ticket.is_in_doubt or ticket.state is BatchState.UNCONFIRMED):
         rest, message = ItemState.NOT_EXECUTED, why
     else:
         rest, message = ItemState.UNKNOWN, "cancelled while unconfirmed"
@@ -61,8 +133,17 @@ def end_unsent(ticket: TicketRecord, why: str) -> Change:
     return Change(ticket=ended, rest=rest, rest_message=message, answered=False)
 
 
-def end_lost(ticket: TicketRecord, error: NotFoundError) -> Change:
+def end_lost(
+    lane: LaneContext, job: JobState, ticket: TicketRecord, error: NotFoundError
+) -> Change:
     """End a ticket the vendor no longer knows."""
+    kept_s = lane.capabilities(job).results_kept_s
+    if kept_s is not None and lane.is_past(ticket.accepted_at, kept_s):
+        why = f"the vendor keeps results for {duration(kept_s)}; they were asked for too late"
+        finding = Finding(code="results_expired", message=why, examples=ticket.vendor_refs)
+        state = ticket.finished_as or BatchState.LOST
+        expired = evolve(ticket.with_findings([finding]), state=state, message=why)
+        return Change(ticket=expired, rest_message=why)
     lost = evolve(ticket, state=BatchState.LOST, message=str(error))
     return Change(ticket=lost, rest_message="the vendor no longer knows the ticket")
 
@@ -70,7 +151,14 @@ def end_lost(ticket: TicketRecord, error: NotFoundError) -> Change:
 def _end_without_results(
     lane: LaneContext, job: JobState, ticket: TicketRecord, error: BatchHubError
 ) -> Change:
-    if not lane.is_past(ticket.finished_at, lane.capabilities(job).results_grace_s):
+    capabilities = lane.capabilities(job)
+    final = ticket.finished_as or BatchState.COMPLETED
+    if final is not BatchState.COMPLETED and not lane.fetches_results:
+        # The answer that says why the batch failed is all there is.
+        report = _doubt_rest(ReadReport(entries=()), ticket, final, capabilities)
+        ended = evolve(ticket, state=_end_state(job, ticket, ()))
+        return Change(ticket=ended, rest=report.rest, rest_message=report.rest_message)
+    if not lane.is_past(ticket.finished_at, capabilities.results_grace_s):
         raise error
     finding = Finding(code="results_missing", message=f"finished without results: {error}")
     ended = evolve(ticket.with_findings([finding]), state=_end_state(job, ticket, ()))

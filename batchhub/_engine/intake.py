@@ -1,24 +1,17 @@
 """
 From what the user hands over to what is stored: items checked, encoded, cut into tickets.
 
-Everything is checked before anything is stored. What has been checked waits in
-a temporary file, so that a job of any size takes little memory and then appears
-in the store in one short transaction.
+Items leave by chunks, as soon as there are enough of them, into a load that nobody sees before the
+last one: a job of any size takes little memory. It lets other tasks run every 5 ms.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import tempfile
-from collections.abc import (
-    AsyncIterable,
-    AsyncIterator,
-    Callable,
-    Iterable,
-    Iterator,
-    Mapping,
-)
+import time
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -26,9 +19,13 @@ import msgspec
 from batchhub._adapter.exchange import WireItem
 from batchhub._base import json as _json
 from batchhub._store import TicketPlan
-from batchhub.adapter import Adapter
-from batchhub.errors import InputError, StoreError
-from batchhub.models import BatchItem
+from batchhub._store.chunks import CHUNK_BYTES, CHUNK_ITEMS, Chunk
+from batchhub._store.targets import pack_targets
+from batchhub.errors import InputError
+from batchhub.models import BatchItem, Finding
+
+from .guarded import GuardedAdapter
+from .targets import JobTargets
 
 RawItem = BatchItem | Mapping[str, Any]
 """An item as users pass it."""
@@ -39,48 +36,70 @@ RawItems = Iterable[RawItem] | AsyncIterable[RawItem]
 MAX_ID_BYTES: Final = 256
 """The longest id of an item."""
 
-_IN_MEMORY_BYTES: Final = 4 * 1024 * 1024
-_BREATH: Final = 250
-_frame = msgspec.msgpack.Decoder(list[tuple[str, bytes]])
+STRETCH_S: Final = 0.005
+"""Seconds of CPU after which other tasks get their turn."""
+
+_HASH_BITS: Final = (1 << 60) - 1
+_PARTS: Final = 256
+_MOST_UNLOOKED: Final = 64
 
 
 class Intake:
     """
-    Items on their way into the store. Use it as a context manager.
+    Items on their way into the store.
 
     Attributes:
-        plans: The tickets the items were cut into, in order.
         total: How many items there are.
+        tickets: How many tickets they were cut into.
         body_bytes: The bytes of the requests' bodies.
         sample: The first item in its stored form; `None` before there is one.
+        targets: What the items change; `None` before `take`.
 
     Args:
         adapter: Checks and encodes the items.
         operation: The kind of batch.
-        keeps: Whether the items are wanted afterwards; if not, they are only counted.
+        put: Takes a full chunk of items; without it they are only counted.
+        cpu_s: Tells the CPU time of this thread in seconds.
     """
 
-    def __init__(self, adapter: Adapter[Any], operation: str, *, keeps: bool = True) -> None:
-        self.plans: list[TicketPlan] = []
+    def __init__(
+        self,
+        adapter: GuardedAdapter,
+        operation: str,
+        put: Callable[[Chunk], Awaitable[None]] | None = None,
+        *,
+        cpu_s: Callable[[], float] = time.thread_time,
+    ) -> None:
         self.total = 0
+        self.tickets = 0
         self.body_bytes = 0
         self.sample: bytes | None = None
-        self._keeps = keeps
+        self.targets: JobTargets | None = None
         self._adapter = adapter
         self._operation = operation
-        self._capabilities = adapter.capabilities(operation)
+        self._put = put
+        self._redact = adapter.transport.redact_body
+        self._breath = _Breath(cpu_s)
+        capabilities = adapter.capabilities(operation)
+        self._max_items = capabilities.max_items
+        self._max_bytes = capabilities.max_bytes
+        self._envelopes: list[int] = []
+        self._largest = 0 if self._max_bytes is None else self._max_bytes - self._envelope(1)
         self._digest = hashlib.sha256()
-        # Checked items wait outside of memory: a job may be larger than it.
-        self._spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115
-        self._ticket: list[tuple[str, bytes]] = []
-        self._ticket_bytes = 0
-
-    def __enter__(self) -> Intake:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Let the temporary file go."""
-        self._spool.close()
+        self._digested = 0
+        # In parts, since the growth of one large table would take long.
+        self._ids: list[dict[int, int]] = [{} for _ in range(_PARTS)]
+        self._has_batch_keys = adapter.has_batch_keys
+        self._batch_key = ""
+        # The ticket that is being filled.
+        self._count = 0
+        self._bytes = 0
+        self._targets, self._knows_targets = bytearray(), True
+        # The chunk that is being filled.
+        self._items: list[tuple[str, bytes]] = []
+        self._plans: list[TicketPlan] = []
+        self._repeated: list[int] = []
+        self._chunk_bytes = 0
 
     async def take(
         self,
@@ -90,7 +109,7 @@ class Intake:
         on_refused: Callable[[InputError], None] | None = None,
     ) -> None:
         """
-        Check, encode and keep the items a user handed over.
+        Check, encode and hand on the items a user handed over.
 
         Args:
             raw_items: The items.
@@ -99,130 +118,276 @@ class Intake:
                 without it the first one is raised.
 
         Raises:
-            InputError: An item can't be sent; it says which. Nothing is kept.
+            InputError: An item can't be sent; it says which.
         """
-        seen: dict[str, int] = {}
-        keys: dict[str, str] = {}
-        async for position, raw in _enumerate(raw_items):
-            item_id: str | None = None
-            try:
-                item = _normalise(raw, position, claims_id=self._adapter.claims_id)
-                item_id = item.id or ""
-                _check_unique(item_id, position, seen)
-                wire = self._adapter.encode(self._operation, item, options)
-                self._check_key(item, item_id, keys)
-                self.add(WireItem(id=item_id, wire=wire))
-            except InputError as error:
-                refused = InputError(error.reason, position=position, item_id=item_id)
-                if on_refused is None:
-                    raise refused from None
-                on_refused(refused)
+        self.targets = JobTargets(self._adapter, self._operation, options)
+        with self._adapter.watching():
+            await self._take_all(raw_items, options, on_refused)
         self.close()
+        self._digest_now()
 
-    def add(self, item: WireItem) -> None:
-        """Keep one item in its stored form."""
-        capabilities, count = self._capabilities, len(self._ticket) + 1
-        size = len(item.wire)
-        limit = capabilities.max_bytes
-        if limit is not None and size + self._envelope(1) > limit:
-            raise InputError(f"it takes {size} bytes; a request may have {limit}")
-        too_large = limit is not None and self._ticket_bytes + size + self._envelope(count) > limit
-        if self._ticket and (count > capabilities.max_items or too_large):
+    async def _take_all(
+        self,
+        raw_items: RawItems,
+        options: Mapping[str, Any],
+        on_refused: Callable[[InputError], None] | None,
+    ) -> None:
+        position, breath, take_one = 0, self._breath, self._take_one
+        breath.begin()
+        if isinstance(raw_items, AsyncIterable):
+            async for raw in raw_items:
+                position += 1
+                take_one(raw, position, options, on_refused)
+                if self._is_full or breath.is_due():
+                    await self._rest()
+        else:
+            if isinstance(raw_items, str | bytes | Mapping) or not isinstance(raw_items, Iterable):
+                kind = type(raw_items).__name__
+                raise InputError(f"items are an iterable of mappings, not {kind}")
+            raws = iter(raw_items)
+            while True:
+                before = position
+                # As many as are not worth a look at the clock; no chunk gets too many of them.
+                for raw in islice(raws, min(breath.items, CHUNK_ITEMS - len(self._items))):
+                    position += 1
+                    take_one(raw, position, options, on_refused)
+                    if self._chunk_bytes >= CHUNK_BYTES:
+                        break
+                if position == before:
+                    break
+                self._digest_now()
+                if self._is_full or breath.is_due(position - before):
+                    await self._rest()
+
+    async def repeat(self, item: WireItem, target: bytes | None, position: int) -> None:
+        """Hand on an item in its stored form, which another job has at a position."""
+        self._repeated.append(position)
+        self.add(item.id, item.wire, target)
+        if self._is_full or self._breath.is_due():
+            await self._rest()
+
+    def add(self, item_id: str, wire: bytes, target: bytes | None) -> None:
+        """
+        Keep one item in its stored form; a ticket it has no room in is closed before.
+
+        Args:
+            item_id: Its id.
+            wire: The form.
+            target: The hash of what it changes; `None` if nobody knows.
+        """
+        size, limit = len(wire), self._max_bytes
+        if limit is not None:
+            if size > self._largest:
+                raise InputError(f"it takes {size} bytes; a request may have {limit}")
+            if self._count and self._bytes + size + self._envelope(self._count + 1) > limit:
+                self.close()
+        if self._count >= self._max_items:
             self.close()
-        # With the lengths, so that no two sequences of ids and items give the same bytes.
-        self._digest.update(b"%d %d " % (len(item.id), size) + item.id.encode() + item.wire)
-        if self.sample is None:
-            self.sample = item.wire
-        self._ticket.append((item.id, item.wire))
-        self._ticket_bytes += size
+        self._items.append((item_id, wire))
+        self._count += 1
+        self._bytes += size
+        self._chunk_bytes += size
+        if target is None:
+            self._knows_targets = False
+        else:
+            self._targets += target
 
     def close(self) -> None:
         """End the ticket that is being filled."""
-        if not self._ticket:
+        if not self._count:
             return
-        if self._keeps:  # a plan only counts
-            self._write_frame(msgspec.msgpack.encode(self._ticket))
-        self.body_bytes += self._ticket_bytes + self._envelope(len(self._ticket))
-        self.plans.append(TicketPlan(first_item=self.total + 1, total=len(self._ticket)))
-        self.total += len(self._ticket)
-        self._ticket, self._ticket_bytes = [], 0
+        self.body_bytes += self._bytes + self._envelope(self._count)
+        known = pack_targets(self._targets) if self._knows_targets else None
+        self._plans.append(TicketPlan(first_item=self.total + 1, total=self._count, targets=known))
+        self._targets, self._knows_targets = bytearray(), True
+        self.tickets += 1
+        self.total += self._count
+        self._count = self._bytes = 0
 
-    def tickets(self) -> Iterator[list[WireItem]]:
-        """Yield the items, a ticket at a time, in order."""
-        self._spool.seek(0)
-        while header := self._spool.read(8):
-            frame = self._spool.read(int.from_bytes(header))
-            yield [WireItem(id=item_id, wire=wire) for item_id, wire in _frame.decode(frame)]
+    def take_chunk(self) -> Chunk:
+        """Return what has not been handed on yet, and begin anew."""
+        self._digest_now()
+        chunk = Chunk(
+            first_item=self.total + self._count - len(self._items) + 1,
+            items=self._items,
+            first_ticket=self.tickets - len(self._plans) + 1,
+            plans=self._plans,
+            repeated=self._repeated,
+        )
+        self._items, self._plans, self._repeated = [], [], []
+        self._chunk_bytes = self._digested = 0
+        return chunk
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return what a reader of the job's status should know of its items."""
+        return () if self.targets is None else self.targets.findings()
 
     def fingerprint(self, **facts: Any) -> str:
         """Return SHA-256 over the items and some facts about the job, in hex."""
+        self._digest_now()
         digest = self._digest.copy()
         # Sorted throughout: options are the same in whatever order they were given.
         digest.update(msgspec.json.encode(_json.loads(_json.dumps(facts)), order="sorted"))
         fingerprint: str = digest.hexdigest()
         return fingerprint
 
-    def _check_key(self, item: BatchItem, item_id: str, keys: dict[str, str]) -> None:
-        key = self._adapter.find_unique_key(self._operation, item)
-        if key is not None and (first := keys.setdefault(key, item_id)) != item_id:
-            raise InputError(
-                f"{key} is also in item {first!r}; the vendor could not tell them apart"
-            )
-
-    def _write_frame(self, frame: bytes) -> None:
+    def _take_one(
+        self,
+        raw: RawItem,
+        position: int,
+        options: Mapping[str, Any],
+        on_refused: Callable[[InputError], None] | None,
+    ) -> None:
+        adapter, targets, item_id = self._adapter, self.targets, None
+        assert targets is not None  # noqa: S101  # made before
         try:
-            self._spool.write(len(frame).to_bytes(8))
-            self._spool.write(frame)
-        except OSError as error:
-            raise StoreError(f"can't keep the items in a temporary file: {error}") from error
+            item = _normalise(raw, position, adapter, self._operation)
+            item_id = item.id or ""
+            # A hash instead of the id: the same memory for any id.
+            hashed = hash(item_id) & _HASH_BITS
+            first = self._ids[hashed % _PARTS].setdefault(hashed, position)
+            if first != position:
+                raise _twice(item_id, first, position)
+            wire = adapter.encode(self._operation, item, options)
+            if self._has_batch_keys:
+                self._begin_batch(adapter.batch_key(self._operation, item))
+            self.add(item_id, wire, targets.read(item, position))
+        except InputError as error:
+            # An id may be of the adapter's making, so it may be anything.
+            reason, shown = self._blank(error.reason), item_id and self._blank(item_id)
+            refused = InputError(reason, position=position, item_id=shown)
+            if on_refused is None:
+                raise refused from None
+            on_refused(refused)
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._items) >= CHUNK_ITEMS or self._chunk_bytes >= CHUNK_BYTES
+
+    async def _rest(self) -> None:
+        """Hand on a full chunk, or let other tasks run."""
+        chunk = self.take_chunk() if self._is_full else None
+        if chunk is not None and self._put is not None:  # a plan only counts
+            await self._put(chunk)
+        else:
+            await asyncio.sleep(0)
+        self._breath.begin()
+
+    def _begin_batch(self, key: str) -> None:
+        """Begin a ticket where what its items share changes."""
+        if key != self._batch_key:
+            self.close()
+            self._batch_key = key
+
+    def _digest_now(self) -> None:
+        items = self._items[self._digested :] if self._digested else self._items
+        if not items:
+            return
+        if self.sample is None:
+            self.sample = items[0][1]
+        # With the lengths, so that no two sequences of ids and items give the same bytes.
+        parts = [
+            part
+            for item_id, wire in items
+            for part in (f"{len(item_id)} {len(wire)} {item_id}".encode(), wire)
+        ]
+        joined = b"".join(parts)
+        self._digest.update(joined)
+        # What is repeated is in the store already.
+        if self.targets is not None and self._redact(joined) != joined:
+            self._refuse_secret(items)
+        self._digested = len(self._items)
+
+    def _refuse_secret(self, items: Sequence[tuple[str, bytes]]) -> None:
+        """Raise that an item, or its id, would put a secret of the account into the store."""
+        for item_id, wire in items:
+            if self._redact(wire) != wire or self._blank(item_id) != item_id:
+                what = f"the item with the id {self._blank(item_id)!r} holds a secret"
+                raise InputError(f"{what} of the account, which would be stored")
+
+    def _blank(self, text: str) -> str:
+        """Return a text without the account's secrets."""
+        found = self._redact(text.encode("utf-8", "surrogatepass"))
+        return found.decode("utf-8", "surrogatepass")
 
     def _envelope(self, items: int) -> int:
-        return self._adapter.envelope_bytes(self._operation, items)
+        """Return the bytes around so many items; an adapter is asked once for each number."""
+        known = self._envelopes
+        if items >= len(known):
+            for n in range(len(known), items + 1):
+                known.append(self._adapter.envelope_bytes(self._operation, n))
+        return known[items]
 
 
-async def _enumerate(raw_items: RawItems) -> AsyncIterator[tuple[int, RawItem]]:
-    """Number the items from 1; let other tasks run between them."""
-    position = 0
-    if isinstance(raw_items, AsyncIterable):
-        async for raw in raw_items:
-            position += 1
-            yield position, raw
-        return
-    if isinstance(raw_items, str | bytes | Mapping) or not isinstance(raw_items, Iterable):
-        raise InputError(f"items are an iterable of mappings, not {type(raw_items).__name__}")
-    for raw in raw_items:
-        position += 1
-        yield position, raw
-        if position % _BREATH == 0:  # a million items in one go would stop every other lane
-            await asyncio.sleep(0)
+class _Breath:
+    """
+    Tells when a stretch of work has taken 5 ms of CPU.
+
+    Asking the system takes as long as a good part of an item, so it is asked for every item only
+    where items take long.
+
+    Attributes:
+        items: How many items may go before the next look.
+    """
+
+    def __init__(self, cpu_s: Callable[[], float]) -> None:
+        self._cpu_s = cpu_s
+        self._every = 1
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin a stretch."""
+        self._began_s = self._looked_s = self._cpu_s()
+        self.items = self._every
+
+    def is_due(self, items: int = 1) -> bool:
+        """Count items; tell whether the stretch is over."""
+        self.items -= items
+        if self.items > 0:
+            return False
+        now_s = self._cpu_s()
+        if now_s - self._looked_s > STRETCH_S / 5:
+            self._every = max(1, self._every // 2)
+        elif self._every < _MOST_UNLOOKED:
+            self._every *= 2
+        self.items, self._looked_s = self._every, now_s
+        return now_s - self._began_s >= STRETCH_S
 
 
-def _check_unique(item_id: str, position: int, seen: dict[str, int]) -> None:
-    first = seen.setdefault(item_id, position)
-    if first == position:
-        return
+def _twice(item_id: str, first: int, position: int) -> InputError:
     # An id that is a position stands nowhere in the file, so the message says where it is from.
     by_number = item_id in {str(first), str(position)}
     hint = ", and an item without an id has its number for one" if by_number else ""
-    raise InputError(
+    return InputError(
         f"the id {item_id!r} is there twice, first in item {first}; ids are unique in a job{hint}"
     )
 
 
-def _normalise(raw: RawItem, position: int, *, claims_id: bool) -> BatchItem:
+def _normalise(raw: RawItem, position: int, adapter: GuardedAdapter, operation: str) -> BatchItem:
     """Give an item its id; take the id out of the payload unless the vendor has one there."""
-    if isinstance(raw, BatchItem):
+    claims_id = adapter.claims_id
+    if type(raw) is BatchItem or isinstance(raw, BatchItem):
         item_id, payload = raw.id, raw.payload
         if item_id is None and claims_id:
             item_id = payload.get("id")
-    elif isinstance(raw, Mapping):
+    elif type(raw) is dict or isinstance(raw, Mapping):
         item_id, payload = raw.get("id"), raw
-        if not claims_id:
+        if not claims_id and "id" in raw:
             payload = {key: value for key, value in raw.items() if key != "id"}
     else:
         raise InputError(f"an item is a mapping or a BatchItem, not {type(raw).__name__}")
     if item_id is None:
+        item_id = adapter.item_id(operation, payload)
+    if item_id is None:
         item_id = str(position)
+    elif type(item_id) is not str or not item_id.isascii() or not 0 < len(item_id) <= MAX_ID_BYTES:
+        item_id = _check_id(item_id)
+    if type(raw) is BatchItem and raw.id is item_id:
+        return raw
+    return BatchItem(id=item_id, payload=payload)
+
+
+def _check_id(item_id: object) -> str:
     if item_id == "":
         raise InputError("the id is empty; write one, or leave the id out")
     if not isinstance(item_id, str):
@@ -234,4 +399,4 @@ def _normalise(raw: RawItem, position: int, *, claims_id: bool) -> BatchItem:
         raise InputError(f"the id {item_id!r} is no valid Unicode text") from None
     if size > MAX_ID_BYTES:
         raise InputError(f"the id takes {size} bytes; it may take {MAX_ID_BYTES}")
-    return BatchItem(id=item_id, payload=payload)
+    return item_id

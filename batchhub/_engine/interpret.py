@@ -20,6 +20,8 @@ from batchhub._adapter.exchange import Observation
 from batchhub._store.records import TicketRecord
 from batchhub.models import BatchState, Finding
 
+from .foreign import MAX_WORD
+
 
 def interpret(
     ticket: TicketRecord,
@@ -28,9 +30,10 @@ def interpret(
     words: Mapping[str, BatchState],
     capabilities: Capabilities,
     now: datetime,
+    settled_s: float = 0.0,
 ) -> TicketRecord:
     """
-    Return a ticket with what an answer says of it.
+    Return a ticket with what an answer says of it; the same object if that is nothing new.
 
     A ticket that is finished at the vendor stays IN_PROGRESS, with `finished_as` and
     `finished_at`: it becomes terminal only together with its results.
@@ -41,14 +44,15 @@ def interpret(
         words: What the vendor's words mean; keys case-folded.
         capabilities: Whether the vendor counts its items, and how long it may take.
         now: When the answer came.
+        settled_s: Seconds since `ticket.settling_since`.
     """
     findings = list(answer.findings)
-    said = _read_words(answer.words, words, findings)
+    said = answer.state or _read_words(answer.words, words, findings)
     counted = _count(answer, ticket.total, findings)
     state, settling = said, None
     if capabilities.counts_items:
         # Some vendors say finished before their counts are final, others count first.
-        is_over = _has_waited(ticket.settling_since, capabilities.count_grace_s, now)
+        is_over = ticket.settling_since is not None and settled_s >= capabilities.count_grace_s
         state, note = _weigh(said, is_complete=counted == ticket.total, is_over=is_over)
         if state is None and note is not None:
             settling = ticket.settling_since or now
@@ -57,22 +61,43 @@ def interpret(
     # Answers may come out of order, from a cache or another node: they never move a ticket back.
     if state is None or not ticket.state.may_become(state):
         state = ticket.state
-    return evolve(
-        ticket.with_findings(findings),
-        state=BatchState.IN_PROGRESS if state.is_terminal else state,
-        finished_as=state if state.is_terminal else None,
-        finished_at=now if state.is_terminal else None,
-        settling_since=settling,
-        vendor_state=", ".join(dict.fromkeys(w for w in answer.words if w is not None)) or None,
-        vendor=dict(answer.vendor),
+    seen = ticket.with_figures(
+        vendor_state=_join_words(answer.words),
+        vendor=answer.vendor,
         progress=_advance(ticket, answer, counted),
     )
+    is_final = state.is_terminal
+    message = seen.message if answer.message is None else answer.message[:MAX_WORD]
+    moved = (state, None, settling, message)
+    if is_final or moved != (seen.state, seen.finished_as, seen.settling_since, seen.message):
+        seen = evolve(
+            seen,
+            state=BatchState.IN_PROGRESS if is_final else state,
+            finished_as=state if is_final else None,
+            finished_at=now if is_final else None,
+            settling_since=settling,
+            message=message,
+        )
+    return seen.with_findings(findings) if findings else seen
+
+
+def _join_words(said: Sequence[str | None]) -> str | None:
+    if len(said) == 1:
+        return None if said[0] is None else said[0][:MAX_WORD] or None
+    words = dict.fromkeys(word for word in said if word is not None)
+    return ", ".join(words)[:MAX_WORD] or None
 
 
 def _read_words(
     said: Sequence[str | None], words: Mapping[str, BatchState], findings: list[Finding]
 ) -> BatchState | None:
     """Fold the words of a ticket's refs into one state; `None` if no word is understood."""
+    if len(said) == 1 and (word := said[0]) is not None:
+        state = words.get(word.strip().casefold())
+        if state is not None:  # as nearly always
+            return (
+                state if state.is_terminal or state is BatchState.QUEUED else BatchState.IN_PROGRESS
+            )
     states = [None if word is None else words.get(word.strip().casefold()) for word in said]
     unknown = [w for w, state in zip(said, states, strict=True) if w is not None and state is None]
     if unknown:
@@ -131,7 +156,8 @@ def _count(answer: Observation, total: int, findings: list[Finding]) -> int | No
     counted = answer.done
     if answer.succeeded is not None or answer.failed is not None:
         counted = (answer.succeeded or 0) + (answer.failed or 0)
-    if counted is None or 0 <= counted <= total:
+    is_below_zero = min(answer.succeeded or 0, answer.failed or 0) < 0
+    if counted is None or (0 <= counted <= total and not is_below_zero):
         return counted
     findings.append(
         Finding(
@@ -141,10 +167,6 @@ def _count(answer: Observation, total: int, findings: list[Finding]) -> int | No
         )
     )
     return None
-
-
-def _has_waited(since: datetime | None, grace_s: float, now: datetime) -> bool:
-    return since is not None and (now - since).total_seconds() >= grace_s
 
 
 def _advance(ticket: TicketRecord, answer: Observation, counted: int | None) -> float | None:

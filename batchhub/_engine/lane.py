@@ -4,37 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from batchhub._base.clock import Clock
-from batchhub._base.log import get_logger
-from batchhub._store import JobRecord, Store, TicketRecord
-from batchhub.adapter import Adapter
-from batchhub.errors import CredentialsError, StoreError
-from batchhub.models import BatchState, BatchStatus, Contact
+from batchhub._store import Store, Traffic
+from batchhub.errors import AdapterError, CredentialsError, StoreError
+from batchhub.models import BatchState, BatchStatus
+from batchhub.polling import PollRule
 
-from .change import Step
+from .alarm import Alarm
+from .ask_order import AskOrder
 from .contact import LaneContact
+from .contact_writer import ContactWriter
+from .errands import STORE_RETRY_S, Errands
+from .figures import Figures
+from .guarded import GuardedAdapter
 from .job_state import JobState
 from .lane_context import LaneContext
+from .lane_hold import LaneHold
+from .lane_jobs import LaneJobs
+from .order import SendOrder
+from .pushes import PushedPolls
+from .running_steps import RunningSteps
 from .schedule import Schedule
-from .ticket_step import TicketStep
+from .verb_calls import VerbCall
+from .waiters import Announce
 
-MAX_STEPS: Final = 8
-"""How many requests of a lane may be under way at once."""
-
-SYNC_S: Final = 1.0
-"""Seconds between two looks at what other processes put into the store."""
-
-SAVE_S: Final = 5.0
-"""Seconds between two times at which progress is saved; state changes are saved at once."""
+_LONG_S: Final = 3600.0
+"""Seconds that a lane rests at most; it is woken by whatever happens."""
 
 _CLOSING_S: Final = 5.0
 """Seconds that requests with an effect get to end when driving is cancelled."""
-
-_log = get_logger()
 
 
 class Lane:
@@ -49,327 +51,342 @@ class Lane:
         self,
         *,
         name: str,
-        adapter: Adapter[Any],
+        adapter: GuardedAdapter,
         store: Store,
         clock: Clock,
         rng: random.Random,
-        on_change: Callable[[str], None],
+        announce: Announce,
+        figures: Figures,
+        rule: PollRule,
     ) -> None:
         self.name = name
         self.adapter = adapter
         self._store = store
         self._clock = clock
         self._rng = rng
-        self._on_change = on_change
-        context = LaneContext(
+        self._figures = figures
+        context = self._context = LaneContext(
             adapter=adapter,
             store=store,
             clock=clock,
             rng=rng,
-            on_store_trouble=self._note_store,
+            figures=figures,
+            announce=announce,
+            rule=rule,
+            # What these two ask is made below, from the context.
+            moments=lambda: self._jobs.moments(),  # noqa: PLW0108
+            on_store_trouble=lambda error: self._contacts.note_store(error),  # noqa: PLW0108
         )
-        self._ticket_step = TicketStep(context)
         self._contact = LaneContact(name)
-        self._schedule = Schedule(clock)
-        self._jobs: dict[int, JobState] = {}
-        self._job_nos: dict[str, int] = {}
-        self._last_job_no = 0
-        self._dirty: set[int] = set()
-        self._steps: dict[asyncio.Task[None], tuple[int, int]] = {}
-        self._fault: BaseException | None = None
-        self._wake = asyncio.Event()
+        self._order = SendOrder(context)
+        self._jobs = LaneJobs(context, self._order)
+        self._schedule = Schedule(
+            clock,
+            self._jobs.get,
+            is_poll=lambda job, position: self._steps.is_poll(job, position),  # noqa: PLW0108
+        )
+        self._ask_order = AskOrder(context, self._schedule.add)
+        self._contacts = ContactWriter(context, self._contact, self._jobs)
+        self._steps = RunningSteps(
+            context,
+            jobs=self._jobs,
+            order=self._order,
+            ask_order=self._ask_order,
+            schedule=self._schedule,
+            contact=self._contact,
+            contacts=self._contacts,
+            on_end=self._step_ended,
+            on_plain_end=self._plain_step_ended,
+        )
+        self._pushed = PushedPolls(context, self._jobs, self._schedule, self._contacts)
+        self._alarm = Alarm(clock, self._start_due)
+        self._errands = Errands(context, self._jobs, self._order, self._contacts, self._alarm.ring)
+        self._moved: StoreError | None = None
         self._poked = True
+        self._pokes = 0
+        self._looked = -1
         self._synced_at_s = float("-inf")
-        self._saved_at_s = float("-inf")
         self._sync_failed = False
-        self._version = 0
-        self._saved_contact: tuple[Contact, str | None] | None = None
-        self._unsaved_contacts: set[int] = set()
 
     @property
-    def error(self) -> CredentialsError | None:
+    def error(self) -> CredentialsError | AdapterError | None:
         """The refused credentials that stopped it; `None` while it may send."""
         return self._contact.error
+
+    @property
+    def pause_s(self) -> float | None:
+        """Seconds from refused credentials until one request is tried; `None` without any."""
+        return self._contact.pause_s
+
+    def try_again(self) -> None:
+        """Let one request show whether the vendor takes the credentials now."""
+        self._contact.try_again()
+        self.adapter.transport.try_again()
 
     @property
     def cooling_until(self) -> datetime | None:
         """Until when the vendor asked for silence; `None` outside a cool-down."""
         return self.adapter.transport.cooled_until
 
+    @property
+    def is_poked(self) -> bool:
+        """Whether the store has something new that it has not looked at."""
+        return self._poked
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether another process may come to know what became of one of its tickets."""
+        return self._jobs.is_in_doubt
+
     def poke(self) -> None:
         """Say that the store has something new for this lane."""
         self._poked = True
-        self._wake.set()
+        self._pokes += 1
+        self._alarm.ring()
+
+    def note_pushes(self) -> None:
+        """Say that the store may have calls by the vendor."""
+        self._pushed.note()
+        self._alarm.ring()
 
     def find_status(self, job_id: str) -> BatchStatus | None:
         """Return what this lane knows of a job it drives; `None` if it does not drive it."""
-        job_no = self._job_nos.get(job_id)
-        job = None if job_no is None else self._jobs.get(job_no)
+        job = self._jobs.find(job_id)
         return None if job is None else job.status()
 
-    async def drive(self) -> None:
+    def is_sending(self, job_id: str) -> bool:
+        """Whether tickets are being sent that are, or go before, a job's own."""
+        if self._looked < self._pokes:
+            return True  # nobody knows yet
+        job = self._jobs.find(job_id)
+        return job is not None and self._order.is_active(job.record.operation)
+
+    def traffic(self) -> Traffic:
+        """Return what the next owner has to know of the requests that were sent."""
+        return self._context.traffic()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing was sent lately and nothing cools, so that its row says all already."""
+        spent = self.adapter.transport.spent()
+        return not spent.cooled and not any(spent.sent.values())
+
+    def leave(self, call: VerbCall) -> None:
+        """Go on without a step whose adapter does not end although it was cancelled."""
+        self._steps.leave(call)
+
+    def stop(self, error: StoreError) -> None:
+        """End a drive that can't go on with the store."""
+        self._moved = self._moved or error
+        self._alarm.ring()
+
+    async def drive(self, hold: LaneHold) -> None:
         """
-        Drive until every job of the lane has ended, is held, or can't go on.
+        Drive until every job of the lane has ended, is held, or can't go on, or the hold is lost.
+
+        Args:
+            hold: The right to drive it.
 
         Raises:
-            StoreError: The store could not be read when driving began.
+            StoreError: The store could not be read when driving began, or its file was replaced.
         """
-        self._begin()
-        patience_s: float | None = None
+        self._begin(hold)
+        patience_s: float | None = None  # a request with an effect ends by its own time-out
         try:
-            while self.error is None:
+            # The store has one only if it was still this process's when it began.
+            await self._context.keep_cool_down()
+            while self.error is None and not hold.is_lost:
+                pokes = self._pokes
                 await self._sync()
-                await self._save_progress()
-                if self._fault is not None:
-                    raise self._fault
+                if self._moved is not None:
+                    raise self._moved
+                if not await self._is_ours():
+                    await self._rest()
+                    continue
                 if self.error is not None:
                     return  # a step found out while the store was looked at
-                self._schedule_dirty()
-                self._start_steps()
-                if not self._steps and self._schedule.is_empty and not self._poked:
+                self._schedule_changed()
+                self._steps.start_sending()
+                self._errands.read_targets()
+                self._errands.look_at_pushes(self._pushed)
+                self._looked = pokes
+                self._steps.start_due()
+                self._errands.save_waits()
+                await self._contacts.save_faults()
+                if self._is_over():
                     return
                 await self._rest()
         except asyncio.CancelledError:
             patience_s = _CLOSING_S
             raise
         finally:
-            # Progress that is not saved yet is lost here, and nothing else: states are saved
-            # as they change, and the next driver polls every open ticket anyway.
-            await self._finish_steps(patience_s)
+            await self._steps.finish(patience_s)
+            await self._errands.finish()
+            await self._contacts.save_faults()
+            self._context.polls.leave_all(self._jobs)
+            # What was shown from memory never goes back: the store is what is shown next.
+            await self._figures.save(list(self._jobs))
 
-    def _begin(self) -> None:
+    def _is_over(self) -> bool:
+        """Whether nothing is to be done any more, unless something happens elsewhere."""
+        if self._jobs.changed or self._poked:
+            return False
+        parts = (self._steps, self._errands, self._schedule, self._order)
+        return all(part.is_idle for part in parts)
+
+    def _begin(self, hold: LaneHold) -> None:
         """Forget what an earlier drive knew: another process may have driven since."""
+        self._context.hold = hold
+        self._steps.forget()
+        hold.on_lost = self._alarm.ring
+        self._context.polls.leave_all(self._jobs)
         self._jobs.clear()
-        self._job_nos.clear()
         self._schedule.clear()
-        self._dirty.clear()
-        self._fault = None
-        self._last_job_no = 0
+        self._order.clear()
+        self._ask_order.clear()
+        self._errands.clear()
+        self._pushed.begin()
+        self._looked = -1
+        self._moved = None
         self._poked = True
+
+    async def _is_ours(self) -> bool:
+        """Ask the store, if this process may have stood still for long; whether it may go on."""
+        hold = self._context.hold
+        self._store.check_usable()  # raises in a fork that goes on with this loop
+        if not hold.is_stale:
+            return not hold.is_lost
+        asked_at_s = self._clock.boot_s()
+        try:
+            is_held = await self._store.lanes.is_held(hold.row)
+        except StoreError as error:
+            self._poked = self._sync_failed = True  # once it can be read, that is noted
+            self._contacts.note_store(error)
+            return False
+        if is_held:
+            hold.note_seen(asked_at_s)
+        else:
+            hold.lose()
+        return is_held
 
     # What the store has.
 
     async def _sync(self) -> None:
         """Take over what is new in the store: jobs, and requests to cancel."""
         now_s = self._clock.monotonic()
-        if not self._poked and now_s - self._synced_at_s < SYNC_S:
+        if not self._poked or (self._sync_failed and now_s - self._synced_at_s < STORE_RETRY_S):
             return
         self._synced_at_s = now_s
+        self._poked = False
         try:
-            if self._poked or await self._others_wrote():
-                self._poked = False
-                await self._load()
+            cancelled = await self._jobs.load()
         except StoreError as error:
             if not self._jobs:
                 raise
             self._poked = self._sync_failed = True
-            self._note_store(error)
+            self._contacts.note_store(error)
         else:
             if self._sync_failed:
                 self._sync_failed = False
-                self._note_store(None)
+                self._contacts.note_store(None)
+            for job in cancelled:
+                # A ticket may wait minutes for its turn or its next poll.
+                self._steps.call_off_sending(job)
+                self._schedule.hurry(job)
 
-    async def _save_progress(self) -> None:
-        """Let other processes see how far the tickets are, all of the lane in one transaction."""
-        now_s = self._clock.monotonic()
-        if now_s - self._saved_at_s < SAVE_S:
-            return
-        self._saved_at_s = now_s
-        changed = [(job.record, job.take_unsaved()) for job in self._jobs.values() if job.unsaved]
-        if not changed:
-            return
-        try:
-            await self._store.save_tickets(changed)
-        except StoreError as error:  # only figures, and the next ones come soon
-            self._note_store(error)
-        else:
-            if not self._sync_failed:
-                self._note_store(None)
-
-    async def _others_wrote(self) -> bool:
-        if self._store.path is None:
-            return False
-        before, self._version = self._version, await self._store.foreign_version()
-        return before != self._version
-
-    async def _load(self) -> None:
-        for record, tickets in await self._store.find_open(self.name, after=self._last_job_no):
-            self._last_job_no = record.job_no
-            if record.operation in self.adapter.operations:
-                self._take(record, tickets)
-            else:
-                await self._skip(record)
-        for job in [job for job in self._jobs.values() if job.find_in_doubt()]:
-            await self._look_for_evidence(job)
-        for job_no, cancelled_at in (await self._store.find_cancelled(self.name)).items():
-            found = self._jobs.get(job_no)
-            if found is not None and not found.is_cancelled:
-                found.mark_cancelled(cancelled_at)
-                self._dirty.add(job_no)
-                self._hurry(found)
-
-    def _take(self, record: JobRecord, tickets: Iterable[TicketRecord]) -> None:
-        self._jobs[record.job_no] = JobState(record, list(tickets))
-        self._job_nos[record.job_id] = record.job_no
-        self._dirty.add(record.job_no)
-
-    async def _skip(self, record: JobRecord) -> None:
-        """Leave a job that an adapter of another version was given, and say why."""
-        note = f"adapter {self.adapter.name!r} has no operation {record.operation!r} any more"
-        _log.error(
-            "lane.job_skipped",
-            job_id=record.job_id,
-            account=record.account,
-            lane=self.name,
-            note=note,
-        )
-        await self._store.save_contact([record.job_no], Contact.STALE, note)
-
-    async def _look_for_evidence(self, job: JobState) -> None:
-        """Load answers that another process stored after it was resumed."""
-        in_doubt = job.find_in_doubt()
-        for ticket in await self._store.get_tickets(job.record.job_no):
-            if ticket.position in in_doubt and ticket.vendor_refs:
-                job.replace(ticket)
-                self._dirty.add(job.record.job_no)
-                self._on_change(job.record.job_id)
+    def note_saved(self, error: StoreError | None) -> None:
+        """Take in whether figures could be saved."""
+        if error is not None or not self._sync_failed:
+            self._contacts.note_store(error)
 
     # What is due.
 
-    def _schedule_dirty(self) -> None:
+    def _schedule_changed(self) -> None:
         """Give every ticket that needs a step a time; only jobs that changed are looked at."""
-        while self._dirty:
-            job_no = self._dirty.pop()
-            job = self._jobs.get(job_no)
-            if job is None:
-                continue
-            capabilities = self.adapter.capabilities(job.record.operation)
-            scheduled = self._schedule.positions(job_no)
-            for position in list(job.find_due(capabilities.tickets_per_job, scheduled)):
-                delay_s = 0.0
-                if job.ticket(position).state is not BatchState.PENDING and not job.is_cancelled:
-                    # A fresh start: spread what is at the vendor over one interval.
-                    delay_s = self._rng.random() * capabilities.poll_s
-                self._schedule.add(job_no, position, delay_s)
+        changed, broken = self._jobs.changed, set[int]()
+        with self.adapter.watching() if changed else nullcontext():
+            self._schedule_each(changed, broken)
+        changed |= broken  # looked at again soon
 
-    def _hurry(self, job: JobState) -> None:
-        """
-        Bring the next steps of a cancelled job forward to now, and call off what waits to be sent.
+    def _schedule_each(self, changed: set[int], broken: set[int]) -> None:
+        # First: which tickets are behind others is to be known before any has its time.
+        jobs = [job for job_no in changed if (job := self._jobs.get(job_no)) is not None]
+        changed.clear()
+        for schedule in (self._take_in, self._schedule_job):
+            for job in (job for job in jobs if job.job_no not in broken):
+                try:
+                    schedule(job)
+                except Exception as error:  # one job's trouble, such as a fault of the adapter
+                    broken.add(job.job_no)
+                    self._contacts.note_fault(job, error)
 
-        A ticket may wait minutes for its turn or its next poll. Nothing is called off whose
-        request, with an effect, is under way: its answer would be lost.
-        """
-        job_no = job.record.job_no
-        for task, (other, position) in self._steps.items():
-            if other != job_no or position in job.sending:
-                continue
-            if job.ticket(position).state is BatchState.PENDING:
-                task.cancel()
-        self._schedule.hurry(job_no)
+    def _take_in(self, job: JobState) -> None:
+        self._ask_order.add(job, self._context.capabilities(job))
+        self._order.add(job)
 
-    def _start_steps(self) -> None:
-        while len(self._steps) < MAX_STEPS and (due := self._schedule.take_due()):
-            job_no, position = due
-            job = self._jobs.get(job_no)
-            if job is None:
-                continue
-            task = asyncio.create_task(self._step(job, position), name=f"batchhub-{self.name}")
-            self._steps[task] = due
-            task.add_done_callback(self._step_done)
+    def _schedule_job(self, job: JobState) -> None:
+        for position in job.find_due():
+            delay_s = 0.0
+            if job.ticket(position).state is not BatchState.PENDING and not job.is_cancelled:
+                # A fresh start: spread what is at the vendor over one interval.
+                delay_s = self._context.polls.spread_s(job, position)
+                self._ask_order.note(job, position)
+                delay_s = self._ask_order.delay_s(job, position, delay_s)
+            self._schedule.add(job, position, delay_s)
 
-    async def _step(self, job: JobState, position: int) -> None:
-        was_cancelled, job_no = job.is_cancelled, job.record.job_no
-        step = await self._ticket_step.step(job, position)
-        if job_no not in self._jobs:
-            return  # another step has ended the job
-        self._dirty.add(job_no)
-        self._schedule.done(job_no, position)
-        if step.delay_s is not None:
-            # Cancelled while the step was under way: its delay was chosen without knowing that.
-            hurries = job.is_cancelled and not was_cancelled
-            self._schedule.add(job_no, position, 0.0 if hurries else step.delay_s)
-        await self._note_contact(job, step)
-        self._on_change(job.record.job_id)
-        if job.has_ended and self._jobs.pop(job_no, None) is not None:
-            self._schedule.remove_job(job_no)
-            self._contact.forget(job_no)
-            self._job_nos.pop(job.record.job_id, None)
-
-    def _step_done(self, task: asyncio.Task[None]) -> None:
-        job_no, position = self._steps.pop(task)
-        self._wake.set()
-        if task.cancelled():
-            self._schedule.done(job_no, position)
-            self._dirty.add(job_no)
+    def _step_ended(self, error: StoreError | None) -> None:
+        self._moved = self._moved or error
+        if self._steps.is_idle and self._schedule.is_idle:
+            self._alarm.ring()  # nothing else is to come: it may be over
         else:
-            self._fault = self._fault or task.exception()
+            self._alarm.ring_soon()
+
+    def _plain_step_ended(self) -> None:
+        if self._order.is_stale:
+            self._alarm.ring_soon()
+        else:
+            self._alarm.ring_in(self._rest_s())  # the ticket may be the next that is due
+
+    def _start_due(self) -> float | None:
+        """
+        Begin the steps that are due while the lane rests, without a round of its own.
+
+        Returns:
+            The seconds until there is something to do; `None` if a round has to look now.
+        """
+        hold = self._context.hold
+        needs_round = (
+            self._poked
+            or self._jobs.changed
+            or self._order.is_stale
+            or self._sync_failed
+            or self.error is not None
+            or hold.is_lost
+            or hold.is_stale
+            or self._rest_s(has_steps=False) <= 0.0
+        )
+        if needs_round or not self._store.is_usable:
+            return None
+        self._steps.start_due()
+        return self._rest_s()
 
     async def _rest(self) -> None:
-        """Wait for the next step that is due, a step that ends, a poke, or the next look."""
-        self._wake.clear()
+        """Wait for the next step that is due, a step that ends, or a poke."""
         if self._poked and not self._sync_failed:
             return
-        has_room = len(self._steps) < MAX_STEPS
-        delay_s = self._schedule.delay_s(SYNC_S) if has_room else SYNC_S
-        waits = {
-            asyncio.ensure_future(self._clock.sleep(delay_s)),
-            asyncio.ensure_future(self._wake.wait()),
-        }
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
+        await self._alarm.rest(self._rest_s())
 
-    async def _finish_steps(self, patience_s: float | None) -> None:
-        """Let requests with an effect come to their end, so that their tickets are known."""
-        for task, (job_no, position) in list(self._steps.items()):
-            job = self._jobs.get(job_no)
-            if job is None or position not in job.sending:
-                task.cancel()
-        if self._steps:
-            await asyncio.wait(list(self._steps), timeout=patience_s)
-        for task in list(self._steps):
-            task.cancel()
-        if self._steps:
-            await asyncio.wait(list(self._steps))
+    def _rest_s(self, *, has_steps: bool = True) -> float:
+        """
+        Return the seconds until there is something to do, if nothing happens before.
 
-    # How well the vendor can be reached.
-
-    async def _note_contact(self, job: JobState, step: Step) -> None:
-        if isinstance(step.trouble, StoreError):
-            self._note_store(step.trouble)
-        self._contact.note_step(job.record.job_no, step)
-        everywhere = self._contact.of_lane()
-        jobs = [job] if everywhere == self._saved_contact else list(self._jobs.values())
-        self._saved_contact = everywhere
-        await self._save_contact(jobs)
-
-    def _note_store(self, error: StoreError | None) -> None:
-        if not self._contact.note_store(error):
-            return
-        for job in self._jobs.values():
-            if job.set_contact(*self._contact.of_job(job.record.job_no)):
-                self._on_change(job.record.job_id)
-
-    async def _save_contact(self, jobs: Iterable[JobState]) -> None:
-        """Save changed contacts: a process that only reads the store has no other way to know."""
-        changed: dict[tuple[Contact, str | None], list[int]] = {}
-        for job in jobs:
-            job_no = job.record.job_no
-            contact = self._contact.of_job(job_no)
-            if job.set_contact(*contact) or job_no in self._unsaved_contacts:
-                changed.setdefault(contact, []).append(job_no)
-                self._on_change(job.record.job_id)
-        for (kind, note), job_nos in changed.items():
-            _log.info("lane.contact_changed", lane=self.name, contact=kind.value, note=note)
-            try:
-                await self._store.save_contact(job_nos, kind, note)
-            except StoreError as error:
-                self._unsaved_contacts.update(job_nos)
-                self._note_store(error)
-            else:
-                if self._unsaved_contacts:
-                    # The store can be written again: what was said of it no longer holds.
-                    self._unsaved_contacts.difference_update(job_nos)
-                    self._note_store(None)
+        Args:
+            has_steps: Whether the steps to come count.
+        """
+        most_s = STORE_RETRY_S if self._sync_failed or self._jobs.changed else _LONG_S
+        delay_s = most_s
+        if self._steps.may_begin:
+            if has_steps:
+                delay_s = self._schedule.delay_s(most_s, self._steps.has_room)
+            delay_s = self._order.delay_s(delay_s)
+        return self._pushed.delay_s(delay_s)

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, TypeVar
 
+from attrs import asdict
+
 from batchhub._adapter.capabilities import Capabilities
-from batchhub._adapter.exchange import TicketRef
+from batchhub._adapter.exchange import NOTHING_KEPT, TicketRef
+from batchhub._base.ages import Ages
 from batchhub._base.backoff import backoff_s
 from batchhub._base.clock import Clock
 from batchhub._base.log import get_logger
-from batchhub._store import Store, TicketRecord
-from batchhub.adapter import Adapter
-from batchhub.errors import AdapterError, BatchHubError, StoreError
-from batchhub.polling import next_delay_s
+from batchhub._store import Fenced, Store, StoreClosedError, StoreMovedError, TicketRecord, Traffic
+from batchhub.errors import (
+    BusyError,
+    RateLimitedError,
+    StoreError,
+)
+from batchhub.models import Outcome
+from batchhub.polling import PollRule
 
+from .figures import Figures
+from .guarded import GuardedAdapter
 from .job_state import JobState
+from .lane_hold import LaneHold
+from .poll_times import PollTimes
+from .waiters import Announce
 
 T = TypeVar("T")
 
@@ -30,39 +42,129 @@ class LaneContext:
     Shared by all that takes the tickets of one lane further.
 
     Attributes:
+        lane: The lane's name.
         adapter: Speaks to the vendor.
         store: Where jobs are kept.
         clock: Where time comes from.
+        figures: Saves what is not awaited.
+        announce: Wakes those who wait for a job.
+        ages: How old what is kept is; a clock that is set makes nothing older or younger.
+        polls: When its tickets are asked about.
         states: What the vendor's words mean, by the case-folded word.
     """
 
     def __init__(
         self,
         *,
-        adapter: Adapter[Any],
+        adapter: GuardedAdapter,
         store: Store,
         clock: Clock,
         rng: random.Random,
+        figures: Figures,
+        announce: Announce,
+        moments: Callable[[], Iterable[datetime]],
+        rule: PollRule,
         on_store_trouble: Callable[[StoreError | None], None],
     ) -> None:
+        self.lane: str = adapter.account.lane
         self.adapter = adapter
         self.store = store
         self.clock = clock
+        self.figures = figures
+        self.announce = announce
+        self.ages = Ages(clock, moments)
+        self.polls = PollTimes(rule, adapter=adapter, ages=self.ages, clock=clock, rng=rng)
         self.states = {word.casefold(): state for word, state in adapter.states.items()}
+        self._hold: LaneHold | None = None
+        self._kept_cooling: Mapping[str, datetime] = {}
         self._rng = rng
         self._on_store_trouble = on_store_trouble
 
+    @property
+    def hold(self) -> LaneHold:
+        """The right to drive the lane, as long as it is driven."""
+        assert self._hold is not None  # noqa: S101  # set before the first step
+        return self._hold
+
+    @hold.setter
+    def hold(self, hold: LaneHold) -> None:
+        self._hold = hold
+        self._kept_cooling = {}
+
+    def traffic(self) -> Traffic:
+        """Return what the next owner has to know of the requests that were sent."""
+        spent = self.adapter.transport.spent()
+        return Traffic(sent=spent.sent_json(), cooled=spent.cooled_json())
+
+    async def learn_time(self, ticket: TicketRecord) -> None:
+        """Learn what tells whether the clock was set back, if a ticket's age depends on it."""
+        self.hold.note_time(self.clock.now())
+        if ticket.is_in_doubt and ticket.attempted_boot != self.clock.boot_id:
+            self.hold.note_time(await self.store.lanes.latest_at())
+
+    async def begin(
+        self, ticket: TicketRecord, old_attempt: str | None, *, more_sends: int = 1
+    ) -> Fenced:
+        """
+        Write that a ticket is about to be sent, if this process is still the one that drives.
+
+        Args:
+            ticket: The ticket, with its attempt.
+            old_attempt: The attempt the store must have for it.
+            more_sends: How many more requests are about to go; see `Tickets.begin_attempt`.
+
+        Raises:
+            StoreMovedError: The store's file was replaced or deleted.
+        """
+        fenced = await self.persist(
+            lambda: self.store.tickets.begin_attempt(
+                ticket,
+                old_attempt,
+                hold=self.hold.row,
+                traffic=self.traffic(),
+                at=self.clock.now(),
+                read_s=self.clock.boot_s,
+                more_sends=more_sends,
+            )
+        )
+        self.hold.note_time(self.clock.now())
+        if fenced.durable_at_s is not None:
+            self.hold.note_seen(fenced.durable_at_s)
+        elif not fenced.is_held:
+            self.hold.lose()
+        return fenced
+
+    async def keep_steps(self, ticket: TicketRecord) -> bool:
+        """Write what a submit keeps between two requests; return whether it still may."""
+        is_held = await self.persist(lambda: self.store.tickets.keep_steps(ticket, self.hold.row))
+        if not is_held and not await self.persist(lambda: self.store.lanes.is_held(self.hold.row)):
+            self.hold.lose()
+        return is_held
+
+    @property
+    def fetches_results(self) -> bool:
+        """Whether the adapter asks for results by itself; else they come with a poll."""
+        return self.adapter.fetches_results
+
     async def persist(self, write: Callable[[], Awaitable[T]]) -> T:
-        """Write, again and again until it succeeds."""
+        """
+        Write, again and again until it succeeds.
+
+        Raises:
+            StoreMovedError: The store's file was replaced or deleted, so it never will.
+            StoreClosedError: The hub was closed, while an adapter went on by itself.
+        """
         tries = 0
         while True:
             try:
                 written = await write()
+            except (StoreMovedError, StoreClosedError):
+                raise
             except StoreError as error:
                 # No time-out: what the vendor said exists nowhere else until it is written, and
                 # a full disk or a locked store is cleared by people, at any hour.
                 self._on_store_trouble(error)
-                _log.error("store.failed", lane=self.adapter.account.lane, error=str(error))
+                _log.error("store.failed", lane=self.lane, error=str(error))
                 await self.clock.sleep(backoff_s(tries, base_s=0.5, cap_s=15.0, rng=self._rng))
                 tries += 1
             else:
@@ -79,65 +181,82 @@ class LaneContext:
         """
         try:
             return await call
-        except BatchHubError:
+        except (RateLimitedError, BusyError) as error:
+            self.adapter.transport.cool_down(error)
             raise
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            # Nobody cancelled this task, so the adapter did: its fault, not the end of the lane.
-            raise AdapterError(f"adapter {self.adapter.name!r} cancelled its own call") from None
-        except Exception as error:
-            # Only type and message: the locals in a traceback could hold a secret.
-            raise AdapterError(
-                f"adapter {self.adapter.name!r} failed: {type(error).__name__}: {error}"
-            ) from None
+        finally:
+            await self.keep_cool_down()
+
+    async def keep_cool_down(self) -> None:
+        """
+        Write a cool-down, if there is one, as soon as it begins: this process may be killed.
+
+        One that began after this process lost the lane, by an answer that was still under way, is
+        handed on.
+        """
+        cooling = self.adapter.transport.cool_downs
+        if cooling.items() <= self._kept_cooling.items() or self.store.path is None:
+            return
+        self._kept_cooling = cooling
+        hold = self.hold
+        try:
+            is_held = await self.store.lanes.note_traffic(
+                hold.row, self.traffic(), self.clock.now()
+            )
+            if not is_held and hold.hand_on is not None:
+                await hold.hand_on()
+        except StoreError as error:  # it goes with the next sign of life
+            self._on_store_trouble(error)
+        else:
+            if not is_held:
+                hold.lose()
 
     def capabilities(self, job: JobState) -> Capabilities:
         """Return what the vendor can do for a job's operation."""
-        return self.adapter.capabilities(job.record.operation)
-
-    def delay_s(self, job: JobState, position: int, trouble: BatchHubError | None = None) -> float:
-        """Return the seconds until a ticket's next step, at least what the vendor asked for."""
-        delay_s = next_delay_s(
-            self.capabilities(job),
-            age_s=self._age_s(job.ticket(position)),
-            failures=job.failures[position],
-            is_slow=position in job.stalled or job.has_finding("overdue"),
-            spread=self._rng.random(),
-        )
-        return max(delay_s, getattr(trouble, "retry_after_s", None) or 0.0)
+        return self.adapter.capabilities(job.operation, job.options)
 
     def is_past(self, since: datetime | None, grace_s: float) -> bool:
         """Return whether `since` is more than `grace_s` seconds ago; False for `None`."""
-        return since is not None and (self.clock.now() - since).total_seconds() > grace_s
+        return since is not None and self.ages.age_s(since) > grace_s
 
     def ref(self, job: JobState, ticket: TicketRecord) -> TicketRef:
         """Return a ticket as the adapter's verbs get it."""
         return TicketRef(
             vendor_refs=ticket.vendor_refs,
-            operation=job.record.operation,
+            operation=job.operation,
             total=ticket.total,
             group=job.group,
-            options=job.record.options,
+            options=job.options,
             state=ticket.state,
-            submitted_at=ticket.accepted_at or job.record.created_at,
+            submitted_at=ticket.accepted_at or job.created_at,
+            kept=MappingProxyType(ticket.kept) if ticket.kept else NOTHING_KEPT,
         )
-
-    def _age_s(self, ticket: TicketRecord) -> float:
-        """Return the seconds since the vendor took a ticket; 0 before that."""
-        if ticket.accepted_at is None:
-            return 0.0
-        return (self.clock.now() - ticket.accepted_at).total_seconds()
 
 
 def log_ticket(event: str, job: JobState, ticket: TicketRecord, **facts: Any) -> None:
     """Log an event of a ticket, with the names of its job, account and lane."""
+    if not _log.takes_info:
+        return
     _log.info(
         event,
-        job_id=job.record.job_id,
-        account=job.record.account,
+        job_id=job.job_id,
+        account=job.account,
         lane=job.record.lane,
         ticket=ticket.position,
         **facts,
+    )
+
+
+def log_end(job: JobState) -> None:
+    """Log that a job has ended, and how; as a warning if some item did not succeed."""
+    status = job.status()
+    log = _log.info if status.outcome is Outcome.SUCCEEDED else _log.warning
+    log(
+        "job.ended",
+        job_id=job.job_id,
+        account=job.account,
+        lane=job.record.lane,
+        state=status.state.value,
+        outcome=None if status.outcome is None else status.outcome.value,
+        counts=asdict(status.counts),
     )

@@ -4,21 +4,38 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from copy import copy
+from typing import TYPE_CHECKING, Final, Self
 
 from batchhub._adapter.account import Account
+from batchhub._adapter.risks import find_risks
 from batchhub._base.clock import Clock
+from batchhub._base.file_mode import FileMode
+from batchhub._base.log import get_logger
 from batchhub._http.transport import Transport
+from batchhub._settings.account_check import check_limits, check_names
 from batchhub._settings.registry import Registry
+from batchhub._settings.twins import check_twins
 from batchhub._store import Store
 from batchhub.adapter import Adapter
-from batchhub.errors import NotKnownError
+from batchhub.errors import AdapterError, BatchHubError, NotKnownError, SettingsError, StoreError
+from batchhub.polling import PollRule
 
 from .driver import Driver
+from .guarded import GuardedAdapter
 from .lane import Lane
+from .lane_rules import find_learners, make_rule
+from .loading import Loader
+from .moves import move_old_jobs
+from .process_lock import ProcessLock
+from .verb_calls import VerbCall, VerbCalls
 
 if TYPE_CHECKING:
-    import aiohttp
+    from batchhub._http.session import Session
+
+_warned: Final[set[tuple[str, str, str]]] = set()
+
+_log = get_logger()
 
 
 class OpenHub:
@@ -28,7 +45,9 @@ class OpenHub:
     Attributes:
         store: The jobs.
         driver: What drives them.
+        loader: What loads new ones.
         clock: Where time comes from.
+        process: The token of this open hub, and whether other processes live.
     """
 
     def __init__(
@@ -38,14 +57,26 @@ class OpenHub:
         registry: Registry,
         clock: Clock,
         rng: random.Random,
+        *,
+        mode: FileMode = FileMode.PRIVATE,
+        polling: PollRule | None = None,
     ) -> None:
         self.store = store
         self.clock = clock
-        self.driver = Driver(store, clock)
+        self.process = ProcessLock(store.path, mode)
+        self.driver = Driver(store, clock, self.process)
+        self.loader = Loader(store, self.process, clock)
         self._accounts = accounts
         self._registry = registry
+        self._by_lane: dict[str, dict[str, Account]] = {}
+        self._broken: dict[str, AdapterError] = {}
+        for name, account in accounts.items():
+            self._add_account(name, account)
         self._rng = rng
-        self._session: aiohttp.ClientSession | None = None
+        self._polling = polling
+        self._session: Session | None = None
+        self._calls = VerbCalls()
+        self._calls.on_left = self._leave
         self._lanes: dict[str, Lane] = {}
 
     @classmethod
@@ -56,20 +87,74 @@ class OpenHub:
         registry: Registry,
         clock: Clock,
         rng: random.Random,
+        *,
+        mode: FileMode = FileMode.PRIVATE,
+        polling: PollRule | None = None,
     ) -> Self:
         """Open the store and what belongs to it."""
-        return cls(await Store.open(store), accounts, registry, clock, rng)
+        opened = cls(
+            await Store.open(store, mode),
+            accounts,
+            registry,
+            clock,
+            rng,
+            mode=mode,
+            polling=polling,
+        )
+        accounts = {name: one for name, one in accounts.items() if name not in opened._broken}
+        _warn_of_risks(accounts)
+        for twins in opened._by_lane.values():
+            try:
+                check_twins(twins)
+            except SettingsError as error:  # refused when the lane is opened; reading is no harm
+                _log.warning("accounts.differ", accounts=sorted(twins), reason=str(error))
+        if accounts:  # who only reads leaves the store alone
+            opened.loader.clean()
+            await opened.driver.lessons.load(find_learners(accounts.values(), polling))
+            try:
+                await move_old_jobs(opened.store, accounts)
+            except StoreError as error:  # they stay, and are named
+                _log.error("store.failed", store=opened.store.name, error=str(error))
+        return opened
 
-    async def aclose(self) -> None:
-        """Stop driving and close everything."""
+    async def aclose(self, *, is_let_go: bool = True) -> None:
+        """
+        Stop driving and close everything.
+
+        Args:
+            is_let_go: Whether no event is claimed by this hub any more.
+        """
         try:
-            await self.driver.aclose()
+            is_let_go = await self.driver.aclose() and is_let_go
+        except BaseException:
+            is_let_go = False
+            raise
         finally:
+            self._calls.close()
             try:
                 if self._session is not None:
                     await self._session.close()
             finally:
+                try:
+                    await self.loader.aclose()
+                finally:
+                    try:
+                        await self.store.aclose()
+                    finally:
+                        # A file that stays can be locked: so others see that this process ended.
+                        self.process.release(is_let_go=is_let_go)
+
+    async def abandon(self) -> None:
+        """Close what is left when the event loop it was opened in has ended, with all its tasks."""
+        self._calls.close()
+        try:
+            if self._session is not None:
+                self._session.abandon()
+        finally:
+            try:
                 await self.store.aclose()
+            finally:
+                self.process.release(is_let_go=False)
 
     def get_lane(self, account: str) -> Lane:
         """
@@ -78,60 +163,152 @@ class OpenHub:
         Raises:
             NotKnownError: No such account, or its adapter is not installed.
             AdapterError: Its adapter does not load.
+            SettingsError: Another account has the same lane, and other settings.
         """
         if account not in self._accounts:
             hint = "" if self._accounts else "no accounts are configured"
             raise NotKnownError("account", account, self._accounts, hint)
+        if account in self._broken:
+            raise copy(self._broken[account])
+        check_twins(self._by_lane[self._accounts[account].lane])
         return self._lane_of(self._accounts[account])
 
+    def _add_account(self, name: str, account: Account) -> None:
+        """Take an account; one that breaks a rule is refused where it is used, and no other is."""
+        try:
+            check_names(account, self._registry.source(account.adapter))
+        except AdapterError as error:
+            self._broken[name] = error
+            _log.error("adapter.failed", account=name, error=str(error))
+        else:
+            self._by_lane.setdefault(account.lane, {})[name] = account
+
     def find_lane(self, name: str) -> Lane | None:
-        """Return a lane by its own name; `None` if no account goes through it."""
-        for account in self._accounts.values():
-            if account.lane == name:
-                return self._lane_of(account)
-        return None
+        """
+        Return a lane by its own name; `None` if no account goes through it.
+
+        Raises:
+            SettingsError: Accounts with different settings do.
+            AdapterError: Their adapter does not load.
+        """
+        twins = self._by_lane.get(name)
+        if twins is None:
+            return None
+        check_twins(twins)
+        return self._lane_of(next(iter(twins.values())))
+
+    async def drive_open_jobs(self) -> tuple[list[str], set[str]]:
+        """
+        Drive the lane of every unfinished job.
+
+        Returns:
+            The ids of the jobs, oldest first; and the lanes that are driven, without those of other
+            hubs' accounts.
+
+        Raises:
+            StoreError: The store can't be read.
+        """
+        job_ids: list[str] = []
+        driven: set[str] = set()
+        for job_id, account, name in await self.store.jobs.find_open_ids():
+            job_ids.append(job_id)
+            try:
+                lane = self.find_lane(name)
+            except BatchHubError as error:  # one account's settings do not stop the others
+                _log.error(
+                    "lane.stopped", job_id=job_id, account=account, lane=name, error=str(error)
+                )
+                continue
+            if lane is not None:
+                self.driver.drive(lane)
+                driven.add(lane.name)
+        return job_ids, driven
 
     def _lane_of(self, account: Account) -> Lane:
         if account.lane not in self._lanes:
-            adapter_type = self._registry.get(account.adapter)
+            adapter = make_adapter(
+                self._registry,
+                account,
+                self._get_session(),
+                self._calls,
+                clock=self.clock,
+                rng=self._rng,
+            )
             self._lanes[account.lane] = Lane(
                 name=account.lane,
-                adapter=make_adapter(
-                    adapter_type, account, self._get_session(), clock=self.clock, rng=self._rng
-                ),
+                adapter=adapter,
                 store=self.store,
                 clock=self.clock,
                 rng=self._rng,
-                on_change=self.driver.announce,
+                announce=self.driver.announce,
+                figures=self.driver.figures,
+                rule=make_rule(
+                    account, self._polling, self.driver.lessons.lessons, adapter.transport
+                ),
             )
         return self._lanes[account.lane]
 
-    def _get_session(self) -> aiohttp.ClientSession:
+    def _leave(self, call: VerbCall) -> None:
+        """Go on without a call of an adapter that does not end."""
+        for lane in self._lanes.values():
+            lane.leave(call)
+
+    def _get_session(self) -> Session:
         """Open the session with the first lane: reading the store needs no HTTP."""
         from batchhub._http.session import open_session  # noqa: PLC0415  # slow to import
 
         if self._session is None:
-            self._session = open_session()
+            self._session = open_session(lanes=len(self._accounts))
         return self._session
 
 
+def _warn_of_risks(accounts: Mapping[str, Account]) -> None:
+    """Log what is risky about the accounts' settings; once for each account of the process."""
+    for name, account in accounts.items():
+        for risk in find_risks(account):
+            if (name, account.lane, risk) not in _warned:
+                _warned.add((name, account.lane, risk))
+                _log.warning("account.warned", account=name, lane=account.lane, risk=risk)
+
+
 def make_adapter(
-    adapter_type: type[Adapter[Any]],
+    registry: Registry,
     account: Account,
-    session: aiohttp.ClientSession,
+    session: Session,
+    calls: VerbCalls,
     *,
     clock: Clock,
     rng: random.Random,
-) -> Adapter[Any]:
-    """Make the adapter that speaks for an account, with a transport of its own."""
+) -> GuardedAdapter:
+    """
+    Make the adapter that speaks for an account, with a transport of its own.
+
+    Raises:
+        NotKnownError: It is not installed.
+        AdapterError: It does not load, or can't be made.
+    """
+    adapter_type = registry.get(account.adapter)
+    source = registry.source(account.adapter)
+    check_names(account, source)
+    check_limits(account, source)
     transport = Transport(
         session=session,
         clock=clock,
         vendor=adapter_type.name,
         account=account,
         budget=account.budget,
+        rates=account.rates,
         explain=adapter_type.explain,
         not_executed_statuses=adapter_type.not_executed_statuses,
         rng=rng,
     )
-    return adapter_type(account, transport)
+    guarded = GuardedAdapter.make(
+        lambda: adapter_type(account, transport),
+        transport,
+        f"{adapter_type.name!r} ({registry.source(account.adapter)})",
+        calls,
+    )
+    # Most vendors say nothing of their limits: their answers need not be looked at.
+    says_pace = adapter_type.pace is not Adapter.pace
+    transport.bind(guarded.authorize, guarded.pace if says_pace else None)
+    return guarded

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from attrs import field, frozen
 
 from batchhub._adapter.account import Budget
-from batchhub._adapter.capabilities import JSONMapping
-from batchhub.adapter import Adapter
 from batchhub.errors import InputError
+from batchhub.models import Finding
 
+from .guarded import GuardedAdapter
 from .intake import Intake, RawItems
+from .submit import check_operation, make_fingerprint
 
 REQUESTS_PER_TICKET: Final = 2
 """The fewest requests a ticket takes: one to send it, one to learn what came of it."""
@@ -37,6 +38,7 @@ class Plan:
         joins: The id of the job that has the same key and is the same: a submit would send
             nothing and return it. `None` if the job would be a new one, or no key was given.
         sample: The first item that would be sent, in the form it is sent in; `None` without one.
+        findings: What the job would have as findings, such as ``same_target``.
     """
 
     account: str
@@ -49,15 +51,16 @@ class Plan:
     least_s: float
     joins: str | None = None
     sample: builtins.bytes | None = field(default=None, repr=False)
+    findings: tuple[Finding, ...] = ()
 
 
 async def make_plan(
-    adapter: Adapter[Any],
-    operation: str,
+    adapter: GuardedAdapter,
     items: RawItems,
     *,
     account: str,
-    options: JSONMapping,
+    operation: str | None,
+    options: Mapping[str, Any],
     stop: bool,
     on_refused: Callable[[InputError], None] | None,
     find_joined: Callable[[str], Awaitable[str | None]] | None,
@@ -67,18 +70,22 @@ async def make_plan(
 
     Args:
         adapter: Checks and encodes the items.
-        operation: The kind of batch.
         items: The items.
         account: The account's name.
-        options: What `Adapter.check_options` gave.
+        operation: The kind of batch; `None` for the adapter's first.
+        options: The operation's options.
         stop: Whether nothing more is sent after an item fails.
         on_refused: Called for every item that would be refused.
         find_joined: Gives the id of the job that a submit with this fingerprint would join;
             `None` if there is no key to join by.
 
     Raises:
+        NotKnownError: There is no such operation.
+        UnsupportedError: It can't stop on the first failure.
+        InputError: An option is wrong.
         KeyConflictError: From `find_joined`.
     """
+    operation, checked = check_operation(adapter, operation, options, stop=stop)
     refused = 0
 
     def refuse(error: InputError) -> None:
@@ -87,28 +94,24 @@ async def make_plan(
         if on_refused is not None:
             on_refused(error)
 
-    with Intake(adapter, operation, keeps=False) as intake:
-        await intake.take(items, options, on_refused=refuse)
-        joins = None
-        if find_joined is not None and intake.total and not refused:
-            joins = await find_joined(make_fingerprint(intake, operation, options, stop=stop))
-        return Plan(
-            account=account,
-            adapter=adapter.name,
-            operation=operation,
-            items=intake.total,
-            tickets=len(intake.plans),
-            bytes=intake.body_bytes,
-            refused=refused,
-            least_s=_least_s(len(intake.plans), adapter.account.budget),
-            joins=joins,
-            sample=intake.sample,
-        )
-
-
-def make_fingerprint(intake: Intake, operation: str, options: JSONMapping, *, stop: bool) -> str:
-    """Return the digest by which a submit with the same key is found to be the same job."""
-    return intake.fingerprint(operation=operation, options=dict(options), stop=stop)
+    intake = Intake(adapter, operation)
+    await intake.take(items, checked, on_refused=refuse)
+    joins = None
+    if find_joined is not None and intake.total and not refused:
+        joins = await find_joined(make_fingerprint(intake, operation, checked, stop=stop))
+    return Plan(
+        account=account,
+        adapter=adapter.name,
+        operation=operation,
+        items=intake.total,
+        tickets=intake.tickets,
+        bytes=intake.body_bytes,
+        refused=refused,
+        least_s=_least_s(intake.tickets, adapter.account.budget),
+        joins=joins,
+        sample=intake.sample,
+        findings=intake.findings(),
+    )
 
 
 def _least_s(tickets: int, budget: Budget) -> float:

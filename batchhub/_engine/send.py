@@ -1,47 +1,33 @@
-"""
-Sending a ticket: whether it may go, the request, and what its answer makes of the ticket.
-
-A request that may have an effect goes out once. It is repeated only where that can't do the
-work twice:
-
-| the ticket                                       | what is done                              |
-|--------------------------------------------------|-------------------------------------------|
-| never sent, or it is certain that nothing ran    | an intent is written, then it is sent     |
-| in doubt; the vendor deduplicates, a second run  |                                           |
-| changes nothing, or the user allows a second one | it is sent again, under the same attempt  |
-| in doubt; the vendor's batches can be searched   | it is searched; sent anew if it is absent |
-| in doubt, otherwise                              | UNCONFIRMED: somebody has to decide       |
-
-In doubt is a ticket whose intent is written and whose answer is not: whether the vendor has it
-is unknown, for instance after a time-out or a crash.
-"""
+"""The requests that send a ticket or look for it, and what their answers make of it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Final
-from uuid import uuid4
+from types import MappingProxyType
 
 from attrs import evolve
 
-from batchhub._adapter.exchange import Accepted, Attempt, Submission, WireItem
+from batchhub._adapter.exchange import Accepted, Attempt, Steps, Submission, WireItem
 from batchhub._base.failpoints import failpoint
+from batchhub._http.guard import guarded
 from batchhub._store import TicketRecord
-from batchhub.errors import AdapterError, BatchHubError, CredentialsError, ReplyError
-from batchhub.models import BatchState, ItemState
+from batchhub.errors import (
+    AdapterError,
+    BatchHubError,
+    CantTellError,
+    CredentialsError,
+    RepeatedError,
+    ReplyError,
+)
+from batchhub.models import BatchState, Finding, ItemState
 
 from .change import Change
+from .finish import end_with_report, read_report
+from .foreign import check_refs, keep_fields
 from .job_state import JobState
 from .lane_context import LaneContext, log_ticket
-
-_DEDUP_MARGIN: Final = 0.9
-"""The share of a deduplication window that is relied on; clocks differ, requests take time."""
-
-
-def make_intent(ticket: TicketRecord, now: datetime) -> TicketRecord:
-    """Return a ticket with a new attempt; to be durable before the first byte is sent."""
-    return evolve(ticket, attempt_id=str(uuid4()), attempted_at=now)
+from .send_guard import SendGuard
+from .send_rules import find_age_s, may_resend
 
 
 def hold(ticket: TicketRecord, why: str = "no answer came") -> Change:
@@ -54,28 +40,14 @@ def hold(ticket: TicketRecord, why: str = "no answer came") -> Change:
     return Change(ticket=held, answered=False)
 
 
-def may_resend(
-    lane: LaneContext, job: JobState, ticket: TicketRecord, items: Sequence[WireItem]
-) -> bool:
-    """Return whether a ticket in doubt may be sent again as it is."""
-    capabilities = lane.capabilities(job)
-    if capabilities.resends_unanswered:
-        return True
-    if lane.adapter.may_repeat(job.record.operation, items, job.record.options):
-        return True
-    if capabilities.dedup_window_s is None or ticket.attempted_at is None:
-        return False
-    age_s = (lane.clock.now() - ticket.attempted_at).total_seconds()
-    # Below zero the clock was set back, and nobody knows how old the attempt is.
-    return 0.0 <= age_s < capabilities.dedup_window_s * _DEDUP_MARGIN
-
-
 async def send(
     lane: LaneContext,
     job: JobState,
     ticket: TicketRecord,
     items: Sequence[WireItem],
     *,
+    guard: SendGuard,
+    steps: Steps,
     was_in_doubt: bool,
 ) -> Change:
     """
@@ -86,62 +58,110 @@ async def send(
         job: Its job.
         ticket: The ticket.
         items: Its items.
+        guard: Knows whether a request with an effect left.
+        steps: What the submit keeps between two requests.
         was_in_doubt: Whether an earlier request of the same attempt is unanswered.
     """
     assert ticket.attempt_id is not None  # noqa: S101  # just written, or in doubt
     submission = Submission(
         operation=job.record.operation,
-        items=items,
+        items=tuple(items),
         options=job.record.options,
         stop_on_first_failure=job.record.stop_on_first_failure,
         group=job.group,
         key=job.record.key,
         idempotency_key=ticket.attempt_id,
     )
+    has_returned = False
     try:
-        accepted = await lane.ask(lane.adapter.submit(submission))
-        taken = _accept(lane, ticket, accepted)
+        with guarded(guard):
+            accepted = await lane.ask(lane.adapter.submit(submission, steps))
+        has_returned = True  # so the vendor took something, whatever is wrong with the answer
+        with lane.adapter.faults.reading("submit"):
+            taken = await _accept(lane, job, ticket, items, accepted)
     except BatchHubError as error:
-        return _not_accepted(lane, job, ticket, items, error, was_in_doubt=was_in_doubt)
+        is_certain = not has_returned and guard.is_certain(error)
+        return _not_accepted(
+            lane, job, ticket, items, error, is_certain=is_certain, was_in_doubt=was_in_doubt
+        )
     failpoint("request.answered")
     return taken
 
 
-async def search(lane: LaneContext, job: JobState, ticket: TicketRecord) -> Change | None:
+async def search(
+    lane: LaneContext, job: JobState, ticket: TicketRecord, items: Sequence[WireItem]
+) -> Change | None:
     """
     Look for a ticket in doubt among the vendor's batches.
 
     Returns:
-        The ticket as accepted if the vendor has it, or without its attempt if it certainly has
-        not; `None` while it may still turn up.
+        The ticket as accepted if the vendor has it, without its attempt if it certainly has not,
+        or held if nobody can tell; `None` while it may still turn up.
     """
     assert ticket.attempt_id is not None  # noqa: S101  # it is in doubt
     attempt = Attempt(
         operation=job.record.operation,
+        options=job.record.options,
         group=job.group,
         key=job.record.key,
         idempotency_key=ticket.attempt_id,
         attempted_at=ticket.attempted_at or job.record.created_at,
         total=ticket.total,
+        kept=MappingProxyType(ticket.kept),
     )
-    accepted = await lane.ask(lane.adapter.find_attempt(attempt))
+    try:
+        accepted = await lane.ask(lane.adapter.find_attempt(attempt))
+    except CantTellError as error:
+        return hold(ticket, str(error))
     if accepted is not None:
-        return _accept(lane, ticket, accepted)
-    if not lane.is_past(ticket.attempted_at, lane.capabilities(job).visibility_grace_s):
+        with lane.adapter.faults.reading("find_attempt"):
+            return await _accept(lane, job, ticket, items, accepted)
+    age_s = find_age_s(lane, ticket)
+    # Nobody knows: then at least this old, since this process has seen it for so long.
+    known_s = lane.hold.age_s if age_s is None else age_s
+    if known_s <= lane.capabilities(job).visibility_grace_s:
         return None
     return Change(ticket=_without_attempt(ticket), answered=False)
 
 
-def _accept(lane: LaneContext, ticket: TicketRecord, accepted: Accepted) -> Change:
-    if not accepted.vendor_refs:
-        raise AdapterError(f"adapter {lane.adapter.name!r} accepted a batch without an id")
+async def _accept(
+    lane: LaneContext,
+    job: JobState,
+    ticket: TicketRecord,
+    items: Sequence[WireItem],
+    accepted: Accepted,
+) -> Change:
+    transport = lane.adapter.transport
+    if not isinstance(accepted, Accepted):
+        raise AdapterError(f"it returned no Accepted but {type(accepted).__name__}")
+    refs = (
+        ()
+        if accepted.vendor_refs == ()
+        else check_refs(accepted.vendor_refs, transport.redact_body)
+    )
+    if not refs and accepted.report is None:
+        raise AdapterError("it accepted a batch without an id")
+    try:
+        vendor = transport.redact(keep_fields(accepted.vendor))
+    except AdapterError:  # no reason to lose the ids
+        vendor = {}
     taken = evolve(
         ticket,
         state=BatchState.QUEUED,
-        vendor_refs=accepted.vendor_refs,
-        vendor=dict(accepted.vendor),
-        accepted_at=lane.clock.now(),
+        vendor_refs=refs,
+        vendor=vendor,
+        accepted_at=lane.ages.now(),
     )
+    if accepted.report is not None:
+        try:
+            report = await lane.ask(read_report(lane, "submit", accepted.report, ticket.total))
+        except BatchHubError as error:  # a report that is read as it comes may need the network
+            if not refs:
+                raise
+            return Change(ticket=taken, is_evidence=True, trouble=error)  # it can be asked about
+        if report.is_settled or not refs:
+            change = end_with_report(lane, job, taken, items, report)
+            return evolve(change, is_evidence=True)
     return Change(ticket=taken, is_evidence=True)
 
 
@@ -152,38 +172,73 @@ def _not_accepted(
     items: Sequence[WireItem],
     error: BatchHubError,
     *,
+    is_certain: bool,
     was_in_doubt: bool,
 ) -> Change:
     """Sort a failed request: certain that nothing ran, refused for good, or nobody knows."""
-    is_certain = not getattr(error, "may_have_run", True)
+    if isinstance(error, RepeatedError):
+        return _repeated(lane, job, ticket, items, error)
     if is_certain and not was_in_doubt:
-        if _is_transient(error):
-            return Change(ticket=_without_attempt(ticket), trouble=error, answered=False)
-        return _refuse(job, ticket, error)
+        return _not_run(job, ticket, error)
     if is_certain and not _is_transient(error):
         return hold(ticket, str(error))  # a refusal now says nothing about the first request
     was_answered = isinstance(error, ReplyError | AdapterError)
     capabilities = lane.capabilities(job)
-    if was_answered and capabilities.dedup_window_s is None:
+    resends = may_resend(lane, job, ticket, items)
+    searches = capabilities.finds_attempts and not resends
+    if was_answered and capabilities.dedup_window_s is None and not searches:
         # The vendor answered, only not with an id: the batch may well exist, so no resend,
         # whatever else would allow one.
         return hold(ticket, str(error))
-    if may_resend(lane, job, ticket, items) or capabilities.finds_attempts:
+    if resends or searches:
         log_ticket("ticket.unanswered", job, ticket, error=str(error))
         return Change(ticket=ticket, trouble=error, answered=False)
     return evolve(hold(ticket, str(error)), trouble=error)
 
 
-def _refuse(job: JobState, ticket: TicketRecord, error: BatchHubError) -> Change:
+def _not_run(job: JobState, ticket: TicketRecord, error: BatchHubError) -> Change:
+    """Sort that nothing ran: tried again, or refused for good."""
+    if _is_transient(error):
+        return Change(ticket=_without_attempt(ticket), trouble=error, answered=False)
     log_ticket("ticket.refused", job, ticket, error=str(error))
     refused = evolve(ticket, state=BatchState.FAILED, message=str(error))
     return Change(ticket=refused, rest=ItemState.FAILED, rest_message=str(error))
 
 
+def _repeated(
+    lane: LaneContext,
+    job: JobState,
+    ticket: TicketRecord,
+    items: Sequence[WireItem],
+    error: RepeatedError,
+) -> Change:
+    """Sort that the vendor has had this body: it may have run, and left no id to ask about."""
+    finding = Finding(
+        code="accepted_without_id",
+        message="the vendor has had what was sent, and gave no id that could be asked about",
+        examples=(str(error),),
+    )
+    doubtful = ticket.with_findings([finding])
+    if not lane.adapter.may_repeat(job.record.operation, items, job.record.options):
+        return hold(doubtful, str(error))
+    window_s = lane.capabilities(job).refuses_repeat_s
+    if error.retry_after_s is None:
+        error.retry_after_s = window_s
+    log_ticket("ticket.repeated", job, ticket, error=str(error))
+    return Change(ticket=doubtful, trouble=error, answered=False)
+
+
 def _without_attempt(ticket: TicketRecord) -> TicketRecord:
-    return evolve(ticket, attempt_id=None, attempted_at=None)
+    return evolve(
+        ticket,
+        attempt_id=None,
+        attempted_at=None,
+        attempted_boot=None,
+        attempted_boot_s=None,
+        sends=0,
+    )
 
 
 def _is_transient(error: BatchHubError) -> bool:
-    """Return whether the error is transient, or the user can fix it."""
-    return error.retryable or isinstance(error, CredentialsError)
+    """Return whether the error is transient, or says nothing of the items but of us."""
+    return error.retryable or isinstance(error, CredentialsError | AdapterError)

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Protocol
 
 import aiohttp
+from aiohttp.connector import Connection
+
+from batchhub._base.threads import in_thread
+
+_LARGE_BYTES: Final = 2 * 1024 * 1024
+
+PIECE_BYTES: Final = 256 * 1024
+"""How much of a large body is in memory at once."""
+
+GZIP: Final = b"\x1f\x8b"
+"""What a gzip file begins with."""
 
 _ANY_HEADER: Final = zlib.MAX_WBITS | 32
 _NO_HEADER: Final = -zlib.MAX_WBITS
@@ -21,7 +34,41 @@ class BodyBrokenError(Exception):
     """The body is complete but can't be decompressed."""
 
 
-async def read_body(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+class Answer(Protocol):
+    """What is read of an answer: of one by aiohttp's client, or by the short way."""
+
+    @property
+    def method(self) -> str:
+        """The request's method."""
+        ...
+
+    @property
+    def status(self) -> int:
+        """Its HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Its headers."""
+        ...
+
+    @property
+    def content(self) -> aiohttp.StreamReader:
+        """Its body, as it comes."""
+        ...
+
+    @property
+    def content_length(self) -> int | None:
+        """How many bytes the body has by its ``Content-Length``."""
+        ...
+
+    @property
+    def connection(self) -> Connection | None:
+        """What it comes over."""
+        ...
+
+
+async def read_body(response: Answer, max_bytes: int) -> bytes:
     """
     Read and decompress a body of at most `max_bytes`, compressed and decompressed.
 
@@ -39,65 +86,137 @@ async def read_body(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
         raise aiohttp.ClientPayloadError("the connection is closed") from error
 
 
-async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+def find_whole(answer: Answer, max_bytes: int) -> bytes | None:
+    """
+    Return a body that came with its head, as it is; `None` if it has to be read.
+
+    Args:
+        answer: The answer.
+        max_bytes: The most bytes; one that has more has to be refused.
+
+    Raises:
+        aiohttp.ClientError: It is incomplete.
+    """
+    content = answer.content
+    if not content.is_eof() or content.total_bytes > max_bytes:
+        return None
+    return None if "Content-Encoding" in answer.headers else content.read_nowait()
+
+
+def unpack(body: bytes, max_bytes: int) -> bytes:
+    """
+    Decompress a gzip file; a body that is none is returned as it is.
+
+    Raises:
+        BodyTooLargeError: It is larger than the limit.
+        BodyBrokenError: It is damaged or incomplete.
+    """
+    if not body.startswith(GZIP):
+        return body
+    inflater = Inflater(max_bytes)
+    unpacked = b"".join(inflater.feed(body))
+    inflater.close()
+    return unpacked
+
+
+async def _read(response: Answer, max_bytes: int) -> bytes:
+    watch(response)
     declared_bytes = response.content_length
     if declared_bytes is not None and declared_bytes > max_bytes and response.method != "HEAD":
         raise BodyTooLargeError
-    inflater = _make_inflater(response.headers.get("Content-Encoding", ""), max_bytes)
+    inflater = make_inflater(response.headers.get("Content-Encoding", ""), max_bytes)
     parts: list[bytes] = []
     size_bytes = 0
     async for chunk in response.content.iter_any():
-        part = chunk if inflater is None else inflater.feed(chunk)
-        size_bytes += len(part)
-        if size_bytes > max_bytes:
-            raise BodyTooLargeError
-        parts.append(part)
+        for part in (chunk,) if inflater is None else inflater.feed(chunk):
+            size_bytes += len(part)
+            if size_bytes > max_bytes:
+                raise BodyTooLargeError
+            parts.append(part)
     if inflater is not None:
         inflater.close()
+    if size_bytes > _LARGE_BYTES:
+        return await in_thread(b"".join, parts)  # which holds up nobody: it takes 1 ms a megabyte
     return b"".join(parts)
 
 
-def _make_inflater(encoding: str, max_bytes: int) -> _Inflater | None:
+def watch(response: Answer) -> None:
+    """Have a body that is about to be read end with its connection; see `end_with_connection`."""
+    connection = response.connection
+    if connection is not None and connection.protocol is not None:
+        connection.protocol.batchhub_body = response.content  # type: ignore[attr-defined]
+
+
+def end_with_connection(protocol: Any) -> None:
+    """
+    Have the body that is read end when its connection is closed; once for each connection.
+
+    aiohttp's faster parser closes the connection at a chunk that is broken, and says so to nobody:
+    the body would be waited for until the time for the whole exchange is up.
+    """
+    closed: asyncio.Future[None] | None = getattr(protocol, "closed", None)
+    if closed is None:
+        return
+
+    def end(closed: asyncio.Future[None]) -> None:
+        if not closed.cancelled():
+            closed.exception()  # else it would be said that nobody has asked for it
+        body: aiohttp.StreamReader | None = getattr(protocol, "batchhub_body", None)
+        if body is not None and not body.is_eof() and body.exception() is None:
+            body.set_exception(aiohttp.ClientPayloadError("the connection is closed"))
+
+    closed.add_done_callback(end)
+
+
+def make_inflater(encoding: str, max_bytes: int) -> Inflater | None:
+    """
+    Return what decompresses a body of an encoding; `None` for one that is not compressed.
+
+    Raises:
+        BodyBrokenError: It is compressed in a way that was not asked for.
+    """
     match encoding.strip().lower():
         case "" | "identity":
             return None
         case "gzip" | "x-gzip" | "deflate":
-            return _Inflater(max_bytes)
+            return Inflater(max_bytes)
         case _:
             raise BodyBrokenError("it is compressed in a way that was not asked for")
 
 
-class _Inflater:
+class Inflater:
     """Decompresses gzip (also of several members), zlib and raw deflate, within a limit."""
 
     def __init__(self, max_bytes: int) -> None:
         self._left_bytes = max_bytes
         self._stream: zlib._Decompress | None = None
 
-    def feed(self, data: bytes) -> bytes:
+    def feed(self, data: bytes) -> Iterator[bytes]:
         """
-        Decompress the next bytes.
+        Decompress the next bytes, a piece of at most 256 KiB at a time.
 
         Raises:
             BodyTooLargeError: The bytes so far are more than the limit.
             BodyBrokenError: They are damaged.
         """
-        parts: list[bytes] = []
-        while data:
+        part = b""
+        # What a full piece left behind comes without any more data.
+        while data or len(part) == PIECE_BYTES:
             if self._stream is None:
                 self._stream = zlib.decompressobj(_window_bits(data[0]))
             try:
-                part = self._stream.decompress(data, self._left_bytes + 1)
+                part = self._stream.decompress(data, PIECE_BYTES)
             except zlib.error as error:
                 raise BodyBrokenError("its compression is damaged") from error
             self._left_bytes -= len(part)
             if self._left_bytes < 0:
                 raise BodyTooLargeError
-            parts.append(part)
-            data = self._stream.unused_data
+            if part:
+                yield part
+            data = self._stream.unconsumed_tail
             if self._stream.eof:
+                data, part = self._stream.unused_data, b""
                 self._stream = None
-        return b"".join(parts)
 
     def close(self) -> None:
         """

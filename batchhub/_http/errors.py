@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -11,15 +11,19 @@ from typing import Final
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
+from attrs import evolve, frozen
 from yarl import URL
 
+from batchhub._base.log import get_logger
 from batchhub.errors import (
     BatchHubError,
+    BlockedError,
     BusyError,
     ConnectError,
     CredentialsError,
     NoAnswerError,
     NotFoundError,
+    OtherHostError,
     RateLimitedError,
     RefusedError,
     ReplyError,
@@ -27,12 +31,17 @@ from batchhub.errors import (
     VendorError,
 )
 
-from .redactor import Redactor
+from .limits import MAX_RETRY_AFTER_S
+from .page import find_title, is_foreign, is_page
+from .redactor import LinkRedactor, Redactor
+from .target import Target
 
-MAX_RETRY_AFTER_S: Final = 24 * 3600.0
+_log = get_logger()
+
 _MAX_WORDS: Final = 300
 _MAX_CODE: Final = 100
 _REDIRECT: Final = 3
+_PROXY_WANTS_CREDENTIALS: Final = 407
 _LONGEST_AGE_S: Final = 366 * 86_400.0
 _TLS: Final = re.compile(r" ssl:(default|True|False|None)\b")
 """What aiohttp adds to every failed connection, also to those without TLS."""
@@ -48,6 +57,9 @@ _BY_STATUS: Final[dict[int, type[VendorError]]] = {
     410: NotFoundError,
     429: RateLimitedError,
 }
+_ELSEWHERE: Final = frozenset({401, 403, 404, 410, 429})
+"""Where no credentials are sent these say nothing of the account, and the next link may work."""
+
 _BY_HUNDRED: Final[dict[int, type[VendorError]]] = {
     3: RefusedError,
     4: RefusedError,
@@ -57,7 +69,6 @@ _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (TimeoutError, "timed out"),
     (aiohttp.InvalidURL, "the address is wrong"),
     (aiohttp.NonHttpUrlClientError, "the address is wrong"),
-    (aiohttp.ClientHttpProxyError, "the proxy refused"),
     (aiohttp.ServerFingerprintMismatch, "the certificate is not the expected one"),
     (aiohttp.ClientPayloadError, "the answer broke off"),
     (aiohttp.ClientConnectionError, "the connection was cut"),
@@ -67,48 +78,108 @@ _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
 NETWORK_ERRORS: Final = (aiohttp.ClientError, HttpProcessingError, OSError)
 """What aiohttp raises when something goes wrong outside of this process."""
 
-Explain = Callable[[int, bytes], tuple[str | None, str | None]]
-"""Reads the vendor's error code and message from an answer's status and body."""
+_NO_HEADERS: Final[Mapping[str, str]] = {}
+
+Explain = Callable[[int, Mapping[str, str], bytes], tuple[str | None, str | None]]
+"""Reads the vendor's error code and message from an answer's status, headers and body."""
 
 
+@frozen(kw_only=True)
 class ErrorMaker:
-    """Makes the errors of one account, without the secrets of the account."""
+    """
+    Makes the errors of one account, without the secrets of the account.
 
-    def __init__(
-        self,
-        *,
-        vendor: str,
-        account: str,
-        redactor: Redactor,
-        explain: Explain,
-        not_executed_statuses: frozenset[int],
-    ) -> None:
-        self._vendor = vendor
-        self._account = account
-        self._redactor = redactor
-        self._explain = explain
-        self._not_executed_statuses = not_executed_statuses
+    Attributes:
+        vendor: The adapter's name.
+        account: The account's identity.
+        redactor: Blanks what may not be shown.
+        explain: Reads the vendor's error code and message.
+        not_executed_statuses: HTTP statuses by which the vendor says it did not run a request.
+        proxy: The proxy requests go through, as it is shown.
+        host: Who was asked without the account's credentials; `None` is the vendor itself.
+    """
+
+    vendor: str
+    account: str
+    redactor: Redactor
+    explain: Explain
+    not_executed_statuses: frozenset[int]
+    proxy: str | None = None
+    host: str | None = None
+
+    def elsewhere(self, target: Target, proxy: str | None) -> ErrorMaker:
+        """Return what makes the errors of a request that carries no credentials."""
+        return evolve(
+            self,
+            redactor=LinkRedactor(self.redactor, target.url),
+            not_executed_statuses=frozenset(),  # they are the vendor's
+            proxy=proxy,
+            host=target.host,
+        )
+
+    @property
+    def _name(self) -> str:
+        return self.vendor if self.host is None else f"{self.host} (asked for {self.vendor})"
+
+    @property
+    def _through(self) -> str:
+        return "" if self.proxy is None else f" through proxy {self.proxy}"
 
     def refused(
         self,
         status: int,
         body: bytes,
         *,
-        location: str | None = None,
+        headers: Mapping[str, str] = _NO_HEADERS,
         retry_after_s: float | None = None,
-    ) -> VendorError:
+    ) -> VendorError | BlockedError:
         """Make the error for an answer other than 2xx. `body` has its secrets blanked already."""
-        error_type = _type_of_status(status, self._not_executed_statuses)
-        code, words = self._read_words(status, body)
+        if status == _PROXY_WANTS_CREDENTIALS:
+            return self._blocked(status, "the proxy refused; check the credentials in its address")
+        if self.host is not None:
+            body = self.redactor.body(body)
+        error_type = self._type_of_status(status)
+        code, words = self._read_words(status, headers, body)
+        if self._is_on_the_way(status, body, headers, is_understood=bool(code or words)):
+            title = find_title(body)
+            says = f" ({self._line(title)!r})" if title else ""
+            return self._blocked(status, f"something on the way answered with its own page{says}")
         words_text = f": {words or code}" if words or code else ""
-        hint = self._hint(error_type, status, location)
-        return error_type(
-            f"{self._vendor} answered {describe_status(status)}{words_text}{hint}",
-            vendor=self._vendor,
-            account=self._account,
+        hint = self._hint(error_type, status, headers.get("Location"))
+        error = error_type(
+            f"{self._name} answered {describe_status(status)}{words_text}{hint}",
+            vendor=self.vendor,
+            account=self.account,
             status=status,
             code=code,
             retry_after_s=retry_after_s,
+        )
+        error.raw = body
+        return error
+
+    def _type_of_status(self, status: int) -> type[VendorError]:
+        if self.host is not None and status in _ELSEWHERE:
+            return OtherHostError
+        return _type_of_status(status, self.not_executed_statuses)
+
+    def _is_on_the_way(
+        self, status: int, body: bytes, headers: Mapping[str, str], *, is_understood: bool
+    ) -> bool:
+        """Whether something on the way refused, and the vendor was not asked."""
+        content_type = headers.get("Content-Type", "")
+        if status not in {401, 403}:
+            return False
+        if self.host is not None:  # a storage may answer in any form, but not by a page for people
+            return is_page(body, content_type)
+        return is_foreign(body, content_type, is_understood=is_understood)
+
+    def _blocked(self, status: int, why: str) -> BlockedError:
+        return BlockedError(
+            f"no answer from {self._name}{self._through} but {describe_status(status)}: "
+            f"{why}; nothing ran",
+            vendor=self.vendor,
+            account=self.account,
+            status=status,
         )
 
     def unreadable(
@@ -117,16 +188,16 @@ class ErrorMaker:
         """Make the error for an answer that can't be read; `what` says why."""
         answer = "" if status is None else f" ({describe_status(status)})"
         return error_type(
-            f"{self._vendor} gave an unusable answer{answer}: {self._line(what)}",
-            vendor=self._vendor,
-            account=self._account,
+            f"{self._name} gave an unusable answer{answer}: {self._line(what)}",
+            vendor=self.vendor,
+            account=self.account,
             status=status,
         )
 
     def closed(self) -> ConnectError:
         """Make the error for a request that came after the session was closed."""
-        message = f"no connection to {self._vendor} (the hub is closed); nothing was sent"
-        return ConnectError(message, vendor=self._vendor, account=self._account)
+        message = f"no connection to {self._name} (the hub is closed); nothing was sent"
+        return ConnectError(message, vendor=self.vendor, account=self.account)
 
     def failed(self, error: Exception) -> tuple[BatchHubError, Exception | None]:
         """
@@ -135,41 +206,49 @@ class ErrorMaker:
         Returns:
             The error and the cause to chain it to; `None` if the cause could show a secret.
         """
-        cause = None if self._redactor.shows_secret(error) else error
+        cause = None if self.redactor.shows_secret(error) else error
         if _is_before_sending(error):
             what = self._line(_reason(error))
-            message = f"no connection to {self._vendor} ({what}); nothing was sent"
-            return ConnectError(message, vendor=self._vendor, account=self._account), cause
+            message = f"no connection to {self._name}{self._through} ({what}); nothing was sent"
+            return ConnectError(message, vendor=self.vendor, account=self.account), cause
         if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):
             return self.unreadable(None, f"it is not HTTP ({_grammar(error.message)})"), cause
-        message = f"no answer from {self._vendor} to a request that was sent: {_reason(error)}"
-        return NoAnswerError(message, vendor=self._vendor, account=self._account), cause
+        message = f"no answer from {self._name} to a request that was sent: {_reason(error)}"
+        return NoAnswerError(message, vendor=self.vendor, account=self.account), cause
 
-    def _read_words(self, status: int, body: bytes) -> tuple[str | None, str | None]:
+    def _read_words(
+        self, status: int, headers: Mapping[str, str], body: bytes
+    ) -> tuple[str | None, str | None]:
         try:
-            code, words = self._explain(status, body)
-            code_line = self._redactor.line(code, _MAX_CODE) if code else ""
+            code, words = self.explain(status, headers, body)
+            code_line = self.redactor.line(code, _MAX_CODE) if code else ""
             words_line = self._line(words) if words else ""
-        except Exception:  # a bug in a plug-in must not hide the status, which says enough
+        except Exception as error:  # a bug in a plug-in must not hide the status, which says enough
+            words = self._line(f"it failed in explain: {type(error).__name__}: {error}")
+            _log.warning("adapter.failed", adapter=self.vendor, error=words)
             return None, None
         return code_line or None, words_line or None
 
     def _hint(self, error_type: type[VendorError], status: int, location: str | None) -> str:
         if error_type is CredentialsError:
-            return f"; fix the credentials of {self._vendor}:{self._account}"
+            return f"; fix the credentials of {self.vendor}:{self.account}"
         if error_type is RateLimitedError:
-            return f"; account {self._account} sends nothing for a while"
+            return f"; account {self.account} sends nothing for a while"
         if error_type is BusyError:
             return "; it did not run the request, so it can be sent again"
         if status // 100 == _REDIRECT:
             target = self._line(_origin(location))
             if error_type is ReplyError:
-                return f"; it points to {target}, and a write may have run"
-            return f"; it points to {target}: if that is right, put it into base_url"
+                then = ", and a write may have run"
+            elif self.host is not None:
+                then = ", and redirects are not followed"
+            else:
+                then = ": if that is right, put it into base_url"
+            return f"; it points to {target}{then}"
         return ""
 
     def _line(self, text: str) -> str:
-        return self._redactor.line(text, _MAX_WORDS)
+        return self.redactor.line(text, _MAX_WORDS)
 
 
 def describe_status(status: int) -> str:
@@ -200,7 +279,9 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
 
 def parse_age(value: str | None) -> float | None:
     """Read an ``Age`` header: seconds in a cache; `None` if it is missing or invalid."""
-    text = (value or "").strip()
+    if value is None:
+        return None
+    text = value.strip()
     return min(float(text), _LONGEST_AGE_S) if _SECONDS.fullmatch(text) else None
 
 
@@ -228,6 +309,8 @@ def _is_before_sending(error: Exception) -> bool:
 def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
         return _TLS.sub("", str(error))
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"the proxy answered {describe_status(error.status)}"
     # Not the words of aiohttp, which may quote what went over the wire.
     return next((words for kind, words in _REASONS if isinstance(error, kind)), "no HTTP")
 

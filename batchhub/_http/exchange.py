@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 from multidict import CIMultiDict
-from yarl import URL
 
 from batchhub._adapter.account import Account
-from batchhub.errors import BatchHubError, ReplyTooLargeError, VendorError
+from batchhub._adapter.proxy import Proxy, find_proxy
+from batchhub.errors import (
+    BatchHubError,
+    BlockedError,
+    ConnectError,
+    ReplyError,
+    ReplyTooLargeError,
+    StoreError,
+    VendorError,
+)
 
-from .body import BodyBrokenError, BodyTooLargeError, read_body
+from .body import Answer, BodyBrokenError, BodyTooLargeError, find_whole, read_body, unpack
+from .connector import StaleConnectionError
+from .direct import Head
 from .errors import NETWORK_ERRORS, ErrorMaker, Explain, parse_age, parse_retry_after
 from .limits import Limits
+from .recording import note_exchange
 from .redactor import Redactor
 from .reply import Reply
-from .request import make_payload
+from .request import Call, make_payload
+from .session import Session
+from .spool import DiskError, LineTooLongError, Spool
+from .target import Target
 
 _MAX_WORDS_BYTES: Final = 64 * 1024
 """The most bytes read of an error answer: enough for a code and a message."""
@@ -26,12 +41,17 @@ _SUCCESS: Final = range(200, 300)
 
 
 class Exchange:
-    """Sends the requests of one account over aiohttp, and reads the answers within limits."""
+    """
+    Sends the requests of one account over aiohttp, and reads the answers within limits.
+
+    Attributes:
+        share: The lane's share of the hub's connections.
+    """
 
     def __init__(
         self,
         *,
-        session: aiohttp.ClientSession,
+        session: Session,
         vendor: str,
         account: Account,
         explain: Explain,
@@ -39,85 +59,212 @@ class Exchange:
         limits: Limits,
     ) -> None:
         self._session = session
+        self.share = session.join(account.base_url)
         self._vendor = vendor
-        self._account = account.identity
+        self._account = account
         self._limits = limits
         self._timeout = aiohttp.ClientTimeout(
             total=limits.total_s, connect=limits.connect_s, sock_read=limits.read_s
         )
-        self._redactor = Redactor(account.secrets)
+        self._download_timeout = aiohttp.ClientTimeout(
+            total=limits.download_s, connect=limits.connect_s, sock_read=limits.read_s
+        )
+        self._proxy = find_proxy(account.base_url, account.proxy)
+        proxy_secrets = () if self._proxy is None else self._proxy.secrets
+        self._redactor = Redactor([*account.secrets, *proxy_secrets])
         self._errors = ErrorMaker(
             vendor=vendor,
-            account=self._account,
+            account=account.identity,
             redactor=self._redactor,
             explain=explain,
             not_executed_statuses=not_executed_statuses,
+            proxy=None if self._proxy is None else self._proxy.url,
         )
 
-    async def send(
-        self, method: str, url: URL, body: bytes | None, headers: CIMultiDict[str]
-    ) -> Reply:
+    def note_headers(self, headers: Mapping[str, str]) -> None:
+        """Blank from now on what authorises a request, wherever it comes back."""
+        self._redactor.note_headers(headers)
+
+    def note_credentials(self, headers: Mapping[str, str]) -> None:
+        """Blank from now on what `Adapter.authorize` gave."""
+        self._redactor.note_credentials(headers)
+
+    def redact(self, value: Any) -> Any:
+        """Return a JSON-like value with every secret in its texts as ``***``."""
+        return self._redactor.value(value)
+
+    def redact_body(self, body: bytes) -> bytes:
+        """Return bytes with every secret as ``***``."""
+        return self._redactor.body(body)
+
+    async def send(self, call: Call, *, is_repeat: bool = False) -> Reply | None:
         """
         Send a request once and read its answer, whatever its status.
+
+        Returns:
+            `None` for a request that may be repeated, if the connection that was kept for it turned
+            out to be gone. A repeat is never that.
 
         Raises:
             ContactError: There was no answer, or only a part of it.
             ReplyError: The answer can't be read, or is larger than the limits.
         """
+        target = call.target
+        proxy, errors = self._way_to(target)
         if self._session.closed:
-            raise self._errors.closed()
+            raise errors.closed()
         failure: BatchHubError
+        is_kept = call.may_repeat and not is_repeat and target.is_own
         try:
-            async with self._session.request(
-                method,
-                url,
-                data=make_payload(body),
-                headers=headers,
-                allow_redirects=False,
-                timeout=self._timeout,
-            ) as response:
-                return await self._read(response)
+            if call.is_short and proxy is None and self._session.asks_directly:
+                reply = await self._ask(call, errors, is_kept=is_kept)
+            else:
+                reply = await self._request(call, errors, proxy, is_kept=is_kept)
+        except StaleConnectionError as error:
+            if call.may_repeat and not is_repeat:
+                return None
+            failure, cause = errors.failed(error)
+        except ReplyError:
+            note_exchange(call, None, self._account)
+            raise
         except NETWORK_ERRORS as error:
-            failure, cause = self._errors.failed(error)
+            failure, cause = errors.failed(error)
+        else:
+            note_exchange(call, reply, self._account)
+            return reply
+        if not isinstance(failure, ConnectError):
+            note_exchange(call, None, self._account)
         # Outside of `except`: otherwise `error`, with its secrets, would become the context.
         raise failure from cause
 
-    async def _read(self, response: aiohttp.ClientResponse) -> Reply:
-        read = self._read_body if response.status in _SUCCESS else self._read_refusal
-        body = await read(response)
+    async def _ask(self, call: Call, errors: ErrorMaker, *, is_kept: bool) -> Reply:
+        """Send a request the short way, and read its answer."""
+        headers, max_bytes = call.headers, self._limits.max_answer_bytes
+        if headers.head is None:
+            headers.head = Head(self._account.base_url, headers.all, self._limits)
+        answer = await self._session.ask(headers.head, call.target.path, is_kept=is_kept)
+        try:
+            if answer.status in _SUCCESS and not call.unpacks:
+                body = find_whole(answer, max_bytes)
+                if body is not None:
+                    return self._make_reply(answer, self._redactor.body(body))
+            return await self._read(call, answer, errors)
+        finally:
+            answer.release()
+
+    async def _request(
+        self, call: Call, errors: ErrorMaker, proxy: Proxy | None, *, is_kept: bool
+    ) -> Reply:
+        """Send a request by aiohttp's client, and read its answer."""
+        async with self._session.request(
+            call.method,
+            call.target.url,
+            data=make_payload(call.body),
+            is_kept=is_kept,
+            timeout=self._timeout if call.spool is None else self._download_timeout,
+            **_find_headers(call, proxy),
+        ) as response:
+            return await self._read(call, response, errors)
+
+    def _way_to(self, target: Target) -> tuple[Proxy | None, ErrorMaker]:
+        """Return the proxy to a target, and what makes the errors of its requests."""
+        if target.is_own:
+            return self._proxy, self._errors
+        proxy = find_proxy(str(target.url.origin()), self._account.proxy)
+        if proxy is None:
+            return None, self._errors.elsewhere(target, None)
+        self._redactor.add(proxy.secrets)
+        return proxy, self._errors.elsewhere(target, proxy.url)
+
+    async def _read(self, call: Call, response: Answer, errors: ErrorMaker) -> Reply:
+        if response.status not in _SUCCESS:
+            body = await self._read_refusal(response)
+        else:
+            body = await self._read_body(call, response, errors)
+        return self._make_reply(response, await self._redactor.long_body(body))
+
+    def _make_reply(self, response: Answer, body: bytes) -> Reply:
         return Reply(
             status=response.status,
             headers=response.headers,
-            body=self._redactor.body(body),
+            body=body,
             age_s=parse_age(response.headers.get("Age")),
             vendor=self._vendor,
-            account=self._account,
+            account=self._account.identity,
         )
 
-    async def _read_body(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _read_body(self, call: Call, response: Answer, errors: ErrorMaker) -> bytes:
+        """Read a body; of one that goes to disk nothing is returned."""
         max_bytes = self._limits.max_answer_bytes
         try:
-            return await read_body(response, max_bytes)
+            if call.spool is not None:
+                max_bytes = self._limits.max_download_bytes
+                await call.spool.fill(response)
+                return b""
+            body = await read_body(response, max_bytes)
+            return unpack(body, max_bytes) if call.unpacks else body
+        except DiskError as error:
+            raise _no_room(error) from None
         except BodyTooLargeError:
             what = f"it is larger than {max_bytes} bytes"
-            raise self._errors.unreadable(response.status, what, ReplyTooLargeError) from None
+            raise errors.unreadable(response.status, what, ReplyTooLargeError) from None
         except BodyBrokenError as error:
-            raise self._errors.unreadable(response.status, str(error)) from error
+            raise errors.unreadable(response.status, str(error)) from error
 
-    async def _read_refusal(self, response: aiohttp.ClientResponse) -> bytes:
+    def open_spool(self, *, unpacks: bool) -> Spool:
+        """Return where a download goes; an async context manager."""
+        limits = self._limits
+        return Spool(
+            max_bytes=limits.max_download_bytes,
+            max_line_bytes=limits.max_line_bytes,
+            unpacks=unpacks,
+        )
+
+    async def lines(self, call: Call, spool: Spool) -> AsyncIterator[bytes]:
+        """
+        Yield the lines of a download.
+
+        Raises:
+            ReplyTooLargeError: One is longer than the limits.
+        """
+        try:
+            async for line in spool.lines(self._redactor.body):
+                yield line
+        except LineTooLongError:
+            _, errors = self._way_to(call.target)
+            what = f"a line is longer than {self._limits.max_line_bytes} bytes"
+            raise errors.unreadable(None, what, ReplyTooLargeError) from None
+        except DiskError as error:
+            raise _no_room(error) from None
+
+    async def _read_refusal(self, response: Answer) -> bytes:
         """Read the body of an error answer; empty if it can't be read: the status says enough."""
         try:
             return await read_body(response, min(_MAX_WORDS_BYTES, self._limits.max_answer_bytes))
         except (BodyTooLargeError, BodyBrokenError, *NETWORK_ERRORS):
             return b""
 
-    def refused(self, reply: Reply, now: datetime) -> VendorError:
+    def refused(self, reply: Reply, target: Target, now: datetime) -> VendorError | BlockedError:
         """Make the error for an answer other than 2xx."""
-        error = self._errors.refused(
+        _, errors = self._way_to(target)
+        return errors.refused(
             reply.status,
             reply.body,
-            location=reply.headers.get("Location"),
+            headers=reply.headers,
             retry_after_s=parse_retry_after(reply.headers.get("Retry-After"), now),
         )
-        error.raw = reply.body
-        return error
+
+
+def _no_room(error: DiskError) -> StoreError:
+    return StoreError(f"a download can't be kept on disk: {error}; see TMPDIR")
+
+
+def _find_headers(call: Call, proxy: Proxy | None) -> dict[str, Any]:
+    """Return a request's headers, and what has it go through a proxy, if there is one."""
+    headers = call.headers.all
+    if proxy is None:
+        return {"headers": headers}
+    if call.target.url.scheme == "https":
+        return {"headers": headers, "proxy": proxy.url, "proxy_headers": dict(proxy.headers)}
+    # The proxy reads the request itself.
+    return {"headers": CIMultiDict([*headers.items(), *proxy.headers.items()]), "proxy": proxy.url}

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 from attrs import field, frozen
 from multidict import CIMultiDict
 
+from batchhub._adapter.answers import repair_text
 from batchhub._base.json import loads
-from batchhub.errors import ReplyError
+from batchhub._base.secrets import blank_json
+from batchhub.errors import BodyError, ReplyError
+
+T = TypeVar("T")
 
 
 @frozen(kw_only=True, eq=False)
@@ -41,11 +45,38 @@ class Reply:
             ReplyError: It is not valid JSON.
         """
         try:
-            return loads(self.body)
+            return loads(blank_json(self.body))
         except ValueError as error:
-            raise ReplyError(
-                f"{self.vendor or 'the vendor'} answered {self.status} without valid JSON: {error}",
-                vendor=self.vendor,
-                account=self.account,
-                status=self.status,
-            ) from error
+            self._refuse(f"without valid JSON: {error}", error)
+
+    def as_(self, kind: type[T]) -> T:
+        """
+        Make an object of a type from the body, as `ItemResult.as_` does of an item's.
+
+        Broken text in it is repaired.
+
+        Args:
+            kind: Such as a `msgspec.Struct` with the fields that are needed; others are ignored.
+
+        Raises:
+            ReplyError: It is not valid JSON, or none of that type; says which fields are wrong.
+        """
+        from batchhub._wire.body import read_body  # noqa: PLC0415  # cattrs is slow to import
+
+        body = blank_json(self.body)
+        try:
+            return read_body(body, kind, "")
+        except BodyError as error:
+            wrong = error
+        try:
+            return read_body(repair_text(body), kind, "")
+        except BodyError:
+            self._refuse(f"something else than {kind.__name__}: {'; '.join(wrong.problems)}", wrong)
+
+    def _refuse(self, what: str, error: Exception) -> NoReturn:
+        raise ReplyError(
+            f"{self.vendor or 'the vendor'} answered {self.status} {what}",
+            vendor=self.vendor,
+            account=self.account,
+            status=self.status,
+        ) from error

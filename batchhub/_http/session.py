@@ -1,55 +1,161 @@
-"""The one aiohttp session of a hub: no cookies, and no request is sent again by itself."""
+"""The one HTTP session of a hub: no cookies, and no request is sent again by itself."""
 
 from __future__ import annotations
 
-from typing import Final
+import ssl
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, ClassVar, Final, Self
 
 import aiohttp
+from yarl import URL
 
-_MAX_CONNECTIONS: Final = 768
-"""Below the usual 1,024 open files of a process, so that some are left for the store."""
+from . import direct
+from .certificates import find_certificates
+from .connector import Connector, refuse_resend
+from .shares import Share, Shares
 
-_MAX_CONNECTIONS_PER_HOST: Final = 256
-"""So that one vendor that hangs can't take all connections."""
+_MAX_CONNECTIONS: Final = 512
+"""Half of the usual 1,024 open files of a process; kept connections and the store take others."""
 
-_KEEP_ALIVE_S: Final = 4.0
-"""Below the 5 s after which common servers close: whether a request sent into a closing connection
-ran can't be known."""
+_SPARE_FILES: Final = 512
+"""Files left for all else where a process may have more."""
+
+_EFFECT_KEEP_S: Final = 4.0
+"""Below the 5 s after which common servers close: whether a request with an effect, sent into a
+closing connection, ran can't be known."""
+
+_READ_KEEP_S: Final = 60.0
+"""Longer than a poll interval, so that not every poll makes a connection."""
+
+_MAX_KEPT: Final = 128
+"""Kept connections are open files too: with more requests than this at once, or to more hosts than
+twice as many, none is kept for long."""
 
 
-class DisconnectedError(aiohttp.ClientConnectionError):
-    """The connection was cut when the request may have been sent."""
-
-
-async def refuse_resend(
-    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
+class Session:
     """
-    Keep aiohttp from sending a request again by itself.
+    What all lanes of a hub send through. Made by `open_session`; an async context manager.
 
-    It does so once, for GET, PUT, DELETE and others, when a connection is cut; but not when the
-    error is one it does not know.
+    Requests without an effect go over connections that are kept for a minute; the others over a
+    connection that is new, or was used less than 4 s ago.
 
-    Raises:
-        DisconnectedError: The connection was cut.
+    Attributes:
+        closed: Whether it sends nothing more.
+
+    Args:
+        lanes: How many lanes there may be; each gets a share of the connections.
+        max_connections: The most connections that are in use at once; by default as many as the
+            process may have open files for.
     """
+
+    asks_directly: ClassVar[bool] = direct.FITS
+    """Whether `ask` may be used; else all takes the usual way."""
+
+    def __init__(self, *, lanes: int = 1, max_connections: int | None = None) -> None:
+        self.closed = False
+        self._shares = Shares(limit=max_connections or _find_limit(lanes), lanes=lanes)
+        self._hosts: set[URL] = set()
+        certificates = find_certificates()
+        self._kept = _open(keep_s=_READ_KEEP_S, certificates=certificates)
+        self._fresh = _open(keep_s=_EFFECT_KEEP_S, certificates=certificates)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        self.closed = True
+        try:
+            await self._kept.close()
+        finally:
+            await self._fresh.close()
+
+    def abandon(self) -> None:
+        """Let go of all connections: the event loop they belong to has ended."""
+        self.closed = True
+        for session in (self._kept, self._fresh):
+            if isinstance(connector := session.connector, Connector):
+                connector.abandon()
+            session.detach()
+
+    def join(self, base_url: str) -> Share:
+        """Return the share of the connections that one more lane has."""
+        self._hosts.add(URL(base_url))
+        return self._shares.join()
+
+    def request(
+        self, method: str, url: URL, *, is_kept: bool, **kwargs: Any
+    ) -> aiohttp.client._RequestContextManager:
+        """
+        Send a request once.
+
+        Args:
+            method: The HTTP method.
+            url: Where to.
+            is_kept: Whether it may go over a connection that was kept for long, and may be gone.
+            kwargs: What aiohttp takes.
+        """
+        session = self._choose(is_kept=is_kept)
+        return session.request(method, url, allow_redirects=False, **kwargs)
+
+    def ask(
+        self, head: direct.Head, path: str, *, is_kept: bool
+    ) -> Coroutine[None, None, direct.DirectAnswer]:
+        """
+        Send a GET without a body once, by the short way.
+
+        Args:
+            head: What it has in common with others.
+            path: From the ``/`` after the host, percent-encoded.
+            is_kept: As for `request`.
+        """
+        connector = self._choose(is_kept=is_kept).connector
+        assert isinstance(connector, Connector)  # noqa: S101  # what `_open` made
+        return direct.ask(connector, head, path)
+
+    def _choose(self, *, is_kept: bool) -> aiohttp.ClientSession:
+        return self._kept if is_kept and not self._is_crowded else self._fresh
+
+    @property
+    def _is_crowded(self) -> bool:
+        return self._shares.used > _MAX_KEPT or len(self._hosts) > 2 * _MAX_KEPT
+
+
+def open_session(*, lanes: int = 1, max_connections: int | None = None) -> Session:
+    """
+    Open the session all lanes of a hub share. Close it with ``await session.close()``.
+
+    Args:
+        lanes: How many lanes there may be; each gets a share of the connections.
+        max_connections: The most connections that are in use at once.
+    """
+    return Session(lanes=lanes, max_connections=max_connections)
+
+
+def _find_limit(lanes: int) -> int:
     try:
-        return await handler(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise DisconnectedError("the connection was cut") from error
+        import resource  # noqa: PLC0415  # not on every system
+    except ImportError:
+        return _MAX_CONNECTIONS
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        files = 2**20
+    return max(8, min(max(_MAX_CONNECTIONS, 2 * lanes), max(files - _SPARE_FILES, files // 2)))
 
 
-def open_session() -> aiohttp.ClientSession:
-    """Open the session all lanes of a hub share. Close it with ``await session.close()``."""
-    connector = aiohttp.TCPConnector(
-        limit=_MAX_CONNECTIONS,
-        limit_per_host=_MAX_CONNECTIONS_PER_HOST,
-        keepalive_timeout=_KEEP_ALIVE_S,
-    )
+def _open(*, keep_s: float, certificates: ssl.SSLContext | bool) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=connector,
+        # `Shares` bounds the connections, lane by lane.
+        connector=Connector(limit=0, keepalive_timeout=keep_s, ssl=certificates),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,  # `read_body` does it, within a limit
         skip_auto_headers=("Content-Type", "User-Agent"),

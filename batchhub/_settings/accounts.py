@@ -6,7 +6,8 @@ import os
 import stat
 import tomllib
 import warnings
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, get_type_hints
 
@@ -14,14 +15,16 @@ from attrs import NOTHING, Attribute, Converter, fields, frozen
 
 from batchhub._base.secrets import remember
 from batchhub.adapter import Account
-from batchhub.errors import NotKnownError, SettingsError
+from batchhub.errors import AdapterError, NotKnownError, SettingsError, UsageError
 
+from .account_check import check_names
 from .environment import account_variable, to_part, unknown_variable
 from .file import AccountTable, Settings, unknown_key
-from .keyring import find_in_keyring
+from .keyring import find_in_keyring, stand_in
 from .registry import Registry
 
 _REFERENCES: Final = {"env", "keyring"}
+_OF_ALL: Final = {"proxy", "polling"}
 _FORMS: Final = 'must be { env = "NAME" }, { keyring = "service/name" } or text'
 _TEXT: Final = (str, str | None, "str", "str | None", "Optional[str]")
 _READABLE: Final = stat.S_IRGRP | stat.S_IROTH
@@ -46,18 +49,46 @@ class AccountReading:
 
 
 def make_accounts(
-    settings: Settings, registry: Registry, only: Collection[str] | None = None
+    settings: Settings,
+    registry: Registry,
+    only: Collection[str] | None = None,
+    look_up: Callable[[str], str] = find_in_keyring,
 ) -> dict[str, Account]:
     """
     Make the accounts of the settings; those named in `only`, if it is given.
 
+    Args:
+        settings: The settings.
+        registry: The adapters.
+        only: Names of accounts; `None` for all.
+        look_up: Returns the secret of an entry of the keyring, or raises `LookupError`.
+
     Raises:
         SettingsError: A key is missing, unknown or wrong.
         NotKnownError: There is no such account, or its adapter is not installed.
-        AdapterError: Its adapter does not load.
+        AdapterError: Its adapter does not load, or the account can't say who it is.
     """
     names = settings.accounts if only is None else only
-    return {name: make_account(*find_account(settings, name, registry)) for name in sorted(names)}
+    made: dict[str, Account] = {}
+    for name in sorted(names):
+        account_type, table = find_account(settings, name, registry)
+        made[name] = make_account(account_type, table, look_up=look_up)
+        check_names(made[name], registry.source(account_type.adapter))
+    return made
+
+
+def outline_account(settings: Settings, name: str, registry: Registry) -> Account | None:
+    """
+    Return an account as it would be, without a look into the keyring; `None` if it can't be made.
+
+    Its name, lane and whatever else is no secret are right. It is for comparing only: a secret of
+    the keyring may be another text.
+    """
+    with suppress(UsageError, AdapterError), warnings.catch_warnings():
+        # Only looked at: what is wrong with it is said where it is used.
+        warnings.simplefilter("ignore")
+        return make_accounts(settings, registry, [name], stand_in)[name]
+    return None
 
 
 def find_account(
@@ -78,11 +109,16 @@ def find_account(
     if table.adapter not in registry.names:
         hint = f"account {name!r} in {table.where} names it: fix that, or install its package"
         raise NotKnownError("adapter", table.adapter, registry.names, hint)
+    _remember_references(table)
     return registry.get(table.adapter).account_type, table
 
 
 def make_account(
-    account_type: type[Account], table: AccountTable, environ: Mapping[str, str] = os.environ
+    account_type: type[Account],
+    table: AccountTable,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    look_up: Callable[[str], str] = find_in_keyring,
 ) -> Account:
     """
     Make an account from its table and its variables.
@@ -92,14 +128,18 @@ def make_account(
     Raises:
         SettingsError: A key is missing, unknown or wrong; its message names key and file.
     """
-    reading = read_account(account_type, table, environ)
+    reading = read_account(account_type, table, environ, look_up=look_up)
     if reading.account is None:
         raise reading.problems[0]
     return reading.account
 
 
 def read_account(
-    account_type: type[Account], table: AccountTable, environ: Mapping[str, str] = os.environ
+    account_type: type[Account],
+    table: AccountTable,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    look_up: Callable[[str], str] = find_in_keyring,
 ) -> AccountReading:
     """
     Make an account if it can be made; say where its secrets come from and what is wrong.
@@ -108,7 +148,7 @@ def read_account(
     the account is made, and the first value that its class refuses is the problem.
     """
     known = _find_fields(account_type)
-    reader = _Reader(account_type, table, environ)
+    reader = _Reader(account_type, table, environ, look_up)
     reader.problems += table.problems
     keys = {to_part(key): key for key in known}
     for part in table.variables:
@@ -132,11 +172,23 @@ def read_account(
     return AccountReading(account=account, sources=reader.sources, problems=tuple(reader.problems))
 
 
+def _remember_references(table: AccountTable) -> None:
+    """Blank from now on what a table's variables hold: its adapter may show them as it loads."""
+    for value in table.values.values():
+        name = value.get("env") if isinstance(value, Mapping) else None
+        if isinstance(name, str) and (found := os.environ.get(name)):
+            remember([found])
+
+
 class _Reader:
     """Collects an account's values, where its secrets come from, and what is wrong with them."""
 
     def __init__(
-        self, account_type: type[Account], table: AccountTable, environ: Mapping[str, str]
+        self,
+        account_type: type[Account],
+        table: AccountTable,
+        environ: Mapping[str, str],
+        look_up: Callable[[str], str],
     ) -> None:
         self.problems: list[SettingsError] = []
         self.sources: dict[str, str] = {}
@@ -144,6 +196,7 @@ class _Reader:
         self._fields = _find_fields(account_type)
         self._table = table
         self._environ = environ
+        self._look_up = look_up
         self._values: dict[str, Any] = {}
         self._origins: dict[str, str] = {}
         self._secrets: list[Any] = []
@@ -177,7 +230,9 @@ class _Reader:
         """Make the account; the first thing its class refuses is a problem."""
         try:
             return self._type(**self._values)
-        except Exception as error:  # a plug-in's class may refuse a value with any of them
+        except KeyboardInterrupt:  # Ctrl-C
+            raise
+        except BaseException as error:  # a plug-in's class may refuse a value with any of them
             key = self._find_key(error)
             why = _blank(error, self._secrets)
             if key is not None and key not in why:
@@ -187,7 +242,7 @@ class _Reader:
             self.note(why, key)
             return None
 
-    def _find_key(self, error: Exception) -> str | None:
+    def _find_key(self, error: BaseException) -> str | None:
         """Return the key that an error is about, as far as that can be found out."""
         named: str | None = getattr(error, "key", None)
         if named is not None:
@@ -213,7 +268,7 @@ class _Reader:
                 self.note(f"{key} {why}", key)
         else:
             try:
-                found = find_in_keyring(name)
+                found = self._look_up(name)
             except LookupError as error:
                 self.note(f"{key} comes from the keyring, but {error.args[0]}", key)
             else:
@@ -254,10 +309,12 @@ class _Reader:
 
 def _find_fields(account_type: type[Account]) -> dict[str, Attribute[Any]]:
     """Return what an account is made of, by the keys of the settings."""
-    return {f.alias or f.name: f for f in fields(account_type) if f.init}
+    found = {f.alias or f.name: f for f in fields(account_type) if f.init}
+    # What an adapter declares comes first; these are of every account.
+    return dict(sorted(found.items(), key=lambda item: item[0] in _OF_ALL))
 
 
-def _is_from_converter(error: Exception, converter: Any, value: Any) -> bool:
+def _is_from_converter(error: BaseException, converter: Any, value: Any) -> bool:
     """Whether a converter that sees nothing but the value refuses it with this very error."""
     if converter is None or isinstance(converter, Converter):
         return False
@@ -295,7 +352,7 @@ def _is_readable(path: str) -> bool:
         return False
 
 
-def _blank(error: Exception, secrets: Iterable[Any]) -> str:
+def _blank(error: BaseException, secrets: Iterable[Any]) -> str:
     """Return the message of an error, without the secrets it may show."""
     text = str(error.args[0] if error.args else type(error).__name__)  # attrs adds the value
     for secret in secrets:

@@ -20,6 +20,12 @@ from batchhub.errors import SettingsError
 STORE_VARIABLE: Final = "BATCHHUB_STORE"
 """The variable that names the store."""
 
+STORE_MODE_VARIABLE: Final = "BATCHHUB_STORE_MODE"
+"""The variable that says who may use the store."""
+
+POLLING_VARIABLE: Final = "BATCHHUB_POLLING"
+"""The variable that says when tickets of all accounts are polled."""
+
 _PREFIX: Final = "BATCHHUB_ACCOUNTS__"
 _ADAPTER: Final = "__ADAPTER"
 

@@ -16,10 +16,15 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
+from batchhub._base.file_mode import FileMode
 from batchhub.errors import SettingsError
+from batchhub.polling import PollRule
+from batchhub.polling.setting import read_polling
 
 from .environment import (
     NOTHING_GIVEN,
+    POLLING_VARIABLE,
+    STORE_MODE_VARIABLE,
     STORE_VARIABLE,
     AccountVariables,
     find_account_values,
@@ -31,7 +36,7 @@ __all__ = ["CONFIG_NAME", "AccountTable", "Settings", "load_settings", "unknown_
 CONFIG_NAME: Final = "batchhub.toml"
 """The settings file that is looked for in the working folder."""
 
-_TOP_LEVEL: Final = ("store", "accounts")
+_TOP_LEVEL: Final = ("store", "store_mode", "polling", "accounts")
 _ENVIRONMENT: Final = "the environment"
 
 
@@ -83,11 +88,16 @@ class Settings:
     Attributes:
         store: Path or URL of the store. A relative path in the file starts from the file's folder,
             one in the environment from the working folder.
+        store_mode: Who may use the store: ``private`` for its owner alone, or ``group``.
+        polling: When tickets are polled of accounts without a setting of their own: a rule; `None`
+            if nothing is said of it.
         accounts: The accounts by name.
         path: The file; `None` if there is none.
     """
 
     store: str | None
+    store_mode: str = FileMode.PRIVATE.value
+    polling: PollRule | None = None
     accounts: Mapping[str, AccountTable]
     path: str | None
 
@@ -122,6 +132,8 @@ def load_settings(
     given = find_account_values(tables, environ)
     return Settings(
         store=environ.get(STORE_VARIABLE) or _resolve_store(table.get("store"), file),
+        store_mode=_read_mode(environ.get(STORE_MODE_VARIABLE), table.get("store_mode"), file),
+        polling=_read_rule(environ.get(POLLING_VARIABLE), table.get("polling"), file),
         accounts={
             name: _account_table(name, tables.get(name), given.get(name, NOTHING_GIVEN), file)
             for name in {**tables, **given}
@@ -162,6 +174,33 @@ def _resolve_store(store: Any, file: Path | None) -> str | None:
         raise SettingsError(
             f"{file}: store {store}: there is no such home folder", key="store", path=str(file)
         ) from None
+
+
+def _read_mode(over: str | None, given: Any, file: Path | None) -> str:
+    """Read the mode of the store; the environment's wins if it is not empty."""
+    known = [each.value for each in FileMode]
+    mode = over or given
+    if mode is None:
+        return FileMode.PRIVATE.value
+    if mode not in known:
+        path = None if over or file is None else str(file)
+        where = f"{path}: store_mode" if path else f"{_ENVIRONMENT}: {STORE_MODE_VARIABLE}"
+        raise SettingsError(
+            f"{where} must be {' or '.join(map(repr, known))}, not {mode!r}",
+            key="store_mode",
+            path=path,
+        )
+    return str(mode)
+
+
+def _read_rule(over: str | None, given: Any, file: Path | None) -> PollRule | None:
+    """Read the rule for all accounts; the environment's wins if it is not empty."""
+    path = None if over or file is None else str(file)
+    where = f"{path}: polling" if path else f"{_ENVIRONMENT}: {POLLING_VARIABLE}"
+    try:
+        return read_polling(over or given, where)
+    except SettingsError as error:
+        raise SettingsError(str(error), key="polling", path=path) from None
 
 
 def _account_table(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 import shlex
 from importlib import import_module
+from typing import Final
+
+_found: Final[dict[str, str]] = {}
 
 
 def find_in_keyring(entry: str) -> str:
@@ -35,4 +39,22 @@ def find_in_keyring(entry: str) -> str:
     if not secret:
         command = shlex.join(["keyring", "set", service, name])
         raise LookupError(f"it has no entry {entry!r}; create it with: {command}")
-    return str(secret)
+    found = _found[entry] = str(secret)
+    return found
+
+
+def recall_from_keyring(entry: str) -> str:
+    """
+    Return the secret of an entry that this process has read already.
+
+    Raises:
+        LookupError: It has not; nobody is asked for it.
+    """
+    if entry not in _found:
+        raise LookupError(f"its entry {entry!r} is read only for the account that is used")
+    return _found[entry]
+
+
+def stand_in(entry: str) -> str:
+    """Return a text in place of the secret of an entry, for what does not depend on it."""
+    return _found.get(entry) or f"unread-{secrets.token_hex(16)}"

@@ -7,20 +7,49 @@ and affects no other.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
-from importlib.metadata import EntryPoint, entry_points
-from inspect import isabstract
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from functools import cached_property
+from importlib.metadata import EntryPoint
+from inspect import getattr_static, isabstract, signature
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import fields, frozen, has
 
 from batchhub._base.log import get_logger
-from batchhub.adapter import Account, Adapter
+from batchhub._base.secrets import blank
+from batchhub.adapter import Account, Adapter, Capabilities
 from batchhub.errors import AdapterError, NotKnownError
 
-GROUP: Final = "batchhub.adapters"
-"""The entry-point group adapters register in."""
+from .installed import ANY_GROUP, VERSION, Installed, find_installed
+
+_CALLS: Final[Mapping[str, tuple[int, frozenset[str]]]] = {
+    "capabilities": (2, frozenset()),
+    "check_options": (2, frozenset()),
+    "read_map": (2, frozenset()),
+    "fields": (2, frozenset()),
+    "item_id": (2, frozenset()),
+    "encode": (3, frozenset()),
+    "key_value": (2, frozenset()),
+    "target": (2, frozenset()),
+    "batch_key": (2, frozenset()),
+    "envelope_bytes": (2, frozenset()),
+    "may_repeat": (3, frozenset()),
+    "explain": (3, frozenset()),
+    "pace": (1, frozenset()),
+    "read_push": (2, frozenset()),
+    "authorize": (0, frozenset({"again"})),
+    "submit": (2, frozenset()),
+    "find_attempt": (1, frozenset()),
+    "poll": (1, frozenset()),
+    "poll_one": (1, frozenset()),
+    "fetch_results": (2, frozenset()),
+    "cancel": (1, frozenset()),
+    "probe": (1, frozenset()),
+    "aclose": (0, frozenset()),
+}
+"""How each method of an adapter is called: how many arguments by place, and which by name."""
 
 _log = get_logger()
 
@@ -44,19 +73,36 @@ class AdapterInfo:
 
 
 class Registry:
-    """The adapters that are installed in this environment."""
+    """
+    The adapters that are installed in this environment.
 
-    def __init__(self) -> None:
-        self._entries: defaultdict[str, list[EntryPoint]] = defaultdict(list)
-        for entry in entry_points(group=GROUP):
-            if entry not in self._entries[entry.name]:
-                self._entries[entry.name].append(entry)
+    Args:
+        adapters: Others, which take the place of those that are installed under their names.
+
+    Raises:
+        AdapterError: One of those breaks a rule of `batchhub.adapter`.
+    """
+
+    def __init__(self, adapters: Iterable[type[Adapter[Any]]] = ()) -> None:
         self._loaded: dict[str, type[Adapter[Any]]] = {}
+        self._sources: dict[str, str] = {}
+        for adapter in adapters:
+            name = getattr(adapter, "name", "")
+            problem = _find_problem(name, adapter)
+            if problem:
+                raise AdapterError(f"adapter {name!r}: {problem}")
+            self._loaded[name] = adapter
+
+    @cached_property
+    def _installed(self) -> Installed:
+        """What is installed; who only reads a store never asks."""
+        return find_installed()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names that are installed, sorted. Not all of them need load."""
-        return tuple(sorted(self._entries))
+        installed = self._installed
+        return tuple(sorted({*installed.entries, *installed.others, *self._loaded}))
 
     def get(self, name: str) -> type[Adapter[Any]]:
         """
@@ -70,6 +116,14 @@ class Registry:
             self._loaded[name] = self._load(name)
         return self._loaded[name]
 
+    def source(self, name: str) -> str:
+        """Return the distributions that claim a name, with their versions."""
+        if name not in self._sources:
+            installed = self._installed
+            entries = installed.entries.get(name) or installed.others.get(name) or []
+            self._sources[name] = ", ".join(_source(entry) for entry in entries)
+        return self._sources[name]
+
     def describe(self) -> Iterator[AdapterInfo]:
         """Load every installed adapter and yield how it went, by name."""
         for name in self.names:
@@ -79,33 +133,61 @@ class Registry:
             except AdapterError as failure:
                 error = str(failure)
                 _log.warning("adapter.failed", adapter=name, error=error)
-            sources = ", ".join(_source(entry) for entry in self._entries[name])
-            yield AdapterInfo(name=name, distribution=sources, adapter=adapter, error=error)
+            source = self.source(name)
+            yield AdapterInfo(name=name, distribution=source, adapter=adapter, error=error)
+            for entry in self._installed.rejected.get(name, ()):
+                taken = f"the name {name!r} is batchhub's own; {_source(entry)} needs another one"
+                _log.warning("adapter.failed", adapter=name, error=taken)
+                yield AdapterInfo(name=name, distribution=_source(entry), adapter=None, error=taken)
 
     def _load(self, name: str) -> type[Adapter[Any]]:
-        entries = self._entries.get(name, [])
+        entries, others = self._installed.entries.get(name, []), self._installed.others
+        if not entries and name in others:
+            entry = others[name][0]
+            raise AdapterError(
+                f"adapter {name!r} of {_source(entry)} is for {_version_of(entry)} of the adapter "
+                f"API, and this batchhub has version {VERSION}; install versions that fit"
+            )
         if not entries:
             raise NotKnownError("adapter", name, self.names, "install the package that has it")
         if len(entries) > 1:
             sources = " and ".join(_source(entry) for entry in entries)
             raise AdapterError(f"adapter {name!r} is claimed by {sources}; uninstall one of them")
         try:
-            adapter = entries[0].load()
-        except (Exception, SystemExit) as error:
-            words = " ".join(str(error).split())
+            # What a plug-in prints when it loads is not for this output: it may be anything.
+            with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+                adapter = entries[0].load()
+        except KeyboardInterrupt:  # Ctrl-C
+            raise
+        except BaseException as error:
+            words = blank(" ".join(str(error).split()))
             raise AdapterError(
                 f"adapter {name!r} of {_source(entries[0])} does not load: "
                 f"{type(error).__name__}: {words}"
             ) from error
-        problem = next(_find_problems(name, adapter), None)
+        problem = _find_problem(name, adapter)
         if problem:
             raise AdapterError(f"adapter {name!r} of {_source(entries[0])}: {problem}")
         loaded: type[Adapter[Any]] = adapter
         return loaded
 
 
+def _version_of(entry: EntryPoint) -> str:
+    match = ANY_GROUP.fullmatch(entry.group)
+    version = None if match is None else match[1]
+    return "no version" if version is None else f"version {version}"
+
+
 def _source(entry: EntryPoint) -> str:
     return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
+
+
+def _find_problem(name: str, adapter: object) -> str | None:
+    """Return the most basic rule of `batchhub.adapter` that a loaded object breaks, if any."""
+    try:
+        return next(_find_problems(name, adapter), None)
+    except Exception as error:  # of a class whose attributes are code
+        return f"it can't be looked at: {type(error).__name__}: {blank(str(error))}"
 
 
 def _find_problems(name: str, adapter: object) -> Iterator[str]:
@@ -124,10 +206,67 @@ def _find_problems(name: str, adapter: object) -> Iterator[str]:
         return
     if adapter.name != name:
         yield f"it calls itself {adapter.name!r}"
-    if not adapter.operations:
+    if not isinstance(adapter.operations, Mapping) or not adapter.operations:
         yield "it has no operations"
+        return
+    yield from _find_wrong_calls(adapter)
+    yield from _find_missing_verbs(adapter)
     account: object = adapter.account_type
     if not (isinstance(account, type) and issubclass(account, Account)):
         yield "its account_type is no subclass of batchhub.adapter.Account"
     elif getattr(account, "adapter", None) != name:
         yield f"its accounts are not of the adapter {name!r}"
+    elif account.identity is Account.identity and not _declares_identity(account):
+        yield "its accounts do not say who they are; see batchhub.adapter.identity"
+
+
+def _declares_identity(account: type[Account]) -> bool:
+    """Whether a field says who an account is."""
+    return has(account) and any(each.metadata.get("identity", False) for each in fields(account))
+
+
+def _find_wrong_calls(adapter: type[Adapter[Any]]) -> Iterator[str]:
+    """Yield which methods can't be called as they are."""
+    for name, (places, names) in _CALLS.items():
+        own = getattr_static(adapter, name, None)
+        if own is getattr_static(Adapter, name):
+            continue
+        is_plain = isinstance(own, staticmethod)
+        function = own.__func__ if isinstance(own, staticmethod | classmethod) else own
+        try:
+            signature(function).bind(
+                *[None] * (places if is_plain else places + 1), **dict.fromkeys(names)
+            )
+        except (TypeError, ValueError) as error:
+            wanted = [*list(signature(getattr(Adapter, name)).parameters)]
+            wanted = [each for each in wanted if each not in {"self", "cls"}]
+            yield f"its {name} can't be called with ({', '.join(wanted)}): {error}"
+
+
+def _find_missing_verbs(adapter: type[Adapter[Any]]) -> Iterator[str]:
+    """Yield which verbs an operation's capabilities need, and are not there."""
+
+    def has(verb: str) -> bool:
+        return getattr_static(adapter, verb) is not getattr_static(Adapter, verb)
+
+    for operation, capabilities in adapter.operations.items():
+        if not isinstance(operation, str) or not operation.isprintable():
+            yield f"the name of its operation {operation!r} is no text"
+        if not isinstance(capabilities, Capabilities):
+            yield f"its operation {operation!r} has no Capabilities"
+            continue
+        for wants, verb in (
+            (capabilities.can_cancel, "cancel"),
+            (capabilities.finds_attempts, "find_attempt"),
+            (capabilities.max_polled_at_once > 1, "poll"),
+        ):
+            if wants and not has(verb):
+                says = f"its operation {operation!r} says that it can {_VERBS[verb]}"
+                yield f"{says}; it has no {verb}"
+
+
+_VERBS: Final = {
+    "cancel": "cancel",
+    "find_attempt": "find attempts",
+    "poll": "be asked about several tickets at once",
+}

@@ -1,20 +1,54 @@
 """
 The store: jobs, tickets, items and results in SQL. Nothing here knows a vendor or a clock.
 
-It may import `_adapter`, `models` and below, never HTTP. Begin with `store`, whose methods are
-one transaction each; `queries` has their SQL, `records` what they take and return, `codec` how
-records become rows, `tables` the schema and `migrations` its history, `database` the connection.
+It may import `_adapter`, `models` and below, never HTTP. Begin with `store`, which has a door by
+subject: `jobs`, `tickets`, `results`, `lanes`, `deliveries` of events, `loads` for how jobs come
+and go by chunks, `targets` for what items change, `pushes` for calls by vendors,
+and `lessons` for how long batches take. Each of their methods is one transaction.
+
+What these ask of the tables is in functions that run inside a transaction: `job_rows`,
+`ticket_rows` and `ticket_changes`, `result_rows`, `figures`, `attempts`, `bodies`, `lane_rows`,
+`delivery_rows`, `load_rows`, `chunks` and `deleting`, and `moves` for jobs of earlier versions.
+`statements` is what they run, `records` and `lane_records` what they take and return, `codec` how a
+record becomes a row, `damage` what can't be read, `tables` the schema and `migrations` its history.
+
+Below that is `database`, with its `transactions` in the threads of `worker`; `opening` makes one,
+`store_file` looks after its file, `gaps` gives room back to the disk, `explain` says what went
+wrong.
 """
 
-from .records import JobRecord, TicketPlan, TicketRecord, make_job_id, make_status
-from .store import Store, StoredJob
+from .attempts import Fenced
+from .chunks import RepeatedMeanwhileError
+from .damage import DamagedError
+from .database import StoreClosedError, StoreMovedError
+from .delivery_rows import Candidate, Claimed
+from .job_rows import StoredJob
+from .lane_records import Hold, LaneOwner, LaneRow, Traffic
+from .pushes import Push
+from .records import JobRecord, Summary, TicketPlan, TicketRecord, make_job_id, make_status
+from .store import Store
+from .ticket_view import TicketList
 
 __all__ = [
+    "Candidate",
+    "Claimed",
+    "DamagedError",
+    "Fenced",
+    "Hold",
     "JobRecord",
+    "LaneOwner",
+    "LaneRow",
+    "Push",
+    "RepeatedMeanwhileError",
     "Store",
+    "StoreClosedError",
+    "StoreMovedError",
     "StoredJob",
+    "Summary",
+    "TicketList",
     "TicketPlan",
     "TicketRecord",
+    "Traffic",
     "make_job_id",
     "make_status",
 ]

@@ -3,62 +3,77 @@ One SQLite database: a thread that writes, a thread that reads, a whole transact
 
 Each thread has a connection of its own, so that reading waits for no write; a database in memory
 has one of both. Writes that wait together share a commit, each in a savepoint of its own, so that
-one bad write spoils no other. A write that was handed over is made even when the task that asked
-for it is cancelled.
+one bad write spoils no other. A large one has a commit of its own, and whatever else waits goes
+between two of them. A write that was handed over is made even when the task that asked for it is
+cancelled.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import re
 import sqlite3
-import threading
-import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError, StatementError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
-from batchhub._base.failpoints import failpoint
-from batchhub._base.store_path import find_store_path
-from batchhub.errors import StoreError
+from batchhub.errors import StoreError, UsageError
 
-from .migrations import is_current, migrate
+from .explain import READ_ONLY, explain_error
+from .gaps import give_back_some
+from .store_file import find_file, name_of, refuse_log
+from .transactions import Outcome, Work, commit, data_version, read
+from .worker import Worker
 
 T = TypeVar("T")
-Work = Callable[[Connection], T]
-"""What is done in one transaction, in the thread of its connection."""
 
-BUSY_TIMEOUT_S: Final = 10.0
-"""Seconds a transaction waits for another process's."""
+Asked = tuple[Work[Any], asyncio.Future[Any]]
+"""A write that waits for its commit, and who waits for it."""
 
-_WAL_TRIES: Final = 20
+IMMUTABLE: Final = "immutable=1"
+"""How SQLite is told that nobody writes to a file, not even its locks."""
 
-_migrating: Final = threading.Lock()
+
+class StoreMovedError(StoreError):
+    """The file a store was opened at is another one by now, or gone: to go on might send twice."""
+
+    retryable = False
+
+
+class StoreClosedError(StoreError):
+    """The store was closed by the hub that opened it."""
+
+    retryable = False
 
 
 class Database:
     """
-    The door to the store's SQL. Open it with `open_database`.
+    The door to the store's SQL. Open it with `opening.open_database`.
 
     Attributes:
         path: The file; `None` for a database in memory.
         name: What to call it in messages.
     """
 
-    def __init__(self, writer: _Worker, reader: _Worker, path: Path | None) -> None:
+    def __init__(self, writer: Worker, reader: Worker, path: Path | None) -> None:
         self.path = path
-        self.name = _name(path)
+        self.name = name_of(path)
+        self._pid = os.getpid()
+        self._loop = asyncio.get_running_loop()
+        # SQLite's own name of it: that of the file a link leads to.
+        self._log_path = None if path is None else Path(f"{path.resolve()}-wal")
+        self._opened_at = find_file(path)
+        self._log_at: tuple[int, int] | None = None
         self._writer = writer
         self._reader = reader
-        self._waiting: list[tuple[Work[Any], asyncio.Future[Any]]] = []
-        self._flushing: asyncio.Task[None] | None = None
+        self._waiting: list[Asked] = []
+        self._waiting_bulk: deque[Asked] = deque()
+        self._commit: asyncio.Future[list[Outcome]] | None = None
+        self._is_bulk = False
         self._closing: asyncio.Task[None] | None = None
 
     async def read(self, work: Work[T]) -> T:
@@ -68,53 +83,141 @@ class Database:
         Raises:
             StoreError: It could not be read.
         """
-        return await self._call(self._reader, _read, work)
+        if self._reader.only == IMMUTABLE and self.path is not None:
+            refuse_log(self.path, self.name)  # somebody writes to it by now
+        return await self._call(self._reader, read, work)
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], *, bulk: bool = False) -> T:
         """
         Run `work` in a transaction, durable when this returns.
+
+        Args:
+            work: What is done.
+            bulk: Whether it takes long: it gets a commit of its own, after what else waits.
 
         Raises:
             StoreError: It could not be written; the store is as it was before.
         """
-        if self._closing is not None:
-            raise StoreError(f"store {self.name}: it is closed")
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append((work, future))
-        if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.create_task(self._flush(), name="batchhub-store")
+        self.check_loop()
+        self.check_writable()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        (self._waiting_bulk if bulk else self._waiting).append((work, future))
+        loop.call_soon(self._begin_commit)  # what else this turn of the loop writes goes along
         return await future
+
+    def check_file(self) -> None:
+        """
+        Check that the store is still where it was opened; for a write that leads to a request.
+
+        Whoever opens it next would not find what is written to a file that was moved or deleted.
+
+        Raises:
+            StoreMovedError: It is gone, or another file is in its place.
+        """
+        found, log = find_file(self.path), find_file(self._log_path)
+        self._log_at = self._log_at or log  # it is there from the first write to the last close
+        if found != self._opened_at or log != self._log_at:
+            is_gone = found is None or (found == self._opened_at and log is None)
+            what = "deleted or moved" if is_gone else "replaced by another"
+            raise StoreMovedError(
+                f"store {self.name}: the file was {what} while it was in use; nothing more is "
+                "sent. Put it back, or start again with the store that is there now"
+            )
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the file could only be opened for reading."""
+        return self._writer.only is not None
+
+    def check_writable(self) -> None:
+        """
+        Refuse to write to a store that could only be opened for reading.
+
+        Raises:
+            StoreError: This is one.
+        """
+        if self.is_read_only:
+            raise StoreError(f"store {self.name}: {READ_ONLY}")
 
     async def foreign_version(self) -> int:
         """Return a number that changes when another process, or another hub, writes."""
         # Of the writer's connection: it does not count what that connection itself commits.
-        return await self._call(self._writer, _read, _data_version)
+        return await self._call(self._writer, read, data_version)
 
-    async def vacuum(self) -> None:
+    async def give_back_some(self) -> bool:
         """
-        Write the database anew without its gaps.
+        Give some of the room of what was deleted back to the disk; return whether there is more.
 
         Raises:
-            StoreError: Another process uses it, or the disk has no room for a second copy.
+            StoreError: Another process writes for long, or the store is of an earlier version and
+                the disk has no room for a second copy.
         """
-        await self._call(self._writer, _vacuum)
+        return await self._call(self._writer, give_back_some)
 
     async def aclose(self) -> None:
-        """Finish what has begun and close."""
+        """Finish what has begun and close; nothing has, if the event loop it began in has ended."""
+        if self.has_lost_loop:
+            self._waiting, self._commit = [], None
+            self._waiting_bulk.clear()
         if self._closing is None:
             self._closing = asyncio.create_task(self._close(), name="batchhub-store-close")
         # Goes on if the caller is cancelled meanwhile; whoever closes it again waits for the same.
         await asyncio.shield(self._closing)
 
+    @property
+    def has_lost_loop(self) -> bool:
+        """Whether the event loop it was opened in has ended, and every task of it."""
+        return self._loop.is_closed()
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it is open, and this process has opened it."""
+        return self._closing is None and os.getpid() == self._pid
+
+    def check_usable(self) -> None:
+        """
+        Check that it is open, and that this process has opened it.
+
+        Raises:
+            StoreClosedError: It is closed.
+            UsageError: This is a fork of the process that opened it.
+        """
+        if self._closing is not None:
+            raise StoreClosedError(f"store {self.name}: it is closed")
+        if os.getpid() != self._pid:  # its threads and locks have stayed with the parent
+            raise UsageError(
+                f"store {self.name} was opened by process {self._pid}, and a fork of it can't use "
+                "it; open a hub of its own in each process"
+            )
+
+    def check_loop(self) -> None:
+        """
+        Check that it can be used by the running event loop.
+
+        Raises:
+            StoreClosedError: It is closed.
+            UsageError: Another event loop has opened it, or the parent of this process.
+        """
+        self.check_usable()
+        if asyncio.get_running_loop() is not self._loop:
+            what = "an event loop that has ended" if self.has_lost_loop else "another event loop"
+            raise UsageError(
+                f"store {self.name} was opened in {what}; open a hub of its own in each "
+                "(asyncio.run makes a new one), or use batchhub.sync"
+            )
+
     async def _close(self) -> None:
-        while self._flushing is not None and not self._flushing.done():
-            await asyncio.wait({self._flushing})
+        while True:
+            self._begin_commit()
+            if self._commit is None:
+                break
+            await asyncio.wait({self._commit})
         for worker in {self._reader, self._writer}:
             await worker.aclose()
 
-    async def _call(self, worker: _Worker, function: Callable[..., T], *arguments: Any) -> T:
-        if self._closing is not None:
-            raise StoreError(f"store {self.name}: it is closed")
+    async def _call(self, worker: Worker, function: Callable[..., T], *arguments: Any) -> T:
+        self.check_loop()
         try:
             return await worker.run(function, *arguments)
         except Exception as error:
@@ -123,30 +226,49 @@ class Database:
                 raise
             raise explained from error
 
-    async def _flush(self) -> None:
-        """Commit what waits; what comes meanwhile shares the next commit."""
-        while self._waiting:
-            batch, self._waiting = self._waiting, []
-            try:
-                outcomes = await self._writer.run(_commit, [work for work, _ in batch])
-            except BaseException as error:  # nobody may wait for ever, whatever it was
-                broken = StoreError(f"store {self.name}: {type(error).__name__} while writing")
-                outcomes = [(None, broken)] * len(batch)
-                if not isinstance(error, Exception):
-                    self._settle(batch, outcomes)
-                    raise
-            self._settle(batch, outcomes)
+    # No task, which whoever ends the loop would cancel: the thread commits all the same, and
+    # the callers would hear of a failure that was none.
 
-    def _settle(
-        self, batch: Sequence[tuple[Work[Any], asyncio.Future[Any]]], outcomes: Sequence[Outcome]
-    ) -> None:
-        for (_, future), (result, error) in zip(batch, outcomes, strict=True):
+    def _begin_commit(self) -> None:
+        """Commit what waits, all of it or one that is large, unless a commit is under way."""
+        if self._commit is not None or not (self._waiting or self._waiting_bulk):
+            return
+        # In turn, so that neither kind waits for long while the other keeps coming.
+        self._is_bulk = bool(self._waiting_bulk) and not (self._waiting and self._is_bulk)
+        if self._is_bulk:
+            asked = [self._waiting_bulk.popleft()]
+        else:
+            asked, self._waiting = self._waiting, []
+        try:
+            self._commit = self._writer.start(commit, [work for work, _ in asked])
+        except RuntimeError:  # the interpreter ends, and no thread takes anything any more
+            self._settle(asked, [(None, StoreError(f"store {self.name}: the process ends"))])
+        else:
+            self._commit.add_done_callback(partial(self._end_commit, asked))
+
+    def _end_commit(self, asked: Sequence[Asked], committed: asyncio.Future[list[Outcome]]) -> None:
+        self._commit = None
+        error = committed.exception()
+        if error is None:
+            outcomes = committed.result()
+        else:  # nobody may wait for ever, whatever it was
+            outcomes = [
+                (None, StoreError(f"store {self.name}: {type(error).__name__} while writing"))
+            ]
+        self._settle(asked, outcomes)
+        self._begin_commit()
+
+    def _settle(self, asked: Sequence[Asked], outcomes: Sequence[Outcome]) -> None:
+        """Tell who waits what came of their writes; one outcome may be that of all."""
+        if len(outcomes) == 1:
+            outcomes = [*outcomes] * len(asked)
+        for (_, future), (result, failure) in zip(asked, outcomes, strict=True):
             if future.done():
                 continue  # its caller was cancelled
-            if error is None:
+            if failure is None:
                 future.set_result(result)
             else:
-                future.set_exception(self._explain(error))
+                future.set_exception(self._explain(failure))
 
     def _explain(self, error: Exception) -> Exception:
         if isinstance(error, StatementError) and not isinstance(error, DBAPIError):
@@ -155,190 +277,3 @@ class Database:
         if isinstance(error, SQLAlchemyError | sqlite3.Error | OSError):
             return explain_error(error, self.name)
         return error
-
-
-class _Worker:
-    """A thread with a connection of its own, which no other thread touches."""
-
-    def __init__(self, path: Path | None) -> None:
-        self.engine: Engine = create_engine(
-            URL.create("sqlite", database=":memory:" if path is None else str(path)),
-            connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None},
-            poolclass=NullPool,
-        )
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="batchhub-store")
-        self._connection: Connection | None = None
-
-    async def run(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Call a function with the connection, and arguments, in the thread."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._run, function, *arguments)
-
-    async def aclose(self) -> None:
-        """Close the connection after all that waits for it, and end the thread."""
-        try:
-            await asyncio.get_running_loop().run_in_executor(self._pool, self._close)
-        finally:
-            self._pool.shutdown(wait=False)
-
-    def _run(self, function: Callable[..., T], *arguments: Any) -> T:
-        if self._connection is None:
-            self._connection = self.engine.connect()
-        return function(self._connection, *arguments)
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self.engine.dispose()
-
-
-# In a worker's thread.
-
-Outcome = tuple[Any, Exception | None]
-"""What a write returned, or why it failed."""
-
-
-def _read(connection: Connection, work: Work[T]) -> T:
-    try:
-        connection.exec_driver_sql("BEGIN")
-        return work(connection)
-    finally:
-        connection.rollback()
-
-
-def _commit(connection: Connection, works: Sequence[Work[Any]]) -> list[Outcome]:
-    """Run writes in one transaction; each fails alone, or all with the commit."""
-    try:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        if len(works) == 1:
-            outcomes: list[Outcome] = [(works[0](connection), None)]
-        else:
-            outcomes = [_write_one(connection, work) for work in works]
-        failpoint("commit.begun")
-        connection.commit()
-        failpoint("commit.done")
-    except Exception as error:  # handed to the callers
-        connection.rollback()
-        return [(None, error) for _ in works]
-    return outcomes
-
-
-def _write_one(connection: Connection, work: Work[Any]) -> Outcome:
-    savepoint = connection.begin_nested()
-    try:
-        result = work(connection)
-        savepoint.commit()
-    except OperationalError:
-        # Full or broken: SQLite may have ended the transaction, savepoints and all, by
-        # itself; so none of it is kept.
-        raise
-    except Exception as error:  # handed to its caller
-        savepoint.rollback()
-        return None, error
-    return result, None
-
-
-def _data_version(connection: Connection) -> int:
-    return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
-
-
-def _vacuum(connection: Connection) -> None:
-    try:
-        connection.exec_driver_sql("VACUUM")
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    finally:
-        connection.rollback()
-
-
-# Opening.
-
-
-async def open_database(store: str | Path | None) -> Database:
-    """
-    Open a store's database and bring its tables up to date.
-
-    Args:
-        store: A path, a ``sqlite:///`` URL, or `None` for one in memory.
-
-    Raises:
-        SettingsError: It is no path, or a URL of a kind this version does not know.
-        StoreVersionError: The store was written by a newer batchhub.
-        StoreError: It can't be opened or written.
-    """
-    path = find_store_path(store)
-    writer = _Worker(path)
-    try:
-        if path is not None:
-            _make_room(path)
-        await writer.run(_prepare, path)
-    except BaseException as error:
-        await writer.aclose()
-        if isinstance(error, StoreError):
-            raise type(error)(f"store {_name(path)}: {error}") from None
-        if isinstance(error, SQLAlchemyError | sqlite3.Error | OSError):
-            raise explain_error(error, _name(path)) from error
-        raise
-    return Database(writer, writer if path is None else _Worker(path), path)
-
-
-def _make_room(path: Path) -> None:
-    if path.is_dir():
-        raise StoreError("it is a folder; give the path of a file")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Nobody else reads what is in the items and the answers. Only a file that is not there yet is
-    # opened: closing one would take the locks from SQLite. If it can't be made, SQLite says why.
-    with suppress(OSError):
-        os.close(os.open(path.resolve(), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-
-
-def _name(path: Path | None) -> str:
-    return "in memory" if path is None else str(path)
-
-
-def _prepare(connection: Connection, path: Path | None) -> None:
-    connection.exec_driver_sql("PRAGMA foreign_keys = ON")
-    if path is not None:
-        _use_wal(connection)
-        # FULL, so that an intent survives a power cut: the request comes after it.
-        connection.exec_driver_sql("PRAGMA synchronous = FULL")
-    connection.rollback()
-    if not is_current(connection):
-        # Alembic keeps the migration under way in globals of the process, so that two stores
-        # opened at once would meet there.
-        with _migrating:
-            migrate(connection)
-
-
-def _use_wal(connection: Connection) -> None:
-    # SQLite does not wait for others while it changes the journal mode, so several first
-    # starts at once meet "database is locked" here; only one of them has to succeed.
-    for attempt in range(_WAL_TRIES):
-        mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
-        if mode == "wal":
-            return
-        try:
-            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-        except DBAPIError as error:
-            if "locked" not in str(error) or attempt == _WAL_TRIES - 1:
-                raise
-            time.sleep(0.05)
-
-
-_ADVICE: Final = (
-    (r"disk is full", "the disk is full; make room, then go on"),
-    (r"readonly database", "it is read-only; make it writable or choose another with --store"),
-    (r"unable to open", "it can't be opened; check that the folder exists and is writable"),
-    (r"not a database", "it is no batchhub store; choose another file with --store"),
-    (r"File exists|Not a directory", "a part of its path is a file, not a folder"),
-    (r"is locked", "another process has held it for too long; try again"),
-)
-
-
-def explain_error(error: BaseException, name: str) -> StoreError:
-    """Make one line of what a database says: which store, what is wrong, what to do."""
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    text = str(cause) if not isinstance(cause, OSError) else (cause.strerror or str(cause))
-    for pattern, advice in _ADVICE:
-        if re.search(pattern, text):
-            return StoreError(f"store {name}: {advice}")
-    return StoreError(f"store {name}: {text}")

@@ -21,10 +21,23 @@ from sqlalchemy import (
     false,
 )
 
+from batchhub.models import BatchState
+
 metadata: Final = MetaData()
+
+TICKET_COUNTS: Final = tuple(f"tickets_{state.value}" for state in BatchState)
+"""The columns that count a job's tickets by state."""
+
+ITEM_COUNTS: Final = ("total", "succeeded", "failed", "not_executed", "unknown")
+"""The columns that count a job's items by how they went."""
 
 # Times are stored as ISO 8601 text in UTC: sortable, readable in any tool, the same everywhere.
 _TIME = String(32)
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, Integer, nullable=False, server_default="0")
+
 
 jobs: Final = Table(
     "jobs",
@@ -50,12 +63,43 @@ jobs: Final = Table(
     Column("observed_at", _TIME),
     Column("cancelled_at", _TIME),
     Column("ended_at", _TIME),
-    Column("telling_at", _TIME, key="claimed_at"),
-    Column("told_at", _TIME, key="acknowledged_at"),
+    # Where the job stands in its lane. Without a place it is not there yet, or no more: a process
+    # loads it or deletes it, and nobody else sees it.
+    Column("place", Integer),
+    Column("loaded_by", String(64)),
+    Column("ahead", Boolean, nullable=False, server_default=false()),
+    # What follows from the tickets, kept up with each of them: a job may have 100,000.
+    Column("state", String(16), nullable=False, server_default="pending"),
+    Column("outcome", String(16)),
+    Column("progress", Float),
+    Column("ticket_findings", JSON, nullable=False, server_default="[]"),
+    *(_count(name) for name in ITEM_COUNTS),
+    *(_count(name) for name in TICKET_COUNTS),
     UniqueConstraint("lane", "key", name="uq_jobs_lane_key"),
-    Index("ix_jobs_lane_ended", "lane", "ended_at"),
+    Index("ix_jobs_lane_ended_place", "lane", "ended_at", "place"),
+    Index("ix_jobs_lane_place", "lane", "place"),
+    Index("ix_jobs_loaded_by", "loaded_by"),
     Index("ix_jobs_retry_of", "retry_of"),
-    Index("ix_jobs_told_ended", "acknowledged_at", "ended_at"),
+    # SQLite gives the number of a deleted job out again without it.
+    sqlite_autoincrement=True,
+)
+
+lanes: Final = Table(
+    "lanes",
+    metadata,
+    Column("lane", Text, primary_key=True),
+    # Raised by whoever takes the lane over; what was begun under an older one is sent no more.
+    Column("epoch", Integer, nullable=False, server_default="0"),
+    Column("owner", String(64)),
+    Column("owner_pid", Integer),
+    Column("owner_host", Text),
+    Column("seen_at", _TIME),
+    # The newest time that was ever written here: a clock that was set back is known by it.
+    Column("latest_at", _TIME),
+    Column("last_place", Integer, nullable=False, server_default="0"),
+    Column("sent", JSON),
+    Column("cooled", JSON),
+    Index("ix_lanes_owner", "owner"),
 )
 
 tickets: Final = Table(
@@ -83,7 +127,20 @@ tickets: Final = Table(
     Column("failed", Integer, nullable=False),
     Column("not_executed", Integer, nullable=False),
     Column("unknown", Integer, nullable=False),
+    # The age of the attempt for any process of the same boot, whatever the wall clock does.
+    Column("attempted_boot", String(64)),
+    Column("attempted_boot_s", Float),
+    Column("sends", Integer, nullable=False, server_default="0"),
+    # What its submit keeps between two requests, by name.
+    Column("kept", JSON, nullable=False, server_default="{}"),
+    # The hash of what was sent, at a vendor that refuses to take the same again for a while. Not
+    # read with the ticket.
+    Column("body", LargeBinary),
+    # Hashes of what the items change, 8 bytes each and in their order, zeros for an item that
+    # changes nothing; empty meets nothing, NULL meets everything. Not read with the ticket.
+    Column("targets", LargeBinary),
     ForeignKeyConstraint(["job_no"], ["jobs.job_no"]),
+    Index("ix_tickets_body", "body"),
 )
 
 items: Final = Table(
@@ -109,4 +166,51 @@ results: Final = Table(
     Column("retried_in", String(64)),
     Column("packed", Boolean, nullable=False, server_default=false()),
     ForeignKeyConstraint(["job_no", "position"], ["items.job_no", "items.position"]),
+)
+
+# Calls by vendors (webhooks) that the lane's driver has not looked at yet: ids of batches.
+pushes: Final = Table(
+    "pushes",
+    metadata,
+    Column("push_no", Integer, primary_key=True, autoincrement=True),
+    Column("lane", Text, nullable=False),
+    Column("vendor_ref", Text, nullable=False),
+    Column("received_at", _TIME, nullable=False),
+    UniqueConstraint("lane", "vendor_ref", name="uq_pushes_lane_ref"),
+)
+
+# What was learned of a kind of batches, packed. Of each version by itself: an older program leaves
+# alone what a newer one has learned.
+lessons: Final = Table(
+    "lessons",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("updated_at", _TIME, nullable=False),
+)
+
+consumers: Final = Table(
+    "consumers",
+    metadata,
+    Column("consumer", String(64), primary_key=True),
+    Column("since", _TIME, nullable=False),
+)
+
+# The end of a job, for a consumer that has not acknowledged it yet or has given it up (`failed_at`,
+# and never due again). First due when the job ended.
+deliveries: Final = Table(
+    "deliveries",
+    metadata,
+    Column("consumer", String(64), primary_key=True),
+    Column("job_no", Integer, primary_key=True, autoincrement=False),
+    Column("claimed_by", String(64)),
+    Column("claimed_at", _TIME),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("due_at", _TIME),
+    Column("failed_at", _TIME),
+    ForeignKeyConstraint(["job_no"], ["jobs.job_no"]),
+    Index("ix_deliveries_job_no", "job_no"),
+    # What is free, by the time it is due; and the few that are claimed.
+    Index("ix_deliveries_due", "consumer", "claimed_by", "due_at", "job_no"),
 )

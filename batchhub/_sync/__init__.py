@@ -1,5 +1,6 @@
 """
-The thread behind `batchhub.sync`: `bridge` runs a hub's event loop in it.
+The rooms below the public door `batchhub.sync`: hub, jobs and events for plain threads.
 
-Nothing here is for use from outside.
+`hub`, `job` and `event` pass each call on to the async ones. Begin with `bridge`, which runs a
+hub's event loop in a thread of its own; `iterators` read across the two threads.
 """

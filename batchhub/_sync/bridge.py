@@ -18,11 +18,12 @@ import os
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor  # noqa: F401  # see the end
 from itertools import islice
 from queue import SimpleQueue
 from typing import Any, Final, ParamSpec, TypeVar
 
+from batchhub._base.loops import make_loop
 from batchhub.errors import UsageError
 
 T = TypeVar("T")
@@ -194,7 +195,7 @@ class Bridge:
 
     def _start_loop(self) -> None:
         self._pid = os.getpid()
-        self._loop = asyncio.new_event_loop()
+        self._loop = make_loop()
         # A daemon, so that the process can end while a vendor is slow to answer.
         self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         self._thread.start()
@@ -257,7 +258,6 @@ async def read_async_chunk(source: AsyncIterator[T], size: int) -> Chunk[T]:
     return values, None
 
 
-@atexit.register
 def _close_all() -> None:
     """Close hubs that were left open, so that the process ends soon and without warnings."""
     bridges = list(_running)
@@ -266,3 +266,8 @@ def _close_all() -> None:
         bridge.close_soon()
     for bridge in bridges:
         bridge.join(max(0.0, end_s - time.monotonic()))
+
+
+# Before the pools of threads are told to take nothing any more, as `concurrent.futures` itself
+# does it; what `atexit` calls comes after that, when no store can be written.
+getattr(threading, "_register_atexit", atexit.register)(_close_all)

@@ -1,8 +1,9 @@
 """
 The model all vendors are mapped to: items, tickets, the status of a job, one result per item.
 
-A `BatchStatus` is derived from its tickets when it is made, so its state, outcome, counts and
-progress can't contradict each other. Begin with `states`; `fold` has the rules, `words` the texts.
+A `BatchStatus` is folded from a tally of its tickets when it is made, so its state, outcome, counts
+and progress can't contradict each other. Begin with `states`; `fold` has the rules, `words` the
+texts.
 """
 
 from .items import BatchItem, ItemResult

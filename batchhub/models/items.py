@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from attrs import field, frozen
 
 from batchhub._base.json import loads
+from batchhub._base.secrets import blank, blank_json
 
 from .states import ItemState
 
@@ -61,12 +62,12 @@ class ItemResult:
         if self.raw is None:
             return None
         try:
-            value = loads(self.raw)
+            value = loads(blank_json(self.raw))
         except ValueError:
-            return self.raw.decode("utf-8", "replace") or None
+            return blank(self.raw.decode("utf-8", "replace")) or None
         if isinstance(value, str) and value.startswith(("{", "[")):
             try:
-                return loads(value)
+                return loads(blank_json(value.encode()))
             except ValueError:
                 return value
         return value
@@ -84,7 +85,8 @@ class ItemResult:
             BodyError: If there is no body, or it is none of that type; it names
                 the item and the fields that are wrong, with their paths.
         """
-        made: T = _load_reader()(self.raw, kind, self.id)
+        raw = None if self.raw is None else blank_json(self.raw)
+        made: T = _load_reader()(raw, kind, self.id)
         return made
 
 

@@ -1,5 +1,5 @@
 """
-The status of a job, derived from its tickets when it is made, and how it is shown.
+The status of a job, folded from tallies of its tickets when it is made, and how it is shown.
 
 All ways to show it have the same facts: the line of `repr`, and the tables in a notebook and on a
 terminal.
@@ -7,22 +7,31 @@ terminal.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 from attrs.converters import optional
 
 from batchhub._base.show import clean, draw_html, draw_table, moment, number, words
+from batchhub.errors import UsageError
 
-from .fold import fold_outcome, fold_progress, fold_state
+from .fold import STUCK, Tally, fold_outcome, fold_progress, part_of
 from .states import BatchState, Contact, Outcome
 from .tickets import Counts, Finding, Ticket, merge_findings, to_utc
 from .words import counts_text, finding_text, ticket_facts
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+
+def _tally(status: BatchStatus) -> Tally:
+    if not status.tickets:
+        raise ValueError("a job has at least one ticket")
+    stops = any(ticket.waits_for_previous for ticket in status.tickets)
+    return Tally.of(map(part_of, status.tickets), stops=stops).of_job(status.findings)
 
 
 @frozen(kw_only=True)
@@ -38,12 +47,12 @@ class BatchStatus:
         label: The user's own text for it.
         contact: Contact with the vendor, independent of the state.
         contact_note: Why contact is not OK, in one line.
-        tickets: One per request, in the order of the items.
+        tickets: One per request, in the order of the items; empty if they were not read.
         findings: What a reader of the status should know; one per code.
         created_at: When the job was submitted.
         updated_at: When its state last changed.
         observed_at: When the vendor last answered for it; `None` before the first answer.
-        state: Derived from the tickets.
+        state: Follows from the tickets.
         counts: Number of items by how they went; they add up to the items submitted.
         outcome: How the job went; `None` while it is open.
         progress: 0..1, `None` if unknown; never goes back.
@@ -60,22 +69,23 @@ class BatchStatus:
     contact_note: str | None = None
     progress: float | None = field(init=False)
     counts: Counts = field(init=False)
-    tickets: tuple[Ticket, ...]
+    tickets: Sequence[Ticket] = ()
     findings: tuple[Finding, ...] = field(default=(), converter=merge_findings)
     created_at: datetime = field(converter=to_utc)
     updated_at: datetime = field(converter=to_utc)
     observed_at: datetime | None = field(default=None, converter=optional(to_utc))
 
+    _tally: Tally = field(default=Factory(_tally, takes_self=True), eq=False, repr=False)
+    """What state, outcome, counts and progress follow from; by default that of the tickets."""
+
     def __attrs_post_init__(self) -> None:
-        """Derive what follows from the tickets."""
-        if not self.tickets:
-            raise ValueError("a job has at least one ticket")
-        counts = sum((ticket.counts for ticket in self.tickets), Counts())
-        state = fold_state(self.tickets)
+        """Work out what follows from the tickets."""
+        tally = self._tally
+        state, counts = tally.state, tally.counts
         object.__setattr__(self, "state", state)
         object.__setattr__(self, "counts", counts)
         object.__setattr__(self, "outcome", fold_outcome(state, counts))
-        object.__setattr__(self, "progress", fold_progress(state, self.tickets))
+        object.__setattr__(self, "progress", fold_progress(state, tally.total, tally.done))
 
     def __repr__(self) -> str:
         """Return it in one line."""
@@ -95,9 +105,31 @@ class BatchStatus:
         return self.state is BatchState.UNCONFIRMED
 
     @property
+    def held_by(self) -> str | None:
+        """The id of the job to decide about, if `is_held` is because of another job's ticket."""
+        found = [e for f in self.findings if f.code == STUCK for e in f.examples]
+        return next((job_id for job_id in found if job_id != self.job_id), None)
+
+    @property
     def is_refused(self) -> bool:
-        """Whether the vendor refused every ticket that was sent."""
+        """Whether the vendor refused every ticket that was sent; needs the tickets to be read."""
         return self.state is BatchState.FAILED and not any(t.vendor_refs for t in self.tickets)
+
+
+class Delivery(Protocol):
+    """What an event needs to be settled in its store."""
+
+    async def acknowledge(self) -> None:
+        """Keep that it was handled."""
+        ...
+
+    async def postpone(self, delay_s: float) -> None:
+        """Give it back for some seconds."""
+        ...
+
+    async def give_up(self) -> None:
+        """Keep that it failed for good."""
+        ...
 
 
 @frozen(kw_only=True)
@@ -105,19 +137,73 @@ class BatchEvent:
     """
     A job has ended.
 
+    Its consumer gets it again, marked as repeated, until it is acknowledged: by the loop that asks
+    for the next event, or by `acknowledge`. Settling an event again, or one that was made by hand,
+    does nothing.
+
     Attributes:
         status: Its final status.
-        is_repeated: True if a process began to handle this event before and died; it may have been
+        consumer: Whom it is for.
+        is_repeated: True if it was handed out before and not acknowledged; it may have been
             handled.
+        tries: How often it was postponed.
     """
 
     status: BatchStatus
+    consumer: str = "default"
     is_repeated: bool = False
+    tries: int = 0
+    _delivery: Delivery | None = field(default=None, eq=False, repr=False, alias="delivery")
 
     @property
     def job_id(self) -> str:
-        """The job's id. Each job has one event."""
+        """The job's id. Each job has one event for each consumer."""
         return self.status.job_id
+
+    async def acknowledge(self) -> None:
+        """
+        Store that the event was handled; the consumer never gets it again.
+
+        Raises:
+            UsageError: The hub it came from is closed.
+            StoreError: The store can't be written; the event comes again.
+        """
+        if self._delivery is not None:
+            await self._delivery.acknowledge()
+
+    async def postpone(self, delay_s: float) -> None:
+        """
+        Give the event back unhandled; the consumer gets it again later.
+
+        Args:
+            delay_s: Seconds until then, at least.
+
+        Raises:
+            UsageError: The number of seconds is negative or not finite, or the hub is closed.
+            StoreError: The store can't be written.
+        """
+        if not 0 <= delay_s < math.inf:
+            raise UsageError(f"delay_s must be a number of seconds, not {delay_s}")
+        if self._delivery is not None:
+            await self._delivery.postpone(delay_s)
+
+    async def give_up(self) -> None:
+        """
+        Store that the event can't be handled; the consumer does not get it again.
+
+        The store keeps that it failed until the job is pruned.
+
+        Raises:
+            UsageError: The hub it came from is closed.
+            StoreError: The store can't be written; the event comes again.
+        """
+        if self._delivery is not None:
+            await self._delivery.give_up()
+
+
+def tally_of(status: BatchStatus) -> Tally:
+    """Return the tally of a job's tickets, whether they were read or not."""
+    return status._tally  # noqa: SLF001  # of use in this package only
 
 
 # In words.
@@ -151,11 +237,17 @@ def vendor_words(status: BatchStatus) -> str:
     """Return the vendor's own words for open tickets, where they say more than the state."""
     said = dict.fromkeys(
         clean(ticket.vendor_state, 40)
-        for ticket in status.tickets
+        for ticket in _look_at(status.tickets)
         if ticket.vendor_state and not ticket.state.is_terminal
     )
     plain = {state.value for state in type(status.state)}
     return ", ".join(word for word in said if word.strip().casefold() not in plain)
+
+
+def _look_at(tickets: Sequence[Ticket]) -> Iterable[Ticket]:
+    """Return the tickets, or what is as good: it is asked with each drawing of a live display."""
+    look: Callable[[], Iterable[Ticket]] | None = getattr(tickets, "look", None)
+    return tickets if look is None else look()
 
 
 def contact_text(status: BatchStatus) -> str:

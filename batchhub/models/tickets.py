@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -45,6 +45,19 @@ class Counts:
         )
 
     @classmethod
+    def of_total(
+        cls, total: int, *, succeeded: int, failed: int, not_executed: int, unknown: int
+    ) -> Counts:
+        """Count all of `total` items that have no result yet as pending."""
+        return cls(
+            succeeded=succeeded,
+            failed=failed,
+            not_executed=not_executed,
+            unknown=unknown,
+            pending=total - succeeded - failed - not_executed - unknown,
+        )
+
+    @classmethod
     def of_states(cls, states: Iterable[ItemState]) -> Counts:
         """Count item states."""
         return cls(**{state.value: n for state, n in Counter(states).items()})
@@ -83,6 +96,33 @@ def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
             examples = tuple(dict.fromkeys(old.examples + new.examples))
             merged[new.code] = evolve(old, count=old.count + new.count, examples=examples)
     return tuple(merged.values())
+
+
+def add_findings(
+    merged: tuple[Finding, ...], before: Iterable[Finding], after: Iterable[Finding]
+) -> tuple[Finding, ...]:
+    """
+    Return merged findings of many with those that one of the many has got since.
+
+    Args:
+        merged: The findings of all, one per code.
+        before: The findings of the one that are merged already.
+        after: Its findings now.
+    """
+    if before == after:
+        return merged
+    known = {finding.code: finding for finding in before}
+    return merge_findings((*merged, *_grown(known, after)))
+
+
+def _grown(known: Mapping[str, Finding], after: Iterable[Finding]) -> Iterator[Finding]:
+    for finding in after:
+        old = known.get(finding.code)
+        if old is None:
+            yield finding
+        elif finding != old:
+            fresh = [example for example in finding.examples if example not in old.examples]
+            yield evolve(finding, count=finding.count - old.count, examples=fresh)
 
 
 def to_utc(value: datetime) -> datetime:

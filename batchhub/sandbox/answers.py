@@ -14,12 +14,13 @@ class AnswerError(Exception):
 
     Attributes:
         status: The HTTP status.
-        body: A JSON object, or an HTML page as text.
+        body: What is sent as JSON; a text is sent as it is, as HTML unless the headers say
+            otherwise.
         headers: Further headers of the answer.
     """
 
     def __init__(
-        self, status: int, body: Mapping[str, Any] | str, headers: Mapping[str, str] | None = None
+        self, status: int, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> None:
         super().__init__(status, body)
         self.status = status
@@ -29,12 +30,8 @@ class AnswerError(Exception):
     def to_response(self) -> web.Response:
         """Return the answer."""
         if isinstance(self.body, str):
-            return web.Response(
-                status=self.status,
-                text=self.body,
-                content_type="text/html",
-                headers=self.headers,
-            )
+            headers = {"Content-Type": "text/html; charset=utf-8", **(self.headers or {})}
+            return web.Response(status=self.status, body=self.body.encode(), headers=headers)
         return web.json_response(self.body, status=self.status, headers=self.headers)
 
 

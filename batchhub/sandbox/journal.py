@@ -24,8 +24,9 @@ class JournalEntry:
         query: Its query parameters, decoded; of a repeated one the last.
         status: The status it was answered with; 0 while it is unanswered and when its
             connection was cut.
-        body: Its body; `None` if it had none or its body was not read.
+        body: Its body; `None` if it had none, if it was not read, or if it holds secrets.
         note: What the sandbox did out of the ordinary, if it did; in one line.
+        host: Which of the sandbox's hosts it came to; empty for the vendor's own.
     """
 
     at: datetime
@@ -35,6 +36,7 @@ class JournalEntry:
     status: int = 0
     body: bytes | None = field(default=None, repr=False)
     note: str | None = None
+    host: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry as a JSON object: the time in ISO 8601, the body as text."""
@@ -46,6 +48,7 @@ class JournalEntry:
             "status": self.status,
             "body": None if self.body is None else self.body.decode("utf-8", "replace"),
             "note": self.note,
+            "host": self.host,
         }
 
 

@@ -1,8 +1,19 @@
-"""A vendor's request limit, and the block that follows when it is exceeded."""
+"""A vendor's request limits: of an account, with a block, and of a kind of call."""
 
 from __future__ import annotations
 
+import math
 from collections import deque
+from collections.abc import Mapping
+from typing import Final, Literal
+
+Figure = Literal["limit", "remaining", "reset_s", "per_s", "per_hour"]
+"""What a header may say: the limit, what is left of it, the seconds until a request may be sent
+again, the limit a second, the limit an hour."""
+
+# Sums of binary fractions miss the moment they stand for by a little.
+_TOLERANCE: Final = 1e-6
+_HOUR_S: Final = 3600.0
 
 
 class RequestLimiter:
@@ -73,3 +84,97 @@ class RequestLimiter:
     def _forget(self, times: deque[float], now: float) -> None:
         while times and times[0] <= now - self._per_s:
             times.popleft()
+
+
+class RateLimit:
+    """
+    The limit of one kind of call, or of several together.
+
+    Without `burst` so many requests pass in any window. With it there is a bucket: it is full
+    at first, each request takes one, and so many are added in the time of a window.
+
+    Args:
+        requests: How many requests pass.
+        per_s: In how many seconds.
+        burst: How many the bucket holds; `None` for a window.
+        headers: Headers of every answer, and the figure each of them says.
+        sends_retry_after: Whether a 429 has Retry-After, in whole seconds.
+
+    Raises:
+        ValueError: A number is not positive.
+    """
+
+    def __init__(
+        self,
+        *,
+        requests: int,
+        per_s: float,
+        burst: int | None = None,
+        headers: Mapping[str, Figure] | None = None,
+        sends_retry_after: bool = True,
+    ) -> None:
+        if requests < 1 or per_s <= 0 or (burst is not None and burst < 1):
+            raise ValueError("the numbers of a rate limit must be positive")
+        self.requests = requests
+        self.per_s = per_s
+        self.burst = burst
+        self.headers = headers or {}
+        self.sends_retry_after = sends_retry_after
+        self._passed: deque[float] = deque()
+        self._spent = 0.0
+        self._spent_at = -math.inf
+        self._told_until = -math.inf
+
+    def passes(self, now: float) -> bool:
+        """Count a request that comes now, in monotonic seconds; return whether it may pass."""
+        if self.remaining(now) < 1:
+            return False
+        if self.burst is None:
+            self._passed.append(now)
+        else:
+            self._spent += 1.0
+        return True
+
+    def remaining(self, now: float) -> int:
+        """Return how many more requests would pass now."""
+        if self.burst is not None:
+            self._refill(now)
+            return math.floor(self.burst - self._spent + _TOLERANCE)
+        while self._passed and self._passed[0] <= now - self.per_s + _TOLERANCE:
+            self._passed.popleft()
+        return max(0, self.requests - len(self._passed))
+
+    def retry_after_s(self, now: float) -> float:
+        """Return after how many seconds one request would pass; 0 for now."""
+        if self.remaining(now) >= 1:
+            return 0.0
+        if self.burst is not None:
+            return (self._spent - self.burst + 1.0) * self.per_s / self.requests
+        return self._passed[-self.requests] + self.per_s - now
+
+    def tell(self, now: float) -> int:
+        """Return the value of Retry-After; who comes before its end knocks."""
+        wait_s = max(1, math.ceil(self.retry_after_s(now) - _TOLERANCE))
+        self._told_until = now + wait_s if self.sends_retry_after else -math.inf
+        return wait_s
+
+    def is_knock(self, now: float) -> bool:
+        """Whether a request that comes now was told to come later."""
+        return now < self._told_until - _TOLERANCE
+
+    def make_headers(self, now: float) -> dict[str, str]:
+        """Return the headers of an answer that is sent now."""
+        figures: dict[Figure, float] = {
+            "limit": self.requests,
+            "remaining": self.remaining(now),
+            "reset_s": math.ceil(self.retry_after_s(now)),
+            "per_s": self.requests / self.per_s,
+            "per_hour": self.requests / self.per_s * _HOUR_S,
+        }
+        return {name: f"{figures[figure]:g}" for name, figure in self.headers.items()}
+
+    def _refill(self, now: float) -> None:
+        if self._spent_at > -math.inf:
+            added = (now - self._spent_at) * self.requests / self.per_s
+            self._spent = max(0.0, self._spent - added)
+        self._spent_at = now

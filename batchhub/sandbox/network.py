@@ -5,20 +5,27 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Callable
 from typing import Final
 
 from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
 from .answers import AnswerError, HangUpError
+from .call import Call
 from .state import SandboxState
 
 _DRIBBLE_S: Final = 0.1
 """The fewest seconds between two dribbles: a byte at a time would only warm the machine."""
 
 _PROXY_PAGE: Final = "<html><head><title>Error</title></head><body>proxy error</body></html>"
-_FAULTS: Final = ("html_error", "reset_answers", "trickled_answers")
+_FAULTS: Final = (
+    "cut_calls",
+    "html_error",
+    "lost_answers",
+    "reset_answers",
+    "trickled_answers",
+)
+_ERROR: Final = 400
 
 
 class Network:
@@ -29,21 +36,24 @@ class Network:
 
     Args:
         sandbox: The vendor behind it.
-        find_verb: Returns what a call is for.
     """
 
-    def __init__(self, sandbox: SandboxState, find_verb: Callable[[web.Request], str]) -> None:
+    def __init__(self, sandbox: SandboxState) -> None:
         self._sandbox = sandbox
-        self._find_verb = find_verb
         self._selected = 0
 
-    def strikes(self, request: web.Request) -> bool:
-        """Return whether the switches select this call; of those they name only every n-th."""
+    def strikes(self, verb: str) -> bool:
+        """
+        Return whether the switches select a call; of those they name only every n-th.
+
+        Args:
+            verb: What it is for.
+        """
         switches = self._sandbox.switches
         if not switches.answer_delay_s and not any(switches.is_on(name) for name in _FAULTS):
             return False
         verbs = [verb.strip() for verb in switches.network_verbs.split(",")]
-        if switches.network_verbs and self._find_verb(request) not in verbs:
+        if switches.network_verbs and verb not in verbs:
             return False
         self._selected += 1
         return self._selected % switches.network_every == 0
@@ -54,17 +64,20 @@ class Network:
 
         Raises:
             AnswerError: A proxy answers it instead.
+            HangUpError: Its connection has to be cut.
         """
+        if self._sandbox.strikes("cut_calls"):
+            raise HangUpError("cut before anything was executed")
         if self._sandbox.strikes("html_error"):
             raise AnswerError(self._sandbox.switches.html_error_status, _PROXY_PAGE)
 
-    async def send(self, request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    async def send(self, call: Call, response: web.StreamResponse) -> web.StreamResponse:
         """
         Send an answer, or leave it to be sent as usual.
 
         Args:
-            request: What it answers.
-            response: The answer; one that is no `web.Response` is only held back.
+            call: What it answers.
+            response: The answer; one without a body in memory can only be held back or lost.
 
         Returns:
             The answer that the handler has to return.
@@ -74,16 +87,19 @@ class Network:
         """
         sandbox = self._sandbox
         await sandbox.clock.sleep(sandbox.switches.answer_delay_s)
-        if not isinstance(response, web.Response):
+        if response.status < _ERROR and sandbox.strikes("lost_answers"):
+            raise HangUpError("executed, and cut before the answer")
+        if not (isinstance(response, web.Response) and isinstance(response.body, bytes)):
             return response
         if sandbox.strikes("reset_answers"):
-            return await self._reset(request, response)
+            return await self._reset(call.request, response, response.body)
         if sandbox.strikes("trickled_answers"):
-            return await self._trickle(request, response)
+            return await self._trickle(call, response, response.body)
         return response
 
-    async def _reset(self, request: web.Request, response: web.Response) -> web.StreamResponse:
-        body = _get_body(response)
+    async def _reset(
+        self, request: web.Request, response: web.Response, body: bytes
+    ) -> web.StreamResponse:
         size = min(self._sandbox.switches.reset_after_bytes, max(0, len(body) - 1))
         stream = await _begin(request, response, length=len(body))
         await stream.write(body[:size])
@@ -91,13 +107,12 @@ class Network:
             _make_abort_reset(request.transport)
         raise HangUpError(f"reset after {size} of {len(body)} bytes of the answer")
 
-    async def _trickle(self, request: web.Request, response: web.Response) -> web.StreamResponse:
+    async def _trickle(self, call: Call, response: web.Response, body: bytes) -> web.StreamResponse:
         switches = self._sandbox.switches
         bytes_per_s = switches.trickle_bytes_per_s
-        body = _get_body(response)
         is_endless = switches.trickle_endless and bytes_per_s > 0.0
-        self._sandbox.note(request, "trickled")
-        stream = await _begin(request, response, length=None if is_endless else len(body))
+        self._sandbox.note(call, "trickled")
+        stream = await _begin(call.request, response, length=None if is_endless else len(body))
         if bytes_per_s == 0.0:
             await stream.write(b"")
             # Until the client closes the connection, or the server stops: both cancel this.
@@ -107,7 +122,7 @@ class Network:
             while is_endless:
                 await self._dribble(stream, b" " * 100, bytes_per_s)
         except ConnectionResetError:
-            self._sandbox.note(request, "trickled, and the client hung up")
+            self._sandbox.note(call, "trickled, and the client hung up")
         return stream
 
     async def _dribble(self, stream: web.StreamResponse, data: bytes, bytes_per_s: float) -> None:
@@ -131,10 +146,6 @@ async def _begin(
         stream.content_length = length
     await stream.prepare(request)
     return stream
-
-
-def _get_body(response: web.Response) -> bytes:
-    return response.body if isinstance(response.body, bytes) else b""
 
 
 def _make_abort_reset(transport: asyncio.BaseTransport) -> None:

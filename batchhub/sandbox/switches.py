@@ -2,8 +2,8 @@
 Switches: how a vendor's stand-in behaves and misbehaves.
 
 A sandbox declares its own as one attrs class whose fields are made by `switch`,
-`times` and `rate`. They are changed from Python by plain assignment, from a
-command line or over HTTP by name.
+`times` and `rate`, derived from `Switches`. They are changed from Python by plain
+assignment, from a command line or over HTTP by name.
 """
 
 from __future__ import annotations
@@ -12,15 +12,12 @@ import math
 from collections.abc import Mapping
 from inspect import get_annotations
 from random import Random
-from typing import Any, Final, NamedTuple, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 import attrs
 from attrs import Attribute, define, field
 
 from batchhub.errors import NotKnownError, SettingsError
-
-VERBS: Final = ("submit", "poll", "results", "cancel")
-"""What a call may be for."""
 
 _WORDS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 _TYPE_TEXTS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
@@ -41,7 +38,6 @@ def switch(
     at_least: float = -math.inf,
     at_most: float = math.inf,
     choices: tuple[Any, ...] = (),
-    words: tuple[str, ...] = (),
 ) -> Any:
     """
     Declare a switch.
@@ -52,19 +48,16 @@ def switch(
         at_least: The least a number may be.
         at_most: The most a number may be.
         choices: The only values there are, if they are few.
-        words: The only words a text may hold, separated by commas.
     """
 
     def check(_: object, attribute: Attribute[Any], value: Any) -> None:
         if choices and value not in choices:
             texts = " or ".join(str(choice) for choice in choices)
-            raise _wrong(attribute.name, texts, value)
-        if words and value and not {word.strip() for word in value.split(",")} <= {*words}:
-            raise _wrong(attribute.name, f"{', '.join(words)}, separated by commas", value)
+            raise make_wrong(attribute.name, texts, value)
         if isinstance(value, int | float) and not at_least <= value <= at_most:
             bounds = f"at least {at_least:g}"
             bounds += "" if at_most == math.inf else f" and at most {at_most:g}"
-            raise _wrong(attribute.name, bounds, value)
+            raise make_wrong(attribute.name, bounds, value)
 
     return field(default=default, validator=check, metadata={"help": help})
 
@@ -80,41 +73,8 @@ def rate(of: str) -> Any:
 
 
 @define(kw_only=True)
-class Switches:
-    """
-    The switches of a sandbox. Derive, and declare one field for each.
-
-    Those here are the faults of the network, which are the same at every vendor.
-    """
-
-    answer_delay_s: float = switch(0.0, "seconds an answer is held back", at_least=0.0)
-    html_error: int = times("a call is answered with a proxy's HTML page, and nothing executed")
-    html_error_rate: float = rate("html_error")
-    html_error_status: int = switch(
-        502, "the HTTP status of that HTML page", at_least=200, at_most=599
-    )
-    trickled_answers: int = times("the body of an answer comes in dribbles")
-    trickled_answers_rate: float = rate("trickled_answers")
-    trickle_bytes_per_s: float = switch(
-        100.0,
-        "bytes a second of such a body; 0: none comes, and the connection stays open",
-        at_least=0.0,
-    )
-    trickle_endless: bool = switch(False, "such a body never ends: spaces follow for ever")
-    reset_answers: int = times("the connection is reset (RST) in the middle of an answer")
-    reset_answers_rate: float = rate("reset_answers")
-    reset_after_bytes: int = switch(
-        10,
-        "bytes of the body that come before the reset, but never all; 0: only headers",
-        at_least=0,
-    )
-    network_verbs: str = switch(
-        "",
-        "the calls that are held back, trickled, reset or answered by a proxy, separated by "
-        "commas: submit, poll, results, cancel; empty: all",
-        words=VERBS,
-    )
-    network_every: int = switch(1, "of these calls only every n-th is struck", at_least=1)
+class SwitchBoard:
+    """Switches that are shown, changed and counted down by their names."""
 
     @classmethod
     def describe(cls) -> list[SwitchInfo]:
@@ -170,9 +130,9 @@ def _parse(name: str, value: Any, kind: type[Any]) -> Any:
         value = float(value)
     # In Python a bool is an int; for a user it is not.
     if type(value) is not kind:
-        raise _wrong(name, _TYPE_TEXTS[kind], value)
+        raise make_wrong(name, _TYPE_TEXTS[kind], value)
     if isinstance(value, float) and not math.isfinite(value):
-        raise _wrong(name, _TYPE_TEXTS[kind], value)
+        raise make_wrong(name, _TYPE_TEXTS[kind], value)
     return value
 
 
@@ -180,8 +140,9 @@ def _from_text(name: str, text: str, kind: type[Any]) -> Any:
     try:
         return _WORDS[text.lower()] if kind is bool else kind(text)
     except (KeyError, ValueError):
-        raise _wrong(name, _TYPE_TEXTS[kind], text) from None
+        raise make_wrong(name, _TYPE_TEXTS[kind], text) from None
 
 
-def _wrong(name: str, wanted: str, value: Any) -> SettingsError:
+def make_wrong(name: str, wanted: str, value: Any) -> SettingsError:
+    """Return the error that says what a switch takes."""
     return SettingsError(f"switch {name!r} takes {wanted}, not {value!r}", key=name)

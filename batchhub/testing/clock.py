@@ -5,28 +5,42 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
-_QUIET_S = 0.002
-_QUIET_ROUNDS = 2
+from batchhub._base.clock import Timer
+
+from .rest import wait_for_rest
+
+_PAUSE_S = 0.001
+
+_boots = itertools.count(1)
 
 
 class FakeClock:
     """
     A `Clock` whose time stands still until the test moves it.
 
-    Move it with `advance`, or let `running` move it to the next sleeper whenever everything else
-    has been quiet for a few real milliseconds. Sleepers wake in the order of their times.
+    Move it with `advance`, or let `running` move it to the next sleeper whenever nothing else is
+    going on. Sleepers wake in the order of their times.
+
+    Args:
+        start: The wall-clock time at first, with its zone.
+
+    Raises:
+        ValueError: `start` has no zone.
     """
 
     def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
-        self._start = start
+        if start.tzinfo is None:
+            raise ValueError("start needs a time zone, such as tzinfo=UTC")
+        self._start = start.astimezone(UTC)
         self._elapsed_s = 0.0
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._numbers = itertools.count()
         self._activity = 0
+        self._boot_id = f"fake-{next(_boots)}"
 
     def now(self) -> datetime:
         """Return the fake wall-clock time."""
@@ -38,6 +52,15 @@ class FakeClock:
         self._activity += 1
         return self._elapsed_s
 
+    @property
+    def boot_id(self) -> str:
+        """What names this clock: to processes that share it, it is one machine's."""
+        return self._boot_id
+
+    def boot_s(self) -> float:
+        """Return the fake seconds since the clock was made."""
+        return self.monotonic()
+
     async def sleep(self, delay_s: float) -> None:
         """Wait until the clock has been moved by `delay_s` seconds."""
         self._activity += 1
@@ -48,8 +71,21 @@ class FakeClock:
         heapq.heappush(self._sleepers, (self._elapsed_s + delay_s, next(self._numbers), future))
         await future
 
+    def call_later(self, delay_s: float, call: Callable[[], object]) -> Timer:
+        """Make a call once the clock has been moved by `delay_s` seconds."""
+        self._activity += 1
+        timer = _Timer(call)
+        due_s = self._elapsed_s + max(0.0, delay_s)
+        heapq.heappush(self._sleepers, (due_s, next(self._numbers), timer.future))
+        return timer
+
     async def advance(self, delay_s: float) -> None:
-        """Move the time by `delay_s` seconds and wake each sleeper at its own time."""
+        """
+        Move the time by `delay_s` seconds and wake each sleeper at its own time.
+
+        A sleeper that wakes gets a few rounds of the event loop, not the time that a network or a
+        disk takes: to wait for those as well, use `running`.
+        """
         end = self._elapsed_s + delay_s
         while (due := self._next_due()) is not None and due <= end:
             self._wake_next()
@@ -69,14 +105,12 @@ class FakeClock:
                 await ticker
 
     async def _run(self) -> None:
-        quiet = 0
         while True:
-            before = self._activity
-            await asyncio.sleep(_QUIET_S)
-            quiet = quiet + 1 if self._activity == before else 0
-            if quiet >= _QUIET_ROUNDS and self._next_due() is not None:
+            await wait_for_rest(lambda: self._activity)
+            if self._next_due() is None:
+                await asyncio.sleep(_PAUSE_S)
+            else:
                 self._wake_next()
-                quiet = 0
 
     def _next_due(self) -> float | None:
         while self._sleepers and self._sleepers[0][2].done():
@@ -87,3 +121,21 @@ class FakeClock:
         due, _, future = heapq.heappop(self._sleepers)
         self._elapsed_s = max(self._elapsed_s, due)
         future.set_result(None)
+
+
+class _Timer:
+    """A call at a fake time."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self.future = asyncio.get_running_loop().create_future()
+        self._call: Callable[[], object] | None = call
+        self.future.add_done_callback(self._make)
+
+    def cancel(self) -> None:
+        """Call it off."""
+        self._call = None
+        self.future.cancel()
+
+    def _make(self, _: object) -> None:
+        if self._call is not None:
+            self._call()

@@ -5,31 +5,24 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 from support.crash_judge import judge, tell
-from support.crash_lab import KEYS, KILLED, Lab, Shop, open_shop, running_lab, submits, wait_until
+from support.crash_lab import KEYS, KILLED, Lab, Shop, open_shop, submits, wait_until
 from support.crash_storm import raise_storm
 from support.crashing import Plan
 
 from batchhub import BatchState
+from batchhub._store.chunks import CHUNK_ITEMS
 
 ALL_WELL, SOME_FAILED, UNFINISHED, HELD = 0, 1, 4, 5
 ITEMS, TICKETS = 16, 3
 TABLES = ("jobs", "tickets", "items", "results")
 
 OpenShop = Callable[..., Shop]
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """One server of processes for all tests."""
-    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
-        yield lab
 
 
 @pytest.fixture
@@ -112,6 +105,25 @@ def test_submit_killed_at_a_step(open_one: OpenShop, at: str) -> None:
     assert judge(shop).executed == ITEMS
 
 
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_large_submit_killed_between_its_chunks(open_one: OpenShop, nth: int) -> None:
+    """Nobody sees the part that is there, and the next submit with the key puts it right."""
+    count = 2 * CHUNK_ITEMS + 1
+    shop = open_one(items=count)
+    assert shop.hand_over("submit", plan=kill_at("chunk.kept", nth)).wait().code == KILLED
+
+    assert tell(shop) == []
+    jobs, _, items, _ = count_rows(shop)
+    assert (jobs, items) == (1, nth * CHUNK_ITEMS)
+    assert shop.sends() == 0
+
+    assert shop.hand_over("submit").wait().code == ALL_WELL
+    (job,) = tell(shop)
+    assert job.status.counts.total == count
+    jobs, _, items, _ = count_rows(shop)
+    assert (jobs, items) == (1, count)
+
+
 @pytest.mark.parametrize("at", ["commit.done", "request.answered"])
 def test_retry_killed_at_a_step(open_one: OpenShop, at: str) -> None:
     """Retried again it is one new job of the items that failed, each of which ran once more."""
@@ -150,9 +162,11 @@ def test_cancel_killed_at_a_step(open_one: OpenShop, at: str, is_kept: bool) -> 
     assert judge(shop).executed == 0
 
 
-@pytest.mark.parametrize(("at", "jobs"), [("commit.begun", 1), ("commit.done", 0)])
+@pytest.mark.parametrize(
+    ("at", "jobs"), [("commit.begun", 1), ("commit.done", 0), ("jobs.hidden", 0)]
+)
 def test_prune_killed_at_a_step(open_one: OpenShop, at: str, jobs: int) -> None:
-    """A job is there with all that belongs to it, or nothing of it is."""
+    """A job is there with all that belongs to it, or out of sight and deleted by the next one."""
     shop = open_one()
     shop.finish()
 
@@ -161,11 +175,16 @@ def test_prune_killed_at_a_step(open_one: OpenShop, at: str, jobs: int) -> None:
     assert len(tell(shop)) == jobs
     if jobs:
         judge(shop)
-    with closing(sqlite3.connect(shop.store)) as connection:
-        left = [connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in TABLES]
-    assert left == [n * jobs for n in (1, TICKETS, ITEMS, ITEMS)]
+    assert count_rows(shop) == [1, TICKETS, ITEMS, ITEMS]
     assert shop.start("prune", "--older-than=0s").wait().code == ALL_WELL
     assert tell(shop) == []
+    assert count_rows(shop) == [0, 0, 0, 0]
+
+
+def count_rows(shop: Shop) -> list[int]:
+    """Count what is in the store, visible or not."""
+    with closing(sqlite3.connect(shop.store)) as connection:
+        return [connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in TABLES]
 
 
 # A vendor that does not recognise what it has.
@@ -181,8 +200,8 @@ def test_a_kill_around_the_request_waits_for_a_decision(
     """Whether the vendor has it is unknown, so it is sent again only if somebody says so."""
     shop = open_one("mircate", ITEMS // TICKETS)  # one ticket: others may go at any time
     assert shop.hand_over("run", plan=kill_at(at)).wait().code == KILLED
-    time.sleep(0.1)  # what was on its way arrives
-    sends = shop.sends()
+    sends = 0 if at == "intent.kept" else 1  # it is killed before the request, or after its answer
+    assert shop.sends() == sends
 
     assert shop.finish().code == HELD
     assert shop.resume().code == HELD
@@ -236,7 +255,8 @@ def test_four_processes_killed_in_turn(open_one: OpenShop) -> None:
     wait_until(lambda: "items.kept" in first.reached(), "the job is kept")
     others = [shop.start("resume"), shop.start("watch"), shop.hand_over("run")]
     for running in (first, *others[:2]):
-        time.sleep(0.3)
+        asked = shop.asks()
+        wait_until(lambda asked=asked: shop.asks() > asked, "somebody drives")  # type: ignore[misc]
         assert running.kill().code == KILLED
     shop.switch(never_ends=False)
 
@@ -288,13 +308,13 @@ def test_stopped_while_the_answer_waits(open_one: OpenShop, then: str) -> None:
     shop = open_one()
     shop.switch(answer_delay_s=1.0)
     stopped = shop.hand_over("run")
-    wait_until(lambda: shop.sends() == 2, "both requests are sent")
+    wait_until(lambda: shop.sends() == 2, "the second request is sent")
     stopped.send(signal.SIGSTOP)
     stopped.wait_stopped()
     shop.switch(answer_delay_s=0.0)
-    waiting = shop.start("resume")
+    waiting = shop.watch(Plan(silent_s=0.5))
     wait_until(lambda: all(s["status"] for s in submits(shop.journal())), "both are answered")
-    time.sleep(0.3)
+    wait_until(lambda: f"process {stopped.pid} " in waiting.said(), "it waits for the owner")
     assert shop.sends() == 2
 
     if then == "continued":
@@ -305,7 +325,8 @@ def test_stopped_while_the_answer_waits(open_one: OpenShop, then: str) -> None:
 
     assert waiting.wait().code == SOME_FAILED
     figures = judge(shop)
-    assert (figures.executed, figures.repeated) == (ITEMS, 0 if then == "continued" else 2)
+    # The second goes out once the first is answered: only its own answer waits.
+    assert (figures.executed, figures.repeated) == (ITEMS, 0 if then == "continued" else 1)
 
 
 # A store that can't be written.
@@ -376,7 +397,13 @@ def test_a_disk_that_fills_up(open_one: OpenShop) -> None:
 
 @pytest.mark.parametrize(
     ("at", "nth", "repeats"),
-    [("commit.begun", 1, 0), ("commit.done", 1, 0), ("event.handled", 2, 1)],
+    [
+        ("commit.begun", 1, 0),
+        ("commit.done", 1, 0),
+        ("commit.begun", 2, 0),
+        ("commit.done", 2, 0),
+        ("event.handled", 2, 1),
+    ],
 )
 def test_a_listener_killed_at_a_step(open_one: OpenShop, at: str, nth: int, repeats: int) -> None:
     """Each end is told, and a second time only to say that it is repeated."""
@@ -396,4 +423,19 @@ def test_a_listener_killed_at_a_step(open_one: OpenShop, at: str, nth: int, repe
     assert len(again) == repeats
     assert all(is_repeated for job_id, is_repeated in told[len(before) :] if job_id in again)
     assert not any(is_repeated for _, is_repeated in before)
+    judge(shop)
+
+
+def test_killed_by_the_command_of_on_complete(open_one: OpenShop) -> None:
+    """The next one runs the command again, and says that it is repeated; then never again."""
+    shop = open_one()
+    seen = shop.folder / "seen"
+    note = f"echo $BATCHHUB_REPEATED >> {seen}"
+
+    killed = shop.hand_over("run", "--on-complete", f"{note}; kill -9 $PPID")
+    assert killed.wait().code == KILLED
+    for _ in range(2):
+        assert shop.resume("--on-complete", note).code == ALL_WELL
+
+    assert seen.read_text().split() == ["0", "1"]
     judge(shop)

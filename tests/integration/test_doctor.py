@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from support.processes import batchhub, write_items, write_settings, write_supplier
+from support.crash_lab import Lab
+from support.processes import write_items, write_settings, write_supplier
 from support.stand_ins import standing_in
 from support.truth import demo_requests
 
@@ -23,16 +24,16 @@ def supplier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_shop_is_asked_for_its_batches(tmp_path: Path) -> None:
+def test_a_shop_is_asked_for_its_batches(lab: Lab, tmp_path: Path) -> None:
     """Without a batch the list is asked for, with one its status; nothing is executed."""
     write_items(tmp_path / "items.jsonl", demo_requests(3))
     sandbox = EcwidSandbox()
     with standing_in(sandbox) as url:
         write_settings(tmp_path, url)
-        plain = batchhub(tmp_path, "doctor", "shop")
-        run = batchhub(tmp_path, "run", "items.jsonl", "--account=shop", "--json")
+        plain = lab.run(tmp_path, "doctor", "shop")
+        run = lab.run(tmp_path, "run", "items.jsonl", "--account=shop", "--json")
         ref = json.loads(run.out)["tickets"][0]["vendor_refs"][0]
-        seen = batchhub(tmp_path, "doctor", "shop", f"--ref={ref}", "--json")
+        seen = lab.run(tmp_path, "doctor", "shop", f"--ref={ref}", "--json")
     assert plain.code == seen.code == 0
     assert "asked     GET /api/v3/1003/batch?limit=1" in plain.out
     assert '{"items": []}' in plain.out
@@ -44,11 +45,11 @@ def test_a_shop_is_asked_for_its_batches(tmp_path: Path) -> None:
     assert len(sandbox.executions) == 3
 
 
-def test_a_supplier_is_asked_about_a_batch_that_cannot_be(supplier: Path) -> None:
+def test_a_supplier_is_asked_about_a_batch_that_cannot_be(lab: Lab, supplier: Path) -> None:
     """A 404 for a made-up batch says that address and key work; the key is shown nowhere."""
     with standing_in(MircateSandbox()) as url:
         write_supplier(supplier, url)
-        done = batchhub(supplier, "doctor", "supplier")
+        done = lab.run(supplier, "doctor", "supplier")
     assert done.code == 0, done.err
     assert "answered  HTTP 404" in done.out
     assert '"RECORD_NOT_FOUND"' in done.out
@@ -56,12 +57,12 @@ def test_a_supplier_is_asked_about_a_batch_that_cannot_be(supplier: Path) -> Non
     assert KEY not in done.out + done.err
 
 
-def test_a_wrong_key_is_said(supplier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_key_is_said(lab: Lab, supplier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Refused credentials are exit code 3, with the vendor's word and without the key."""
     monkeypatch.setenv("MIRCATE_API_KEY", "a_wrong_key_of_mine")
     with standing_in(MircateSandbox()) as url:
         write_supplier(supplier, url)
-        done = batchhub(supplier, "doctor", "supplier")
+        done = lab.run(supplier, "doctor", "supplier")
     assert done.code == 3
     assert "403" in done.err
     assert "a_wrong_key_of_mine" not in done.out + done.err

@@ -13,8 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from support.crash_lab import Lab
+from support.fault_runs import run_under
 from support.faults import ECWID_FAULTS, MIRCATE_FAULTS, Fault
-from support.stand_ins import run_under
 
 EVERY_FAULT = "EVERY_FAULT" in os.environ
 AT_ONCE = 6
@@ -32,14 +33,14 @@ def groups() -> Iterator[object]:
 
 @pytest.mark.parametrize(("vendor", "faults"), [*groups()])
 def test_the_results_file_agrees_with_the_journal(
-    vendor: str, faults: Sequence[Fault], tmp_path: Path
+    lab: Lab, vendor: str, faults: Sequence[Fault], tmp_path: Path
 ) -> None:
     """Under every fault `run` ends by itself, and its file says what the vendor did."""
 
     def try_out(number: int) -> Exception | None:
         fault = faults[number]
         try:
-            run_under(vendor, fault, tmp_path / str(number))
+            run_under(lab, vendor, fault, tmp_path / str(number))
         except Exception as error:
             error.add_note(f"under the fault: {fault.name}")
             return error

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from support.processes import COMMAND, environment
+from support.crash_lab import Lab
 
 TOKEN = 'secret_"9vQ\\Kq/2LxT%+&7Zw'
 PARTS = ("9vQ", "2LxT", "7Zw")
@@ -63,18 +63,10 @@ async def url() -> AsyncIterator[str]:
         yield str(server.make_url("")).rstrip("/")
 
 
-async def run(folder: Path, *arguments: str) -> tuple[int | None, str]:
+async def run(lab: Lab, folder: Path, *arguments: str) -> tuple[int, str]:
     """Run a command to its end; returns its code and all it wrote."""
-    process = await asyncio.create_subprocess_exec(
-        COMMAND,
-        *arguments,
-        cwd=folder,
-        env=environment(folder) | {"ECWID_TOKEN": TOKEN},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    told, _ = await process.communicate()
-    return process.returncode, told.decode()
+    done = await asyncio.to_thread(lab.run, folder, *arguments, env={"ECWID_TOKEN": TOKEN})
+    return done.code, done.out + done.err
 
 
 def find_files(folder: Path) -> list[Path]:
@@ -82,7 +74,7 @@ def find_files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".toml"]
 
 
-async def test_an_echoed_token_is_written_nowhere(tmp_path: Path, url: str) -> None:
+async def test_an_echoed_token_is_written_nowhere(lab: Lab, tmp_path: Path, url: str) -> None:
     """Not to a terminal, not to a log of either format, not into the store nor a result."""
     base = f'adapter = "ecwid"\nstore_id = 1003\nbase_url = "{url}"\n'
     (tmp_path / "batchhub.toml").write_text(
@@ -103,9 +95,9 @@ async def test_an_echoed_token_is_written_nowhere(tmp_path: Path, url: str) -> N
 
     work = ("run", "../items.jsonl", "--config=../batchhub.toml", "--account=shop", "-vv")
     ends = await asyncio.gather(
-        run(tmp_path / "text", *work, "--out=r.jsonl", "--store=jobs.db"),
-        run(tmp_path / "json", *work, "--out=r.jsonl", "--store=jobs.db", "--log-format=json"),
-        run(tmp_path / "wrong", "check", "-vv"),
+        run(lab, tmp_path / "text", *work, "--out=r.jsonl", "--store=jobs.db"),
+        run(lab, tmp_path / "json", *work, "--out=r.jsonl", "--store=jobs.db", "--log-format=json"),
+        run(lab, tmp_path / "wrong", "check", "-vv"),
     )
 
     assert [code for code, _ in ends] == [1, 1, 3], ends

@@ -16,7 +16,10 @@ import pytest
 from batchhub._store.migrations import HEAD
 
 TESTS = Path(__file__).parent.parent
-ALL_TABLES = ["alembic_version", "items", "jobs", "results", "tickets"]
+ALL_TABLES = [
+    *("alembic_version", "consumers", "deliveries", "items", "jobs", "lanes"),
+    *("lessons", "pushes", "results", "tickets"),
+]
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:
@@ -109,3 +112,52 @@ def test_a_large_job_takes_little_memory(tmp_path: Path) -> None:
 
     assert said["results"] == 100_000
     assert said["grown"] < said["items"] / 3
+
+
+FORK = """
+import asyncio, os, sqlite3, sys, threading
+
+begun, forking = threading.Event(), threading.Event()
+from batchhub._store.opening import open_database
+os.register_at_fork(before=forking.set)  # the last to be registered is the first to be called
+
+def work(connection):
+    connection.exec_driver_sql("CREATE TABLE noise (n INTEGER)")
+    begun.set()
+    forking.wait()
+    for n in range(20_000):  # takes longer than a fork
+        connection.exec_driver_sql("INSERT INTO noise VALUES (1)")
+
+async def write():
+    database = await open_database(sys.argv[1])
+    await database.write(work)
+    await database.aclose()
+
+thread = threading.Thread(target=lambda: asyncio.run(write()))
+thread.start()
+begun.wait()
+if os.fork() == 0:
+    child = sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None)
+    try:
+        child.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        print(error, flush=True)
+        os._exit(1)
+    os._exit(0)
+code = os.waitstatus_to_exitcode(os.wait()[1])
+thread.join()  # an interpreter that ends takes no more work for the store's threads
+sys.exit(code)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_forked_in_the_midst_of_a_write_finds_the_store_free(tmp_path: Path) -> None:
+    """A fork waits for the write: the child would have a copy of its lock, and nobody to end it."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK, tmp_path / "jobs.db"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -130,6 +130,7 @@ async def test_the_command_line_shows_it(site: Path) -> None:
         "distribution": "batchhub-acme 0.3.0",
         "operations": ["orders"],
         "sandbox": False,
+        "grade": None,
         "error": None,
     } in json.loads(output)
 

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from support.reports import entries_of
 from support.verbs import Answers, anything, make_ticket, scalars
 
 from batchhub.adapter import Report, WireItem
@@ -75,8 +76,8 @@ async def test_any_json_is_a_report_or_a_reply_error(answer: Any) -> None:
     if report is None:
         return
     responses = answer["responses"]
-    assert len(report.items) == len(responses)
-    for item, entry in zip(report.items, responses, strict=True):
+    assert len(entries_of(report)) == len(responses)
+    for item, entry in zip(entries_of(report), responses, strict=True):
         assert (item.state is ItemState.SUCCEEDED) <= is_success(entry)
     assert report.rest is ItemState.UNKNOWN
 
@@ -92,7 +93,7 @@ async def test_any_bytes_are_a_report_or_a_reply_error(body: bytes) -> None:
 async def test_any_json_is_an_observation_or_a_reply_error(answer: Any) -> None:
     """A poll keeps the vendor's word as it came, and never carries results along."""
     try:
-        (seen,) = await make_adapter(json.dumps(answer).encode()).poll([TICKET])
+        seen = await make_adapter(json.dumps(answer).encode()).poll_one(TICKET)
     except ReplyError:
         return
     assert seen.words == (answer["status"],)
@@ -111,8 +112,8 @@ async def test_one_broken_entry_changes_no_other(
     beside = await fetch(json.dumps({"status": "COMPLETED", "responses": mixed}).encode())
     assert alone is not None
     assert beside is not None
-    rest = [item for n, item in enumerate(beside.items) if n != place]
-    assert rest == list(alone.items)
+    rest = [item for n, item in enumerate(entries_of(beside)) if n != place]
+    assert rest == entries_of(alone)
 
 
 @given(body=anything, escaped=st.booleans())
@@ -123,7 +124,7 @@ async def test_both_generations_read_the_same_body(body: Any, escaped: bool) -> 
     entry |= {"escapedHttpBody": text} if escaped else {"httpBody": body}
     report = await fetch(json.dumps({"status": "COMPLETED", "responses": [entry]}).encode())
     assert report is not None
-    (item,) = report.items
+    (item,) = entries_of(report)
     assert item.state is ItemState.SUCCEEDED
     if body == "" and not escaped:
         body = None

@@ -8,7 +8,8 @@ from collections import Counter
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.hubs import numbered, results_of, scripted_world
+from support.hubs import World, numbered, results_of, scripted_world
+from support.stores import fold_again
 from support.vendor import ReportMaker, Vendor
 
 from batchhub.adapter import Capabilities, ItemReport, Observation, Report
@@ -115,6 +116,13 @@ def check_results(status: BatchStatus, results: list[ItemResult], count: int) ->
     assert status.counts.pending == 0
 
 
+async def check_columns(world: World, live: BatchStatus) -> None:
+    """What follows from the tickets is the same in memory, in the job's row and of the tickets."""
+    (kept,) = [job._view.last for job in await world.hub.jobs()]
+    for status in (live, kept):
+        assert fold_again(status) == status
+
+
 def check_history(history: list[BatchStatus]) -> None:
     """Laws 2 and 3 over all that a watcher saw."""
     for before, after in itertools.pairwise(history):
@@ -136,7 +144,10 @@ def test_every_item_has_one_result(vendor: Vendor, count: int, stop: bool) -> No
     async def scenario() -> None:
         async with scripted_world(vendor) as world:
             job = await world.hub.submit("shop", numbered(count), stop_on_first_failure=stop)
-            history = [status async for status in job.watch()]
+            history: list[BatchStatus] = []
+            async for status in job.watch():
+                history.append(status)
+                await check_columns(world, status)
             status = history[-1]
             if status.is_held:
                 # Law 5: nobody decided, so nothing is final; the decision ends it.
@@ -146,6 +157,7 @@ def test_every_item_has_one_result(vendor: Vendor, count: int, stop: bool) -> No
                 status = history[-1]
             assert status.state.is_terminal
             check_history(history)
+            await check_columns(world, status)
             check_results(status, await results_of(job), count)
             sent_before.update(s.idempotency_key for s in vendor.submissions)
 

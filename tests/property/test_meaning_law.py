@@ -58,12 +58,14 @@ def read(
     later_s: float = 0.0,
 ) -> TicketRecord:
     """Interpret an answer, by default at a vendor that counts, of a ticket that has begun."""
+    ticket, now = ticket or make_ticket(S.IN_PROGRESS), NOW + timedelta(seconds=later_s)
     return interpret(
-        ticket or make_ticket(S.IN_PROGRESS),
+        ticket,
         answer,
         words=WORDS,
         capabilities=PLAIN if plain else COUNTING,
-        now=NOW + timedelta(seconds=later_s),
+        now=now,
+        settled_s=(now - (ticket.settling_since or now)).total_seconds(),
     )
 
 

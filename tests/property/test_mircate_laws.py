@@ -9,6 +9,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.reports import read
 from support.verbs import make_ticket
 
 from batchhub._engine.interpret import interpret
@@ -89,7 +90,7 @@ async def play(sequence: list[dict[str, Any]]) -> None:
     for number, answer in enumerate(sequence):
         vendor.answer = answer
         try:
-            (seen,) = await adapter.poll([ticket])
+            seen = await adapter.poll_one(ticket)
         except ReplyError:
             continue
         now = NOW + timedelta(seconds=25 * number)
@@ -110,7 +111,7 @@ async def play(sequence: list[dict[str, Any]]) -> None:
 async def check_results(adapter: MircateAdapter, ticket: TicketRef, answer: dict[str, Any]) -> None:
     """Law 1: one result per item; a success only where the counts leave no other reading."""
     report = await adapter.fetch_results(ticket, SENT)
-    results, findings = join_report([item.id for item in SENT], report, "b1")
+    results, findings = join_report([item.id for item in SENT], read(report), "b1")
     assert [result.id for result in results] == [item.id for item in SENT]
     succeeded = sum(result.state is ItemState.SUCCEEDED for result in results)
     if succeeded:

@@ -8,7 +8,8 @@ from typing import Any
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support.verbs import Answers, anything, make_ticket, scalars
+from support.reports import entries_of, read
+from support.verbs import NO_STEPS, Answers, anything, make_ticket, scalars
 
 from batchhub._engine.join import join_report
 from batchhub.adapter import Observation, Report, Submission, TicketRef, WireItem
@@ -63,7 +64,7 @@ async def fetch(*bodies: bytes) -> Report | None:
 
 async def poll(*bodies: bytes) -> Observation | None:
     try:
-        (seen,) = await make_adapter(*bodies).poll([make_refs(len(bodies))])
+        seen = await make_adapter(*bodies).poll_one(make_refs(len(bodies)))
     except ReplyError:
         return None
     return seen
@@ -96,8 +97,8 @@ async def test_success_is_what_the_counts_say(answers: list[Any]) -> None:
     report = await fetch(*map(write, answers))
     if report is None:
         return
-    assert ItemState.SUCCEEDED not in {item.state for item in report.items}
-    results, _ = join_report([item.id for item in SENT], report, None)
+    assert ItemState.SUCCEEDED not in {item.state for item in entries_of(report)}
+    results, _ = join_report([item.id for item in SENT], read(report), None)
     succeeded = [result for result in results if result.state is ItemState.SUCCEEDED]
     if report.rest is ItemState.SUCCEEDED:
         assert len(succeeded) == plain_count(answers, "successCount")
@@ -112,7 +113,7 @@ async def test_success_is_what_the_counts_say(answers: list[Any]) -> None:
 async def test_a_failure_is_one_the_answer_names(answers: list[Any]) -> None:
     """An item fails only by an element of `failedProducts`, kept as it came."""
     report = await fetch(*map(write, answers))
-    for item in () if report is None else report.items:
+    for item in () if report is None else entries_of(report):
         assert item.id in {"1", "2", "3"}
         if item.raw is not None:
             entry = json.loads(item.raw)
@@ -150,7 +151,7 @@ async def test_any_bytes_are_read_or_a_reply_error(body: bytes) -> None:
     await poll(body)
     with suppress(ReplyError):
         await make_adapter(body).probe("b-1")
-    MircateAdapter.explain(400, body)
+    MircateAdapter.explain(400, {}, body)
 
 
 @given(answer=statuses | anything)
@@ -178,7 +179,7 @@ async def test_any_answer_to_a_batch_has_ids_or_is_a_reply_error(answer: Any) ->
     )
     body = write(answer)
     try:
-        accepted = await make_adapter(body).submit(submission)
+        accepted = await make_adapter(body).submit(submission, NO_STEPS)
     except ReplyError:
         return
     refs = accepted.vendor_refs
@@ -199,12 +200,12 @@ def test_any_item_is_encoded_or_refused(operation: str, payload: Any) -> None:
     try:
         wire = adapter.encode(operation, item, {"data_type": "kind"})
     except InputError:
-        adapter.find_unique_key(operation, item)
+        adapter.target(operation, item)
         return
     sent = BatchItem(id="1", payload=json.loads(wire))
-    key = adapter.find_unique_key(operation, item)
+    key = adapter.target(operation, item)
     assert key is not None
-    assert adapter.find_unique_key(operation, sent) == key
+    assert adapter.target(operation, sent) == key
 
 
 @given(done=st.integers(0, 10**6), total=st.integers(1, 10**6), spaced=st.booleans())

@@ -9,8 +9,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +36,7 @@ from .stand_ins import standing_in
 TESTS: Final = Path(__file__).parents[1]
 DEADLINE_S: Final = 60.0
 NO_PLAN: Final = Plan()
+NOTHING: Final[Mapping[str, str]] = {}
 KILLED: Final = -signal.SIGKILL
 
 ITEM_TIME_S: Final = 0.005
@@ -142,13 +143,21 @@ class Lab:
         self.folder = folder
         self._address = address
 
-    def start(self, folder: Path, *argv: str, plan: Plan = NO_PLAN) -> Running:
-        """Start the command in a folder."""
+    def start(
+        self,
+        folder: Path,
+        *argv: str,
+        plan: Plan = NO_PLAN,
+        stdin: str | None = None,
+        env: Mapping[str, str] = NOTHING,
+    ) -> Running:
+        """Start the command in a folder, with a text on its standard input, and variables."""
         order = Order(
             argv=list(argv),
             folder=str(folder),
             logs=str(self.folder),
-            env=environment(folder),
+            env=environment(folder) | dict(env),
+            stdin=stdin,
             plan=plan,
         )
         connection = socket.socket(socket.AF_UNIX)
@@ -156,6 +165,17 @@ class Lab:
         connection.connect(self._address)
         connection.sendall(order.to_line())
         return Running(connection, self.folder)
+
+    def run(
+        self,
+        folder: Path,
+        *argv: str,
+        stdin: str | None = None,
+        env: Mapping[str, str] = NOTHING,
+    ) -> Ended:
+        """Run the command in a folder to its end."""
+        with closing(self.start(folder, *argv, stdin=stdin, env=env)) as running:
+            return running.wait()
 
 
 @contextmanager
@@ -270,10 +290,10 @@ class Shop:
         self._processes.append(running)
         return running
 
-    def hand_over(self, verb: str, *, key: str = "one", plan: Plan = NO_PLAN) -> Running:
+    def hand_over(self, verb: str, *more: str, key: str = "one", plan: Plan = NO_PLAN) -> Running:
         """Start `run` or `submit` with the items."""
         words = (f"--account={self.trade.account}", *self.trade.words, f"--key={key}")
-        return self.start(verb, f"{key}.jsonl", *words, plan=plan)
+        return self.start(verb, f"{key}.jsonl", *words, *more, plan=plan)
 
     def finish(self) -> Ended:
         """Hand the items over once more, under their key, and stay until the end."""
@@ -309,6 +329,10 @@ class Shop:
     def sends(self) -> int:
         """Return how many batches the stand-in was asked to take."""
         return len(submits(self.journal()))
+
+    def asks(self) -> int:
+        """Return how often the stand-in was asked about a batch."""
+        return sum(request["method"] == "GET" for request in self.journal()["requests"])
 
     def switch(self, **switches: object) -> None:
         """Change how the stand-in behaves."""

@@ -22,6 +22,7 @@ import signal
 import socket
 import sqlite3
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -36,7 +37,8 @@ import batchhub.cli
 from batchhub import BatchHub
 from batchhub._base import failpoints
 from batchhub._engine import driver as _loop
-from batchhub._store import database
+from batchhub._engine import owner_watch as _owners
+from batchhub._store import worker
 from batchhub.cli import main
 from batchhub.errors import StoreError
 from batchhub_ecwid import EcwidAdapter
@@ -75,8 +77,8 @@ class Plan:
     times: int = 1
     file_bytes: int | None = None
     poll_s: float = 0.1
-    silent_s: float = _loop.SILENT_S
-    busy_s: float = database.BUSY_TIMEOUT_S
+    silent_s: float = _owners.SILENT_S
+    busy_s: float = worker.BUSY_TIMEOUT_S
 
 
 @frozen(kw_only=True)
@@ -89,7 +91,8 @@ class Order:
         folder: Where it runs.
         logs: The folder for what it writes, in files named by its number: ``.out``, ``.err``,
             and ``.reached``, the failpoints it came to.
-        env: Its environment.
+        env: Its environment; the folders of ``PYTHONPATH`` are looked in for modules.
+        stdin: What is on its standard input, at most 64 KiB; `None` for nothing.
         plan: What befalls it.
     """
 
@@ -97,6 +100,7 @@ class Order:
     folder: str
     logs: str
     env: dict[str, str]
+    stdin: str | None = None
     plan: Plan = Plan()
 
     def to_line(self) -> bytes:
@@ -123,9 +127,9 @@ def arm(plan: Plan, trace: int | None = None) -> None:
             name: evolve(capabilities, poll_s=plan.poll_s, min_poll_s=min(0.05, plan.poll_s))
             for name, capabilities in adapter.operations.items()
         }
-    _loop.SILENT_S = plan.silent_s  # type: ignore[misc]
+    _owners.SILENT_S = plan.silent_s  # type: ignore[misc]
     _loop.BEAT_S = min(_loop.BEAT_S, plan.silent_s / 3)  # type: ignore[misc]
-    database.BUSY_TIMEOUT_S = plan.busy_s  # type: ignore[misc]
+    worker.BUSY_TIMEOUT_S = plan.busy_s  # type: ignore[misc]
     if plan.file_bytes is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (plan.file_bytes, plan.file_bytes))
     reached: Counter[str] = Counter()
@@ -136,13 +140,17 @@ def arm(plan: Plan, trace: int | None = None) -> None:
     }
     act = actions[plan.action]
     last = plan.nth + (plan.times if plan.action == "fail" else 1)
+    # The loop and the store's writer both come here. A signal ends the other thread a little later
+    # than the one that sent it, which must not write of one more step by then.
+    one_at_a_time = threading.Lock()
 
     def listen(failpoint: str) -> None:
-        reached[failpoint] += 1
-        if trace is not None:
-            os.write(trace, f"{failpoint}\n".encode())
-        if failpoint == plan.at and plan.nth <= reached[failpoint] < last:
-            act()
+        with one_at_a_time:
+            reached[failpoint] += 1
+            if trace is not None:
+                os.write(trace, f"{failpoint}\n".encode())
+            if failpoint == plan.at and plan.nth <= reached[failpoint] < last:
+                act()
 
     failpoints.listener = listen
 
@@ -215,18 +223,29 @@ def _become(order: Order) -> NoReturn:
         logs = Path(order.logs) / str(os.getpid())
         kinds = (os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         trace = os.open(logs.with_suffix(".reached"), *kinds)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(_open_input(order.stdin), 0)
         os.dup2(os.open(logs.with_suffix(".out"), *kinds), 1)
         os.dup2(os.open(logs.with_suffix(".err"), *kinds), 2)
         os.chdir(order.folder)
         os.environ.clear()
         os.environ.update(order.env)
+        sys.path[:0] = filter(None, order.env.get("PYTHONPATH", "").split(os.pathsep))
         arm(order.plan, trace)
         code = _run(order.argv)
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
         os._exit(code)
+
+
+def _open_input(text: str | None) -> int:
+    """Open what standard input is to be: a pipe with a text in it, or nothing."""
+    if text is None:
+        return os.open(os.devnull, os.O_RDONLY)
+    ours, theirs = os.pipe()
+    os.write(theirs, text.encode())
+    os.close(theirs)
+    return ours
 
 
 def _run(argv: list[str]) -> int:

@@ -11,6 +11,7 @@ from attrs import define
 
 from batchhub import BatchHub, ItemResult
 from batchhub.hub import BatchJob
+from batchhub.polling import PollRule
 from batchhub.testing import FakeClock
 
 from .vendor import ScriptedAccount, Vendor
@@ -27,12 +28,20 @@ class World:
 
 @asynccontextmanager
 async def scripted_world(
-    vendor: Vendor | None = None, store: Path | None = None, clock: FakeClock | None = None
+    vendor: Vendor | None = None,
+    store: Path | None = None,
+    clock: FakeClock | None = None,
+    account: type[ScriptedAccount] = ScriptedAccount,
+    polling: PollRule | None = None,
 ) -> AsyncIterator[World]:
-    """Open a hub with the account ``shop`` at a scripted vendor; time runs by itself."""
+    """
+    Open a hub with the account ``shop`` at a scripted vendor; time runs by itself.
+
+    Where the times of polls matter, `polling` says when they are.
+    """
     vendor = vendor or Vendor()
     clock = clock or FakeClock()
-    hub = BatchHub(store, {"shop": ScriptedAccount(vendor=vendor)}, clock=clock, seed=1)
+    hub = BatchHub(store, {"shop": account(vendor=vendor)}, clock=clock, seed=1, polling=polling)
     async with clock.running():
         if store is None:
             with pytest.warns(UserWarning, match="memory"):

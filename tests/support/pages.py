@@ -10,11 +10,12 @@ import shlex
 import subprocess
 import sys
 import threading
+import tomllib
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from attrs import define, field, frozen
@@ -28,8 +29,11 @@ from batchhub_mircate.sandbox import MircateSandbox
 ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"
 README: Final = ROOT / "README.md"
-PAGES: Final = (README, *sorted(DOCS.rglob("*.md")))
-"""Every page, by its path."""
+PAGES: Final = (
+    README,
+    *(page for page in sorted(DOCS.rglob("*.md")) if DOCS / "examples" not in page.parents),
+)
+"""Every page, by its path; examples have some of their own."""
 
 RUN: Final = frozenset({"console", "sh", "python"})
 """The languages of blocks that are run."""
@@ -210,6 +214,22 @@ class PageRun:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+        if name == "pyproject.toml":
+            self._install(tomllib.loads(text)["project"])
+
+    def _install(self, project: dict[str, Any]) -> None:
+        """Have an adapter found, as ``pip install -e .`` would: the folder is on the path."""
+        info = self.folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+        )
+        lines = [
+            line
+            for group, entries in project["entry-points"].items()
+            for line in [f"[{group}]", *(f"{name} = {value}" for name, value in entries.items())]
+        ]
+        (info / "entry_points.txt").write_text("\n".join(lines))
 
     def _run(self, command: str) -> str:
         for shown, real in self.jobs.items():

@@ -32,7 +32,7 @@ class PluginAdapter(Adapter):
     def encode(self, operation, item, options):
         return b"{{}}"
 
-    async def submit(self, submission):
+    async def submit(self, submission, steps):
         raise NotImplementedError
 
     async def poll(self, tickets):
@@ -52,6 +52,7 @@ def write_plugin(
     distribution: str | None = None,
     version: str = "1.0",
     attribute: str = "PluginAdapter",
+    group: str = "batchhub.adapters.v1",
 ) -> str:
     """
     Write a distribution whose entry point is an adapter of the name.
@@ -63,6 +64,7 @@ def write_plugin(
         distribution: Its name; by default made of the adapter's.
         version: Its version.
         attribute: What in the module the entry point names.
+        group: The group of the entry point.
 
     Returns:
         The name of its module, which no other plug-in has.
@@ -76,5 +78,5 @@ def write_plugin(
     (info / "METADATA").write_text(
         f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
     )
-    (info / "entry_points.txt").write_text(f"[batchhub.adapters]\n{name} = {module}:{attribute}\n")
+    (info / "entry_points.txt").write_text(f"[{group}]\n{name} = {module}:{attribute}\n")
     return module

@@ -19,8 +19,8 @@ import resource
 import signal
 import sqlite3
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import closing
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -31,11 +31,21 @@ from sqlalchemy import Engine, event
 
 from batchhub._store import Store
 from batchhub.models import BatchState, ItemState
-from support.stores import NOW, add_job, make_chunks, make_job, make_plans, tickets_of
+from support.statements import on_statements
+from support.stores import (
+    NOW,
+    add_job,
+    make_chunk,
+    make_chunks,
+    make_job,
+    make_plans,
+    put_job,
+    tickets_of,
+)
 
 Work = Callable[[Path], Awaitable[None]]
 
-STEPS = ("before_cursor_execute", "commit", "savepoint", "release_savepoint")
+STEPS = ("commit", "savepoint", "release_savepoint")
 TABLES = ("jobs", "tickets", "items", "results")
 
 
@@ -48,9 +58,8 @@ def survives(work: Work, path: Path, kill_at: int | None) -> bool:
     """Do something in a process that is killed at a step; tell whether it came to its end."""
     pid = os.fork()
     if pid == 0:
-        if kill_at is not None:
-            _arm(kill_at)
-        asyncio.run(_call(work, path))
+        with nullcontext() if kill_at is None else _killed(kill_at):
+            asyncio.run(_call(work, path))
         os._exit(0)
     _, status = os.waitpid(pid, 0)
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
@@ -60,7 +69,8 @@ def survives(work: Work, path: Path, kill_at: int | None) -> bool:
     return True
 
 
-def _arm(kill_at: int) -> None:
+@contextmanager
+def _killed(kill_at: int) -> Iterator[None]:
     numbers = count(1)
 
     def step(*_: object) -> None:
@@ -69,6 +79,8 @@ def _arm(kill_at: int) -> None:
 
     for name in STEPS:
         event.listen(Engine, name, step)
+    with on_statements(step):
+        yield
 
 
 async def _call(work: Work, path: Path) -> None:
@@ -115,7 +127,7 @@ async def just_open(path: Path) -> None:
 async def add(path: Path) -> None:
     """Store a job of seven items in three tickets."""
     store = await Store.open(path)
-    await store.add_job(make_job(), make_plans(3, 3, 1), make_chunks(3, 3, 1))
+    await put_job(store, make_job(), make_plans(3, 3, 1), make_chunks(3, 3, 1))
     await store.aclose()
 
 
@@ -129,9 +141,9 @@ async def add_other(path: Path) -> None:
 async def end(path: Path) -> None:
     """End the only ticket of the only job."""
     store = await Store.open(path)
-    ((job, (ticket,)),) = await store.find_open("lane-1")
+    ((job, (ticket,)),) = await store.jobs.find_open("lane-1")
     ended = evolve(ticket, state=BatchState.COMPLETED)
-    await store.end_ticket(job, ended, (), ItemState.SUCCEEDED, at=NOW)
+    await store.tickets.end(job, ended, (), ItemState.SUCCEEDED, at=NOW)
     await store.aclose()
 
 
@@ -162,13 +174,21 @@ async def grow(path: Path) -> None:
     await add_job(store, 1, job_id="warm-up")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     items, size_bytes = 100_000, 1_000
-    chunks = make_chunks(*[500] * (items // 500), size_bytes=size_bytes)
-    job, _ = await store.add_job(make_job(), make_plans(items), chunks)
+    job, first = make_job(), 1
+    for part in make_chunks(*[500] * (items // 500), size_bytes=size_bytes):
+        chunk = make_chunk([], [part], first_item=first)
+        if first == 1:
+            job = (await store.loads.begin(job, "us", chunk)).job
+        else:
+            await store.loads.extend(job, "us", chunk, NOW)
+        first += len(part)
+    last = make_chunk(make_plans(items), [], first_item=first)
+    job = await store.loads.publish(job, "us", last)
     (ticket,) = await tickets_of(store, job)
     ended = evolve(ticket, state=BatchState.COMPLETED)
-    await store.end_ticket(job, ended, (), ItemState.SUCCEEDED, at=NOW)
+    await store.tickets.end(job, ended, (), ItemState.SUCCEEDED, at=NOW)
     results = 0
-    async for _ in store.results(job.job_id):
+    async for _ in store.results.of_job(job.job_id):
         results += 1
     await store.aclose()
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

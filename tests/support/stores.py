@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from attrs import fields
 from sqlalchemy import Connection, Table, func, select
 
 from batchhub._store import JobRecord, Store, TicketPlan, TicketRecord
+from batchhub._store.chunks import Chunk
 from batchhub.adapter import WireItem
-from batchhub.models import ItemResult, ItemState
+from batchhub.models import BatchStatus, ItemResult, ItemState
 
 NOW: Final = datetime(2026, 11, 22, 12, 30, 0, 250_000, tzinfo=UTC)
 """When everything in these tests happens."""
@@ -57,15 +59,33 @@ def make_chunks(*totals: int, size_bytes: int = 8) -> Iterator[list[WireItem]]:
         number += total
 
 
+def make_chunk(
+    plans: Sequence[TicketPlan], chunks: Iterable[Sequence[WireItem]], **changes: Any
+) -> Chunk:
+    """Make one chunk of all the items and tickets of a job."""
+    items = [(item.id, item.wire) for chunk in chunks for item in chunk]
+    facts: dict[str, Any] = {"first_item": 1, "items": items, "first_ticket": 1, "plans": plans}
+    return Chunk(**(facts | changes))
+
+
+async def put_job(
+    store: Store, job: JobRecord, plans: Sequence[TicketPlan], chunks: Iterable[Sequence[WireItem]]
+) -> tuple[JobRecord, bool]:
+    """Store a job in one transaction; tell whether it is new."""
+    added = await store.loads.add(job, make_chunk(plans, chunks))
+    assert added.blocked_by is None
+    return added.job, added.is_new
+
+
 async def add_job(store: Store, *totals: int, **changes: Any) -> JobRecord:
     """Store a job with tickets of so many items each."""
-    job, _ = await store.add_job(make_job(**changes), make_plans(*totals), make_chunks(*totals))
+    job, _ = await put_job(store, make_job(**changes), make_plans(*totals), make_chunks(*totals))
     return job
 
 
 async def tickets_of(store: Store, job: JobRecord) -> list[TicketRecord]:
     """Return the tickets of an unfinished job as the driver gets them."""
-    found = await store.find_open(job.lane)
+    found = await store.jobs.find_open(job.lane)
     return next(tickets for other, tickets in found if other.job_id == job.job_id)
 
 
@@ -73,7 +93,13 @@ async def results_of(
     store: Store, job_id: str, only: Collection[ItemState] | None = None
 ) -> list[ItemResult]:
     """Collect a job's results."""
-    return [result async for result in store.results(job_id, only)]
+    return [result async for result in store.results.of_job(job_id, only)]
+
+
+def fold_again(status: BatchStatus) -> BatchStatus:
+    """Work out from its tickets alone what follows from them."""
+    names = [each.name for each in fields(BatchStatus) if each.init and each.name != "_tally"]
+    return BatchStatus(**{name: getattr(status, name) for name in names})
 
 
 async def count_rows(store: Store, tables: Sequence[Table]) -> list[int]:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
+from unittest.mock import patch
 
-from aiohttp import ClientSession
 from aioresponses import aioresponses
 from hypothesis import strategies as st
 from yarl import URL
 
+from batchhub._engine.guarded import GuardedAdapter
+from batchhub._engine.verb_calls import VerbCalls
 from batchhub.adapter import Account, Adapter, Budget, Submission, TicketRef, WireItem
 from batchhub.models import BatchState
 from batchhub.testing import FakeClock
-from batchhub.transport import Reply, Transport
+from batchhub.transport import Reply, Session, Transport
 
 scalars = (
     st.none()
@@ -32,6 +36,35 @@ anything = st.recursive(
 """Any JSON."""
 
 
+def guard(adapter: Adapter[Any]) -> GuardedAdapter:
+    """Return an adapter as the engine calls it; one without a transport knows no secrets."""
+    transport: Any = adapter.transport or NoTransport()
+    return GuardedAdapter(adapter, transport, f"{adapter.name!r} (test 1)", VerbCalls())
+
+
+class NoTransport:
+    """In place of a transport where nothing is sent."""
+
+    def redact_body(self, body: bytes) -> bytes:
+        """Return bytes as they are."""
+        return body
+
+    def redact(self, value: Any) -> Any:
+        return value
+
+
+class NoSteps:
+    """Steps of a submit that keeps nothing."""
+
+    kept: Mapping[str, str] = MappingProxyType({})
+
+    async def keep(self, **values: str | None) -> None:
+        raise AssertionError(f"kept: {values}")
+
+
+NO_STEPS = NoSteps()
+
+
 class Answers:
     """A transport that gives one answer after the other, and begins anew after the last."""
 
@@ -45,7 +78,7 @@ class Answers:
 
 
 def make_transport(
-    adapter: type[Adapter[Any]], account: Account, session: ClientSession, clock: FakeClock
+    adapter: type[Adapter[Any]], account: Account, session: Session, clock: FakeClock
 ) -> Transport:
     """Make the transport of an account, with a budget that never holds it up."""
     return Transport(
@@ -82,6 +115,13 @@ def make_submission(operation: str, items: Sequence[WireItem], **changes: Any) -
         "idempotency_key": "6f1c1bb0-0000-4000-8000-000000000001",
     }
     return Submission(operation=operation, items=items, **(usual | changes))
+
+
+@contextmanager
+def mocked_calls() -> Iterator[aioresponses]:
+    """Answer what goes out in place of aiohttp's client, which polls pass by otherwise."""
+    with patch.object(Session, "asks_directly", False), aioresponses() as mocked:
+        yield mocked
 
 
 def only_call(vendor: aioresponses) -> tuple[str, URL, dict[str, Any]]:

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import pytest
 from attrs import frozen
 
-from batchhub.adapter import Account, Budget, secret
-from batchhub.errors import SettingsError
+from batchhub.adapter import Account, Adapter, Budget, identity, secret
+from batchhub.errors import AdapterError, SettingsError
 from batchhub_ecwid import EcwidAccount
 from batchhub_mircate import MircateAccount
 
@@ -113,3 +113,55 @@ def test_no_text_of_an_account_shows_its_secret(make: MakeAccount) -> None:
     assert SECRET not in repr(account)
     assert SECRET not in str(account)
     assert account.secrets[0] == SECRET
+
+
+# Who it is.
+
+
+@frozen(kw_only=True)
+class NumberedAccount(Account):
+    """An account whose number says who it is."""
+
+    adapter: ClassVar[str] = "numbered"
+    base_url: str = "https://shop.example"
+    number: str = identity()
+    budget = Budget(requests=100, per_s=1.0)
+
+
+@pytest.mark.parametrize("given", ["17", 17])
+def test_a_field_may_say_who_it_is(given: Any) -> None:
+    """Whether it is text or a number in the settings."""
+    account = NumberedAccount(number=given)
+    assert account.identity == account.number == "17"
+    assert account.lane == "numbered:shop.example:17"
+
+
+@pytest.mark.parametrize("given", ["", " ", "a\nb", True, None, 1.5])
+def test_who_it_is_is_text_or_a_number(given: Any) -> None:
+    """It names the account in the store and in messages."""
+    with pytest.raises(SettingsError, match="number must be text"):
+        NumberedAccount(number=given)
+
+
+def test_an_account_that_does_not_say_who_it_is_is_a_fault_of_its_adapter() -> None:
+    """The message says what to declare."""
+
+    @frozen(kw_only=True)
+    class NobodysAccount(Account):
+        adapter: ClassVar[str] = "nobody"
+        budget = Budget(requests=100, per_s=1.0)
+
+    with pytest.raises(AdapterError, match=r"'nobody'.*batchhub\.adapter\.identity"):
+        _ = NobodysAccount(base_url="https://shop.example").identity
+
+
+def test_an_adapter_has_the_name_of_its_accounts() -> None:
+    """Unless it says another one."""
+
+    class Numbered(Adapter[NumberedAccount]):
+        account_type = NumberedAccount
+
+    class Other(Numbered):
+        name = "other"
+
+    assert (Numbered.name, Other.name) == ("numbered", "other")

@@ -90,8 +90,11 @@ def test_version(command: Command) -> None:
     ("arguments", "heavy"),
     [
         (["--help"], {"sqlalchemy", "aiohttp", "rich", "alembic", "asyncio"}),
-        (["list", "--store", "none.db"], {"aiohttp", "alembic", "cattrs", "batchhub.tables"}),
-        (["status", "j", "--store", "none.db"], {"aiohttp", "alembic", "cattrs"}),
+        (
+            ["list", "--store", "none.db"],
+            {"aiohttp", "alembic", "cattrs", "structlog", "batchhub.tables"},
+        ),
+        (["status", "j", "--store", "none.db"], {"aiohttp", "alembic", "cattrs", "structlog"}),
     ],
     ids=["help", "list", "status"],
 )
@@ -147,7 +150,7 @@ def test_bad_calls_are_refused(command: Command, arguments: tuple[str, ...]) -> 
         (("run", "ok.jsonl", "--account", "a", "--option", "x"), "is not name=value"),
         (("run", "ok.jsonl", "--account", "a", "--out", "n/x"), "there is no folder"),
         (("run", "ok.jsonl", "--account", "a"), "no account named 'a'; known: shop"),
-        (("submit", "ok.jsonl", "--account", "shop", "--operation", "zip"), "known: work"),
+        (("submit", "ok.jsonl", "--account", "shop", "--operation", "zip"), "known: more, work"),
         (("submit", "ok.jsonl", "--account", "shop", "--option", "a=1"), "takes no option 'a'"),
         (("submit", "bad.jsonl", "--account", "shop"), "bad.jsonl: line 3 (id '2'): it says"),
         (("submit", "broken.jsonl", "--account", "shop"), "broken.jsonl: line 2: not valid json"),
@@ -237,7 +240,7 @@ def test_adapters_names_what_does_not_load(
     info = tmp_path / "plug" / "broken-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[batchhub.adapters]\nbroken = nowhere:Adapter\n")
+    (info / "entry_points.txt").write_text("[batchhub.adapters.v1]\nbroken = nowhere:Adapter\n")
     monkeypatch.syspath_prepend(tmp_path / "plug")
     result = command("adapters")
     assert result.exit_code == 0
@@ -357,3 +360,42 @@ def test_a_store_that_ends_with_the_command_is_refused(
     result = command(*call, "--store", store)
     assert result.exit_code == 2
     assert "would be lost when this command ends" in result.stderr
+
+
+def test_nothing_is_loaded_before_an_interruption_is_taken_care_of() -> None:
+    """What the script imports first is this package and its own two words, nothing of Python's."""
+    code = (
+        "import sys, __future__; before = set(sys.modules); import batchhub.cli; "
+        "print(sorted(set(sys.modules) - before))"
+    )
+    assert _python(code).stdout.strip() == "['batchhub', 'batchhub.cli']"
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["batchhub.cli.shell", "batchhub.cli.shell.start", "batchhub.cli.app", "typer", "asyncio"],
+)
+def test_an_interruption_while_a_module_is_loaded_leaves_no_traceback(module: str) -> None:
+    """Ctrl-C is 130 with one line, whatever the command is loading at that moment."""
+    code = f"""
+import os, signal, sys
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Interrupt())
+sys.argv = ["batchhub", "list"]
+from batchhub.cli import main
+main()
+"""
+    done = _python(code)
+    assert (done.returncode, done.stderr) == (130, "interrupted; nothing was sent\n")
+
+
+def _python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )

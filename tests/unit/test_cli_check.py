@@ -28,6 +28,7 @@ class PluginAccount(Account):
     base_url: str = "http://127.0.0.1:9"
     mode: str = "fine"
     token: str = secret()
+    webhook_signing_key: str = secret(default="")
 
     @property
     def identity(self):
@@ -46,7 +47,7 @@ class PluginAdapter(Adapter):
     def encode(self, operation, item, options):
         return b"{{}}"
 
-    async def submit(self, submission):
+    async def submit(self, submission, steps):
         raise NotImplementedError
 
     async def poll(self, tickets):
@@ -117,6 +118,22 @@ def test_an_account_that_works_is_all_right(command: Command) -> None:
     assert [path.name for path in Path().iterdir()] == ["batchhub.toml"]
 
 
+def test_columns_are_as_wide_as_the_longest_name(command: Command) -> None:
+    """Whatever a vendor calls its secrets."""
+    key = 'webhook_signing_key = { env = "PLUGGED_TOKEN" }'
+    write(fine=f'adapter = "plugged"\ntoken = {{ env = "PLUGGED_TOKEN" }}\n{key}\n')
+
+    lines = command().stdout.splitlines()
+
+    assert lines[1:] == [
+        "  settings             complete",
+        "  token                from the environment variable PLUGGED_TOKEN",
+        "  webhook_signing_key  from the environment variable PLUGGED_TOKEN",
+        "  vendor               answers HTTP 200 to GET /me",
+        "  credentials          work",
+    ]
+
+
 @pytest.mark.parametrize(
     ("mode", "code", "line"),
     [
@@ -126,7 +143,14 @@ def test_an_account_that_works_is_all_right(command: Command) -> None:
         ("lost", 3, "lost (plugged): refused by the vendor: no such place"),
         ("down", 4, "down (plugged): unusable answer: down for lunch"),
         ("silent", 4, "silent (plugged): no answer: no connection"),
-        ("buggy", 4, "buggy (plugged): check not finished: the adapter failed: KeyError: '***'"),
+        (
+            "buggy",
+            4,
+            (
+                "buggy (plugged): check not finished: adapter 'plugged' (batchhub-plugged 1.0) "
+                "failed in probe: KeyError: '***'"
+            ),
+        ),
     ],
 )
 def test_every_end_has_its_code_and_one_line(
@@ -179,6 +203,65 @@ def test_the_code_is_the_worst_of_those_asked_for(
         *("account", "adapter", "ok", "code", "summary", "error", "problems"),
         *("secrets", "vendor", "credentials"),
     }
+
+
+def test_the_proxy_and_what_is_risky_are_said(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which proxy is used and who names it; plain text to another host; a secret that is short."""
+    monkeypatch.setenv("http_proxy", "http://me:hunter2@proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    common = 'adapter = "plugged"\nmode = "fine"\ntoken = { env = "PLUGGED_TOKEN" }\n'
+    write(
+        "fine",
+        far=f'{common}base_url = "http://vendor.example"\n',
+        own=f'{common}base_url = "http://vendor.example"\nproxy = "http://me:hunter2@own:1"\n',
+        none=f'{common}base_url = "https://vendor.example"\nproxy = "none"\n',
+    )
+
+    told = command()
+    entries = {entry["account"]: entry for entry in json.loads(command("--json").stdout)}
+
+    assert told.exit_code == 0
+    assert "hunter2" not in told.output
+    environment = "http://proxy.example:3128 (environment variable http_proxy)"
+    assert f"  proxy        {environment}\n" in told.stdout
+    assert "  warning      base_url is http://" in told.stdout
+    assert entries["far"]["proxy"] == environment
+    assert entries["own"]["proxy"] == "http://own:1 (setting 'proxy')"
+    assert "proxy" not in entries["none"]
+    assert "warnings" not in entries["none"]
+    assert "proxy" not in entries["fine"]
+
+
+def test_the_rule_for_polls_is_said(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which one, and whether it is the account's own; nothing if no setting names one."""
+    common = 'adapter = "plugged"\nmode = "fine"\ntoken = { env = "PLUGGED_TOKEN" }\n'
+    write("fine", own=f'{common}polling = "backoff 1 2 60"\n')
+
+    assert "polling" not in json.loads(command("--json", "fine").stdout)[0]
+    monkeypatch.setenv("BATCHHUB_POLLING", "fixed 5")
+    told = command()
+    entries = {entry["account"]: entry for entry in json.loads(command("--json").stdout)}
+
+    assert told.exit_code == 0
+    assert "  polling      backoff 1 2 60 (for this account)\n" in told.stdout
+    assert entries["own"]["polling"] == "backoff 1 2 60 (for this account)"
+    assert entries["fine"]["polling"] == "fixed 5 (for all accounts)"
+
+
+def test_a_proxy_of_the_environment_that_is_none_is_said(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The variable is named, its value is not shown."""
+    monkeypatch.setenv("HTTP_PROXY", "socks5://me:hunter2@proxy")
+    write("fine")
+
+    told = command("--quiet")
+
+    assert told.exit_code == ExitCode.USAGE
+    assert "environment variable HTTP_PROXY must begin with http://" in told.stdout
+    assert "hunter2" not in told.output
 
 
 def test_accounts_of_one_identity_are_asked_with_their_own_credentials(command: Command) -> None:

@@ -101,7 +101,7 @@ def test_a_source_that_breaks_off_is_told(command: Command) -> None:
     ("content", "arguments", "message"),
     [
         ("n\n", (), "items.csv: there are no items; nothing was sent"),
-        ("n\n1\n", ("--operation", "nope"), "no operation named 'nope'; known: work"),
+        ("n\n1\n", ("--operation", "nope"), "no operation named 'nope'; known: more, work"),
         ("n\n1\n", ("--option", "a=1"), "takes no option 'a'"),
         ("n\n1\n", ("--stop-on-first-failure",), "can't stop on the first failure"),
         ("n\n1\n", ("--map", "x {n}"), "scripted takes no --map; name an item's keys by --set"),

@@ -57,6 +57,16 @@ def test_code_of_a_job(ticket: Ticket, code: int) -> None:
     assert exit_code(make_status(ticket)) == code
 
 
+@pytest.mark.parametrize(("faults", "code"), [(0, 2), (1, 2), (9, 2), (10, 5), (11, 5)])
+def test_an_adapter_is_looked_at_by_somebody_once_it_fails_each_time(
+    faults: int, code: int
+) -> None:
+    """One mistake, in an item that is encoded say, is an error of the call: nothing was sent."""
+    error = errors.AdapterError("it failed")
+    error.faults = faults
+    assert exit_code(error) == code
+
+
 def test_success_counts_items_not_states() -> None:
     """A job is 0 only if every item succeeded, whatever else its tickets came to."""
     done = make_ticket(BatchState.COMPLETED, succeeded=2)

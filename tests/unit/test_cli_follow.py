@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,9 +12,12 @@ from typing import Any, cast
 import pytest
 from support.hubs import numbered, scripted_world
 from support.vendor import ScriptedAccount, Vendor
+from typer.testing import CliRunner
 
 from batchhub import BatchHub, BatchState, BatchStatus, Contact, Counts, Ticket
+from batchhub._engine import owner_watch as _owner_watch
 from batchhub.adapter import Observation
+from batchhub.cli.app import app
 from batchhub.cli.shell import follow as _follow
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.follow import Ending, follow, follow_all
@@ -55,8 +59,9 @@ class FakeJob:
         self._end = end
         self.status = QUEUED
 
-    async def watch(self) -> AsyncIterator[BatchStatus]:
+    async def watch(self, *, tickets: bool) -> AsyncIterator[BatchStatus]:
         """Play the script."""
+        assert not tickets
         for step in self._script:
             if isinstance(step, BatchStatus):
                 self.status = step
@@ -191,6 +196,35 @@ def test_who_joins_late_waits_no_longer() -> None:
     assert Patience(timeout_s=10.0).after(7.53) == Patience(timeout_s=2.5)
     assert Patience(timeout_s=10.0).after(10.0) is None
     assert Patience().after(1e9) == Patience()
+
+
+# Jobs that nobody drives.
+
+
+def test_watch_of_a_job_nobody_drives_ends_and_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its account is not in the settings: one line says so, and the error what to do."""
+    monkeypatch.setattr(_owner_watch, "LOOK_S", 0.05)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("BATCHHUB_STORE", raising=False)
+
+    async def submit() -> str:
+        vendor = Vendor(polls=deque([Observation(words=("Running",))] * 99))
+        async with scripted_world(vendor, tmp_path / "jobs.db") as world:
+            job = await world.hub.submit("shop", numbered(1))
+            await job.hand_over()
+        return job.id
+
+    job_id = asyncio.run(submit())
+    result = CliRunner().invoke(
+        app, ["watch", job_id, "--store", "jobs.db", "--contact-timeout", "0.2"]
+    )
+    assert result.exit_code == ExitCode.UNFINISHED, result.stderr
+    lines = result.stderr.splitlines()
+    why = "no process drives this account; resume its jobs where it is in the settings"
+    assert any("needs account 'shop', complete, in the settings" in line for line in lines)
+    assert f"error: job {job_id}: no fresh answer for 0.2 s ({why}); it can be resumed" in lines
 
 
 # Cool-downs.

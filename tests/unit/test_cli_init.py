@@ -16,6 +16,7 @@ import pytest
 from attrs import NOTHING, fields, frozen
 from typer.testing import CliRunner, Result
 
+from batchhub._settings.file import _TOP_LEVEL
 from batchhub._settings.registry import Registry
 from batchhub.adapter import Account, Budget, secret
 from batchhub.cli.app import app
@@ -127,6 +128,17 @@ def test_without_an_account_there_is_a_table_for_each_adapter(command: Command) 
     assert set(load_settings(path, {}).accounts) == set(Registry().names)
 
 
+def test_the_file_has_every_setting_of_the_file_itself(command: Command) -> None:
+    """Each is commented out; those with a fixed default stand at it."""
+    command("--account=shop", "--adapter=scripted")
+    path = Path("batchhub.toml")
+    before = load_settings(path, {})
+    text = uncommented(path.read_text())
+    assert set(tomllib.loads(text)) == set(_TOP_LEVEL)
+    path.write_text(text)
+    assert load_settings(path, {}).store_mode == before.store_mode
+
+
 @pytest.mark.parametrize("name", ["shop", 'my "ü" shop', "7", "a.b"])
 def test_an_account_is_live_at_once(command: Command, name: str) -> None:
     """The file loads, whatever the account is called, and belongs to its owner alone."""
@@ -183,6 +195,54 @@ def test_a_file_that_is_cut_short_is_removed(
 
     assert list(Path().iterdir()) == []
     assert command().exit_code == 0
+
+
+def test_a_kill_leaves_no_half_of_a_file(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A settings file is there when it is complete; the next try works."""
+
+    class KilledError(BaseException):
+        """The process is gone: nothing of it runs any more."""
+
+    def kill(*_: object) -> None:
+        raise KilledError
+
+    for step in ("fsync", "link"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, step, kill)
+            patch.setattr(Path, "unlink", kill)
+            with pytest.raises(KilledError):
+                command()
+        assert not Path("batchhub.toml").exists()
+    assert command().exit_code == 0
+    whole = Path("batchhub.toml").read_text()
+    assert list(Path().glob("*.toml")) == [Path("batchhub.toml")]
+    assert command().exit_code == ExitCode.USAGE
+    assert Path("batchhub.toml").read_text() == whole
+
+
+def test_a_file_that_comes_meanwhile_is_left_as_it_is(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two at once: one of them is told so, also where the disk knows no links."""
+    link = os.link
+
+    def be_late(source: Path, target: Path) -> None:
+        Path("batchhub.toml").write_text("mine")
+        link(source, target)
+
+    def know_no_links(*_: object) -> None:
+        Path("batchhub.toml").write_text("mine")
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    for step in (be_late, know_no_links):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "link", step)
+            result = command()
+        assert result.exit_code == ExitCode.USAGE
+        assert result.stderr == "error: batchhub.toml already exists; it was not changed\n"
+        assert Path("batchhub.toml").read_text() == "mine"
+        Path("batchhub.toml").unlink()
+    assert list(Path().iterdir()) == []
 
 
 @pytest.mark.parametrize(

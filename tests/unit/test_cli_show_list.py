@@ -19,6 +19,7 @@ from support.vendor import Vendor, report_states
 from typer.testing import CliRunner, Result
 
 from batchhub import ItemState
+from batchhub._store import codec, ticket_rows
 from batchhub.cli.app import app
 from batchhub.cli.shell import completion
 from batchhub.cli.shell.exits import ExitCode
@@ -105,14 +106,61 @@ def ids(command: Command, made: tuple[Path, list[str]], tmp_path: Path) -> list[
 def test_a_list_is_cut_down_to_what_is_looked_for(
     command: Command, ids: list[str], arguments: tuple[str, ...], found: list[int]
 ) -> None:
-    """Every form of the list has those jobs that fit all that was asked, oldest first."""
-    wanted = [ids[n] for n in found]
+    """Every form of the list has those jobs that fit all that was asked, newest first."""
+    wanted = [ids[n] for n in reversed(found)]
     quiet = command("list", "--quiet", *arguments)
     assert quiet.stdout.split() == wanted
     statuses = json.loads(command("list", "--json", *arguments).stdout)
     assert [status["job_id"] for status in statuses] == wanted
     if not wanted:
         assert command("list", *arguments).stderr.startswith("no matching jobs in ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found", "said"),
+    [
+        (("--limit", "2"), [3, 2], "only the 2 newest jobs are listed; --limit 0 lists all"),
+        (("--limit", "1"), [3], "only the newest job is listed; --limit 0 lists all"),
+        (("--limit", "4"), [3, 2, 1, 0], ""),
+        (("--limit", "0"), [3, 2, 1, 0], ""),
+        (("--limit", "1", "--state", "succeeded"), [0], ""),
+        (
+            ("--limit", "1", "--state", "ended"),
+            [1],
+            "only the newest job is listed; --limit 0 lists all",
+        ),
+    ],
+)
+def test_a_list_says_what_it_leaves_out(
+    command: Command, ids: list[str], arguments: tuple[str, ...], found: list[int], said: str
+) -> None:
+    """Beside every form of the list, and only if something is left out."""
+    wanted = [ids[n] for n in found]
+    quiet = command("list", "--quiet", *arguments)
+    assert (quiet.stdout.split(), quiet.stderr.strip()) == (wanted, said)
+    written = command("list", "--json", *arguments)
+    statuses = json.loads(written.stdout)
+    assert ([status["job_id"] for status in statuses], written.stderr.strip()) == (wanted, said)
+    assert all(status["tickets"] for status in statuses)
+    assert command("list", *arguments).stderr.strip() == said
+
+
+def test_a_list_reads_no_more_tickets_than_it_shows(
+    command: Command, ids: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only JSON has the tickets, and only those of the jobs that are listed."""
+    read: list[int] = []
+    read_ticket = codec.read_ticket
+
+    def count(row: Any) -> Any:
+        read.append(1)
+        return read_ticket(row)
+
+    monkeypatch.setattr(ticket_rows, "read_ticket", count)
+    assert command("list").stdout.count("\n") == len(ids) + 1
+    assert not read
+    command("list", "--json", "--limit", "1")
+    assert len(read) == 2  # and one of the job that shows that there are more
 
 
 @pytest.mark.parametrize(

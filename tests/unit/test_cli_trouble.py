@@ -7,8 +7,12 @@ import errno
 import gc
 import os
 import signal
+import sqlite3
 import stat
+import threading
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NoReturn
 
@@ -25,8 +29,10 @@ from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.follow import Ending
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.options import Common
-from batchhub.cli.shell.signals import enter_start, leave_start, stopped_by_signals
+from batchhub.cli.shell.signals import stopped_by_signals
+from batchhub.cli.shell.start import enter_start, leave_start
 from batchhub.errors import StoreError
+from batchhub.models.fold import Tally, part_of
 
 Command = Callable[..., Result]
 
@@ -53,7 +59,7 @@ def set_accounts(*tables: str) -> None:
 
 
 def make_job(*, ends: bool = False) -> str:
-    """Hand a job over to the lane ``scripted:one``; let it end with a failed item, or not begin."""
+    """Hand a job over to the account ``one``; let it end with a failed item, or not begin."""
 
     async def make() -> str:
         vendor = Vendor()
@@ -124,9 +130,109 @@ def test_resume_tells_of_another_account(command: Command) -> None:
 
     assert result.exit_code == ExitCode.UNFINISHED
     assert (
-        f"error: job {job} belongs to scripted:one, but account 'shop' is now scripted:two; "
-        "add an account for scripted:one to the settings; the job was not changed\n"
+        f"error: job {job} belongs to scripted:127.0.0.1:9:one, but account 'shop' is now "
+        "scripted:127.0.0.1:9:two; "
+        "add an account for scripted:127.0.0.1:9:one to the settings; the job was not changed\n"
     ) in result.stderr
+
+
+def test_resume_names_a_job_whose_account_has_moved(command: Command) -> None:
+    """No job goes to another host by itself."""
+    job = make_job()
+    set_accounts(SHOP + 'base_url = "http://127.0.0.1:8"')
+
+    result = command("resume")
+
+    assert result.exit_code == ExitCode.UNFINISHED
+    assert (
+        f"error: job {job} belongs to scripted:127.0.0.1:9:one, but account 'shop' is now "
+        "scripted:127.0.0.1:8:one; add an account for scripted:127.0.0.1:9:one to the settings; "
+        "the job was not changed\n"
+    ) in result.stderr
+
+
+def make_old() -> str:
+    """Make a job of a lane without a host, as earlier versions did."""
+    job = make_job()
+    with closing(sqlite3.connect("jobs.db")) as store:
+        store.execute("UPDATE jobs SET lane = 'scripted:one'")
+        store.commit()
+    return job
+
+
+@pytest.mark.parametrize("verb", ["resume", "cancel", "retry"])
+def test_an_old_job_goes_to_the_account_of_its_name(command: Command, verb: str) -> None:
+    """Whatever is asked for; another account at the vendor is no trouble."""
+    job = make_old()
+    set_accounts(SHOP, '[accounts.other]\nadapter = "scripted"\nname = "two"')
+
+    result = command(verb, *([] if verb == "resume" else [job]))
+
+    assert result.exit_code == (ExitCode.USAGE if verb == "retry" else ExitCode.OK)
+    if verb == "retry":
+        assert f"job {job} is pending: wait for it" in result.stderr
+    assert lane_of(job) == "scripted:127.0.0.1:9:one"
+
+
+def lane_of(job: str) -> str:
+    """Return the lane of a job."""
+    with closing(sqlite3.connect("jobs.db")) as store:
+        ((lane,),) = store.execute("SELECT lane FROM jobs WHERE job_id = ?", [job])
+    return str(lane)
+
+
+def test_an_old_job_that_may_be_of_two_accounts_is_named(command: Command) -> None:
+    """It stays, and the command says what to do."""
+    job = make_old()
+    set_accounts(SHOP, '[accounts.twin]\nadapter = "scripted"\nbase_url = "http://127.0.0.1:8"')
+
+    result = command("resume")
+
+    assert result.exit_code == ExitCode.UNFINISHED
+    assert (
+        f"error: job {job} is of an earlier version, which told accounts apart by scripted:one "
+        "alone, and it may belong to any of 'shop' (scripted:127.0.0.1:9:one), 'twin' "
+        "(scripted:127.0.0.1:8:one); take the others out of the settings to continue it"
+    ) in result.stderr
+    assert lane_of(job) == "scripted:one"
+
+
+@pytest.mark.parametrize("verb", ["run", "submit", "resume"])
+def test_two_accounts_that_are_one_are_refused_by_name(command: Command, verb: str) -> None:
+    """Whichever of them is asked for; nothing is sent."""
+    if verb == "resume":
+        make_job()
+    set_accounts(SHOP, '[accounts.twin]\nadapter = "scripted"\nbase_url = "http://127.0.0.1.:9"')
+    Path("items.jsonl").write_text('{"n": 1}\n')
+
+    words = [] if verb == "resume" else ["items.jsonl", "--account", "twin"]
+    result = command(verb, *words)
+
+    assert result.exit_code == (ExitCode.UNFINISHED if verb == "resume" else ExitCode.USAGE)
+    assert (
+        "accounts 'shop' and 'twin' are both scripted:127.0.0.1:9:one, but differ in base_url"
+    ) in result.stderr
+    assert command("list").exit_code == ExitCode.OK
+
+
+def test_an_account_that_is_only_compared_is_not_warned_about(command: Command) -> None:
+    """A secret in the file is said of the account that is used, not of those beside it."""
+    for name, number in (("shop", 1), ("beside", 2)):
+        with Path("batchhub.toml").open("a", encoding="utf-8") as file:
+            file.write(
+                f'[accounts.{name}]\nadapter = "ecwid"\nstore_id = {number}\n'
+                f'token = "secret_of_{name}"\n'
+            )
+    Path("get.jsonl").write_text('{"method": "GET", "path": "/orders/1"}\n')
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        result = command("submit", "get.jsonl", "--account", "shop", "--dry-run")
+
+    assert result.exit_code == ExitCode.OK, result.output
+    said = "".join(str(one.message) for one in warned) + result.stderr
+    assert "accounts.shop.token is written in" in said
+    assert "accounts.beside" not in said
 
 
 def test_retry_makes_no_job_that_nobody_can_drive(command: Command) -> None:
@@ -137,8 +243,9 @@ def test_retry_makes_no_job_that_nobody_can_drive(command: Command) -> None:
     result = command("retry", job)
 
     assert result.exit_code == ExitCode.USAGE
-    assert f"job {job} belongs to scripted:one, but account 'shop' is now scripted:two" in (
-        result.stderr
+    assert (
+        f"job {job} belongs to scripted:127.0.0.1:9:one, but account 'shop' is now "
+        "scripted:127.0.0.1:9:two" in (result.stderr)
     )
     assert count_jobs() == 1
 
@@ -180,7 +287,7 @@ def test_cancel_says_at_once_that_nobody_can_drive_it(
     monkeypatch.setattr("batchhub.cli.commands.change.follow", waits)
     result = command("cancel", job)
 
-    assert "account 'shop' is now scripted:two" in result.stderr
+    assert "account 'shop' is now scripted:127.0.0.1:9:two" in result.stderr
     assert "it will be cancelled once it is resumed" in result.stderr
 
 
@@ -197,7 +304,8 @@ def test_a_cancellation_that_comes_too_late_says_so(
             evolve(ticket, state=BatchState.COMPLETED, counts=Counts(succeeded=ticket.counts.total))
             for ticket in status.tickets
         ]
-        return Ending(status=evolve(status, tickets=tuple(done)))
+        tally = Tally.of(map(part_of, done), stops=False)
+        return Ending(status=evolve(status, tickets=tuple(done), tally=tally))
 
     monkeypatch.setattr("batchhub.cli.commands.change.follow", end_meanwhile)
     result = command("cancel", job)
@@ -322,11 +430,13 @@ def test_a_help_nobody_takes_is_one_line(
     def fail(**_: object) -> NoReturn:
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr("atexit.register", lambda *_: None)
     monkeypatch.setattr("batchhub.cli.app.app", fail)
     monkeypatch.setattr(_console, "drop", lambda _stream: None)
     with pytest.raises(SystemExit) as left:
         cli.main()
-    leave_start()
+    signal.signal(signal.SIGINT, before)  # it is the process's end that `main` prepared for
 
     assert left.value.code == ExitCode.USAGE
     assert capsys.readouterr().err == (
@@ -343,16 +453,51 @@ def interruptible() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_an_interruption_at_the_start_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_interruption_at_the_start_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ctrl-C while the command loads is 130, without a traceback; then it is Python's again."""
+    left: list[int] = []
+    monkeypatch.setattr("os._exit", left.append)  # at once: no exception is ignored
     enter_start()
-    with pytest.raises(SystemExit) as left:
-        signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(signal.SIGINT)
     leave_start()
 
-    assert left.value.code == ExitCode.INTERRUPTED
+    assert left == [ExitCode.INTERRUPTED]
     assert capsys.readouterr().err == "interrupted; nothing was sent\n"
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_thread_of_an_adapter_holds_no_command_up(
+    monkeypatch: pytest.MonkeyPatch, ends: bool
+) -> None:
+    """A vendor's own client knows of no cancellation, and may wait for ever."""
+    left: list[int] = []
+    monkeypatch.setattr("os._exit", left.append)
+    monkeypatch.setattr("batchhub.cli.shell.invocation._CLOSE_S", 30.0 if ends else 0.05)
+    may_end, has_begun = threading.Event(), threading.Event()
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    def wait() -> None:
+        has_begun.set()
+        may_end.wait(30.0)
+
+    async def work() -> ExitCode:
+        loops.append(asyncio.get_running_loop())
+        call = asyncio.create_task(asyncio.to_thread(wait))
+        while not has_begun.is_set():  # noqa: ASYNC110  # a thread sets it
+            await asyncio.sleep(0)
+        call.cancel()
+        if ends:
+            may_end.set()
+        return ExitCode.UNFINISHED
+
+    with pytest.raises(SystemExit):
+        Invocation(Common(store="jobs.db")).run(work())
+    may_end.set()
+    loops[0].close()
+    assert left == ([] if ends else [ExitCode.UNFINISHED])
 
 
 @pytest.mark.usefixtures("interruptible")

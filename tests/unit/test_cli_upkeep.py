@@ -1,4 +1,4 @@
-"""`prune` and ``--on-complete``: forgetting old jobs, and a command for each that ends."""
+"""`prune`, and what the commands say of jobs that are held or were repeated."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from support.hubs import numbered, scripted_world
 from support.vendor import Vendor, report_states
 from typer.testing import CliRunner, Result
 
-from batchhub import BatchHub, ItemState
+from batchhub import ItemState
 from batchhub.adapter import Accepted
 from batchhub.cli.app import app
-from batchhub.cli.shell.on_complete import running_command
 from batchhub.errors import NoAnswerError
 
 Command = Callable[..., Result]
@@ -103,60 +102,6 @@ def make_held(vendor: Vendor) -> None:
             await (await world.hub.submit("shop", numbered(5))).wait()
 
     asyncio.run(make())
-
-
-# A command of the user's.
-
-
-async def tell(store: Path, command: str, jobs: list[str] | None = None) -> None:
-    """Run a command for each job that has ended untold."""
-    hub = BatchHub(store)
-    async with hub, running_command(hub, command, jobs):
-        pass
-
-
-def test_the_command_is_told_of_each_job_once(tmp_path: Path) -> None:
-    """By its environment and, in full, on its standard input."""
-    vendor = Vendor(default_report=report_states(i2=ItemState.FAILED))
-    ids = make_jobs(tmp_path / "jobs.db", 2, vendor)
-    seen = tmp_path / "seen"
-    facts = "$BATCHHUB_JOB $BATCHHUB_ACCOUNT $BATCHHUB_STATE $BATCHHUB_OUTCOME $BATCHHUB_REPEATED"
-    command = f'cat > "{tmp_path}/$BATCHHUB_JOB.json"; echo "{facts}" >> {seen}'
-
-    asyncio.run(tell(tmp_path / "jobs.db", command))
-    asyncio.run(tell(tmp_path / "jobs.db", command))
-
-    assert sorted(seen.read_text().splitlines()) == sorted(
-        f"{job_id} shop completed partial 0" for job_id in ids
-    )
-    status = json.loads((tmp_path / f"{ids[0]}.json").read_text())
-    assert (status["job_id"], status["counts"]["failed"]) == (ids[0], 1)
-
-
-def test_only_of_the_jobs_it_is_for(tmp_path: Path) -> None:
-    """A run tells of its own job; the others are for whoever asks for them."""
-    first, second = make_jobs(tmp_path / "jobs.db", 2)
-    seen = tmp_path / "seen"
-
-    asyncio.run(tell(tmp_path / "jobs.db", f"echo $BATCHHUB_JOB >> {seen}", [second]))
-    assert seen.read_text().split() == [second]
-
-    asyncio.run(tell(tmp_path / "jobs.db", f"echo $BATCHHUB_JOB >> {seen}"))
-    assert seen.read_text().split() == [second, first]
-
-
-def test_a_command_that_fails_is_a_warning(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """It has been told; what it writes is not mixed into standard output."""
-    (job_id,) = make_jobs(tmp_path / "jobs.db", 1)
-
-    asyncio.run(tell(tmp_path / "jobs.db", "echo mine; exit 3"))
-
-    out, err = capfd.readouterr()
-    assert out == ""
-    assert "mine\n" in err
-    assert f"warning: the command of --on-complete exited with 3 for job {job_id}" in err
 
 
 def test_a_job_that_was_repeated_names_the_other(command: Command) -> None:

@@ -23,7 +23,7 @@ def test_a_store_and_a_token_are_enough() -> None:
     account = make()
     assert account.base_url == "https://app.ecwid.com"
     assert account.identity == "1003"
-    assert account.lane == "ecwid:1003"
+    assert account.lane == "ecwid:app.ecwid.com:1003"
     assert account.budget == Budget(requests=600, per_s=60.0, burst=5)
     assert account.max_request_bytes == 5 * 1024 * 1024
 

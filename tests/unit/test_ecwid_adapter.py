@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from aiohttp import ServerDisconnectedError
 from aioresponses import aioresponses
+from support.reports import entries_of
+from support.verbs import NO_STEPS, make_ticket, make_transport, mocked_calls, only_call
 from support.verbs import make_submission as _make_submission
-from support.verbs import make_ticket, make_transport, only_call
 from yarl import URL
 
 from batchhub.adapter import WireItem
@@ -51,7 +52,7 @@ def load(name: str) -> bytes:
 
 @pytest.fixture
 def vendor() -> Iterator[aioresponses]:
-    with aioresponses() as mocked:
+    with mocked_calls() as mocked:
         yield mocked
 
 
@@ -60,7 +61,9 @@ async def adapter() -> AsyncIterator[EcwidAdapter]:
     clock = FakeClock()
     async with open_session() as session, clock.running():
         transport = make_transport(EcwidAdapter, ACCOUNT, session, clock)
-        yield EcwidAdapter(ACCOUNT, transport)
+        adapter = EcwidAdapter(ACCOUNT, transport)
+        transport.bind(adapter.authorize)
+        yield adapter
 
 
 make_submission = partial(_make_submission, "batch", ITEMS)
@@ -85,7 +88,7 @@ async def test_a_batch_goes_out_with_its_key_and_group(
     key = "6f1c1bb0-0000-4000-8000-000000000001"
     expected = URL(BATCH).with_query(query | {"groupId": "group 1", "deduplicationKey": key})
     vendor.post(expected, body=load("batch_create_response"))
-    accepted = await adapter.submit(make_submission(**changes))
+    accepted = await adapter.submit(make_submission(**changes), NO_STEPS)
     assert accepted.vendor_refs == ("11kl140a2-966f-1a9f-b4e6-fc451bc78570",)
     assert accepted.vendor == {}
     method, url, call = only_call(vendor)
@@ -101,7 +104,7 @@ async def test_other_fields_of_a_create_are_kept(
 ) -> None:
     """What the answer has besides the ticket is kept as it came."""
     vendor.add(_create_url(), "POST", payload={"ticket": "t", "new": [1]})
-    accepted = await adapter.submit(make_submission())
+    accepted = await adapter.submit(make_submission(), NO_STEPS)
     assert (accepted.vendor_refs, accepted.vendor) == (("t",), {"new": [1]})
 
 
@@ -114,7 +117,7 @@ async def test_a_create_without_a_ticket_may_have_run(
     """An answer without a ticket is a broken reply: the batch may exist."""
     vendor.post(_create_url(), body=body)
     with pytest.raises(ReplyError, match="no ticket") as caught:
-        await adapter.submit(make_submission())
+        await adapter.submit(make_submission(), NO_STEPS)
     assert caught.value.may_have_run
     assert (caught.value.vendor, caught.value.account, caught.value.status) == (
         "ecwid",
@@ -129,21 +132,21 @@ async def test_a_refused_create_says_the_vendors_words(
     """A 400 is final, and its words are read in the spelling that only creates use."""
     vendor.post(_create_url(), status=400, body=load("batch_create_error_400"))
     with pytest.raises(RefusedError, match="contains bad value"):
-        await adapter.submit(make_submission())
+        await adapter.submit(make_submission(), NO_STEPS)
 
 
 async def test_a_refused_token_passes(vendor: aioresponses, adapter: EcwidAdapter) -> None:
     """A 403 is the token's: it is reported as such, without the token."""
     vendor.post(_create_url(), status=403, payload={"errorMessage": f"bad {TOKEN}"})
     with pytest.raises(CredentialsError) as caught:
-        await adapter.submit(make_submission())
+        await adapter.submit(make_submission(), NO_STEPS)
     assert TOKEN not in str(caught.value)
 
 
 async def test_a_poll_is_light(vendor: aioresponses, adapter: EcwidAdapter) -> None:
     """A poll asks by ticket, escaped, and does not ask for results."""
     vendor.get(STATUS, payload=QUEUED | {"new": 1})
-    (seen,) = await adapter.poll([TICKET])
+    seen = await adapter.poll_one(TICKET)
     assert (seen.words, seen.done) == (("QUEUED",), 0)
     assert seen.vendor == {"totalRequests": 2, "completedRequests": 0, "new": 1}
     method, url, call = only_call(vendor)
@@ -158,7 +161,7 @@ async def test_a_poll_of_the_old_generation_drops_results(
 ) -> None:
     """Results that come unasked are not taken along."""
     vendor.get(STATUS, body=load("batch_status_completed_full_2019"))
-    (seen,) = await adapter.poll([TICKET])
+    seen = await adapter.poll_one(TICKET)
     assert (seen.words, seen.done) == (("COMPLETED",), 2)
     assert "responses" not in seen.vendor
 
@@ -170,7 +173,7 @@ async def test_a_poll_that_makes_no_sense_is_a_broken_reply(
     """Broken JSON, or no word for the state, is a `ReplyError`."""
     vendor.get(STATUS, body=body)
     with pytest.raises(ReplyError, match="store 1003"):
-        await adapter.poll([TICKET])
+        await adapter.poll_one(TICKET)
 
 
 async def test_a_ticket_the_vendor_does_not_know_is_not_found(
@@ -179,7 +182,7 @@ async def test_a_ticket_the_vendor_does_not_know_is_not_found(
     """A 404 passes through, and no other spelling is tried."""
     vendor.get(STATUS, status=404, payload={"errorMessage": "Ticket not found"})
     with pytest.raises(NotFoundError, match="Ticket not found"):
-        await adapter.poll([TICKET])
+        await adapter.poll_one(TICKET)
 
 
 async def test_the_other_spelling_is_tried_once_and_kept(
@@ -188,8 +191,8 @@ async def test_the_other_spelling_is_tried_once_and_kept(
     """A 400 to `ticket` is answered by `ticketId`; from then on only that is asked."""
     vendor.get(STATUS, status=400)
     vendor.get(STATUS_BY_ID, payload=QUEUED, repeat=True)
-    await adapter.poll([TICKET])
-    await adapter.poll([TICKET])
+    await adapter.poll_one(TICKET)
+    await adapter.poll_one(TICKET)
     assert [len(calls) for calls in vendor.requests.values()] == [1, 2]
 
 
@@ -199,9 +202,9 @@ async def test_a_spelling_that_worked_is_never_changed(
     """After a success a 400 is what it says, not a question of spelling."""
     vendor.get(STATUS, payload=QUEUED)
     vendor.get(STATUS, status=400)
-    await adapter.poll([TICKET])
+    await adapter.poll_one(TICKET)
     with pytest.raises(RefusedError):
-        await adapter.poll([TICKET])
+        await adapter.poll_one(TICKET)
 
 
 async def test_two_refusals_leave_the_usual_spelling(
@@ -212,7 +215,7 @@ async def test_two_refusals_leave_the_usual_spelling(
     vendor.get(STATUS_BY_ID, status=400, payload={"errorMessage": "second"})
     for _ in range(2):
         with pytest.raises(RefusedError, match="first"):
-            await adapter.poll([TICKET])
+            await adapter.poll_one(TICKET)
     assert [len(calls) for calls in vendor.requests.values()] == [2, 1]
 
 
@@ -223,9 +226,9 @@ async def test_a_404_to_the_other_spelling_is_an_answer(
     vendor.get(STATUS, status=400)
     vendor.get(STATUS_BY_ID, status=404)
     with pytest.raises(NotFoundError):
-        await adapter.poll([TICKET])
+        await adapter.poll_one(TICKET)
     vendor.get(STATUS_BY_ID, payload=QUEUED)
-    await adapter.poll([TICKET])
+    await adapter.poll_one(TICKET)
 
 
 async def test_two_polls_at_once_both_find_the_other_spelling(
@@ -239,8 +242,8 @@ async def test_two_polls_at_once_both_find_the_other_spelling(
 
     vendor.get(STATUS, status=400, callback=answer_together, repeat=True)
     vendor.get(STATUS_BY_ID, payload=QUEUED, repeat=True)
-    both = await asyncio.gather(adapter.poll([TICKET]), adapter.poll([TICKET]))
-    assert [seen.words for (seen,) in both] == [("QUEUED",), ("QUEUED",)]
+    both = await asyncio.gather(adapter.poll_one(TICKET), adapter.poll_one(TICKET))
+    assert [seen.words for seen in both] == [("QUEUED",), ("QUEUED",)]
     assert [len(calls) for calls in vendor.requests.values()] == [2, 2]
 
 
@@ -249,9 +252,9 @@ async def test_trouble_settles_no_spelling(vendor: aioresponses, adapter: EcwidA
     vendor.get(STATUS, status=400, repeat=True)
     vendor.get(STATUS_BY_ID, status=500)
     with pytest.raises(ServerError):
-        await adapter.poll([TICKET])
+        await adapter.poll_one(TICKET)
     vendor.get(STATUS_BY_ID, payload=QUEUED)
-    await adapter.poll([TICKET])
+    await adapter.poll_one(TICKET)
 
 
 async def test_results_are_fetched_escaped(vendor: aioresponses, adapter: EcwidAdapter) -> None:
@@ -262,7 +265,7 @@ async def test_results_are_fetched_escaped(vendor: aioresponses, adapter: EcwidA
     ]
     vendor.get(RESULTS, payload={"status": "COMPLETED", "responses": responses})
     report = await adapter.fetch_results(TICKET, ITEMS)
-    assert [(e.id, e.state, e.code, e.message, e.raw) for e in report.items] == [
+    assert [(e.id, e.state, e.code, e.message, e.raw) for e in entries_of(report)] == [
         ("a", ItemState.SUCCEEDED, 200, None, rb'"{\"id\":1}"'),
         ("b", ItemState.FAILED, 404, "Not here", None),
     ]
@@ -277,7 +280,7 @@ async def test_results_of_the_old_generation_are_read(
     """The recorded answer of 2019 is a report with two successes."""
     vendor.get(RESULTS, body=load("batch_status_completed_full_2019"))
     report = await adapter.fetch_results(TICKET, ITEMS)
-    assert [entry.state for entry in report.items] == [ItemState.SUCCEEDED] * 2
+    assert [entry.state for entry in entries_of(report)] == [ItemState.SUCCEEDED] * 2
 
 
 async def test_results_are_asked_for_in_the_spelling_that_works(
@@ -287,7 +290,7 @@ async def test_results_are_asked_for_in_the_spelling_that_works(
     vendor.get(RESULTS, status=400)
     by_id = URL(BATCH).with_query(ticketId=REF, escapedJson="true")
     vendor.get(by_id, body=load("batch_status_completed_full_2019"))
-    assert len((await adapter.fetch_results(TICKET, ITEMS)).items) == 2
+    assert len(entries_of(await adapter.fetch_results(TICKET, ITEMS))) == 2
 
 
 @pytest.mark.parametrize("responses", ["absent", None, [], {}, "x"])
@@ -331,7 +334,7 @@ async def test_a_word_the_settings_add_ends_a_batch(
     adapter.states = {**adapter.states, "Done": BatchState.COMPLETED}
     recorded = json.loads(load("batch_status_completed_full_2019"))
     vendor.get(RESULTS, payload=recorded | {"status": "DONE"})
-    assert len((await adapter.fetch_results(TICKET, ITEMS)).items) == 2
+    assert len(entries_of(await adapter.fetch_results(TICKET, ITEMS))) == 2
 
 
 @pytest.mark.parametrize("body", ['{"updateCount":2}', '{"updateCount":0}', ""])
@@ -361,7 +364,7 @@ async def test_a_cut_connection_passes(vendor: aioresponses, adapter: EcwidAdapt
     """What the transport raises passes unchanged."""
     vendor.get(STATUS, exception=ServerDisconnectedError())
     with pytest.raises(NoAnswerError):
-        await adapter.poll([TICKET])
+        await adapter.poll_one(TICKET)
 
 
 async def test_the_vendor_stops_where_it_is_told_to_answer(adapter: EcwidAdapter) -> None:
@@ -376,6 +379,18 @@ async def test_the_vendor_stops_where_it_is_told_to_answer(adapter: EcwidAdapter
         EcwidAccount(store_id=1, token="t", max_request_bytes=9), adapter.transport
     )
     assert small.capabilities("batch").max_bytes == 9
+
+
+async def test_only_parallel_batches_run_in_no_order(adapter: EcwidAdapter) -> None:
+    """The vendor runs first in, first out, unless the job lets it run items at once."""
+    for given in ({}, {"allow_parallel_mode": "false"}):
+        options = adapter.check_options("batch", given)
+        assert adapter.capabilities("batch", options).runs_in_order
+    options = adapter.check_options("batch", {"allow_parallel_mode": "true"})
+    assert not adapter.capabilities("batch", options).runs_in_order
+    assert adapter.capabilities("batch", options).max_bytes == ACCOUNT.max_request_bytes
+    item = BatchItem(id="a", payload={"method": "put", "path": "products/7?x=1"})
+    assert adapter.target("batch", item) == "/products/7"
 
 
 def test_parallel_items_take_less_time() -> None:

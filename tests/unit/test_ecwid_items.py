@@ -19,7 +19,7 @@ import batchhub_ecwid
 from batchhub.errors import InputError
 from batchhub.models import BatchItem
 from batchhub_ecwid import delete, get, orders, paths, post, put
-from batchhub_ecwid.items import encode_item
+from batchhub_ecwid.items import encode_item, find_target
 from batchhub_ecwid.paths import make_path
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "ecwid"
@@ -321,3 +321,74 @@ def test_the_short_way_for_plain_paths_changes_nothing(path: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(paths, "_PLAIN", re.compile(r"(?!)"))
         assert outcome() == short
+
+
+# What an item changes.
+
+
+def target(method: str, path: str) -> str | None:
+    return find_target(BatchItem(id="a1", payload={"method": method, "path": path}))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/products/7",
+        "products/7",
+        "/Products/7",
+        "/products/7/",
+        "/products/007",
+        "/products/%37",
+        "/pro%2564ucts/7",
+        "/products/7;v=1",
+        "/products/7?lang=de",
+        "/products/7/?lang=de&responseFields=id",
+    ],
+)
+@pytest.mark.parametrize("method", ["PUT", "put", "DELETE"])
+def test_every_spelling_of_a_path_is_one_target(method: str, path: str) -> None:
+    """Case, query, slashes, percent escapes and zeros name the same product."""
+    assert target(method, path) == "/products/7"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("/products/7", "/products/70"),
+        ("/products/7", "/categories/7"),
+        ("/products/7", "/products/7/combinations/3"),
+        ("/products/0", "/products/00/1"),
+        ("/orders/0A", "/orders/A"),
+        ("/products/7%2B1", "/products/7%201"),
+    ],
+)
+def test_other_things_are_other_targets(one: str, other: str) -> None:
+    """Only what names one thing is one target."""
+    assert target("PUT", one) != target("PUT", other)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "changed"),
+    [
+        ("GET", "/products/7", None),
+        ("POST", "/products", None),
+        ("POST", "/products/7/gallery", None),
+        ("POST", "/products/7/image?externalUrl=x", "/products/7/image"),
+        ("post", "/profile/logo", "/profile/logo"),
+    ],
+)
+def test_what_reads_or_makes_something_new_has_no_target(
+    method: str, path: str, changed: str | None
+) -> None:
+    """A picture that its owner has one of is replaced."""
+    assert target(method, path) == changed
+
+
+@given(st.text(max_size=30))
+def test_whatever_can_be_sent_has_one_target(path: str) -> None:
+    """A target of what `make_path` lets through is the same for its sent form."""
+    try:
+        sent = make_path(path)
+    except InputError:
+        return
+    assert target("PUT", path) == target("PUT", sent)

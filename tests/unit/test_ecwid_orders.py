@@ -13,6 +13,7 @@ import pytest
 from msgspec import Struct, structs
 from rich.pretty import pretty_repr
 from support.orders import exact, has_time, recorded
+from support.reports import entries_of
 
 import batchhub_ecwid
 from batchhub.errors import BodyError
@@ -234,7 +235,7 @@ def test_one_broken_order_touches_no_other(form: str) -> None:
     answer = read_answer(json.dumps({"status": "COMPLETED", "responses": responses}).encode())
     results = [
         ItemResult(id=item.id or "", state=item.state, raw=item.raw)
-        for item in make_report(answer, 3).items
+        for item in entries_of(make_report(answer, 3))
     ]
 
     assert [results[0].as_(Order).id, results[2].as_(Order).id] == ["A", "C"]
@@ -277,7 +278,7 @@ def test_a_body_is_bytes_of_its_own() -> None:
         b'"httpBody":{"id":"A"}}]}'
     )
 
-    assert type(make_report(answer, 1).items[0].raw) is bytes
+    assert type(entries_of(make_report(answer, 1))[0].raw) is bytes
 
 
 @pytest.mark.parametrize("kind", sorted(ALL, key=str), ids=lambda kind: kind.__name__)

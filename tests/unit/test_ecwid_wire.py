@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.reports import entries_of
 
 from batchhub.adapter import ItemReport, Report
 from batchhub.models import ItemState
@@ -29,7 +30,7 @@ def report_of(*responses: Any, sent: int | None = None) -> Report:
 
 
 def item_of(**entry: Any) -> ItemReport:
-    return report_of(OK | entry).items[0]
+    return entries_of(report_of(OK | entry))[0]
 
 
 def codes_of(report: Report) -> dict[str, tuple[int, tuple[str, ...]]]:
@@ -121,11 +122,11 @@ def test_an_old_answer_keeps_bodies_as_they_came() -> None:
     """The recorded answer of 2019 gives both items with their bodies, byte for byte."""
     raw = load("batch_status_completed_full_2019")
     report = make_report(wire.read_answer(raw), 2)
-    assert [(e.id, e.state, e.code) for e in report.items] == [
+    assert [(e.id, e.state, e.code) for e in entries_of(report)] == [
         ("123456", ItemState.SUCCEEDED, 200),
         ("1234567", ItemState.SUCCEEDED, 200),
     ]
-    for entry, recorded in zip(report.items, json.loads(raw)["responses"], strict=True):
+    for entry, recorded in zip(entries_of(report), json.loads(raw)["responses"], strict=True):
         assert entry.raw is not None
         assert entry.raw in raw
         assert json.loads(entry.raw) == recorded["httpBody"]
@@ -203,7 +204,7 @@ def test_word_and_code_decide_together(
     """Only COMPLETED with 200 is success; words that contradict the code are UNKNOWN."""
     assert item_state(word, code) == (state, finding)
     report = report_of(OK | {"status": word, "httpStatusCode": code})
-    assert report.items[0].state is state
+    assert entries_of(report)[0].state is state
     assert set(codes_of(report)) == ({finding} if finding else set())
 
 
@@ -239,17 +240,17 @@ def test_a_broken_entry_costs_only_its_own_item(broken: object, item_id: str | N
     """An ill-formed entry is UNKNOWN and a finding; its neighbours are read as ever."""
     report = report_of(OK | {"id": "a"}, broken, OK | {"id": "c", "httpBody": {"x": 1}})
     states = [ItemState.SUCCEEDED, ItemState.UNKNOWN, ItemState.SUCCEEDED]
-    assert [entry.state for entry in report.items] == states
-    assert [entry.id for entry in report.items] == ["a", item_id, "c"]
+    assert [entry.state for entry in entries_of(report)] == states
+    assert [entry.id for entry in entries_of(report)] == ["a", item_id, "c"]
     assert codes_of(report) == {"broken_item": (1, (item_id or "no id",))}
-    assert report.items[1].message
-    assert report.items[2].raw == b'{"x": 1}'
+    assert entries_of(report)[1].message
+    assert entries_of(report)[2].raw == b'{"x": 1}'
 
 
 def test_an_entry_without_an_id_is_kept_without() -> None:
     """Which item an entry without an id belongs to is not guessed here."""
     entry = {key: value for key, value in OK.items() if key != "id"}
-    assert [e.id for e in report_of(entry, OK | {"id": None}).items] == [None, None]
+    assert [e.id for e in entries_of(report_of(entry, OK | {"id": None}))] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -302,7 +303,7 @@ def test_half_a_character_hides_no_result(text: bytes, mended: str) -> None:
     """A text cut inside a character is mended there, and everything else is read as it came."""
     body = b'{"id":"1","status":"COMPLETED","httpStatusCode":200,"httpBody":{"t":"%b","p":0.10}}'
     answer = wire.read_answer(b'{"status":"COMPLETED","responses":[%b]}' % (body % text))
-    (entry,) = make_report(answer, 1).items
+    (entry,) = entries_of(make_report(answer, 1))
     assert entry.state is ItemState.SUCCEEDED
     assert entry.raw is not None
     assert entry.raw.endswith(b',"p":0.10}')

@@ -84,7 +84,10 @@ def test_what_can_be_tried_again_is_said_by_the_class() -> None:
     assert {kind.__name__ for kind in ALL if kind.retryable} == {
         "WaitTimeoutError",
         "RateLimitedError",
+        "BlockedError",
         "BusyError",
+        "OtherHostError",
+        "RepeatedError",
         "ServerError",
         "ReplyError",
         "ReplyTooLargeError",
@@ -101,6 +104,7 @@ def test_what_leaves_a_write_in_doubt_is_said_by_the_class() -> None:
     told = [*subclasses(VendorError), *subclasses(ContactError)]
 
     assert {kind.__name__ for kind in told if kind.may_have_run} == {  # type: ignore[attr-defined]
+        "RepeatedError",
         "ServerError",
         "ReplyError",
         "ReplyTooLargeError",

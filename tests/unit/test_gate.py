@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from batchhub._base.waits import Waits, current
 from batchhub._http.gate import LaneGate
 from batchhub.adapter import Budget
 from batchhub.errors import CredentialsError
@@ -49,6 +51,110 @@ async def test_requests_go_first_come_first_served_at_the_steady_pace(gate: Lane
 
     assert [number for number, _ in went] == [0, 1, 2, 3, 4]
     assert [at for _, at in went] == pytest.approx([n * _STEP_S for n in range(5)])
+
+
+def _ask(gate: LaneGate, went: list[str], name: str) -> asyncio.Task[None]:
+    """Have a request wait; one whose name begins with p is a poll's."""
+
+    async def go() -> None:
+        current.set(Waits(yields=name.startswith("p")))
+        await gate.enter()
+        went.append(name)
+
+    return asyncio.create_task(go())
+
+
+async def test_a_submit_goes_before_a_hundred_polls_that_wait(gate: LaneGate) -> None:
+    """It gets the next slot, whenever it comes; and then the polls go on in their order."""
+    went: list[str] = []
+    polls = [_ask(gate, went, f"p{number}") for number in range(100)]
+    await polls[9]
+
+    submit = _ask(gate, went, "s")
+    await asyncio.gather(submit, *polls)
+
+    assert went.index("s") == 10
+    went.remove("s")
+    assert went == [f"p{number}" for number in range(100)]
+
+
+async def test_every_second_slot_is_a_polls_while_some_wait(gate: LaneGate) -> None:
+    """However many submits wait, polls that are overdue get half of the budget; nobody starves."""
+    went: list[str] = []
+    submits = [_ask(gate, went, f"s{number}") for number in range(50)]
+    polls = [_ask(gate, went, f"p{number}") for number in range(30)]
+    await asyncio.gather(*submits, *polls)
+
+    assert all(one[0] != other[0] for one, other in itertools.pairwise(went[1:61]))
+    assert [name for name in went if name[0] == "p"] == [f"p{number}" for number in range(30)]
+    assert [name for name in went if name[0] == "s"] == [f"s{number}" for number in range(50)]
+
+
+async def test_a_poll_that_waits_for_a_rate_of_its_own_takes_no_submits_slot(
+    clock: FakeClock,
+) -> None:
+    """It leaves the line until its rate is due, and is not owed a slot for that."""
+    gate = LaneGate(
+        lane="shop:1",
+        budget=Budget(requests=60, per_s=60.0, burst=1),
+        rates={"status": Budget(requests=2, per_s=60.0, burst=1)},
+        clock=clock,
+        rng=random.Random(7),
+    )
+    went: list[str] = []
+
+    async def poll(number: int) -> None:
+        current.set(Waits(yields=True))
+        await gate.enter("status")
+        went.append(f"p{number}")
+
+    polls = [asyncio.create_task(poll(number)) for number in range(3)]
+    await asyncio.sleep(0)
+    submits = [_ask(gate, went, f"s{number}") for number in range(20)]
+    await asyncio.gather(*submits)
+    assert clock.monotonic() < 22 * _STEP_S
+    await asyncio.gather(*polls)
+    assert clock.monotonic() >= 120.0  # two windows of 60 s
+
+
+async def test_whose_turn_it_is_may_be_cancelled(gate: LaneGate, clock: FakeClock) -> None:
+    """The turn is then another one's, at the same moment; with nobody left, time stands still."""
+    await gate.enter()
+    went: list[str] = []
+    submit = _ask(gate, went, "s")
+    poll = _ask(gate, went, "p")
+    await asyncio.sleep(0)
+
+    submit.cancel()
+    await poll
+    assert went == ["p"]
+    assert clock.monotonic() == pytest.approx(_STEP_S)
+
+    gate.cool_down(status=429, retry_after_s=3000.0, sent_at_s=clock.monotonic())
+    waits = [_ask(gate, went, name) for name in ("p1", "s1")]
+    await asyncio.sleep(0)
+    for wait in waits:
+        wait.cancel()
+    await asyncio.gather(*waits, return_exceptions=True)
+    await clock.sleep(1.0)
+    assert clock.monotonic() < 10.0
+
+
+async def test_in_a_trial_only_one_own_request_goes_a_submit_before_a_poll(
+    gate: LaneGate, clock: FakeClock
+) -> None:
+    """After refused credentials the one request that is tried is a submit's, if one waits."""
+    gate.close(_refusal())
+    gate.try_again()
+    await gate.enter()
+    went: list[str] = []
+    poll, submit = _ask(gate, went, "p"), _ask(gate, went, "s")
+    await clock.sleep(100.0)
+    assert went == []
+
+    gate.note_success(sent_at_s=0.0)
+    await asyncio.gather(poll, submit)
+    assert went == ["s", "p"]
 
 
 async def test_a_cancelled_wait_takes_no_slot(gate: LaneGate) -> None:

@@ -21,7 +21,7 @@ from support.source import Module, folder_of, is_standard, read_package, target
 
 import batchhub
 from batchhub._base.log import EVENTS
-from batchhub._settings.registry import GROUP
+from batchhub._settings.installed import GROUP
 
 ROOT: Final = Path(__file__).parent.parent.parent
 PROJECT: Final[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -126,7 +126,12 @@ def test_the_core_needs_only_what_it_declares() -> None:
         if not is_standard(name)
     }
 
-    assert reached - declared - with_aiohttp - with_typer == {"batchhub"}
+    testing = PROJECT["project"]["optional-dependencies"]["testing"]
+    for_suite = {re.split(r"[\[<>=]", line)[0] for line in testing}
+    assert reached - declared - with_aiohttp - with_typer - for_suite == {"batchhub"}
+    for module in CORE.values():  # pytest is imported by who runs it
+        found = {name.partition(".")[0] for name, _ in module.imports()}
+        assert part(module.name) == "conformance" or not found & for_suite, module.name
 
 
 # Adapters.
@@ -295,6 +300,16 @@ def test_importing_batchhub_is_cheap() -> None:
 
 
 # What is said.
+
+
+def test_only_the_door_to_the_store_speaks_of_sqlite() -> None:
+    """The same queries are for other databases too: what is SQLite's alone is behind one door."""
+    door = {"database.py", "gaps.py", "opening.py", "transactions.py"}
+    own = ("PRAGMA", "exec_driver_sql", "sqlite3", "rowid", "INSERT OR", "json_extract")
+    for path in sorted((ROOT / "batchhub" / "_store").glob("*.py")):
+        if path.name not in door:
+            text = path.read_text(encoding="utf-8")
+            assert [word for word in own if word in text] == [], path
 
 
 def test_every_event_that_is_logged_is_listed() -> None:

@@ -17,9 +17,9 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from batchhub import errors
+from batchhub._http.connector import DisconnectedError
 from batchhub._http.errors import ErrorMaker, describe_status, parse_age, parse_retry_after
 from batchhub._http.redactor import Redactor
-from batchhub._http.session import DisconnectedError
 
 SECRET = "secret_t0ken/42"
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
@@ -32,7 +32,7 @@ def _maker(
         vendor="shop",
         account="7",
         redactor=Redactor([SECRET]),
-        explain=lambda status, body: (code, words),
+        explain=lambda status, headers, body: (code, words),
         not_executed_statuses=not_executed,
     )
 
@@ -171,6 +171,8 @@ def test_every_status_that_is_no_success_becomes_one_of_ours() -> None:
     maker = _maker(not_executed=frozenset({570}))
 
     for status in range(300, 1000):
+        if status == 407:  # a proxy's, not the vendor's
+            continue
         error = maker.refused(status, b"", retry_after_s=3.0)
 
         assert type(error) is _expected(status)
@@ -192,7 +194,7 @@ def test_the_message_holds_the_vendors_words_and_the_code() -> None:
     error = _maker("BAD_SKU", "SKU is too long").refused(400, b"{}")
 
     assert str(error) == "shop answered 400 Bad Request: SKU is too long"
-    assert error.code == "BAD_SKU"
+    assert getattr(error, "code", None) == "BAD_SKU"
 
 
 def test_the_vendors_words_are_one_short_printable_line_without_secrets() -> None:
@@ -202,7 +204,7 @@ def test_the_vendors_words_are_one_short_printable_line_without_secrets() -> Non
     words = str(error).removeprefix("shop answered 400 Bad Request: ")
     assert words.startswith("first [31m *** xxx")
     assert len(words) == 300
-    assert error.code == "C D"
+    assert getattr(error, "code", None) == "C D"
 
 
 @pytest.mark.parametrize(
@@ -234,7 +236,7 @@ def test_an_adapter_that_can_not_read_an_error_does_not_hide_it(slip: Mock) -> N
 )
 def test_a_redirect_says_where_to_and_what_to_fix(location: str | None, target: str) -> None:
     """Scheme and host only: the rest may hold a token."""
-    error = _maker().refused(301, b"", location=location)
+    error = _maker().refused(301, b"", headers={} if location is None else {"Location": location})
 
     assert str(error) == (
         f"shop answered 301 Moved Permanently; it points to {target}: "

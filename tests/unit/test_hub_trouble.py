@@ -11,9 +11,10 @@ from support.hubs import World, numbered, results_of, scripted_world
 from support.vendor import ScriptedAccount, ScriptedAdapter, Vendor, capable, report_states
 
 from batchhub import BatchHub, BatchState, ItemState, Outcome
-from batchhub._store import Store
-from batchhub.adapter import Accepted, Observation, Submission
+from batchhub._store.jobs import Jobs
+from batchhub.adapter import Accepted, Observation, Steps, Submission
 from batchhub.errors import (
+    ConnectError,
     CredentialsError,
     NoAnswerError,
     RefusedError,
@@ -94,8 +95,8 @@ class ClockSetBack(FakeClock):
         return super().now() - self.back
 
 
-async def test_a_clock_set_back_loses_no_answers_and_resends_nothing() -> None:
-    """Wall-clock jumps neither hide fresh answers nor bring an old key back to life."""
+async def test_a_clock_set_back_loses_no_answers() -> None:
+    """A wall clock that jumps hides no fresh answers."""
     clock = ClockSetBack()
     vendor = Vendor(polls=deque([Observation(words=("Running",))] * 3))
     async with scripted_world(vendor, clock=clock) as world:
@@ -104,15 +105,26 @@ async def test_a_clock_set_back_loses_no_answers_and_resends_nothing() -> None:
         clock.back = timedelta(days=400)
         assert (await job.wait(timeout_s=600)).outcome is Outcome.SUCCEEDED
 
+
+@pytest.mark.parametrize("by_s", [-18000.0, -3000.0, 0.0, 3000.0, 18000.0])
+@pytest.mark.parametrize("away_s", [1800.0, 4200.0])
+async def test_the_window_of_a_key_is_that_of_the_boot_clock(by_s: float, away_s: float) -> None:
+    """Whatever the wall clock is set to, a key is used again while the vendor knows it, only."""
     clock = ClockSetBack()
-    vendor = capable(Vendor(submits=deque([NoAnswerError("silence")])), dedup_window_s=100.0)
+    answers = [NoAnswerError("silence"), *[ConnectError("away")] * 1000]
+    vendor = capable(Vendor(submits=deque(answers)), dedup_window_s=3600.0)
     async with scripted_world(vendor, clock=clock) as world:
         job = await world.hub.submit("shop", numbered(2))
-        while not vendor.submissions:
-            await world.clock.sleep(0.05)
-        clock.back = timedelta(hours=5)
-        assert (await job.wait(timeout_s=600)).is_held
-    assert len(vendor.submissions) == 1
+        await world.clock.sleep(600.0)
+        clock.back = timedelta(seconds=-by_s)
+        await world.clock.sleep(away_s - 600.0)
+        vendor.submits.clear()
+        status = await job.wait(timeout_s=3600)
+    if away_s < 3600:
+        assert status.outcome is Outcome.SUCCEEDED
+    else:
+        assert status.is_held
+    assert len({submission.idempotency_key for submission in vendor.submissions}) == 1
 
 
 @pytest.mark.parametrize("deadline_s", [0, -1, float("inf"), float("nan")])
@@ -194,12 +206,14 @@ async def test_an_intent_is_durable_before_its_request(
     store, submit = tmp_path / "jobs.db", ScriptedAdapter.submit
     seen: list[tuple[str, str | None]] = []
 
-    async def look_first(adapter: ScriptedAdapter, submission: Submission) -> Accepted:
+    async def look_first(
+        adapter: ScriptedAdapter, submission: Submission, steps: Steps
+    ) -> Accepted:
         async with BatchHub(store) as reader:
             (job,) = await reader.jobs()
         ticket = next(t for t in job.status.tickets if not t.vendor_refs)
         seen.append((submission.idempotency_key, ticket.attempt_id))
-        return await submit(adapter, submission)
+        return await submit(adapter, submission, steps)
 
     monkeypatch.setattr(ScriptedAdapter, "submit", look_first)
     async with scripted_world(store=store) as world:
@@ -216,20 +230,25 @@ async def test_a_refusal_during_a_look_at_the_store_stops_the_lane(
     async with scripted_world(vendor, tmp_path / "jobs.db") as world:
         submit = ScriptedAdapter.submit
 
-        async def slowly(adapter: ScriptedAdapter, submission: Submission) -> Accepted:
+        async def slowly(
+            adapter: ScriptedAdapter, submission: Submission, steps: Steps
+        ) -> Accepted:
             await world.clock.sleep(5.0)
-            return await submit(adapter, submission)
+            return await submit(adapter, submission, steps)
 
-        async def look(store: Store) -> int:
+        async def look(store: Jobs, lane: str) -> dict[int, datetime]:
+            del store, lane
             await world.clock.sleep(600.0)
-            return 0
+            return {}
 
         monkeypatch.setattr(ScriptedAdapter, "submit", slowly)
-        monkeypatch.setattr(Store, "foreign_version", look)
         job = await world.hub.submit("shop", numbered(1))
+        await world.clock.sleep(1.0)
+        monkeypatch.setattr(Jobs, "find_cancelled", look)
+        await world.hub.submit("shop", numbered(1))
         with pytest.raises(CredentialsError):
             await job.wait()
-        await world.clock.sleep(1200.0)
+        await world.clock.sleep(620.0)  # the next minute after that, one request is tried
     assert len(vendor.submissions) == 1
 
 

@@ -13,11 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.vendor import ScriptedAccount, ScriptedAdapter
+from support.verbs import guard
 
 from batchhub._engine.intake import MAX_ID_BYTES, Intake
 from batchhub._store import TicketPlan
+from batchhub._store.chunks import Chunk
 from batchhub.adapter import Capabilities, WireItem
-from batchhub.errors import InputError, StoreError
+from batchhub.errors import InputError
 from batchhub.models import BatchItem
 
 
@@ -34,6 +36,7 @@ class PlainAdapter(ScriptedAdapter):
         super().__init__(account, None)  # type: ignore[arg-type]  # no request is made
         self.seen = []
         self.claims_id = claims_id  # type: ignore[misc]
+        self.guarded = guard(self)
 
     def encode(self, operation: str, item: BatchItem, options: Mapping[str, Any]) -> bytes:
         """Take the item's bytes as they are."""
@@ -49,20 +52,43 @@ def envelope(items: int) -> int:
     return items + 1
 
 
+class Kept:
+    """Takes chunks as a load does, and puts the tickets together again."""
+
+    def __init__(self) -> None:
+        self.chunks: list[Chunk] = []
+
+    async def put(self, chunk: Chunk) -> None:
+        """Take one."""
+        self.chunks.append(chunk)
+
+    def tickets(self) -> list[list[WireItem]]:
+        """Return the items, a ticket at a time, in order."""
+        items = [
+            WireItem(id=item_id, wire=wire)
+            for chunk in self.chunks
+            for item_id, wire in chunk.items
+        ]
+        plans = [plan for chunk in self.chunks for plan in chunk.plans]
+        return [items[plan.first_item - 1 : plan.first_item - 1 + plan.total] for plan in plans]
+
+
 async def take(
     items: Any, adapter: PlainAdapter | None = None, options: Mapping[str, Any] | None = None
 ) -> list[list[str]]:
     """Take items in and return the ids of each ticket."""
-    with Intake(adapter or PlainAdapter(), "work") as intake:
-        await intake.take(items, options or {})
-        return [[item.id for item in ticket] for ticket in intake.tickets()]
+    kept = Kept()
+    intake = Intake((adapter or PlainAdapter()).guarded, "work", kept.put)
+    await intake.take(items, options or {})
+    await kept.put(intake.take_chunk())
+    return [[item.id for item in ticket] for ticket in kept.tickets()]
 
 
 async def fingerprint(items: Any, capabilities: Capabilities | None = None, **facts: Any) -> str:
     """Return the fingerprint of some items and facts."""
-    with Intake(PlainAdapter(capabilities), "work") as intake:
-        await intake.take(items, {})
-        return intake.fingerprint(**facts)
+    intake = Intake(PlainAdapter(capabilities).guarded, "work")
+    await intake.take(items, {})
+    return intake.fingerprint(**facts)
 
 
 async def refusal(items: Any, adapter: PlainAdapter | None = None) -> InputError:
@@ -232,23 +258,6 @@ async def test_an_error_of_the_iterable_passes() -> None:
         await take(broken())
 
 
-async def test_a_long_list_lets_other_tasks_run() -> None:
-    """Items that are there already are taken in without stopping the loop for all others."""
-    beats = 0
-
-    async def beat() -> None:
-        nonlocal beats
-        while True:
-            await asyncio.sleep(0)
-            beats += 1
-
-    beating = asyncio.create_task(beat())
-    await take([{}] * 5_000)
-    beating.cancel()
-
-    assert beats >= 10
-
-
 async def test_no_items_are_no_tickets() -> None:
     """Nothing makes no ticket; whether that is an error is the caller's decision."""
     assert await take([]) == []
@@ -273,13 +282,15 @@ def test_tickets_hold_as_much_as_they_may_and_no_more(
     capabilities = Capabilities(max_items=max_items, max_bytes=max_bytes)
     items = [WireItem(id=str(n), wire=b"x" * size) for n, size in enumerate(sizes, 1)]
 
-    with Intake(PlainAdapter(capabilities), "work") as intake:
-        for item in items:
-            intake.add(item)
-        intake.close()
-        tickets = list(intake.tickets())
-        plans = intake.plans
-        assert intake.total == len(items)
+    kept = Kept()
+    intake = Intake(PlainAdapter(capabilities).guarded, "work", kept.put)
+    for item in items:
+        intake.add(item.id, item.wire, None)
+    intake.close()
+    kept.chunks.append(intake.take_chunk())
+    tickets = kept.tickets()
+    plans = kept.chunks[0].plans
+    assert intake.total == len(items)
 
     def fits(ticket: Sequence[WireItem]) -> bool:
         size = sum(len(item.wire) for item in ticket) + envelope(len(ticket))
@@ -305,41 +316,98 @@ async def test_an_item_too_large_for_any_request_is_refused() -> None:
     assert str(error) == "item 2 (id 'big'): it takes 99 bytes; a request may have 100"
 
 
-async def test_tickets_can_be_read_again() -> None:
-    """What has been taken in comes out the same as often as it is asked for."""
-    with Intake(PlainAdapter(), "work") as intake:
-        await intake.take([{"wire": b"\x00\xff"}] * 5, {})
-        assert list(intake.tickets()) == list(intake.tickets())
+async def test_items_leave_by_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No chunk is larger than it may be; together they are the items and tickets in order."""
+    monkeypatch.setattr("batchhub._engine.intake.CHUNK_ITEMS", 10)
+    monkeypatch.setattr("batchhub._engine.intake.CHUNK_BYTES", 100)
+    items = [{"id": f"i{n}", "wire": b"x" * (n % 50)} for n in range(1, 200)]
+    kept = Kept()
+    intake = Intake(PlainAdapter(Capabilities(max_items=7)).guarded, "work", kept.put)
+
+    await intake.take(items, {})
+    await kept.put(intake.take_chunk())
+
+    assert [item.id for ticket in kept.tickets() for item in ticket] == [i["id"] for i in items]
+    assert [len(ticket) for ticket in kept.tickets()] == [7] * 28 + [3]
+    first_item = first_ticket = 1
+    for chunk in kept.chunks:
+        assert (chunk.first_item, chunk.first_ticket) == (first_item, first_ticket)
+        assert len(chunk.items) <= 10
+        assert sum(len(wire) for _, wire in chunk.items[:-1]) < 100  # the last one fills it
+        first_item += len(chunk.items)
+        first_ticket += len(chunk.plans)
+    assert len(kept.chunks) > 20
 
 
-async def test_a_large_job_waits_outside_memory() -> None:
-    """What has been checked is kept in a file, so that a large job takes little memory."""
+async def test_a_large_job_takes_little_memory() -> None:
+    """Of what has been handed on nothing stays but a hash of each id."""
     items, size_bytes = 20_000, 2_000
     adapter = PlainAdapter(Capabilities(max_items=100))
     adapter.encode = lambda *_: b"x" * size_bytes  # type: ignore[method-assign]
+    taken = 0
+
+    async def put(chunk: Chunk) -> None:
+        nonlocal taken
+        taken += len(chunk.items)
+
     tracemalloc.start()
     try:
-        with Intake(adapter, "work") as intake:
-            await intake.take(({} for _ in range(items)), {})
-            taken = sum(len(ticket) for ticket in intake.tickets())
+        intake = Intake(adapter.guarded, "work", put)
+        await intake.take(({"id": "long" * 50 + str(n)} for n in range(items)), {})
+        await put(intake.take_chunk())
         _, peak_bytes = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
 
     assert taken == items
-    assert peak_bytes < items * size_bytes / 2
+    assert peak_bytes < items * 200 + 4_000_000
 
 
-async def test_a_full_temporary_folder_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When there is no room for the items, nothing was stored or sent, and the error says why."""
-    with Intake(PlainAdapter(), "work") as intake:
+class CpuClock:
+    """CPU time that passes only as a test says."""
 
-        def full(_: bytes) -> int:
-            raise OSError(28, "No space left on device")
+    def __init__(self) -> None:
+        self.now_s = 0.0
 
-        monkeypatch.setattr(intake._spool, "write", full)
-        with pytest.raises(StoreError, match=r"in a temporary file: .*No space left"):
-            await intake.take([{}], {})
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now_s
+
+
+@pytest.mark.parametrize("item_s", [0.000_01, 0.000_2, 0.003, 0.02])
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_others_run_every_5_ms(item_s: float, is_async: bool) -> None:
+    """However long an item takes, no stretch is longer than 5 ms and a few items."""
+    cpu, stretch_s, longest_s = CpuClock(), 0.0, 0.0
+    adapter = PlainAdapter()
+
+    def encode(*_: object) -> bytes:
+        nonlocal stretch_s
+        cpu.now_s += item_s
+        stretch_s += item_s
+        return b"{}"
+
+    adapter.encode = encode  # type: ignore[assignment,method-assign]
+
+    async def beat() -> None:
+        nonlocal stretch_s, longest_s
+        while True:
+            longest_s = max(longest_s, stretch_s)
+            stretch_s = 0.0
+            cpu.now_s += 0.050  # what others take is not ours
+            await asyncio.sleep(0)
+
+    async def streamed() -> AsyncIterator[dict[str, Any]]:
+        for _ in range(2_000):
+            yield {}
+
+    beating = asyncio.create_task(beat())
+    intake = Intake(adapter.guarded, "work", cpu_s=cpu)
+    await intake.take(streamed() if is_async else [{}] * 2_000, {})
+    longest_s = max(longest_s, stretch_s)
+    beating.cancel()
+
+    assert 0.005 <= longest_s <= max(0.007, item_s)
 
 
 # The fingerprint.
@@ -397,9 +465,9 @@ def test_no_two_lists_of_items_look_the_same(
     """Where an id ends and an item begins is part of the fingerprint."""
 
     def of(pairs: list[tuple[str, bytes]]) -> str:
-        with Intake(PlainAdapter(), "work") as intake:
-            for item_id, wire in pairs:
-                intake.add(WireItem(id=item_id, wire=wire))
-            return intake.fingerprint(operation="work")
+        intake = Intake(PlainAdapter().guarded, "work")
+        for item_id, wire in pairs:
+            intake.add(item_id, wire, None)
+        return intake.fingerprint(operation="work")
 
     assert (of(one) == of(two)) == (one == two)

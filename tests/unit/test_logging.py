@@ -14,8 +14,9 @@ from urllib.parse import quote
 import pytest
 import structlog
 from support.hubs import numbered, scripted_world
-from support.vendor import Vendor, capable
+from support.vendor import Vendor, capable, report_states
 
+from batchhub import ItemState
 from batchhub._base import secrets as _secrets
 from batchhub._base.log import EVENTS, LOGGER_NAME, get_logger
 from batchhub._base.secrets import blank, remember
@@ -31,8 +32,7 @@ TOKEN = 'secret_"9v\\Kq/2LxT'
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """No other test's secrets are known."""
-    monkeypatch.setattr(_secrets, "_known", set())
-    monkeypatch.setattr(_secrets, "_longest_first", ())
+    monkeypatch.setattr(_secrets, "_known", _secrets.Blanker())
 
 
 class Keeper(logging.Handler):
@@ -113,12 +113,58 @@ async def test_every_line_has_its_ids(tmp_path: Path) -> None:
     jobs = {job.id, other.id, third.id}
     for entry in facts:
         kind = entry["event"].partition(".")[0]
-        assert entry["lane"] == "scripted:one"
+        assert entry["lane"] == "scripted:127.0.0.1:9:one"
         if kind in {"job", "ticket"}:
             assert entry["job_id"] in jobs
             assert entry["account"] == "shop"
         if kind == "ticket":
             assert entry["ticket"] in {1, 2}
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_the_end_of_a_job_says_how_it_went(tmp_path: Path, fails: bool) -> None:
+    """With the outcome and the counts; as a warning if some item did not succeed."""
+    states = {"i2": ItemState.FAILED, "i3": ItemState.UNKNOWN} if fails else {}
+    with keeping() as facts:
+        vendor = Vendor(default_report=report_states(**states))
+        async with scripted_world(vendor, tmp_path / "jobs.db") as world:
+            job = await world.hub.submit("shop", numbered(4))
+            await job.wait()
+
+    (end,) = [entry for entry in facts if entry["event"] == "job.ended"]
+    assert (end["job_id"], end["account"], end["state"]) == (job.id, "shop", "completed")
+    assert end["level"] == ("warning" if fails else "info")
+    assert end["outcome"] == ("indeterminate" if fails else "succeeded")
+    assert end["counts"] == {
+        "total": 4,
+        "succeeded": 2 if fails else 4,
+        "failed": 1 if fails else 0,
+        "not_executed": 0,
+        "unknown": 1 if fails else 0,
+        "pending": 0,
+    }
+
+
+async def test_an_event_that_is_not_handled_is_logged(tmp_path: Path) -> None:
+    """Put off as a warning, given up as an error; with the job, the consumer and the tries."""
+    with keeping() as facts:
+        async with scripted_world(Vendor(), tmp_path / "jobs.db") as world:
+            job = await world.hub.submit("shop", numbered(1))
+            await job.wait()
+            async for event in world.hub.events(consumer="alerts"):
+                if event.tries:
+                    await event.give_up()
+                    break
+                await event.postpone(60.0)
+
+    lines = [entry for entry in facts if entry["event"].startswith("event.")]
+    assert [(line["event"], line["level"], line["tries"]) for line in lines] == [
+        ("event.postponed", "warning", 1),
+        ("event.given_up", "error", 2),
+    ]
+    for line in lines:
+        names = line["job_id"], line["account"], line["lane"], line["consumer"]
+        assert names == (job.id, "shop", "scripted:127.0.0.1:9:one", "alerts")
 
 
 # How it is written.
@@ -164,6 +210,19 @@ def test_text_is_shown_when_asked_for(shown: Shown, verbose: int, events: int) -
     assert len(lines) == events
     assert "\x1b" not in told
     assert not lines or "INFO    ticket.ended job_id='j'" in lines[0]
+
+
+def test_who_stops_everything_is_named_without_the_log(shown: Shown) -> None:
+    """The command itself can't say it, for it does not get its turn."""
+    call = "adapter 'acme' (batchhub-acme 0.3.0), poll"
+    with log_on_stderr(0):
+        get_logger().error("adapter.blocks", call=call)
+        get_logger().error("ticket.postponed", error="odd")
+        logging.getLogger("other").error("odd")
+    assert shown() == f"warning: {call}, lets nothing else run; Ctrl-C twice ends this command\n"
+    with log_on_stderr(1):
+        get_logger().error("adapter.blocks", call=call)
+    assert f"ERROR   adapter.blocks call={call!r}" in shown()
 
 
 def test_a_line_that_can_not_be_made_stops_nobody(

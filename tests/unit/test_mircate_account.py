@@ -39,7 +39,7 @@ def test_two_ids_and_a_key_are_enough() -> None:
     """Everything else has a default."""
     account = make()
     assert account.identity == "5p1hp1d2t/m-1"
-    assert account.lane == "mircate:5p1hp1d2t/m-1"
+    assert account.lane == "mircate:api.b2b.retter.io:5p1hp1d2t/m-1"
     assert account.base_url == "https://api.b2b.retter.io"
     assert account.budget == Budget(requests=120, per_s=60.0, burst=5)
     assert account.submit_api_key == KEY
@@ -73,6 +73,7 @@ def test_every_setting_can_be_written_in_toml() -> None:
         api_key = { env = "KEY" }
         submit_api_key = { env = "SUBMIT_KEY" }
         base_url = "http://127.0.0.1:8080/"
+        proxy = "http://127.0.0.1:3128"
         paths = { "receive-stock" = "/{project_id}/CALL/Stock/take/{merchant_project_id}" }
         status_paths = { "product-upsert" = "POST /{project_id}/CALL/PIMAPI/how/{project_id}" }
         items_field = "items"
@@ -85,6 +86,7 @@ def test_every_setting_can_be_written_in_toml() -> None:
         resend_unconfirmed = true
         requests_per_minute = 30
         max_request_bytes = 1000
+        polling = "fixed 5"
         """
     )
     known = {f.name for f in fields(MircateAccount)}

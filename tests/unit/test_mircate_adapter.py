@@ -11,9 +11,10 @@ from uuid import UUID
 import pytest
 from aiohttp import ServerDisconnectedError
 from aioresponses import aioresponses
+from support.reports import entries_of
+from support.verbs import NO_STEPS, make_transport, mocked_calls, only_call
 from support.verbs import make_submission as _make_submission
 from support.verbs import make_ticket as _make_ticket
-from support.verbs import make_transport, only_call
 from yarl import URL
 
 from batchhub.adapter import Submission, WireItem
@@ -71,7 +72,7 @@ def make_submission(**changes: Any) -> Submission:
 
 @pytest.fixture
 def vendor() -> Iterator[aioresponses]:
-    with aioresponses() as mocked:
+    with mocked_calls() as mocked:
         yield mocked
 
 
@@ -104,7 +105,7 @@ async def test_a_batch_goes_out_with_its_frequency_and_its_bulk_id(
     """A batch is one POST with the submit key; its items are joined as they were encoded."""
     vendor.post(url, payload={"batchId": "b-1", "new": [1]})
     submission = make_submission(operation=operation, options={"frequency": 3})
-    accepted = await adapter.submit(submission)
+    accepted = await adapter.submit(submission, NO_STEPS)
     assert (accepted.vendor_refs, accepted.vendor) == (("b-1",), {"new": [1]})
     method, called, call = only_call(vendor)
     assert (method, str(called)) == ("POST", url)
@@ -120,7 +121,7 @@ async def test_a_batch_goes_out_with_its_frequency_and_its_bulk_id(
 async def test_products_go_out_alone(vendor: aioresponses, adapter: MircateAdapter) -> None:
     """An upsert has no field besides the items: none is known."""
     vendor.post(UPSERT, payload={"batchId": "b-1"})
-    await adapter.submit(make_submission(operation="product-upsert", options={}))
+    await adapter.submit(make_submission(operation="product-upsert", options={}), NO_STEPS)
     assert only_call(vendor)[2]["data"] == b'{"products":[{"sku":"A-1"},{"sku":"A-2"}]}'
 
 
@@ -136,7 +137,7 @@ async def test_path_array_and_ids_are_settings(
     )
     url = URL("https://api.b2b.retter.io/x/p%3A1/m-1/put?v=2", encoded=True)
     vendor.post(url, payload={"ticket": ["t-1", "t-2"], "batchId": "no"})
-    accepted = await adapter.submit(make_submission())
+    accepted = await adapter.submit(make_submission(), NO_STEPS)
     assert (accepted.vendor_refs, accepted.vendor) == (("t-1", "t-2"), {"batchId": "no"})
     _, called, call = only_call(vendor)
     assert str(called) == str(url)
@@ -147,7 +148,7 @@ async def sent_bulk_id(vendor: aioresponses, adapter: MircateAdapter, **changes:
     vendor.requests.clear()
     vendor.post(PRICE, payload={"batchId": "b"})
     vendor.post(STOCK, payload={"batchId": "b"})
-    await adapter.submit(make_submission(**changes))
+    await adapter.submit(make_submission(**changes), NO_STEPS)
     return str(json.loads(only_call(vendor)[2]["data"])["bulkOperationId"])
 
 
@@ -175,7 +176,9 @@ async def test_the_envelope_is_what_is_not_the_items(
         vendor.post(url, payload={"batchId": "b"})
     items = [WireItem(id=str(n), wire=b'{"sku":"A"}') for n in range(count)]
     options = {} if operation == "product-upsert" else {"frequency": 10}
-    await adapter.submit(make_submission(operation=operation, items=items, options=options))
+    await adapter.submit(
+        make_submission(operation=operation, items=items, options=options), NO_STEPS
+    )
     size = len(only_call(vendor)[2]["data"])
     assert size == sum(len(i.wire) for i in items) + adapter.envelope_bytes(operation, count)
 
@@ -187,7 +190,7 @@ async def test_an_answer_without_an_id_may_have_run(
     """Without an id the reply is broken: the batch may exist, and the setting is named."""
     vendor.post(PRICE, body=body)
     with pytest.raises(ReplyError, match=r"batchId, batchIds, id.*batch_id_keys") as caught:
-        await adapter.submit(make_submission())
+        await adapter.submit(make_submission(), NO_STEPS)
     assert caught.value.may_have_run
     assert (caught.value.vendor, caught.value.account, caught.value.status) == (
         "mircate",
@@ -202,7 +205,7 @@ async def test_an_answer_without_an_id_tells_its_fields(
     """The names of what the answer has instead show which setting is right."""
     vendor.post(PRICE, payload={"ticketNo": "t-1", "ok": True})
     with pytest.raises(ReplyError, match="but ticketNo, ok"):
-        await adapter.submit(make_submission())
+        await adapter.submit(make_submission(), NO_STEPS)
 
 
 async def test_a_refused_batch_says_why(vendor: aioresponses, adapter: MircateAdapter) -> None:
@@ -214,7 +217,7 @@ async def test_a_refused_batch_says_why(vendor: aioresponses, adapter: MircateAd
         payload={"code": "VALIDATION", "message": "The body is invalid", "issues": [issue]},
     )
     with pytest.raises(RefusedError, match=r"invalid: products\.0\.price: expected") as caught:
-        await adapter.submit(make_submission())
+        await adapter.submit(make_submission(), NO_STEPS)
     assert caught.value.code == "VALIDATION"
 
 
@@ -227,7 +230,7 @@ async def test_a_refused_key_passes(
         PRICE, status=status, payload={"code": "ACCESS_DENIED", "message": f"no {SUBMIT_KEY}"}
     )
     with pytest.raises(CredentialsError) as caught:
-        await adapter.submit(make_submission())
+        await adapter.submit(make_submission(), NO_STEPS)
     assert caught.value.code == "ACCESS_DENIED"
     assert SUBMIT_KEY not in str(caught.value)
 
@@ -238,10 +241,10 @@ async def test_a_busy_instance_did_not_run_the_call(
     """570 is the platform's word for a call that was not run: it is sent again, a few times."""
     vendor.post(PRICE, status=570)
     vendor.post(PRICE, payload={"batchId": "b-1"})
-    assert (await adapter.submit(make_submission())).vendor_refs == ("b-1",)
+    assert (await adapter.submit(make_submission(), NO_STEPS)).vendor_refs == ("b-1",)
     vendor.post(PRICE, status=570, repeat=True)
     with pytest.raises(BusyError) as caught:
-        await adapter.submit(make_submission())
+        await adapter.submit(make_submission(), NO_STEPS)
     assert not caught.value.may_have_run
 
 
@@ -262,7 +265,7 @@ async def test_a_poll_asks_for_one_batch(vendor: aioresponses, adapter: MircateA
         },
         headers={"Age": "12"},
     )
-    (seen,) = await adapter.poll([make_ticket(REF)])
+    seen = await adapter.poll_one(make_ticket(REF))
     assert seen.words == ("RUNNING",)
     assert (seen.succeeded, seen.failed, seen.progress, seen.done) == (0, 1, 0.5, None)
     assert seen.vendor == {"failCount": 1, "successCount": 0, "ratio": "1/2", "new": 1}
@@ -284,7 +287,7 @@ async def test_an_id_of_dots_climbs_nowhere(
         sent.append(url.raw_path)
 
     vendor.get(status_url(part), payload={}, callback=answer)
-    await adapter.poll([make_ticket(ref)])
+    await adapter.poll_one(make_ticket(ref))
     assert sent == [f"/5p1hp1d2t/CALL/MerchantImportJob/checkBatchStatus/{part}"]
 
 
@@ -294,7 +297,7 @@ async def test_each_batch_of_a_ticket_is_asked_about(
     """Several ids are one observation, with a word each and sums."""
     vendor.get(status_url("b-1"), payload={"batchStatus": "DONE", "successCount": 1})
     vendor.get(status_url("b-2"), payload={"batchStatus": "QUEUED", "successCount": 0})
-    (seen,) = await adapter.poll([make_ticket("b-1", "b-2")])
+    seen = await adapter.poll_one(make_ticket("b-1", "b-2"))
     assert (seen.words, seen.succeeded, seen.failed) == (("DONE", "QUEUED"), 1, None)
     assert seen.vendor == {"batches": [{"successCount": 1}, {"successCount": 0}]}
     assert len(vendor.requests) == 2
@@ -305,7 +308,7 @@ async def test_products_are_asked_about_by_post(
 ) -> None:
     """The status call for products is a POST, with the id in its path and in its body."""
     vendor.post(f"{BASE}/PIMAPI/checkBatchStatus/b-1", payload={"batchStatus": "DONE"})
-    (seen,) = await adapter.poll([make_ticket("b-1", operation="product-upsert")])
+    seen = await adapter.poll_one(make_ticket("b-1", operation="product-upsert"))
     assert seen.words == ("DONE",)
     assert only_call(vendor)[2]["data"] == b'{"batchId":"b-1"}'
 
@@ -318,7 +321,7 @@ async def test_where_batches_are_asked_about_is_a_setting(
         status_paths={"receive-price": "POST /{project_id}/status"}, batch_id_keys=["ticket"]
     )
     vendor.post("https://api.b2b.retter.io/5p1hp1d2t/status", payload={})
-    await adapter.poll([make_ticket("b-1")])
+    await adapter.poll_one(make_ticket("b-1"))
     assert only_call(vendor)[2]["data"] == b'{"ticket":"b-1"}'
 
 
@@ -329,7 +332,7 @@ async def test_a_poll_that_makes_no_sense_is_a_broken_reply(
     """What is no JSON object is a `ReplyError`."""
     vendor.get(status_url("b-1"), body=body)
     with pytest.raises(ReplyError, match="project 5p1hp1d2t/m-1"):
-        await adapter.poll([make_ticket("b-1")])
+        await adapter.poll_one(make_ticket("b-1"))
 
 
 async def test_one_unknown_batch_is_enough(vendor: aioresponses, adapter: MircateAdapter) -> None:
@@ -337,14 +340,14 @@ async def test_one_unknown_batch_is_enough(vendor: aioresponses, adapter: Mircat
     vendor.get(status_url("b-1"), payload={"batchStatus": "DONE"})
     vendor.get(status_url("b-2"), status=404, payload={"message": "Record Not Found"})
     with pytest.raises(NotFoundError, match="Record Not Found"):
-        await adapter.poll([make_ticket("b-1", "b-2")])
+        await adapter.poll_one(make_ticket("b-1", "b-2"))
 
 
 async def test_a_cut_connection_passes(vendor: aioresponses, adapter: MircateAdapter) -> None:
     """What the transport raises passes unchanged."""
     vendor.get(status_url("b-1"), exception=ServerDisconnectedError())
     with pytest.raises(NoAnswerError):
-        await adapter.poll([make_ticket("b-1")])
+        await adapter.poll_one(make_ticket("b-1"))
 
 
 async def test_words_of_the_settings_win(make_adapter: MakeAdapter) -> None:
@@ -371,7 +374,7 @@ async def test_results_are_told_from_names_and_counts(
         payload={"failCount": 1, "successCount": 1, "failedProducts": [failure]},
     )
     report = await adapter.fetch_results(make_ticket("b-1"), ITEMS)
-    (item,) = report.items
+    (item,) = entries_of(report)
     assert (item.id, item.state, item.message) == ("2", ItemState.FAILED, "no such product")
     assert item.raw == json.dumps(failure).encode()
     assert (report.rest, report.findings) == (ItemState.SUCCEEDED, ())
@@ -385,7 +388,7 @@ async def test_results_of_several_batches_are_one_report(
     vendor.get(status_url("b-1"), payload=failed)
     vendor.get(status_url("b-2"), payload={"failCount": 0, "successCount": 1})
     report = await adapter.fetch_results(make_ticket("b-1", "b-2"), ITEMS)
-    assert [(item.id, item.vendor_ref) for item in report.items] == [("1", "b-1")]
+    assert [(item.id, item.vendor_ref) for item in entries_of(report)] == [("1", "b-1")]
     assert report.rest is ItemState.SUCCEEDED
 
 
@@ -400,7 +403,7 @@ async def test_results_of_products_are_found_in_their_data(
     items = [WireItem(id="1", wire=b'{"dataType":"x","data":{"sku":"A-1"}}')]
     ticket = make_ticket("b-1", operation="product-upsert", total=1)
     report = await adapter.fetch_results(ticket, items)
-    assert [(item.id, item.state) for item in report.items] == [("1", ItemState.FAILED)]
+    assert [(item.id, item.state) for item in entries_of(report)] == [("1", ItemState.FAILED)]
 
 
 async def test_results_that_are_only_counted_are_unknown(
@@ -409,7 +412,7 @@ async def test_results_that_are_only_counted_are_unknown(
     """A failure nobody names leaves every item in doubt."""
     vendor.get(status_url("b-1"), payload={"failCount": 1, "successCount": 1})
     report = await adapter.fetch_results(make_ticket("b-1"), ITEMS)
-    assert (list(report.items), report.rest) == ([], ItemState.UNKNOWN)
+    assert (list(entries_of(report)), report.rest) == ([], ItemState.UNKNOWN)
     assert [finding.code for finding in report.findings] == ["failures_differ"]
 
 
@@ -521,6 +524,16 @@ async def test_the_limits_are_the_accounts(make_adapter: MakeAdapter, operation:
     assert not make_adapter().capabilities(operation).resends_unanswered
 
 
+@pytest.mark.parametrize("operation", OPERATIONS)
+async def test_a_product_is_the_target(make_adapter: MakeAdapter, operation: str) -> None:
+    """By its best name, in any form of an item; nothing says that batches run in order."""
+    adapter = make_adapter()
+    assert not adapter.capabilities(operation, {}).runs_in_order
+    for payload in ({"sku": " A-1 ", "barcode": "7"}, {"sku": "A-1", "price": 2}):
+        assert adapter.target(operation, BatchItem(id="1", payload=payload)) == "sku=A-1"
+    assert adapter.target(operation, BatchItem(id="1", payload={"barcode": 7.0})) == "barcode=7"
+
+
 def test_a_deadline_grows_with_items_and_frequency() -> None:
     """Ten minutes, and for each item its pause and a second."""
     deadline_s = MircateAdapter.operations["receive-price"].deadline_s
@@ -600,7 +613,7 @@ async def test_items_follow_the_settings(make_adapter: MakeAdapter) -> None:
     adapter = make_adapter(item_keys=["gtin"], number_fields=["cost"])
     item = BatchItem(id="1", payload={"gtin": 5, "price": "9,90"})
     assert adapter.encode("receive-price", item, {}) == b'{"gtin":5,"price":"9,90"}'
-    assert adapter.find_unique_key("receive-price", item) == "gtin=5"
+    assert adapter.target("receive-price", item) == "gtin=5"
     with pytest.raises(InputError, match="cost"):
         adapter.encode("receive-price", BatchItem(payload={"gtin": 5, "cost": "1"}), {})
 
@@ -611,4 +624,4 @@ async def test_the_type_of_products_comes_from_the_option(adapter: MircateAdapte
     options = adapter.check_options("product-upsert", {"data_type": "kind"})
     wire = adapter.encode("product-upsert", item, options)
     assert wire == b'{"dataType":"kind","data":{"sku":"A-1"}}'
-    assert adapter.find_unique_key("product-upsert", item) == "sku=A-1"
+    assert adapter.target("product-upsert", item) == "sku=A-1"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from support.reports import entries_of
 
 from batchhub.adapter import Report
 from batchhub.models import ItemState
@@ -45,13 +46,13 @@ def codes(made: Report) -> list[str]:
 
 
 def states(made: Report) -> dict[str | None, ItemState]:
-    return {item.id: item.state for item in made.items}
+    return {item.id: item.state for item in entries_of(made)}
 
 
 def test_a_failure_is_its_items_and_the_rest_succeeded() -> None:
     """When all that is counted is named, and all that was sent is counted, the rest succeeded."""
     made = report(answer([{"sku": "A-1", "message": "no such product"}], 1, 3))
-    (item,) = made.items
+    (item,) = entries_of(made)
     assert (item.id, item.state, item.message) == ("a", ItemState.FAILED, "no such product")
     assert item.raw == b'{"sku": "A-1", "message": "no such product"}'
     assert item.vendor_ref is None
@@ -64,7 +65,7 @@ def test_a_failure_is_its_items_and_the_rest_succeeded() -> None:
 def test_all_counted_as_succeeded_have(failures: Any, failed: Any) -> None:
     """Without a failure, named or counted, and with all counted, all succeeded."""
     made = report(answer(failures, failed, 4))
-    assert (list(made.items), made.rest, made.findings) == ([], ItemState.SUCCEEDED, ())
+    assert (list(entries_of(made)), made.rest, made.findings) == ([], ItemState.SUCCEEDED, ())
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,7 @@ def test_an_item_that_failed_for_sure_stays_failed() -> None:
 def test_an_item_named_twice_is_unknown() -> None:
     """Two entries for one item leave open which is true, and which item the other meant."""
     made = report(answer([{"sku": "A-1"}, {"sku": "A-1"}], 2, 2))
-    (item,) = made.items
+    (item,) = entries_of(made)
     assert (item.id, item.state) == ("a", ItemState.UNKNOWN)
     assert "2 times" in (item.message or "")
     assert codes(made) == ["duplicate_failure", "failures_differ"]
@@ -157,7 +158,7 @@ def test_an_item_named_twice_is_unknown() -> None:
 def test_several_batches_are_one_ticket() -> None:
     """Counts and failures are summed; each failure says which batch it came from."""
     made = report(answer([{"sku": "A-1"}], 1, 1), answer([{"code": "A-9"}], 1, 1))
-    assert [(item.id, item.vendor_ref) for item in made.items] == [("a", "b-1"), ("d", "b-2")]
+    assert [(item.id, item.vendor_ref) for item in entries_of(made)] == [("a", "b-1"), ("d", "b-2")]
     assert made.rest is ItemState.SUCCEEDED
     doubled = report(answer([{"sku": "A-1"}], 1, 1), answer([{"sku": "A-1"}], 1, 1))
     assert "duplicate_failure" in codes(doubled)

@@ -102,7 +102,7 @@ async def test_a_plan_has_the_first_item_that_would_be_sent() -> None:
 
     plan = await make_hub().plan("shop", items)
 
-    assert plan.sample == b'{"n": 1}'
+    assert plan.sample == b'{"n":1}'
     assert "sample" not in repr(plan)
     assert (await make_hub().plan("shop", [])).sample is None
 

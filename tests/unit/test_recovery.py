@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -12,17 +11,19 @@ from typing import Any
 import pytest
 from attrs import evolve
 from support.hubs import numbered, results_of, scripted_world
-from support.stores import add_job, make_job, make_plans
+from support.stores import add_job, make_job, make_plans, put_job
 from support.vendor import ScriptedAdapter, Vendor, capable
 
 from batchhub import BatchState, ItemState, Outcome
-from batchhub._store import Store, TicketRecord
+from batchhub._store import Hold, Store, TicketRecord
+from batchhub._store.tickets import Tickets
 from batchhub.adapter import (
     Accepted,
     Attempt,
     ItemReport,
     Observation,
     Report,
+    Steps,
     Submission,
     WireItem,
 )
@@ -151,12 +152,12 @@ async def test_a_late_answer_settles_a_ticket_in_doubt(tmp_path: Path) -> None:
         other = await world.hub.submit("shop", numbered(1))
         await held.wait()
         late = await Store.open(store)
-        job, _ = await late.get_job(held.id)
-        (ticket,) = await late.get_tickets(job.job_no)
+        job, _ = await late.jobs.get(held.id)
+        (ticket,) = await late.tickets.of_job(job.job_no)
         taken = evolve(
             ticket, state=BatchState.QUEUED, vendor_refs=("late",), accepted_at=clock.now()
         )
-        await late.accept_ticket(job, taken)
+        await late.tickets.accept(job, taken)
         await late.aclose()
         await other.wait()
         status = await held.wait()
@@ -165,27 +166,49 @@ async def test_a_late_answer_settles_a_ticket_in_doubt(tmp_path: Path) -> None:
     assert len(vendor.submissions) == 2
 
 
+async def test_late_results_end_a_ticket_that_is_held_here(tmp_path: Path) -> None:
+    """What another process got at once with its answer is no decision to wait for, either."""
+    store, clock = tmp_path / "jobs.db", FakeClock()
+    vendor = Vendor(submits=deque([NO_ANSWER]), polls=deque([Observation(words=("Running",))] * 9))
+    async with scripted_world(vendor, store, clock) as world:
+        held = await world.hub.submit("shop", numbered(2))
+        other = await world.hub.submit("shop", numbered(1))  # keeps the lane busy
+        await held.wait()
+        late = await Store.open(store)
+        job, _ = await late.jobs.get(held.id)
+        (ticket,) = await late.tickets.of_job(job.job_no)
+        ended = evolve(ticket, state=BatchState.COMPLETED, accepted_at=clock.now())
+        stale = Hold(lane=job.lane, token="stale", epoch=0)
+        await late.tickets.end(job, ended, (), ItemState.SUCCEEDED, at=clock.now(), hold=stale)
+        await late.aclose()
+        await other.wait()
+        await world.hub.resume()
+        status = await held.refresh()
+    assert (status.state, status.outcome) == (BatchState.COMPLETED, Outcome.SUCCEEDED)
+    assert len(vendor.submissions) == 2
+
+
 @pytest.mark.parametrize("given_up", ["cancelled", "sent again"])
 async def test_evidence_after_the_end_is_a_finding(tmp_path: Path, given_up: str) -> None:
     """A ticket that was given up, or is there under another id, stays and tells of the late one."""
     store = await Store.open(tmp_path / "jobs.db")
     job = await add_job(store, 2)
-    (ticket,) = await store.get_tickets(job.job_no)
+    (ticket,) = await store.tickets.of_job(job.job_no)
     intent = evolve(ticket, attempt_id="a-1", attempted_at=job.created_at)
-    await store.save_tickets([(job, [intent])])
+    await store.tickets.save([(job, [intent])])
     if given_up == "cancelled":
         ended = evolve(intent, state=BatchState.CANCELLED)
-        await store.end_ticket(job, ended, (), ItemState.UNKNOWN, at=job.created_at)
+        await store.tickets.end(job, ended, (), ItemState.UNKNOWN, at=job.created_at)
     else:
-        await store.accept_ticket(
+        await store.tickets.accept(
             job, evolve(intent, state=BatchState.QUEUED, vendor_refs=("first",))
         )
-    before = (await store.get_tickets(job.job_no))[0]
+    before = (await store.tickets.of_job(job.job_no))[0]
 
     late = evolve(intent, state=BatchState.QUEUED, vendor_refs=("second",))
-    kept = await store.accept_ticket(job, late)
-    again = await store.accept_ticket(job, late)
-    _, status = await store.get_job(job.job_id)
+    kept = await store.tickets.accept(job, late)
+    again = await store.tickets.accept(job, late)
+    _, status = await store.jobs.get(job.job_id)
     await store.aclose()
 
     assert (kept.state, kept.vendor_refs) == (before.state, before.vendor_refs)
@@ -195,16 +218,47 @@ async def test_evidence_after_the_end_is_a_finding(tmp_path: Path, given_up: str
     assert finding.examples == ("second",)
 
 
+@pytest.mark.parametrize("given_up", ["cancelled", "sent again", "searched"])
+async def test_results_that_come_late_with_their_submit_are_evidence(
+    tmp_path: Path, given_up: str
+) -> None:
+    """As an id is: they end what nobody has sent since, and are a finding on everything else."""
+    store = await Store.open(tmp_path / "jobs.db")
+    job = await add_job(store, 2)
+    (ticket,) = await store.tickets.of_job(job.job_no)
+    intent = evolve(ticket, attempt_id="a-1", attempted_at=job.created_at, sends=1)
+    await store.tickets.save([(job, [intent])])
+    if given_up == "cancelled":
+        ended = evolve(intent, state=BatchState.CANCELLED)
+        await store.tickets.end(job, ended, (), ItemState.UNKNOWN, at=job.created_at)
+    else:
+        attempt_id = "a-2" if given_up == "sent again" else None
+        await store.tickets.save([(job, [evolve(intent, attempt_id=attempt_id)])])
+
+    late = evolve(intent, state=BatchState.COMPLETED, accepted_at=job.created_at)
+    stale = Hold(lane=job.lane, token="stale", epoch=0)
+    for _ in range(2):
+        await store.tickets.end(job, late, (), ItemState.SUCCEEDED, at=job.created_at, hold=stale)
+    (kept,) = await store.tickets.of_job(job.job_no)
+    await store.aclose()
+
+    if given_up == "searched":
+        assert (kept.state, kept.succeeded, kept.findings) == (BatchState.COMPLETED, 2, ())
+    else:
+        assert [finding.code for finding in kept.findings] == ["late_ticket"]
+        assert kept.succeeded == 0
+
+
 async def test_evidence_for_another_attempt_ends_nothing(tmp_path: Path) -> None:
     """A ticket that is being sent under a new attempt is not taken for the old one."""
     store = await Store.open(tmp_path / "jobs.db")
-    job, _ = await store.add_job(make_job(), make_plans(1), [[WireItem(id="i1", wire=b"{}")]])
-    (ticket,) = await store.get_tickets(job.job_no)
-    await store.save_tickets(
+    job, _ = await put_job(store, make_job(), make_plans(1), [[WireItem(id="i1", wire=b"{}")]])
+    (ticket,) = await store.tickets.of_job(job.job_no)
+    await store.tickets.save(
         [(job, [evolve(ticket, attempt_id="new", attempted_at=job.created_at)])]
     )
 
-    kept = await store.accept_ticket(
+    kept = await store.tickets.accept(
         job, evolve(ticket, attempt_id="old", state=BatchState.QUEUED, vendor_refs=("r",))
     )
     await store.aclose()
@@ -217,18 +271,18 @@ async def test_evidence_is_not_written_over(tmp_path: Path) -> None:
     """Who does not know of it yet can neither take it back nor end the ticket without a word."""
     store = await Store.open(tmp_path / "jobs.db")
     job = await add_job(store, 2)
-    (ticket,) = await store.get_tickets(job.job_no)
+    (ticket,) = await store.tickets.of_job(job.job_no)
     intent = evolve(ticket, attempt_id="a-1", attempted_at=job.created_at)
-    await store.save_tickets([(job, [intent])])
+    await store.tickets.save([(job, [intent])])
     taken = evolve(intent, state=BatchState.QUEUED, vendor_refs=("r",), accepted_at=job.created_at)
-    await store.accept_ticket(job, taken)
+    await store.tickets.accept(job, taken)
 
-    await store.save_tickets([(job, [evolve(intent, attempt_id=None, attempted_at=None)])])
-    assert (await store.get_tickets(job.job_no)) == [taken]
+    await store.tickets.save([(job, [evolve(intent, attempt_id=None, attempted_at=None)])])
+    assert (await store.tickets.of_job(job.job_no)) == [taken]
 
     ended = evolve(intent, state=BatchState.CANCELLED)
-    await store.end_ticket(job, ended, (), ItemState.UNKNOWN, at=job.created_at)
-    _, status = await store.get_job(job.job_id)
+    await store.tickets.end(job, ended, (), ItemState.UNKNOWN, at=job.created_at)
+    _, status = await store.jobs.get(job.job_id)
     await store.aclose()
     assert status.state is BatchState.CANCELLED
     assert [(f.code, f.examples) for f in status.findings] == [("late_ticket", ("r",))]
@@ -244,11 +298,11 @@ async def test_evidence_during_a_search_is_not_sent_over(
 
     async def find_attempt(self: Any, attempt: Attempt) -> Accepted | None:
         late = await Store.open(path)
-        ((job, (ticket,)),) = await late.find_open(self.account.lane)
+        ((job, (ticket,)),) = await late.jobs.find_open(self.account.lane)
         taken = evolve(
             ticket, state=BatchState.QUEUED, vendor_refs=("late",), accepted_at=clock.now()
         )
-        await late.accept_ticket(job, taken)
+        await late.tickets.accept(job, taken)
         await late.aclose()
         await clock.sleep(5.0)
         return None
@@ -268,37 +322,16 @@ async def test_evidence_during_a_resend_is_not_forgotten(
     """A resend without an answer knows nothing newer, so the batch is not sent a third time."""
     path, clock = tmp_path / "jobs.db", FakeClock()
     vendor = capable(Vendor(submits=deque([NO_ANSWER, NO_ANSWER])), resends_unanswered=True)
-    preparing, looking, resending, loaded = (asyncio.Event() for _ in range(4))
-    submit, get_items, get_tickets = ScriptedAdapter.submit, Store.get_items, Store.get_tickets
+    submit = ScriptedAdapter.submit
 
-    async def prepare_slowly(self: Store, ticket: TicketRecord) -> list[WireItem]:
-        if vendor.submissions and not preparing.is_set():
-            preparing.set()
-            late = await Store.open(path)
-            ((job, _),) = await late.find_open("scripted:one")
-            taken = evolve(
-                ticket, state=BatchState.QUEUED, vendor_refs=("late",), accepted_at=clock.now()
-            )
-            await late.accept_ticket(job, taken)
-            await late.aclose()
-            await looking.wait()
-        return await get_items(self, ticket)
-
-    async def look_slowly(self: Store, job_no: int) -> list[TicketRecord]:
-        if preparing.is_set() and not looking.is_set():
-            looking.set()
-            await resending.wait()  # in doubt when the lane began to look, it is sent by now
-            asyncio.get_running_loop().call_later(0.01, loaded.set)
-        return await get_tickets(self, job_no)
-
-    async def submit_slowly(self: ScriptedAdapter, submission: Submission) -> Accepted:
+    async def submit_slowly(
+        self: ScriptedAdapter, submission: Submission, steps: Steps
+    ) -> Accepted:
         if vendor.submissions:
-            resending.set()
-            await loaded.wait()
-        return await submit(self, submission)
+            await learn_late(path, clock)
+            await clock.sleep(3.0)  # and the lane looks into the store
+        return await submit(self, submission, steps)
 
-    monkeypatch.setattr(Store, "get_items", prepare_slowly)
-    monkeypatch.setattr(Store, "get_tickets", look_slowly)
     monkeypatch.setattr(ScriptedAdapter, "submit", submit_slowly)
     async with scripted_world(vendor, path, clock) as world:
         job = await world.hub.submit("shop", numbered(2))
@@ -306,6 +339,39 @@ async def test_evidence_during_a_resend_is_not_forgotten(
     assert status.outcome is Outcome.SUCCEEDED
     assert status.tickets[0].vendor_refs == ("late",)
     assert len(vendor.submissions) == 2
+
+
+async def test_evidence_before_a_resend_makes_it_needless(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another process learned of a ticket is seen by the write that leads to its resend."""
+    path, clock = tmp_path / "jobs.db", FakeClock()
+    vendor = capable(Vendor(submits=deque([NO_ANSWER])), resends_unanswered=True)
+    get_items = Tickets.get_items
+    learned: list[bool] = []
+
+    async def prepare_slowly(self: Tickets, ticket: TicketRecord) -> list[WireItem]:
+        if vendor.submissions and not learned:
+            learned.append(True)
+            await learn_late(path, clock)
+        return await get_items(self, ticket)
+
+    monkeypatch.setattr(Tickets, "get_items", prepare_slowly)
+    async with scripted_world(vendor, path, clock) as world:
+        job = await world.hub.submit("shop", numbered(2))
+        status = await job.wait()
+    assert status.outcome is Outcome.SUCCEEDED
+    assert status.tickets[0].vendor_refs == ("late",)
+    assert len(vendor.submissions) == 1
+
+
+async def learn_late(path: Path, clock: FakeClock) -> None:
+    """Be another process that was stopped, and now learns that the vendor took its batch."""
+    late = await Store.open(path)
+    ((job, (ticket,)),) = await late.jobs.find_open("scripted:127.0.0.1:9:one")
+    taken = evolve(ticket, state=BatchState.QUEUED, vendor_refs=("late",), accepted_at=clock.now())
+    await late.tickets.accept(job, taken)
+    await late.aclose()
 
 
 # Tickets that stand still.

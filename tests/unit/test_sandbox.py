@@ -15,11 +15,13 @@ from batchhub.errors import NotKnownError, SettingsError
 from batchhub.models import BatchItem
 from batchhub.sandbox import (
     KNOCK,
+    Call,
     HangUpError,
     RequestLimiter,
     Sandbox,
     Switches,
     rate,
+    route,
     switch,
     times,
 )
@@ -55,11 +57,7 @@ class ToyAccount(Account):
 class ToySandbox(Sandbox):
     switches_type = ToySwitches
     switches: ToySwitches
-
-    def make_app(self) -> web.Application:
-        app = web.Application(client_max_size=100)
-        app.router.add_route("*", "/greet", self._greet)
-        return app
+    max_body_bytes = 100
 
     def account(self, base_url: str) -> Account:
         return ToyAccount(number=7, base_url=base_url, words=("b",))
@@ -67,10 +65,11 @@ class ToySandbox(Sandbox):
     def demo_items(self, count: int) -> Iterable[BatchItem]:
         return [BatchItem(payload={}) for _ in range(count)]
 
-    async def _greet(self, request: web.Request) -> web.Response:
+    @route("*", "/greet")
+    def greet(self, call: Call) -> web.Response:
         if self.strikes("cuts"):
             raise HangUpError("cut on purpose")
-        self.note(request, KNOCK)
+        self.note(call, KNOCK)
         return web.Response(text=self.switches.greeting)
 
 
@@ -213,6 +212,7 @@ class TestControl:
                     "status": 200,
                     "body": "\ufffd",
                     "note": KNOCK,
+                    "host": "",
                 }
             ],
             "executions": [],

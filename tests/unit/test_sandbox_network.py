@@ -15,7 +15,7 @@ from support.calls import open_client, send
 from batchhub.adapter import Account
 from batchhub.errors import SettingsError
 from batchhub.models import BatchItem
-from batchhub.sandbox import AnswerError, Sandbox, Switches
+from batchhub.sandbox import AnswerError, Call, Sandbox, route
 from batchhub.testing import FakeClock
 
 BODY = b"0123456789" * 5
@@ -24,17 +24,9 @@ BODY = b"0123456789" * 5
 class EchoSandbox(Sandbox):
     """A vendor whose paths are the verbs."""
 
-    switches_type = Switches
-
-    def make_app(self) -> web.Application:
-        """Answer everything but ``/refuse``."""
-        app = web.Application()
-        app.router.add_get("/{verb}", self._answer_call)
-        return app
-
-    def find_verb(self, request: web.Request) -> str:
+    def find_verb(self, call: Call) -> str:
         """Return the path."""
-        return request.match_info["verb"]
+        return call.params["verb"]
 
     def account(self, base_url: str) -> Account:
         """Have none."""
@@ -44,8 +36,10 @@ class EchoSandbox(Sandbox):
         """Have none."""
         raise NotImplementedError
 
-    async def _answer_call(self, request: web.Request) -> web.Response:
-        if request.match_info["verb"] == "refuse":
+    @route("GET", "/{verb}")
+    def echo(self, call: Call) -> web.Response:
+        """Answer everything but ``/refuse``."""
+        if call.params["verb"] == "refuse":
             raise AnswerError(418, {"why": "a teapot"})
         return web.Response(body=BODY, headers={"X-Kept": "yes"})
 

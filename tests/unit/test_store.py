@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta, timezone
 from pathlib import Path
 
@@ -13,14 +13,16 @@ from support.stores import (
     NOW,
     add_job,
     count_rows,
+    make_chunk,
     make_chunks,
     make_job,
     make_plans,
+    put_job,
     results_of,
     tickets_of,
 )
 
-from batchhub._store import Store, TicketRecord, queries
+from batchhub._store import JobRecord, RepeatedMeanwhileError, Store, TicketRecord, result_rows
 from batchhub._store.tables import items, jobs, results, tickets
 from batchhub.adapter import WireItem
 from batchhub.errors import KeyConflictError, NotKnownError, StoreError
@@ -61,9 +63,9 @@ def completed(ticket: TicketRecord) -> TicketRecord:
 async def end_all(store: Store, job_id: str, *states: ItemState) -> None:
     """End the only ticket of a job with these results."""
     (job, (ticket,)) = next(
-        found for found in await store.find_open("lane-1") if found[0].job_id == job_id
+        found for found in await store.jobs.find_open("lane-1") if found[0].job_id == job_id
     )
-    await store.end_ticket(job, completed(ticket), rows(1, *states), UNKNOWN, at=NOW)
+    await store.tickets.end(job, completed(ticket), rows(1, *states), UNKNOWN, at=NOW)
 
 
 def assert_set(record: AttrsInstance) -> None:
@@ -83,18 +85,18 @@ async def test_a_job_comes_back_as_it_was_put_in(store: Store) -> None:
         options={"nested": {"list": [1, 2.5, None, True]}, "text": "\u2028"},
         stop_on_first_failure=True,
         retry_of="job-0",
+        place=1,
+        ahead=True,
         contact=Contact.STALE,
         contact_note="no answer",
         findings=(Finding(code="odd", message="Odd.", count=7, examples=("a", "b")),),
         observed_at=LATER,
         cancelled_at=LATER,
         ended_at=LATER,
-        claimed_at=LATER,
-        acknowledged_at=LATER,
     )
     assert_set(given)
-    added, is_new = await store.add_job(given, make_plans(2, 1), make_chunks(3))
-    got, _ = await store.get_job("job-1")
+    added, is_new = await put_job(store, given, make_plans(2, 1), make_chunks(3))
+    got, _ = await store.jobs.get("job-1")
 
     assert is_new
     assert got == added == evolve(given, job_no=got.job_no)
@@ -105,7 +107,7 @@ async def test_times_are_kept_in_utc(store: Store) -> None:
     zoned = NOW.astimezone(timezone(timedelta(hours=5, minutes=45)))
     await add_job(store, 1, created_at=zoned)
 
-    got, _ = await store.get_job("job-1")
+    got, _ = await store.jobs.get("job-1")
 
     assert got.created_at == NOW
     assert got.created_at.utcoffset() == timedelta(0)
@@ -120,6 +122,10 @@ async def test_a_ticket_comes_back_as_it_was_saved(store: Store) -> None:
         state=BatchState.IN_PROGRESS,
         attempt_id="7e3d8f7c-7f5a-4a47-9a84-0a39b1c1b7a5",
         attempted_at=NOW,
+        attempted_boot="boot",
+        attempted_boot_s=12.25,
+        sends=2,
+        kept={"file": "f1"},
         accepted_at=NOW,
         finished_as=BatchState.FAILED,
         finished_at=LATER,
@@ -137,21 +143,35 @@ async def test_a_ticket_comes_back_as_it_was_saved(store: Store) -> None:
         unknown=4,
     )
     assert_set(given)
-    await store.save_tickets([(job, [given])])
+    await store.tickets.save([(job, [given])])
 
     assert await tickets_of(store, job) == [given]
 
 
 async def test_a_job_has_its_tickets_and_items_in_order(store: Store) -> None:
     """Each ticket has its own stretch of the items, whatever chunks they came in."""
-    job, _ = await store.add_job(make_job(), make_plans(3, 2, 2), make_chunks(1, 5, 1))
+    job, _ = await put_job(store, make_job(), make_plans(3, 2, 2), make_chunks(1, 5, 1))
     found = await tickets_of(store, job)
 
-    got = [[item.id for item in await store.get_items(ticket)] for ticket in found]
+    got = [[item.id for item in await store.tickets.get_items(ticket)] for ticket in found]
 
     assert got == [["i1", "i2", "i3"], ["i4", "i5"], ["i6", "i7"]]
     assert [ticket.position for ticket in found] == [1, 2, 3]
     assert not any(ticket.waits_for_previous for ticket in found)
+
+
+@pytest.mark.parametrize("stops", [True, False])
+async def test_what_is_told_of_a_new_job_is_what_is_stored(store: Store, stops: bool) -> None:
+    """Nothing is read again of a job that was stored a moment ago: it is known as it is."""
+    doubt = Finding(code="same_target", message="two items change the same", count=2)
+    job = make_job(stop_on_first_failure=stops, findings=(doubt,))
+    added = await store.loads.add(job, make_chunk(make_plans(3, 2), make_chunks(3, 2)))
+
+    read, status = await store.jobs.get(job.job_id)
+
+    assert added.status == status
+    assert len(status.tickets) == 2
+    assert added.job == read
 
 
 async def test_tickets_wait_for_one_another_when_a_job_stops_on_failure(store: Store) -> None:
@@ -168,13 +188,11 @@ async def test_an_error_among_the_items_leaves_nothing_of_a_job(
     store: Store, good_chunks: int
 ) -> None:
     """A job and its items appear in one transaction or not at all."""
+    good = make_chunks(*[2] * good_chunks)
+    bad = [WireItem(id="bad", wire=object())]  # type: ignore[arg-type]
 
-    def broken() -> Iterator[list[WireItem]]:
-        yield from make_chunks(*[2] * good_chunks)
-        raise RuntimeError("the file ends here")
-
-    with pytest.raises(RuntimeError, match="the file ends here"):
-        await store.add_job(make_job(), make_plans(8), broken())
+    with pytest.raises(StoreError):
+        await put_job(store, make_job(), make_plans(8), [*good, bad])
 
     assert await count_rows(store, TABLES) == [0, 0, 0, 0]
 
@@ -185,22 +203,22 @@ async def test_another_connection_sees_a_whole_job_or_none(
     """While a job is being written, others see nothing of it."""
     other = await Store.open(tmp_path / "jobs.db")
     seen: set[tuple[int, ...]] = set()
-    chunks = make_chunks(*[1] * 40)
+    chunks = make_chunks(*[1] * 4000)
 
-    adding = asyncio.create_task(file_store.add_job(make_job(), make_plans(40), chunks))
+    adding = asyncio.create_task(put_job(file_store, make_job(), make_plans(4000), chunks))
     while not adding.done():
         seen.add(tuple(await count_rows(other, [jobs, items])))
 
     assert (0, 0) in seen
-    assert seen <= {(0, 0), (1, 40)}
-    assert await count_rows(other, [jobs, items]) == [1, 40]
+    assert seen <= {(0, 0), (1, 4000)}
+    assert await count_rows(other, [jobs, items]) == [1, 4000]
     await other.aclose()
 
 
 async def test_a_job_nobody_stored_is_not_known(store: Store) -> None:
     """Asking for an id the store does not have is the caller's error."""
     with pytest.raises(NotKnownError, match=r"no job named 'nope'; .*batchhub list"):
-        await store.get_job("nope")
+        await store.jobs.get("nope")
 
 
 # Keys.
@@ -210,7 +228,7 @@ async def test_the_same_key_and_content_is_the_same_job(store: Store) -> None:
     """A second submit with the same key and the same fingerprint joins the first job."""
     first = await add_job(store, 2, key="k")
 
-    again, is_new = await store.add_job(make_job("job-2", key="k"), make_plans(2), make_chunks(2))
+    again, is_new = await put_job(store, make_job("job-2", key="k"), make_plans(2), make_chunks(2))
 
     assert not is_new
     assert again == first
@@ -246,7 +264,7 @@ async def test_of_two_submits_at_once_with_a_key_one_makes_the_job(
 
     made = await asyncio.gather(
         *(
-            opened.add_job(make_job(f"job-{n}", key="k"), make_plans(2), make_chunks(2))
+            put_job(opened, make_job(f"job-{n}", key="k"), make_plans(2), make_chunks(2))
             for n, opened in enumerate([file_store, other, file_store, other], 1)
         )
     )
@@ -265,7 +283,7 @@ async def test_every_item_of_an_ended_ticket_has_one_result(store: Store) -> Non
     job = await add_job(store, 5)
     (ticket,) = await tickets_of(store, job)
 
-    ended, job = await store.end_ticket(
+    ended, job = await store.tickets.end(
         job,
         completed(evolve(ticket, vendor_refs=("ref",))),
         [
@@ -294,12 +312,12 @@ async def test_a_ticket_ends_only_once(store: Store) -> None:
     """A second end of the same ticket changes nothing and returns what the first one made."""
     job = await add_job(store, 2)
     (ticket,) = await tickets_of(store, job)
-    first = await store.end_ticket(
+    first = await store.tickets.end(
         job, completed(ticket), rows(1, SUCCEEDED, FAILED), UNKNOWN, at=NOW
     )
     before = await results_of(store, "job-1")
 
-    second = await store.end_ticket(
+    second = await store.tickets.end(
         job,
         evolve(ticket, state=BatchState.LOST, message="late"),
         rows(1, FAILED),
@@ -309,7 +327,7 @@ async def test_a_ticket_ends_only_once(store: Store) -> None:
 
     assert second == first
     assert await results_of(store, "job-1") == before
-    assert (await store.get_job("job-1"))[0].ended_at == NOW
+    assert (await store.jobs.get("job-1"))[0].ended_at == NOW
 
 
 async def test_a_job_ends_with_its_last_ticket(store: Store) -> None:
@@ -320,12 +338,12 @@ async def test_a_job_ends_with_its_last_ticket(store: Store) -> None:
 
     for ticket in (open_tickets[2], open_tickets[0], open_tickets[1]):
         at = NOW + timedelta(seconds=ticket.position)
-        _, job = await store.end_ticket(job, completed(ticket), (), SUCCEEDED, at=at)
+        _, job = await store.tickets.end(job, completed(ticket), (), SUCCEEDED, at=at)
         ends.append(job.ended_at)
 
     assert ends == [None, None, NOW + timedelta(seconds=2)]
-    assert await store.find_open("lane-1") == []
-    _, status = await store.get_job("job-1")
+    assert await store.jobs.find_open("lane-1") == []
+    _, status = await store.jobs.get("job-1")
     assert (status.state, status.outcome) == (BatchState.COMPLETED, Outcome.SUCCEEDED)
 
 
@@ -333,10 +351,10 @@ async def test_a_bad_result_leaves_a_ticket_open(store: Store) -> None:
     """The results and the terminal state are written together, or neither is."""
     job = await add_job(store, 2, 1)
     first, second = await tickets_of(store, job)
-    await store.end_ticket(job, completed(second), rows(3, SUCCEEDED), UNKNOWN, at=NOW)
+    await store.tickets.end(job, completed(second), rows(3, SUCCEEDED), UNKNOWN, at=NOW)
 
     with pytest.raises(StoreError):  # the third is an item of the other ticket
-        await store.end_ticket(
+        await store.tickets.end(
             job, completed(first), rows(1, SUCCEEDED, FAILED, FAILED), UNKNOWN, at=NOW
         )
 
@@ -348,17 +366,17 @@ async def test_a_late_save_opens_nothing_again(store: Store) -> None:
     """Terminal is final: what a late driver saves of an ended ticket does not reopen it."""
     job = await add_job(store, 2)
     (ticket,) = await tickets_of(store, job)
-    ended, ended_job = await store.end_ticket(
+    ended, ended_job = await store.tickets.end(
         job, completed(ticket), rows(1, SUCCEEDED, SUCCEEDED), UNKNOWN, at=NOW
     )
 
-    await store.save_tickets([(job, [evolve(ticket, state=BatchState.IN_PROGRESS, progress=0.1)])])
+    await store.tickets.save([(job, [evolve(ticket, state=BatchState.IN_PROGRESS, progress=0.1)])])
 
-    got, status = await store.get_job("job-1")
+    got, status = await store.jobs.get("job-1")
     assert status.state is BatchState.COMPLETED
     assert got.ended_at == ended_job.ended_at == NOW
     assert status.tickets == (ended.public(),)
-    assert await store.find_open("lane-1") == []
+    assert await store.jobs.find_open("lane-1") == []
 
 
 async def test_words_that_are_no_valid_text_are_kept_as_well_as_may_be(store: Store) -> None:
@@ -369,10 +387,10 @@ async def test_words_that_are_no_valid_text_are_kept_as_well_as_may_be(store: St
 
     doubtful = evolve(job, contact=Contact.STALE, contact_note=odd)
     seen = evolve(ticket, state=BatchState.IN_PROGRESS, vendor_state=odd, message=odd)
-    await store.save_tickets([(doubtful, [seen])])
-    await store.save_contact([job.job_no], Contact.STALE, odd)
+    await store.tickets.save([(doubtful, [seen])])
+    await store.jobs.save_contact([job.job_no], Contact.STALE, odd)
     row = ItemResult(id="i1", state=FAILED, message=odd, vendor_ref=odd)
-    await store.end_ticket(
+    await store.tickets.end(
         job, completed(evolve(ticket, vendor_refs=(odd,))), [row], UNKNOWN, odd, at=NOW
     )
 
@@ -386,7 +404,7 @@ async def test_what_is_no_json_is_no_trouble_of_the_store(store: Store) -> None:
     (ticket,) = await tickets_of(store, job)
 
     with pytest.raises(TypeError, match="datetime is not JSON"):
-        await store.save_tickets([(job, [evolve(ticket, vendor={"at": NOW})])])
+        await store.tickets.save([(job, [evolve(ticket, vendor={"at": NOW})])])
 
 
 # Results.
@@ -397,10 +415,10 @@ async def test_results_come_in_the_order_of_the_items(
     store: Store, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     """Results are in order and complete over any number of pages, full or not."""
-    monkeypatch.setattr(queries, "PAGE", 3)
+    monkeypatch.setattr(result_rows, "PAGE", 3)
     job = await add_job(store, *[1] * count)
     for ticket in reversed(await tickets_of(store, job)):
-        await store.end_ticket(job, completed(ticket), (), SUCCEEDED, at=NOW)
+        await store.tickets.end(job, completed(ticket), (), SUCCEEDED, at=NOW)
 
     got = await results_of(store, "job-1")
 
@@ -411,7 +429,7 @@ async def test_results_may_be_asked_for_by_state(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`only` picks the states that are wanted, over all pages."""
-    monkeypatch.setattr(queries, "PAGE", 2)
+    monkeypatch.setattr(result_rows, "PAGE", 2)
     await add_job(store, 8)
     await end_all(store, "job-1", *[SUCCEEDED, FAILED, FAILED, NOT_EXECUTED] * 2)
 
@@ -428,7 +446,7 @@ async def test_results_of_an_open_job_are_those_so_far(store: Store) -> None:
     """While a job is open its results are those of the tickets that have ended."""
     job = await add_job(store, 2, 2)
     first, _ = await tickets_of(store, job)
-    await store.end_ticket(job, completed(first), (), SUCCEEDED, at=NOW)
+    await store.tickets.end(job, completed(first), (), SUCCEEDED, at=NOW)
 
     assert [result.id for result in await results_of(store, "job-1")] == ["i1", "i2"]
 
@@ -445,7 +463,7 @@ async def test_jobs_are_found_by_account_and_state(store: Store) -> None:
 
     async def ids(account: str | None = None, state: BatchState | None = None) -> list[str]:
         states = None if state is None else [state]
-        return [job.job_id for job, _ in await store.find_jobs(account=account, states=states)]
+        return [job.job_id for job, _ in await store.jobs.find(account=account, states=states)]
 
     assert await ids() == ["a", "b", "c"]
     assert await ids(account="shop") == ["a", "c"]
@@ -462,11 +480,11 @@ async def test_jobs_are_found_by_several_states_and_since_when(store: Store) -> 
     await end_all(store, "a", SUCCEEDED)
     either = [BatchState.COMPLETED, BatchState.PENDING]
 
-    assert [job.job_id for job, _ in await store.find_jobs(states=either)] == ["a", "b"]
-    assert await store.find_jobs(states=[]) == []
-    assert len(await store.find_jobs(since=a.created_at)) == 2
-    assert await store.find_jobs(since=a.created_at + timedelta(microseconds=1)) == []
-    assert [len(status.tickets) for _, status in await store.find_jobs()] == [1, 1]
+    assert [job.job_id for job, _ in await store.jobs.find(states=either)] == ["a", "b"]
+    assert await store.jobs.find(states=[]) == []
+    assert len(await store.jobs.find(since=a.created_at)) == 2
+    assert await store.jobs.find(since=a.created_at + timedelta(microseconds=1)) == []
+    assert [len(status.tickets) for _, status in await store.jobs.find()] == [1, 1]
 
 
 async def test_a_driver_finds_the_unfinished_jobs_of_its_lane(store: Store) -> None:
@@ -477,39 +495,39 @@ async def test_a_driver_finds_the_unfinished_jobs_of_its_lane(store: Store) -> N
     await add_job(store, 1, job_id="d")
     await end_all(store, "a", SUCCEEDED)
 
-    assert [job.job_id for job, _ in await store.find_open("lane-1")] == ["b", "d"]
-    assert [job.job_id for job, _ in await store.find_open("lane-1", after=b.job_no)] == ["d"]
+    assert [job.job_id for job, _ in await store.jobs.find_open("lane-1")] == ["b", "d"]
+    assert [job.job_id for job, _ in await store.jobs.find_open("lane-1", after=b.job_no)] == ["d"]
 
 
 async def test_a_wish_to_cancel_survives_what_the_driver_saves(store: Store) -> None:
     """A driver that does not know of the wish yet writes its job without undoing it."""
     job = await add_job(store, 1)
     (ticket,) = await tickets_of(store, job)
-    await store.save_cancel("job-1", NOW)
+    await store.jobs.save_cancel("job-1", NOW)
 
-    await store.save_tickets([(job, [evolve(ticket, state=BatchState.QUEUED)])])
+    await store.tickets.save([(job, [evolve(ticket, state=BatchState.QUEUED)])])
 
-    assert await store.find_cancelled("lane-1") == {job.job_no: NOW}
+    assert await store.jobs.find_cancelled("lane-1") == {job.job_no: NOW}
 
 
 async def test_the_first_wish_to_cancel_counts(store: Store) -> None:
     """Cancelling again changes nothing; other lanes and jobs hear nothing of it."""
     job = await add_job(store, 1)
     await add_job(store, 1, job_id="job-2")
-    await store.save_cancel("job-1", NOW)
-    await store.save_cancel("job-1", LATER)
+    await store.jobs.save_cancel("job-1", NOW)
+    await store.jobs.save_cancel("job-1", LATER)
 
-    assert await store.find_cancelled("lane-1") == {job.job_no: NOW}
-    assert await store.find_cancelled("lane-2") == {}
+    assert await store.jobs.find_cancelled("lane-1") == {job.job_no: NOW}
+    assert await store.jobs.find_cancelled("lane-2") == {}
 
 
 async def test_contact_is_kept_for_the_jobs_named(store: Store) -> None:
     """How well a vendor is heard is written for some jobs and leaves the others."""
     first = await add_job(store, 1)
     await add_job(store, 1, job_id="job-2")
-    await store.save_contact([first.job_no], Contact.UNREACHABLE, "refused")
+    await store.jobs.save_contact([first.job_no], Contact.UNREACHABLE, "refused")
 
-    one, two = [status for _, status in await store.find_jobs()]
+    one, two = [status for _, status in await store.jobs.find()]
 
     assert (one.contact, one.contact_note) == (Contact.UNREACHABLE, "refused")
     assert (two.contact, two.contact_note) == (Contact.OK, None)
@@ -535,27 +553,35 @@ async def test_only_what_others_write_changes_the_foreign_version(
 
 async def retry(store: Store, new_id: str, *states: ItemState) -> tuple[str, list[str]]:
     """Repeat the items of ``job-1`` that came out so; return the job's id and the items."""
-    wanted = [item async for item in store.retry_items("job-1", states)]
+    wanted = [(at, item) async for at, item, _ in store.results.retry_items("job-1", states)]
+    job = await put_retry(store, new_id, wanted)
+    return job.job_id, [item.id for _, item in wanted]
+
+
+async def put_retry(store: Store, new_id: str, wanted: Sequence[tuple[int, WireItem]]) -> JobRecord:
+    """Store a job that repeats items of ``job-1``."""
     new = make_job(new_id, retry_of="job-1")
-    job = await store.add_retry(new, make_plans(len(wanted)), [wanted], states)
-    return job.job_id, [item.id for item in wanted]
+    positions = [position for position, _ in wanted]
+    items = [item for _, item in wanted]
+    chunk = make_chunk(make_plans(len(wanted)), [items], repeated=positions)
+    return (await store.loads.add(new, chunk)).job
 
 
 async def test_a_retry_has_the_items_that_came_out_so(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A retry repeats the items in the states given, as they were sent, in their order."""
-    monkeypatch.setattr(queries, "PAGE", 2)
+    monkeypatch.setattr(result_rows, "PAGE", 2)
     await add_job(store, 6)
     await end_all(store, "job-1", SUCCEEDED, FAILED, NOT_EXECUTED, UNKNOWN, FAILED, FAILED)
 
     made = await retry(store, "job-2", FAILED, NOT_EXECUTED)
 
     assert made == ("job-2", ["i2", "i3", "i5", "i6"])
-    (new, (ticket,)) = (await store.find_open("lane-1"))[0]
+    (new, (ticket,)) = (await store.jobs.find_open("lane-1"))[0]
     assert new.retry_of == "job-1"
     sent = {item.id: item.wire for chunk in make_chunks(6) for item in chunk}
-    assert [(i.id, i.wire) for i in await store.get_items(ticket)] == [
+    assert [(i.id, i.wire) for i in await store.tickets.get_items(ticket)] == [
         (item_id, sent[item_id]) for item_id in ("i2", "i3", "i5", "i6")
     ]
 
@@ -564,27 +590,25 @@ async def test_items_are_repeated_once(store: Store) -> None:
     """After a retry nothing is left to repeat, and the job that repeats it is found."""
     await add_job(store, 2)
     await end_all(store, "job-1", SUCCEEDED, FAILED)
-    assert await store.find_retry("job-1", [FAILED]) is None
+    assert await store.results.find_retry("job-1", [FAILED]) is None
     await retry(store, "job-2", FAILED)
 
-    assert [item async for item in store.retry_items("job-1", [FAILED])] == []
-    assert await store.find_retry("job-1", [FAILED]) == "job-2"
+    assert [found async for found in store.results.retry_items("job-1", [FAILED])] == []
+    assert await store.results.find_retry("job-1", [FAILED]) == "job-2"
 
 
 async def test_of_two_retries_at_once_one_makes_the_job(store: Store) -> None:
-    """Two that read the same items and write at the same moment get the same new job."""
+    """Of two that read the same items and write at the same moment one has to look again."""
     await add_job(store, 3)
     await end_all(store, "job-1", FAILED, SUCCEEDED, FAILED)
-    wanted = [item async for item in store.retry_items("job-1", [FAILED])]
+    wanted = [(at, item) async for at, item, _ in store.results.retry_items("job-1", [FAILED])]
 
     made = await asyncio.gather(
-        *(
-            store.add_retry(make_job(new, retry_of="job-1"), make_plans(2), [wanted], [FAILED])
-            for new in ("job-2", "job-3")
-        )
+        *(put_retry(store, new, wanted) for new in ("job-2", "job-3")), return_exceptions=True
     )
 
-    assert {job.job_id for job in made} == {"job-2"}
+    assert [type(one) for one in made] == [JobRecord, RepeatedMeanwhileError]
+    assert await store.results.find_retry("job-1", [FAILED]) == "job-2"
     assert await count_rows(store, [jobs, items]) == [2, 5]
 
 
@@ -595,35 +619,21 @@ async def test_other_states_make_a_retry_of_their_own(store: Store) -> None:
 
     assert await retry(store, "job-2", FAILED) == ("job-2", ["i1"])
     assert await retry(store, "job-3", FAILED, UNKNOWN) == ("job-3", ["i2"])
-    assert await store.find_retry("job-1", [FAILED]) == "job-2"
-    assert await store.find_retry("job-1", [UNKNOWN]) == "job-3"
-    assert await store.find_retry("job-1", [FAILED, UNKNOWN]) == "job-3"
+    assert await store.results.find_retry("job-1", [FAILED]) == "job-2"
+    assert await store.results.find_retry("job-1", [UNKNOWN]) == "job-3"
+    assert await store.results.find_retry("job-1", [FAILED, UNKNOWN]) == "job-3"
 
 
 async def test_a_retry_of_what_changed_meanwhile_is_refused(store: Store) -> None:
-    """Items that are not those counted on, and that nobody repeats, make no job."""
-    await add_job(store, 2)
-    await end_all(store, "job-1", FAILED, SUCCEEDED)
-    new = make_job("job-2", retry_of="job-1")
+    """A retry of items that are repeated already marks nothing and makes no job."""
+    await add_job(store, 3)
+    await end_all(store, "job-1", FAILED, FAILED, SUCCEEDED)
+    both = [(at, item) async for at, item, _ in store.results.retry_items("job-1", [FAILED])]
+    await put_retry(store, "job-2", both[1:])
 
-    with pytest.raises(StoreError, match="the items of job job-1 changed meanwhile"):
-        await store.add_retry(new, make_plans(2), make_chunks(2), [FAILED])
+    with pytest.raises(RepeatedMeanwhileError, match="the items of job job-1 changed meanwhile"):
+        await put_retry(store, "job-3", both)
 
-    assert await count_rows(store, [jobs]) == [1]
-
-
-async def test_an_error_among_the_items_of_a_retry_marks_nothing(store: Store) -> None:
-    """A retry and its marks appear in one transaction or not at all."""
-    await add_job(store, 2)
-    await end_all(store, "job-1", FAILED, FAILED)
-
-    def broken() -> Iterator[list[WireItem]]:
-        yield from make_chunks(1)
-        raise RuntimeError("broken")
-
-    new = make_job("job-2", retry_of="job-1")
-    with pytest.raises(RuntimeError, match="broken"):
-        await store.add_retry(new, make_plans(2), broken(), [FAILED])
-
-    assert await store.find_retry("job-1", [FAILED]) is None
-    assert len([item async for item in store.retry_items("job-1", [FAILED])]) == 2
+    assert await count_rows(store, [jobs]) == [2]
+    left = [position async for position, _, _ in store.results.retry_items("job-1", [FAILED])]
+    assert left == [1]

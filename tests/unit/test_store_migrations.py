@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,7 +13,6 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from attrs import evolve
 from sqlalchemy import (
     Connection,
     Engine,
@@ -24,13 +24,14 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.pool import StaticPool
-from support.stores import add_job
+from support.stores import add_job, fold_again
 
+from batchhub import BatchHub
 from batchhub._store import Store, migrations
 from batchhub._store.migrations import HEAD, is_current, migrate, upgrade
 from batchhub._store.tables import metadata
 from batchhub.errors import StoreError, StoreVersionError
-from batchhub.models import BatchState, ItemResult, ItemState
+from batchhub.models import BatchState
 
 
 def make_engine() -> Engine:
@@ -125,7 +126,7 @@ async def test_a_store_opens_while_another_process_writes(tmp_path: Path) -> Non
     with closing(sqlite3.connect(path, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
         again = await Store.open(path)
-        await again.find_jobs()
+        await again.jobs.find()
         await again.aclose()
 
 
@@ -185,6 +186,35 @@ async def test_another_programs_database_is_left_alone(tmp_path: Path, table: st
     assert names == [(table,)]
 
 
+async def test_a_store_that_another_first_start_makes_meanwhile_is_no_other_programs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it has a version, and whether it has tables, is one look."""
+    path = tmp_path / "jobs.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as first:
+        first.execute("PRAGMA journal_mode = WAL")  # so far the other one has come
+    find_version, others = migrations._find_version, iter([make_store])
+
+    def find_and_wait(connection: Connection) -> str | None:
+        found = find_version(connection)
+        for make in others:
+            make(path)
+        return found
+
+    monkeypatch.setattr(migrations, "_find_version", find_and_wait)
+    store = await Store.open(path)
+    assert (await add_job(store, 1)).job_no == 1
+    await store.aclose()
+
+
+def make_store(path: Path) -> None:
+    """Make the tables of a store, as another process does."""
+    engine = create_engine(f"sqlite:///{path}", connect_args={"isolation_level": None})
+    with engine.connect() as connection:
+        migrate(connection, path)
+    engine.dispose()
+
+
 async def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:
     """A file without a byte in it, as ``mktemp`` makes one, is a fresh store."""
     path = tmp_path / "jobs.db"
@@ -196,27 +226,113 @@ async def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:
     await store.aclose()
 
 
+def restore(path: Path, *changes: str) -> None:
+    """Make a store as version 0002 left it, from its dump."""
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript((Path(__file__).parent.parent / "fixtures/stores/0002.sql").read_text())
+        for change in changes:
+            old.execute(change)
+        old.commit()
+
+
 async def test_a_store_of_the_first_version_goes_on(tmp_path: Path) -> None:
     """Its results are read as they were, and what had ended in it is news to nobody."""
     path = tmp_path / "jobs.db"
-    store = await Store.open(path)
-    job = await add_job(store, 1)
-    (ticket,) = await store.get_tickets(job.job_no)
-    ended = evolve(ticket, state=BatchState.COMPLETED, vendor_refs=("r",))
-    row = ItemResult(id="i1", state=ItemState.SUCCEEDED, raw=b'{"a": 1}')
-    await store.end_ticket(job, ended, [row], ItemState.UNKNOWN, at=job.created_at)
-    await store.aclose()
-    with closing(sqlite3.connect(path)) as old:  # as the first version had it
-        old.executescript(
-            "DROP INDEX ix_jobs_told_ended; ALTER TABLE jobs DROP COLUMN telling_at;"
-            "ALTER TABLE jobs DROP COLUMN told_at; ALTER TABLE results DROP COLUMN packed;"
-            "UPDATE alembic_version SET version_num = '0001';"
-        )
+    restore(
+        path,
+        "DROP INDEX ix_jobs_told_ended",
+        "ALTER TABLE jobs DROP COLUMN telling_at",
+        "ALTER TABLE jobs DROP COLUMN told_at",
+        "ALTER TABLE results DROP COLUMN packed",
+        "UPDATE alembic_version SET version_num = '0001'",
+    )
 
     store = await Store.open(path)
-    raws = [result.raw async for result in store.results(job.job_id)]
-    untold = await store.has_unacknowledged()
+    raws = [result.raw async for result in store.results.of_job("ended")]
     await store.aclose()
 
     assert raws == [b'{"a": 1}']
-    assert not untold
+    for consumer in ("default", "command"):
+        assert await events_of(path, consumer) == []
+
+
+async def events_of(path: Path, consumer: str) -> list[tuple[str, bool]]:
+    """Return the events there are for a consumer: of which job, and whether it is repeated."""
+    async with BatchHub(path) as hub:
+        events = hub.events(consumer=consumer, follow=False)
+        return [(event.job_id, event.is_repeated) async for event in events]
+
+
+@pytest.mark.parametrize("consumer", ["default", "command"])
+@pytest.mark.parametrize(
+    ("claimed", "acknowledged", "events"),
+    [
+        (False, False, [("ended", False)]),
+        (True, False, [("ended", True)]),
+        (True, True, []),
+    ],
+)
+async def test_events_of_an_older_store_go_on(
+    tmp_path: Path, consumer: str, claimed: bool, acknowledged: bool, events: list[object]
+) -> None:
+    """What was reported is not reported again; what was not is, to programs and to commands."""
+    path = tmp_path / "jobs.db"
+    at = {True: "ended_at", False: "NULL"}
+    restore(
+        path,
+        f"UPDATE jobs SET telling_at = {at[claimed]}, told_at = {at[acknowledged]}"
+        " WHERE job_id = 'ended'",
+    )
+
+    assert await events_of(path, consumer) == events
+    assert await events_of(path, consumer) == []
+    assert await events_of(path, "another") == [("ended", False)]
+
+
+async def test_what_follows_from_tickets_is_worked_out_for_older_jobs(tmp_path: Path) -> None:
+    """State, outcome, counts and findings of each job are those its tickets give."""
+    path = tmp_path / "jobs.db"
+    restore(path)
+
+    store = await Store.open(path)
+    statuses = {job.job_id: fold_again(status) for job, status in await store.jobs.find()}
+    await store.aclose()
+
+    with closing(sqlite3.connect(path)) as now:
+        now.row_factory = sqlite3.Row
+        rows = {row["job_id"]: dict(row) for row in now.execute("SELECT * FROM jobs")}
+    assert set(rows) == set(statuses) == {"ended", "open", "held"}
+    for job_id, status in statuses.items():
+        row, counts = rows[job_id], status.counts
+        assert row["state"] == status.state
+        assert row["outcome"] == status.outcome
+        assert row["progress"] == status.progress
+        assert row["place"] == row["job_no"]
+        assert [row["total"], row["succeeded"], row["failed"], row["not_executed"]] == [
+            counts.total,
+            counts.succeeded,
+            counts.failed,
+            counts.not_executed,
+        ]
+        for state in BatchState:
+            tickets = sum(ticket.state is state for ticket in status.tickets)
+            assert row[f"tickets_{state.value}"] == tickets
+        findings = json.loads(row["ticket_findings"])
+        assert [(f["code"], f["count"], f["examples"]) for f in findings] == [
+            (f.code, f.count, list(f.examples)) for f in status.findings
+        ]
+
+
+async def test_a_number_that_was_given_out_is_never_given_out_again(tmp_path: Path) -> None:
+    """Neither in a store that was migrated, nor in a new one, after the newest job is gone."""
+    path = tmp_path / "jobs.db"
+    restore(path)
+    for file in (path, tmp_path / "new.db"):
+        store = await Store.open(file)
+        first = await add_job(store, 1, job_id="newest")
+        with closing(sqlite3.connect(file)) as other:
+            for table in ("results", "items", "tickets", "jobs"):
+                other.execute(f"DELETE FROM {table} WHERE job_no = ?", (first.job_no,))
+            other.commit()
+        assert (await add_job(store, 1, job_id="next")).job_no == first.job_no + 1
+        await store.aclose()

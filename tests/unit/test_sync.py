@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,9 @@ from support.vendor import ScriptedAccount, Vendor, capable, report_states
 
 import batchhub
 from batchhub import BatchState, BatchStatus, ItemState, Outcome, sync
+from batchhub._base.clock import Timer
 from batchhub._sync.bridge import CHUNK
+from batchhub._sync.iterators import iterate
 from batchhub.adapter import Observation
 from batchhub.errors import InputError, NotKnownError, StoreError, UsageError, WaitTimeoutError
 from batchhub.testing import FakeClock
@@ -44,6 +46,12 @@ class LoopClock(FakeClock):
         if self._ticker is None:
             self._ticker = asyncio.create_task(self._run())
         await super().sleep(delay_s)
+
+    def call_later(self, delay_s: float, call: Callable[[], object]) -> Timer:
+        """Make a call in the fake time."""
+        if self._ticker is None:
+            self._ticker = asyncio.create_task(self._run())
+        return super().call_later(delay_s, call)
 
 
 def make_hub(store: Path, vendor: Vendor | None = None) -> sync.BatchHub:
@@ -102,13 +110,15 @@ def members(kind: type) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("name", ["BatchHub", "BatchJob"])
+@pytest.mark.parametrize("name", ["BatchHub", "BatchJob", "BatchEvent"])
 def test_both_kinds_are_alike(name: str) -> None:
     """The sync classes have the methods, parameters and defaults of the async ones, no other."""
     wanted, there = members(getattr(batchhub, name)), members(getattr(sync, name))
 
     assert there.keys() == wanted.keys()
     for key, member in wanted.items():
+        if inspect.ismemberdescriptor(member):  # a field
+            continue
         assert isinstance(there[key], property) == isinstance(member, property), key
         assert signature(there[key]) == signature(member), key
         assert key == "__init__" or there[key].__doc__, key
@@ -273,6 +283,78 @@ def test_refused_items_are_told_in_the_callers_thread(store: Path) -> None:
     assert not store.exists()
 
 
+# Events.
+
+
+def test_an_event_is_acknowledged_by_the_next_one_or_by_itself(store: Path) -> None:
+    """A loop that is left, or whose handler raises, gets its event again; each consumer its own."""
+    with make_hub(store) as hub:
+        first, second = (hub.submit("shop", numbered(1)) for _ in range(2))
+        assert {first.wait().outcome, second.wait().outcome} == {Outcome.SUCCEEDED}
+
+        event = take_and_break(hub)
+        assert (event.job_id, event.consumer, event.is_repeated) == (first.id, "default", False)
+        assert event.job_id in repr(event)
+        with pytest.raises(ValueError, match="mine"):
+            fail_to_handle(hub)
+        again = next(hub.events(follow=False))
+        assert (again.job_id, again.is_repeated) == (first.id, True)
+        event.acknowledge()
+        event.acknowledge()
+        assert [event.job_id for event in hub.events(follow=False)] == [second.id]
+
+        assert [event.job_id for event in hub.events(consumer="alerts", follow=False)] == [
+            first.id,
+            second.id,
+        ]
+        with pytest.raises(UsageError, match="consumer must be"):
+            hub.events(consumer="a b")
+
+
+def take_and_break(hub: sync.BatchHub) -> sync.BatchEvent:
+    """Leave the loop at its first event."""
+    for event in hub.events():
+        return event
+    raise AssertionError("a loop that follows has no end")
+
+
+def fail_to_handle(hub: sync.BatchHub) -> None:
+    """Handle events by what raises."""
+    for _ in hub.events(follow=False):
+        raise ValueError("mine")
+
+
+def test_an_event_is_put_off_or_given_up(store: Path) -> None:
+    """The loop goes on with the others."""
+    with make_hub(store) as hub:
+        first, second = (hub.submit("shop", numbered(1)) for _ in range(2))
+        for job in (first, second):
+            job.wait()
+        for event in hub.events(follow=False):
+            if event.job_id == first.id:
+                event.postpone(0.0)
+                break
+        for event in hub.events(follow=False):
+            assert event.is_repeated is (event.tries == 1) is (event.job_id == first.id)
+            event.give_up()
+
+        assert list(hub.events(follow=False)) == []
+
+
+def test_the_events_of_a_hub_that_is_closed_come_again(store: Path) -> None:
+    """To the next hub; the event that is left can't be acknowledged any more."""
+    with make_hub(store) as hub:
+        job = hub.submit("shop", numbered(1))
+        job.wait()
+        events = hub.events()
+        event = next(events)
+    with pytest.raises(UsageError, match="closed"):
+        event.acknowledge()
+
+    with make_hub(store) as hub:
+        assert [(e.job_id, e.is_repeated) for e in hub.events(follow=False)] == [(job.id, True)]
+
+
 # Threads.
 
 
@@ -281,7 +363,7 @@ def test_a_generator_left_early_closes_the_async_one(store: Path) -> None:
     with make_hub(store) as hub:
         job = hub.submit("shop", numbered(2))
         source = job._job.watch()
-        watch = sync._iterate(job._bridge, source, 1)
+        watch = iterate(job._bridge, source, 1)
         next(watch)
         assert source.ag_frame is not None  # type: ignore[attr-defined]
         watch.close()  # type: ignore[attr-defined]
@@ -388,7 +470,7 @@ def test_an_iterator_may_be_collected_in_the_hubs_thread(store: Path) -> None:
     with make_hub(store) as hub:
         job = hub.submit("shop", numbered(2))
         source = job._job.watch()
-        left = [sync._iterate(job._bridge, source, 1)]
+        left = [iterate(job._bridge, source, 1)]
         next(left[0])
 
         async def items() -> AsyncIterator[dict[str, object]]:
@@ -436,11 +518,11 @@ def test_closing_ends_the_waiting_of_other_threads(
     job = hub.submit("shop", numbered(1))
     began, wait = threading.Event(), job._job.wait
 
-    async def wait_and_say_so(timeout_s: float | None) -> BatchStatus:
+    async def wait_and_say_so(_: object, timeout_s: float | None) -> BatchStatus:
         began.set()
         return await wait(timeout_s)
 
-    monkeypatch.setattr(job._job, "wait", wait_and_say_so)
+    monkeypatch.setattr(type(job._job), "wait", wait_and_say_so)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(job.wait)
         assert began.wait(10)

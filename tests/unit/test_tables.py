@@ -8,10 +8,10 @@ import json
 import os
 import stat
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,6 +20,7 @@ from support.hubs import scripted_world
 from support.vendor import ScriptedAdapter, Vendor
 
 from batchhub import ItemResult, ItemState
+from batchhub.adapter import Kind
 from batchhub.errors import InputError, UsageError
 from batchhub.tables import read_items, write_results
 
@@ -27,8 +28,11 @@ from batchhub.tables import read_items, write_results
 class Exact(ScriptedAdapter):
     """An adapter whose items have a text among their keys."""
 
-    text_keys: ClassVar[frozenset[str]] = frozenset({"sku"})
-    takes_decimals: ClassVar[bool] = True
+    @classmethod
+    def fields(cls, operation: str, item: Mapping[str, Any]) -> Mapping[str, Kind]:
+        """Some of them are text."""
+        del operation, item
+        return {"sku": Kind.TEXT}
 
 
 @pytest.fixture
@@ -102,11 +106,11 @@ async def test_items_are_handed_to_a_hub(prices: Path) -> None:
         ({"format": "xml"}, "format must be one of jsonl, csv, tsv, json, not 'xml'"),
         ({"decimal": "x"}, "decimal is '.' or ',', not 'x'"),
         ({"delimiter": "ab"}, "delimiter is one character or the word tab, not 'ab'"),
-        ({"encoding": "nope"}, "encoding: Python knows no encoding 'nope'"),
+        ({"encoding": "nope"}, "encoding: there is no encoding 'nope'"),
         ({"set": {"a": "{b"}}, "set: '{b' has a { alone"),
         ({"id": "{a}"}, "id names the items that map and set make"),
         ({"map": "PUT /{sku}"}, "map is in the words of an adapter; give adapter, too"),
-        ({"adapter": Exact, "operation": "nope"}, "no operation named 'nope'; known: work"),
+        ({"adapter": Exact, "operation": "nope"}, "no operation named 'nope'; known: more, work"),
         ({"format": "jsonl", "infer": False}, "infer=False is for CSV, and this is JSON Lines"),
     ],
 )

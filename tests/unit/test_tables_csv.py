@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import codecs
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from support.tables import hold_at_most, open_items, read_by
 from support.vendor import ScriptedAdapter
 
+from batchhub.adapter import Kind
 from batchhub.errors import InputError, UsageError
 
 
 class Shop(ScriptedAdapter):
     """An adapter that knows what is text in its items."""
 
-    text_keys: ClassVar[frozenset[str]] = frozenset({"sku", "body.name", "body.names"})
-    takes_decimals: ClassVar[bool] = True
+    @classmethod
+    def fields(cls, operation: str, item: Mapping[str, Any]) -> Mapping[str, Kind]:
+        """Some of them are text."""
+        del operation, item
+        return dict.fromkeys(("sku", "body.name", "body.names"), Kind.TEXT)
 
 
 async def read(
@@ -103,16 +109,6 @@ async def test_columns_can_be_kept_as_text(tmp_path: Path) -> None:
     assert found.startswith("line 1: --text: there is no column 'zzz'; known: id, sku, ")
 
 
-async def test_figures_are_floats_for_who_takes_no_decimals(tmp_path: Path) -> None:
-    """An adapter that writes JSON with the standard library gets what JSON would give it."""
-    path = tmp_path / "items.csv"
-    path.write_text("price,n\n9.90,3\n")
-    with open_items(path) as reader:
-        reader.fit(ScriptedAdapter, "work")
-        (item,) = [item async for item in reader]
-    assert (item, type(item["price"])) == ({"price": 9.9, "n": 3}, float)
-
-
 @pytest.mark.parametrize(
     ("table", "options"),
     [
@@ -155,15 +151,64 @@ async def test_other_encodings_are_named(tmp_path: Path) -> None:
     found = await refusal(tmp_path, table)
     assert found.startswith('line 2: the byte 0xe7 is no UTF-8; save the file as "CSV UTF-8"')
     assert "--encoding windows-1252" in found
-    found = await refusal(tmp_path, "a\nb\n".encode("utf-16"))
-    assert found.startswith("line 1: the byte 0xff is no UTF-8; ")
-    assert found.endswith("--encoding utf-16")
-    for odd in (b"a\nb\n\0", "a\nb\n".encode("utf-16") + b"\0\xdc"):
+    for odd in (codecs.BOM_UTF16_LE + b"a\0\n\0b", "a\nb\n".encode("utf-16") + b"\0\xdc"):
         found = await refusal(tmp_path, odd, encoding="utf-16")
         assert found.endswith("can't be read as utf-16; is the --encoding right?")
-    for name in ("nope", "base64", "rot13"):
-        with pytest.raises(UsageError, match=f"--encoding: Python knows no encoding '{name}'"):
+    for name in ("nope", "base64", "rot13", "hex", "idna", "punycode", "charmap", "undefined", ""):
+        with pytest.raises(UsageError, match=f"--encoding: there is no encoding '{name}'"):
             await read(tmp_path, table, encoding=name)
+
+
+@pytest.mark.parametrize("name", ["utf-8-sig", "utf-16", "utf-32"])
+async def test_an_encoding_that_says_so_itself_need_not_be_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A byte order mark is no text, and says which encoding it is, in either order of bytes."""
+    items = [(2, {"a": "çay"})]
+    read_by(monkeypatch, 1)
+    assert await read(tmp_path, "a\nçay\n".encode(name)) == items
+    assert await read(tmp_path, "a\nçay\n".encode(name), encoding=name) == items
+    if name != "utf-8-sig":
+        for order in ("le", "be"):
+            table = "\ufeffa\nçay\n".encode(f"{name}-{order}")
+            assert await read(tmp_path, table) == items
+            assert await read(tmp_path, table, encoding=f"{name}-{order}") == items
+            assert await read(tmp_path, table, encoding=name) == items
+
+
+@pytest.mark.parametrize(
+    ("table", "encoding", "message"),
+    [
+        ("a\nçay\n".encode("utf-16"), "utf-8", "begins as UTF-16-LE does, and not as utf-8"),
+        ("\ufeffa\nb\n".encode("utf-16-be"), "utf-16-le", "begins as UTF-16-BE does, and not as"),
+        (
+            "a\nçay\n".encode("utf-8-sig"),
+            "cp1254",
+            "begins as UTF-8 does, and not as cp1254",
+        ),
+        (
+            "a\nçay\n".encode("utf-8-sig"),
+            "utf-16",
+            "begins as UTF-8 does, and not as utf-16",
+        ),
+        (
+            b"a\nb\n",
+            "utf-16",
+            "has no mark for the order of bytes in utf-16; name --enc",
+        ),
+        (
+            b"a\nb\n",
+            "utf-32",
+            "has no mark for the order of bytes in utf-32; name --enc",
+        ),
+        (b"a\nb\n\0", "utf-16-le", "can't be read as utf-16-le; is the --encoding right?"),
+    ],
+)
+async def test_an_encoding_that_contradicts_the_file_is_refused(
+    tmp_path: Path, table: bytes, encoding: str, message: str
+) -> None:
+    """Else its first column has a strange name, or all of it is another script."""
+    assert (await refusal(tmp_path, table, encoding=encoding)).startswith(message)
 
 
 @pytest.mark.parametrize(

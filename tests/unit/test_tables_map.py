@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from support.tables import open_items
 from support.vendor import ScriptedAdapter
 
-from batchhub.adapter import Adapter, RowMap
-from batchhub.errors import InputError, UnsupportedError, UsageError
+from batchhub.adapter import Adapter, Kind, RowMap
+from batchhub.errors import AdapterError, InputError, UnsupportedError, UsageError
 from batchhub_ecwid import EcwidAdapter
 from batchhub_mircate import MircateAdapter
 
@@ -20,8 +20,11 @@ from batchhub_mircate import MircateAdapter
 class Mapped(ScriptedAdapter):
     """An adapter whose items are calls with a body."""
 
-    text_keys: ClassVar[frozenset[str]] = frozenset({"verb", "path", "body.sku"})
-    takes_decimals: ClassVar[bool] = True
+    @classmethod
+    def fields(cls, operation: str, item: Mapping[str, Any]) -> Mapping[str, Kind]:
+        """Some of them are text."""
+        del operation, item
+        return dict.fromkeys(("verb", "path", "body.sku"), Kind.TEXT)
 
     @classmethod
     def read_map(cls, operation: str, text: str) -> RowMap:
@@ -252,3 +255,25 @@ async def test_what_is_text_to_a_vendor_stays_text(
             found.extend(value.values())
         else:
             assert value == "12"
+
+
+@pytest.mark.parametrize("method", ["fields", "read_map"])
+@pytest.mark.parametrize("value", [KeyError("x"), SystemExit(1), None])
+def test_an_adapter_that_fails_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, method: str, value: object
+) -> None:
+    """A mistake of a plug-in is one line, whatever it raises or gives."""
+
+    def broken(*_: Any) -> object:
+        if isinstance(value, BaseException):
+            raise value
+        return value
+
+    monkeypatch.setattr(Mapped, method, broken)
+    path = tmp_path / "items.csv"
+    path.write_text("sku\nA\n")
+    with (
+        pytest.raises(AdapterError, match=f"adapter 'scripted' failed in {method}: "),
+        open_items(path, map="/products/{sku}") as reader,
+    ):
+        reader.fit(Mapped, "work")

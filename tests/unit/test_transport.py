@@ -4,93 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import subprocess
 import sys
 import traceback
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any
 
+import msgspec
 import pytest
-from aiohttp import ClientSession, web
-from aiohttp.test_utils import TestServer
 from aioresponses import aioresponses
-from attrs import field, frozen
+from support import hosts
+from support.hosts import FAST, TOKEN, Answer, Host, ShopAccount, open_host
 
 from batchhub import errors
-from batchhub.adapter import Account, Adapter, Budget, secret
+from batchhub._http.guard import guarded
+from batchhub.adapter import Adapter, Budget
 from batchhub.testing import FakeClock
-from batchhub.transport import Limits, Reply, Transport, open_session
-
-TOKEN = "secret_t0ken/42"
-FAST = Budget(requests=100_000, per_s=1.0, burst=50_000)
-
-
-@frozen(kw_only=True)
-class ShopAccount(Account):
-    """An account at a vendor that is none."""
-
-    adapter: ClassVar[str] = "shop"
-    base_url: str = "https://shop.example"
-    token: str = secret(default=TOKEN)
-
-    @property
-    def identity(self) -> str:
-        """Always the same store."""
-        return "7"
-
-    @property
-    def budget(self) -> Budget:
-        """More than a test sends."""
-        return FAST
-
-
-@frozen(kw_only=True)
-class Answer:
-    """One line of a vendor's script."""
-
-    status: int = 200
-    body: bytes = b"{}"
-    headers: Mapping[str, str] = field(factory=dict)
-
-
-@frozen(kw_only=True)
-class Asked:
-    """A request as the vendor got it."""
-
-    method: str
-    target: str
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class Vendor:
-    """A server that answers from a script (its last line for ever) and keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.script = deque([Answer()])
-        self.asked: list[Asked] = []
-        self.url = ""
-
-    def answers(self, *script: Answer) -> None:
-        """Give the vendor a new script."""
-        self.script = deque(script)
-
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request."""
-        self.asked.append(
-            Asked(
-                method=request.method,
-                target=request.raw_path,
-                headers=request.headers,
-                body=await request.read(),
-            )
-        )
-        answer = self.script.popleft() if len(self.script) > 1 else self.script[0]
-        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
-
+from batchhub.transport import Limits, Reply, Session, Transport, open_session
 
 MakeTransport = Callable[..., Transport]
 
@@ -104,38 +35,25 @@ async def clock() -> AsyncIterator[FakeClock]:
 
 
 @pytest.fixture
-async def vendor() -> AsyncIterator[Vendor]:
+async def vendor() -> AsyncIterator[Host]:
     """A vendor on loopback."""
-    vendor = Vendor()
-    app = web.Application(client_max_size=2**24)
-    app.router.add_route("*", "/{tail:.*}", vendor.handle)
-    async with TestServer(app) as server:
-        vendor.url = str(server.make_url("")).rstrip("/")
+    async with open_host() as vendor:
         yield vendor
 
 
 @pytest.fixture
-async def session() -> AsyncIterator[ClientSession]:
+async def session() -> AsyncIterator[Session]:
     """The session of a hub."""
     async with open_session() as session:
         yield session
 
 
 @pytest.fixture
-def make_transport(vendor: Vendor, session: ClientSession, clock: FakeClock) -> MakeTransport:
+def make_transport(vendor: Host, session: Session, clock: FakeClock) -> MakeTransport:
     """Make a transport to the scripted vendor; keywords replace what it usually gets."""
 
-    def make(*, account: Account | None = None, **others: Any) -> Transport:
-        usual: dict[str, Any] = {
-            "session": session,
-            "clock": clock,
-            "vendor": "shop",
-            "account": account or ShopAccount(base_url=vendor.url),
-            "budget": FAST,
-            "explain": Adapter.explain,
-            "rng": random.Random(5),
-        }
-        return Transport(**{**usual, **others})
+    def make(**others: Any) -> Transport:
+        return hosts.make_transport(session, clock, vendor.url, **others)
 
     return make
 
@@ -144,7 +62,7 @@ def make_transport(vendor: Vendor, session: ClientSession, clock: FakeClock) -> 
 
 
 async def test_a_request_carries_the_usual_headers(
-    make_transport: MakeTransport, vendor: Vendor
+    make_transport: MakeTransport, vendor: Host
 ) -> None:
     """Who we are, that we want JSON, and what we can decompress; a type only with a body."""
     transport = make_transport()
@@ -164,7 +82,7 @@ async def test_a_request_carries_the_usual_headers(
 
 
 async def test_an_adapters_header_wins_in_any_case(
-    make_transport: MakeTransport, vendor: Vendor
+    make_transport: MakeTransport, vendor: Host
 ) -> None:
     """What the adapter says replaces what is usual, once and not twice."""
     await make_transport().request("GET", "/", headers={"accept": "text/csv"})
@@ -177,7 +95,7 @@ async def test_an_adapters_header_wins_in_any_case(
     ["/", "/a%2Fb/%C3%A4/..%2f", "/a/../b/./c", "/x?q=a+b%2Bc&&=", "//other.example/x", "/@"],
 )
 async def test_a_path_goes_out_exactly_as_it_is(
-    make_transport: MakeTransport, vendor: Vendor, path: str
+    make_transport: MakeTransport, vendor: Host, path: str
 ) -> None:
     """No byte of an encoded path is changed, and it never leads to another host."""
     await make_transport().request("GET", path)
@@ -193,7 +111,7 @@ async def test_a_path_goes_out_exactly_as_it_is(
     ],
 )
 async def test_params_are_encoded_so_that_nothing_is_lost(
-    make_transport: MakeTransport, vendor: Vendor, path: str, target: str
+    make_transport: MakeTransport, vendor: Host, path: str, target: str
 ) -> None:
     """A plus, a blank, an ampersand and a letter with dots arrive as they were given."""
     await make_transport().request("GET", path, params={"k&": "1 2+3/&ä", "e": ""})
@@ -202,10 +120,10 @@ async def test_params_are_encoded_so_that_nothing_is_lost(
 
 
 @pytest.mark.parametrize(
-    "path", ["", "a", "http://other.example/", "/a b", "/ä", "/a#b", "/a\r\nX: y"]
+    "path", ["", "a", "ftp://other.example/", "/a b", "/ä", "/a#b", "/a\r\nX: y"]
 )
 async def test_what_is_no_encoded_path_is_not_sent(
-    make_transport: MakeTransport, vendor: Vendor, path: str
+    make_transport: MakeTransport, vendor: Host, path: str
 ) -> None:
     """A path that could be read in two ways is the adapter's error."""
     with pytest.raises(errors.AdapterError, match="percent-encoded"):
@@ -214,20 +132,21 @@ async def test_what_is_no_encoded_path_is_not_sent(
     assert not vendor.asked
 
 
+@pytest.mark.parametrize("end", ["\n", "\x7f", "\udcff"], ids=ascii)
 async def test_a_header_with_a_line_break_is_not_sent_and_not_shown(
-    make_transport: MakeTransport, vendor: Vendor
+    make_transport: MakeTransport, vendor: Host, end: str
 ) -> None:
-    """A token read with its line break is a wrong setting."""
+    """A token read with its line break, or with bytes that are no text, is a wrong setting."""
     with pytest.raises(
         errors.SettingsError, match="header Authorization of shop account 7"
     ) as caught:
-        await make_transport().request("GET", "/", headers={"Authorization": f"{TOKEN}\n"})
+        await make_transport().request("GET", "/", headers={"Authorization": f"{TOKEN}{end}"})
 
     assert TOKEN not in str(caught.value)
     assert not vendor.asked
 
 
-async def test_a_large_body_arrives_whole(make_transport: MakeTransport, vendor: Vendor) -> None:
+async def test_a_large_body_arrives_whole(make_transport: MakeTransport, vendor: Host) -> None:
     """A body of several MiB goes out without a warning and without losing a byte."""
     body = bytes(range(256)) * 12_000
 
@@ -237,7 +156,7 @@ async def test_a_large_body_arrives_whole(make_transport: MakeTransport, vendor:
     assert vendor.asked[0].headers["Content-Length"] == str(len(body))
 
 
-async def test_no_cookie_is_kept(make_transport: MakeTransport, vendor: Vendor) -> None:
+async def test_no_cookie_is_kept(make_transport: MakeTransport, vendor: Host) -> None:
     """One account's cookie never goes out with another's request."""
     vendor.answers(Answer(headers={"Set-Cookie": "session=1; Path=/"}))
     transport = make_transport()
@@ -250,9 +169,7 @@ async def test_no_cookie_is_kept(make_transport: MakeTransport, vendor: Vendor) 
 # -- what comes back -----------------------------------------------------------------------------
 
 
-async def test_a_success_comes_back_as_it_was(
-    make_transport: MakeTransport, vendor: Vendor
-) -> None:
+async def test_a_success_comes_back_as_it_was(make_transport: MakeTransport, vendor: Host) -> None:
     """Status, headers in any case, body and age."""
     vendor.answers(Answer(status=202, body=b'{"a":[1,2]}', headers={"Age": "30", "X-Id": "q"}))
 
@@ -263,7 +180,7 @@ async def test_a_success_comes_back_as_it_was(
 
 
 async def test_a_repr_shows_neither_headers_nor_body(
-    make_transport: MakeTransport, vendor: Vendor
+    make_transport: MakeTransport, vendor: Host
 ) -> None:
     """What a vendor sends may be private."""
     vendor.answers(Answer(body=b'{"buyer":"Ann"}', headers={"X-Buyer": "Ann"}))
@@ -285,19 +202,55 @@ def test_a_body_that_is_no_json_is_a_reply_error(body: bytes) -> None:
     assert "Ann" not in str(caught.value)
 
 
+class Order(msgspec.Struct):
+    """What an adapter reads."""
+
+    id: str
+    sum: float = 0.0
+
+
+def test_a_body_is_read_as_a_type() -> None:
+    """Fields nobody asks for are ignored, halves of characters mended."""
+    body = rb'{"id": "a\ud83d", "buyer": "Ann"}'
+    assert Reply(status=200, body=body).as_(Order) == Order(id="a\ufffd")
+    assert Reply(status=200, body=b'[{"id": "a"}]').as_(list[Order]) == [Order(id="a")]
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"", "truncated"),
+        (b"<html>Ann</html>", "malformed"),
+        (b"\xff\xfe", "malformed"),
+        (b"[" * 100_000, ""),
+        (b"null", "Expected `object`, got `null`"),
+        (b'{"buyer": "Ann"}', "missing required field `id`"),
+        (b'{"id": "a", "sum": "Ann"}', r"Expected `float`, got `str` @ \$\.sum"),
+    ],
+)
+def test_a_body_of_another_type_is_a_reply_error(body: bytes, why: str) -> None:
+    """It names vendor, status and what is wrong, and shows nothing of the body."""
+    with pytest.raises(errors.ReplyError, match=rf"shop answered 200.*Order: .*{why}") as caught:
+        Reply(status=200, body=body, vendor="shop", account="7").as_(Order)
+
+    assert (caught.value.vendor, caught.value.account, caught.value.status) == ("shop", "7", 200)
+    assert "Ann" not in str(caught.value)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_secret_that_comes_back_is_blanked(
-    make_transport: MakeTransport, vendor: Vendor
+    make_transport: MakeTransport, vendor: Host, method: str
 ) -> None:
-    """A vendor that echoes the token does not get it into the store."""
+    """A vendor that echoes the token does not get it into the store, whichever way is asked."""
     vendor.answers(Answer(body=f'{{"your token":"{TOKEN}"}}'.encode()))
 
-    reply = await make_transport().request("GET", "/")
+    reply = await make_transport().request(method, "/")
 
     assert reply.json() == {"your token": "***"}
 
 
 async def test_a_refusal_that_echoes_the_token_shows_it_nowhere(
-    make_transport: MakeTransport, vendor: Vendor
+    make_transport: MakeTransport, vendor: Host
 ) -> None:
     """Neither the text nor the traceback of an error holds a secret."""
     vendor.answers(
@@ -314,7 +267,7 @@ async def test_a_refusal_that_echoes_the_token_shows_it_nowhere(
 
 @pytest.mark.parametrize("status", [200, 201, 202, 203, 204, 206, 226, 299])
 async def test_every_2xx_is_a_success(
-    make_transport: MakeTransport, vendor: Vendor, status: int
+    make_transport: MakeTransport, vendor: Host, status: int
 ) -> None:
     """What it means is the adapter's to say."""
     vendor.answers(Answer(status=status, body=b""))
@@ -335,7 +288,7 @@ async def test_every_2xx_is_a_success(
     ],
 )
 async def test_a_refusal_is_sent_once_and_tells_whose_it_is(
-    session: ClientSession, clock: FakeClock, status: int, kind: type[errors.VendorError]
+    session: Session, clock: FakeClock, status: int, kind: type[errors.VendorError]
 ) -> None:
     """One request, one error, with vendor, account, status and code (against a mocked session)."""
     transport = Transport(
@@ -361,7 +314,7 @@ async def test_a_refusal_is_sent_once_and_tells_whose_it_is(
 
 
 async def test_429_cools_the_whole_lane_for_as_long_as_the_vendor_asks(
-    make_transport: MakeTransport, vendor: Vendor, clock: FakeClock
+    make_transport: MakeTransport, vendor: Host, clock: FakeClock
 ) -> None:
     """The next request, whoever makes it, waits for Retry-After."""
     vendor.answers(Answer(status=429, headers={"Retry-After": "40"}), Answer())
@@ -380,7 +333,7 @@ async def test_429_cools_the_whole_lane_for_as_long_as_the_vendor_asks(
 
 @pytest.mark.parametrize("retry_after", [None, "0", "soon", "-3"])
 async def test_429_without_a_sensible_time_cools_the_lane_all_the_same(
-    make_transport: MakeTransport, vendor: Vendor, clock: FakeClock, retry_after: str | None
+    make_transport: MakeTransport, vendor: Host, clock: FakeClock, retry_after: str | None
 ) -> None:
     """Half a second to one, at the first time."""
     headers = {} if retry_after is None else {"Retry-After": retry_after}
@@ -395,7 +348,7 @@ async def test_429_without_a_sensible_time_cools_the_lane_all_the_same(
 
 
 async def test_a_success_makes_the_next_cool_down_short_again(
-    make_transport: MakeTransport, vendor: Vendor, clock: FakeClock
+    make_transport: MakeTransport, vendor: Host, clock: FakeClock
 ) -> None:
     """Five refusals in a row make the sixth wait long; after a success it is the first again."""
     vendor.answers(*[Answer(status=429)] * 5, Answer(), Answer(status=429), Answer())
@@ -411,7 +364,7 @@ async def test_a_success_makes_the_next_cool_down_short_again(
 
 
 async def test_503_cools_the_lane_only_if_the_vendor_says_for_how_long(
-    make_transport: MakeTransport, vendor: Vendor
+    make_transport: MakeTransport, vendor: Host
 ) -> None:
     """A 503 without Retry-After is trouble like any other."""
     date = "Thu, 01 Jan 2026 00:00:20 GMT"
@@ -428,7 +381,7 @@ async def test_503_cools_the_lane_only_if_the_vendor_says_for_how_long(
 
 @pytest.mark.parametrize("status", [401, 403])
 async def test_refused_credentials_end_all_traffic_of_the_lane(
-    make_transport: MakeTransport, vendor: Vendor, status: int
+    make_transport: MakeTransport, vendor: Host, status: int
 ) -> None:
     """One refusal is enough: nothing more is sent, and every later call says why."""
     vendor.answers(Answer(status=status, body=b'{"message":"no such token"}'), Answer())
@@ -444,8 +397,186 @@ async def test_refused_credentials_end_all_traffic_of_the_lane(
     assert transport.paused.status == status
 
 
+CHALLENGE = b"<!DOCTYPE html><html><head><title>Just a moment...</title></head></html>"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (CHALLENGE, "text/html; charset=UTF-8"),
+        (b"\xef\xbb\xbf\n  " + CHALLENGE, "application/octet-stream"),
+        (b"<h1>403 Forbidden</h1>Request forbidden by administrative rules.", ""),
+        (b"please sign in", "text/html"),
+        (b"RBAC: access denied", "text/plain"),
+    ],
+)
+async def test_a_page_in_between_is_lost_contact_and_stops_nothing(
+    make_transport: MakeTransport, vendor: Host, status: int, body: bytes, kind: str
+) -> None:
+    """Something on the way refused: that says nothing of the credentials, and nothing ran."""
+    vendor.answers(
+        Answer(status=status, body=body, headers={"Content-Type": kind} if kind else {}), Answer()
+    )
+    transport = make_transport()
+
+    with pytest.raises(errors.BlockedError, match="something on the way answered") as caught:
+        await transport.request("POST", "/", body=b"[1]")
+
+    assert (caught.value.status, caught.value.may_have_run) == (status, False)
+    assert "credentials" not in str(caught.value)
+    assert ("Just a moment" in str(caught.value)) is (CHALLENGE in body)
+    assert transport.paused is None
+    assert (await transport.request("GET", "/")).status == 200
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b'{"message":"no such token"}', "application/json"),
+        (b'{"message":"no such token"}', "text/html"),
+        (b'"no"', "text/plain"),
+        (b"", "text/html"),
+        (b"", "text/plain"),
+    ],
+)
+async def test_what_the_vendor_may_have_said_are_refused_credentials(
+    make_transport: MakeTransport, vendor: Host, status: int, body: bytes, kind: str
+) -> None:
+    """JSON, and an answer without a body, are the vendor's, whatever it calls them."""
+    vendor.answers(Answer(status=status, body=body, headers={"Content-Type": kind}))
+
+    with pytest.raises(errors.CredentialsError):
+        await make_transport().request("GET", "/")
+
+
+async def test_a_text_that_the_adapter_understands_is_the_vendors(
+    make_transport: MakeTransport, vendor: Host
+) -> None:
+    """Not every vendor speaks JSON; its adapter knows its form."""
+    vendor.answers(Answer(status=403, body=b"ERR 17 no entry"))
+    transport = make_transport(explain=lambda status, headers, body: ("17", "no entry"))
+
+    with pytest.raises(errors.CredentialsError, match="no entry"):
+        await transport.request("GET", "/")
+
+
+@pytest.mark.parametrize(("status", "kind"), [(200, None), (404, errors.NotFoundError)])
+async def test_a_trial_is_one_request_and_opens_the_lane(
+    make_transport: MakeTransport, vendor: Host, status: int, kind: type[Exception] | None
+) -> None:
+    """However many wait, one goes; when the vendor takes the credentials, all others follow."""
+    vendor.answers(Answer(status=401), Answer(status=status), Answer())
+    transport = make_transport()
+    with pytest.raises(errors.CredentialsError):
+        await transport.request("GET", "/")
+
+    transport.try_again()
+    answers = await asyncio.gather(
+        *(transport.request("GET", "/") for _ in range(5)), return_exceptions=True
+    )
+
+    assert len(vendor.asked) == 6
+    assert [type(a) for a in answers if isinstance(a, Exception)] == ([kind] if kind else [])
+    assert transport.paused is None
+
+
+async def test_a_trial_that_is_refused_is_one_request(
+    make_transport: MakeTransport, vendor: Host
+) -> None:
+    """Those that wait for its answer are refused without being sent."""
+    vendor.answers(Answer(status=401))
+    transport = make_transport()
+    for _ in range(3):
+        transport.try_again()
+        answers = await asyncio.gather(
+            *(transport.request("GET", "/") for _ in range(5)), return_exceptions=True
+        )
+        assert all(isinstance(answer, errors.CredentialsError) for answer in answers)
+
+    assert len(vendor.asked) == 3
+
+
+async def test_a_trial_without_an_answer_does_not_close_the_lane_for_ever(
+    make_transport: MakeTransport, vendor: Host, clock: FakeClock
+) -> None:
+    """A turn that is taken and never used decides nothing; after two minutes another one goes."""
+    vendor.answers(Answer(status=401), Answer())
+    transport = make_transport()
+    with pytest.raises(errors.CredentialsError):
+        await transport.request("GET", "/")
+    transport.try_again()
+    await asyncio.create_task(transport.wait_turn())  # and then its ticket is cancelled
+
+    assert (await transport.request("GET", "/")).status == 200
+    assert 120.0 <= clock.monotonic() < 130.0
+
+
+async def test_a_turn_is_used_once(
+    make_transport: MakeTransport, vendor: Host, clock: FakeClock
+) -> None:
+    """Requests that an adapter makes at the same time wait for the budget, all but one."""
+    transport = make_transport(budget=Budget(requests=6, per_s=50.0, burst=1))
+    went: list[float] = []
+
+    async def ask() -> None:
+        await transport.request("POST", "/", body=b"{}")
+        went.append(round(clock.monotonic()))
+
+    await transport.wait_turn()
+    await asyncio.gather(*(ask() for _ in range(5)))
+    await asyncio.create_task(ask())
+
+    assert went == [0, 10, 20, 30, 40, 50]
+
+
+async def test_a_turn_that_was_waited_for_long_ago_is_no_good(
+    make_transport: MakeTransport, vendor: Host, clock: FakeClock
+) -> None:
+    """The store may have been full for hours: another request went in its place meanwhile."""
+    transport = make_transport(budget=Budget(requests=1, per_s=100.0, burst=1))
+    await transport.wait_turn()
+    await clock.sleep(100.0)
+    await asyncio.create_task(transport.request("GET", "/"))
+    assert round(clock.monotonic()) == 100
+    await transport.request("POST", "/", body=b"{}")
+    assert round(clock.monotonic()) == 200
+
+
+class _Slow:
+    """Has a last word that takes long; meanwhile the vendor asks for silence."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.let_go = 0
+        self._transport = transport
+
+    async def before_send(self, *, effect: bool) -> None:
+        if not effect:
+            return
+        self.let_go += 1
+        with pytest.raises(errors.RateLimitedError):
+            await self._transport.request("GET", "/")
+
+    def take_back(self, error: errors.BatchHubError, *, effect: bool) -> None:
+        self.let_go -= effect
+
+
+async def test_nothing_goes_in_a_cool_down_that_began_during_the_last_look(
+    make_transport: MakeTransport, vendor: Host
+) -> None:
+    """Whoever looks may have to write to a store that is slow."""
+    vendor.answers(Answer(status=429, headers={"Retry-After": "120"}), Answer())
+    transport = make_transport()
+    guard = _Slow(transport)
+    with guarded(guard), pytest.raises(errors.RateLimitedError, match="nothing was sent"):
+        await transport.request("POST", "/", body=b"{}")
+    assert [asked.method for asked in vendor.asked] == ["GET"]
+    assert guard.let_go == 0
+
+
 async def test_refused_credentials_reach_who_waits_for_the_budget(
-    make_transport: MakeTransport, vendor: Vendor, clock: FakeClock
+    make_transport: MakeTransport, vendor: Host, clock: FakeClock
 ) -> None:
     """Calls that stand in the queue are not sent either."""
     vendor.answers(Answer(status=401))
@@ -461,7 +592,7 @@ async def test_refused_credentials_reach_who_waits_for_the_budget(
 
 
 async def test_one_lanes_trouble_does_not_touch_another(
-    make_transport: MakeTransport, vendor: Vendor
+    make_transport: MakeTransport, vendor: Host
 ) -> None:
     """Lanes share a session and nothing else."""
     vendor.answers(Answer(status=401), Answer(status=429), Answer())
@@ -478,7 +609,7 @@ async def test_one_lanes_trouble_does_not_touch_another(
 
 
 async def test_requests_wait_for_the_budget(
-    make_transport: MakeTransport, vendor: Vendor, clock: FakeClock
+    make_transport: MakeTransport, vendor: Host, clock: FakeClock
 ) -> None:
     """Eleven requests at one a second take ten seconds."""
     transport = make_transport(budget=Budget(requests=61, per_s=60.0, burst=1))
@@ -493,7 +624,7 @@ async def test_requests_wait_for_the_budget(
 
 
 async def test_a_request_that_was_not_executed_is_repeated_fast_and_few_times(
-    make_transport: MakeTransport, vendor: Vendor, clock: FakeClock
+    make_transport: MakeTransport, vendor: Host, clock: FakeClock
 ) -> None:
     """Three repeats after 50 ms and more, growing; the write arrives unchanged each time."""
     vendor.answers(*[Answer(status=570)] * 3, Answer(status=201))
@@ -507,7 +638,7 @@ async def test_a_request_that_was_not_executed_is_repeated_fast_and_few_times(
 
 
 async def test_a_vendor_that_stays_busy_is_left_alone(
-    make_transport: MakeTransport, vendor: Vendor
+    make_transport: MakeTransport, vendor: Host
 ) -> None:
     """After three repeats the caller decides; it is certain that nothing ran."""
     vendor.answers(Answer(status=570))
@@ -521,7 +652,7 @@ async def test_a_vendor_that_stays_busy_is_left_alone(
 
 
 async def test_a_busy_vendor_that_says_when_is_not_asked_before(
-    make_transport: MakeTransport, vendor: Vendor
+    make_transport: MakeTransport, vendor: Host
 ) -> None:
     """Retry-After ends the fast repeats."""
     vendor.answers(Answer(status=503, headers={"Retry-After": "9"}))
@@ -536,7 +667,7 @@ async def test_a_busy_vendor_that_says_when_is_not_asked_before(
 
 
 async def test_repeats_go_through_the_budget_too(
-    make_transport: MakeTransport, vendor: Vendor, clock: FakeClock
+    make_transport: MakeTransport, vendor: Host, clock: FakeClock
 ) -> None:
     """A repeat is a request like any other."""
     vendor.answers(Answer(status=570), Answer())
@@ -550,7 +681,7 @@ async def test_repeats_go_through_the_budget_too(
 
 
 async def test_an_unlisted_status_is_never_repeated(
-    make_transport: MakeTransport, vendor: Vendor
+    make_transport: MakeTransport, vendor: Host
 ) -> None:
     """Whether a write ran is unknown after a 500: the loop above decides."""
     vendor.answers(Answer(status=500))

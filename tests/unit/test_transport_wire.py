@@ -13,15 +13,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
+import aiohttp
 import pytest
-from aiohttp import ClientPayloadError, ClientSession, client_proto, http_parser
+from aiohttp import ClientPayloadError, client_proto, connector, http_parser
 from attrs import frozen
+from yarl import URL
 
 from batchhub import errors
 from batchhub._base.clock import SystemClock
 from batchhub._http.body import read_body
-from batchhub.adapter import Account, Adapter, Budget, secret
-from batchhub.transport import Limits, Transport, open_session
+from batchhub.adapter import Account, Adapter, Budget, Credentials, secret
+from batchhub.transport import Limits, Session, Transport, open_session
 
 TOKEN = "secret_t0ken/42"
 FAST = Budget(requests=100_000, per_s=1.0, burst=50_000)
@@ -116,9 +118,13 @@ def _answer(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-@pytest.fixture
-async def session() -> AsyncIterator[ClientSession]:
-    """The session of a hub."""
+@pytest.fixture(params=[True, False], ids=["short way", "usual way"])
+async def session(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Session]:
+    """The session of a hub, whose polls take the short way past aiohttp's client, or do not."""
+    assert Session.asks_directly, "aiohttp is not as the short way knows it"
+    monkeypatch.setattr(Session, "asks_directly", request.param)
     async with open_session() as session:
         yield session
 
@@ -127,7 +133,7 @@ MakeTransport = Callable[..., Transport]
 
 
 @pytest.fixture
-def make_transport(session: ClientSession) -> MakeTransport:
+def make_transport(session: Session) -> MakeTransport:
     """Make a transport to a server; keywords replace what it usually gets."""
 
     def make(url: str, **others: Any) -> Transport:
@@ -159,6 +165,167 @@ async def _fail(transport: Transport, method: str = "GET", **parts: Any) -> erro
     return caught.value
 
 
+# -- the short way of a poll ---------------------------------------------------------------------
+
+
+async def test_a_poll_takes_the_short_way(
+    make_transport: MakeTransport, monkeypatch: pytest.MonkeyPatch, session: Session
+) -> None:
+    """A GET without a body passes aiohttp's client by, where aiohttp is as it is known."""
+    usual: list[str] = []
+    request = aiohttp.ClientSession._request
+
+    async def counted(client: aiohttp.ClientSession, method: str, *args: Any, **others: Any) -> Any:
+        usual.append(method)
+        return await request(client, method, *args, **others)
+
+    monkeypatch.setattr(aiohttp.ClientSession, "_request", counted)
+    async with _says(OK).listening() as wire:
+        transport = make_transport(wire.url)
+        await transport.request("GET", "/1")
+        await transport.request("POST", "/2")
+        await transport.request("GET", f"{wire.url}/3", auth=False)
+
+    assert usual == (["POST", "GET"] if session.asks_directly else ["GET", "POST", "GET"])
+
+
+async def test_a_poll_says_the_same_by_the_short_way(
+    make_transport: MakeTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Byte for byte what aiohttp's client would send, but for the order of the headers."""
+    async with _says(OK).listening() as wire:
+        transport = make_transport(wire.url)
+        transport.bind(_give_token)
+        for is_short in (True, False):
+            monkeypatch.setattr(Session, "asks_directly", is_short)
+            headers = {"accept": "*/*", "X-Own": "Ä"}
+            params = {"a b": "c/d&e"}
+            await transport.request("GET", "/x%2Fy", params=params, headers=headers)
+
+    (short, *lines), (usual, *usual_lines) = (head.split(b"\r\n") for head in wire.heads)
+    assert short == usual == b"GET /x%2Fy?a%20b=c%2Fd%26e HTTP/1.1"
+    assert sorted(lines) == sorted(usual_lines)
+    assert b"Authorization: Bearer %b" % TOKEN.encode() in lines
+
+
+async def _give_token(*, again: bool) -> Credentials:
+    return Credentials(headers={"Authorization": f"Bearer {TOKEN}"})
+
+
+async def test_a_header_counts_for_its_request_alone(make_transport: MakeTransport) -> None:
+    """What is kept ready of headers is that of requests with the same ones, and credentials."""
+    tokens = iter("abc")
+
+    async def authorize(*, again: bool) -> Credentials:
+        return Credentials(headers={"Authorization": f"Bearer {next(tokens)}"})
+
+    async def talk(wire: Wire, writer: asyncio.StreamWriter) -> None:
+        await wire.send(writer, OK if len(wire.heads) != 3 else _answer(b"{}", status="401 No"))
+
+    async with Wire(talk).listening() as wire:
+        transport = make_transport(wire.url)
+        transport.bind(authorize)
+        own = {"X-Own": "1"}
+        await transport.request("GET", "/", headers=own)
+        own["X-Own"] = "2"
+        await transport.request("GET", "/", headers=own)
+        await transport.request("GET", "/")
+        for number in range(40):
+            await transport.request("GET", "/", headers={"X-Own": str(number)})
+        await transport.request("GET", "/", headers={"Authorization": "own"})
+
+    said = [
+        (_find(head, b"authorization"), _find(head, b"x-own"))
+        for head in (*wire.heads[:4], *wire.heads[-2:])
+    ]
+    assert said == [
+        (b"Bearer a", b"1"),
+        (b"Bearer a", b"2"),
+        (b"Bearer a", b""),
+        (b"Bearer b", b""),
+        (b"Bearer b", b"39"),
+        (b"own", b""),
+    ]
+
+
+def _find(head: bytes, name: bytes) -> bytes:
+    lines = (line.partition(b": ") for line in head.split(b"\r\n"))
+    return next((value for key, _, value in lines if key.lower() == name), b"")
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "body"),
+    [
+        (b"HTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 100 Go\r\n\r\n" + OK, 200, b"{}"),
+        (b"HTTP/1.1 204 None\r\n\r\n", 204, b""),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n",
+            200,
+            b"{}",
+        ),
+    ],
+    ids=["interim", "no content", "chunked"],
+)
+@pytest.mark.parametrize("size", [7, 10_000])
+async def test_any_whole_answer_is_read(
+    make_transport: MakeTransport, answer: bytes, status: int, body: bytes, size: int
+) -> None:
+    """In one piece or in many, and the connection is there for the next request."""
+    pieces = [answer[at : at + size] for at in range(0, len(answer), size)]
+    async with _says(*pieces).listening() as wire:
+        transport = make_transport(wire.url)
+        for _ in range(2):
+            reply = await transport.request("GET", "/")
+            assert (reply.status, reply.body) == (status, body)
+
+    assert wire.connections == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+        OK + OK,
+    ],
+    ids=["close", "1.0", "one answer too many"],
+)
+async def test_a_connection_that_is_over_is_not_used_again(
+    make_transport: MakeTransport, answer: bytes
+) -> None:
+    """The server says so, or nobody knows what comes next over it."""
+    async with _says(answer).listening() as wire:
+        transport = make_transport(wire.url)
+        for _ in range(2):
+            assert (await transport.request("GET", "/")).body == b"{}"
+
+    assert (len(wire.heads), wire.connections) == (2, 2)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_an_answer_nobody_asked_for_is_no_answer_to_the_next_request(
+    make_transport: MakeTransport, method: str
+) -> None:
+    """It came while the connection was kept: over that one nothing more is sent."""
+    is_late = asyncio.Event()
+
+    async def talk(wire: Wire, writer: asyncio.StreamWriter) -> None:
+        await wire.send(writer, _answer(b'{"of": %d}' % len(wire.heads)))
+        if len(wire.heads) == 1:
+            await asyncio.sleep(0.02)  # until the client is through with the first answer
+            await wire.send(writer, _answer(b'{"of": "another one"}'))
+            is_late.set()
+
+    async with Wire(talk).listening() as wire:
+        transport = make_transport(wire.url)
+        assert (await transport.request(method, "/1")).body == b'{"of": 1}'
+        await is_late.wait()
+        await asyncio.sleep(0.02)  # until the client has it
+        assert (await transport.request(method, "/2")).body == b'{"of": 2}'
+
+    assert (len(wire.heads), wire.connections) == (2, 2)
+
+
 # -- one request per call ------------------------------------------------------------------------
 
 METHODS = ["GET", "PUT", "DELETE", "POST", "HEAD", "OPTIONS", "PATCH"]
@@ -185,26 +352,142 @@ async def test_law_6_a_cut_connection_is_not_sent_into_twice(
     assert len(wire.heads) == 1
 
 
-@pytest.mark.parametrize("method", METHODS)
-async def test_law_6_nor_is_a_reused_connection_that_is_cut(
-    make_transport: MakeTransport, method: str
-) -> None:
-    """A connection that was kept alive and is cut at the second request: two requests in all."""
+def _answers_first(count: int) -> Wire:
+    """Make a server that answers some requests, and cuts the connection at each later one."""
 
-    async def answer_once(wire: Wire, writer: asyncio.StreamWriter) -> None:
-        if len(wire.heads) == 1:
+    async def talk(wire: Wire, writer: asyncio.StreamWriter) -> None:
+        if len(wire.heads) <= count:
             await wire.send(writer, OK)
         else:
             writer.close()
 
-    async with Wire(answer_once).listening() as wire:
+    return Wire(talk)
+
+
+@pytest.mark.parametrize("method", [m for m in METHODS if m not in {"GET", "HEAD"}])
+async def test_law_6_nor_is_a_reused_connection_that_is_cut(
+    make_transport: MakeTransport, method: str
+) -> None:
+    """A connection that was kept alive and is cut at the second request: two requests in all."""
+    async with _answers_first(1).listening() as wire:
         transport = make_transport(wire.url)
-        assert (await transport.request("GET", "/")).status == 200
+        assert (await transport.request(method, "/")).status == 200
         error = await _fail(transport, method, body=b"[1]" if method == "PUT" else None)
         await asyncio.sleep(0.02)
 
     assert type(error) is errors.NoAnswerError
+    assert error.may_have_run
     assert (len(wire.heads), wire.connections) == (2, 1)
+
+
+# -- connections that are kept -------------------------------------------------------------------
+
+
+class Time:
+    """The time by which aiohttp says how old a connection is."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def kept_for(monkeypatch: pytest.MonkeyPatch) -> Time:
+    """A time that the test moves."""
+    time = Time()
+    monkeypatch.setattr(connector, "monotonic", time)
+    return time
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_request_without_effect_that_meets_a_stale_connection_goes_again_once(
+    make_transport: MakeTransport, method: str
+) -> None:
+    """The server had closed it meanwhile: nothing came of it, so it goes over a new one."""
+    cuts = 1
+
+    async def talk(wire: Wire, writer: asyncio.StreamWriter) -> None:
+        nonlocal cuts
+        if len(wire.heads) > 1 and cuts:
+            cuts -= 1
+            writer.close()
+        else:
+            await wire.send(writer, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    async with Wire(talk).listening() as wire:
+        transport = make_transport(wire.url)
+        for _ in range(2):
+            assert (await transport.request(method, "/")).status == 200
+        spent = transport.spent()
+
+    assert (len(wire.heads), wire.connections) == (3, 2)
+    assert sum(spent.sent[""].values()) == 3
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_it_goes_again_no_more_than_once(make_transport: MakeTransport, method: str) -> None:
+    """A server that cuts every connection gets two requests for one."""
+    async with _answers_first(1).listening() as wire:
+        transport = make_transport(wire.url)
+        await transport.request("GET", "/")
+        error = await _fail(transport, method)
+
+    assert type(error) is errors.NoAnswerError
+    assert (len(wire.heads), wire.connections) == (3, 2)
+
+
+async def test_polls_share_a_connection(make_transport: MakeTransport, kept_for: Time) -> None:
+    """A ticket that is polled every 5 or 50 s needs one connection; after a minute it is let go."""
+    async with _says(OK).listening() as wire:
+        transport = make_transport(wire.url)
+        for pause_s in (0.0, 5.0, 5.0, 50.0, 59.0):
+            kept_for.now_s += pause_s
+            await transport.request("GET", "/")
+        assert wire.connections == 1
+        kept_for.now_s += 61.0
+        await transport.request("GET", "/")
+
+    assert (len(wire.heads), wire.connections) == (6, 2)
+
+
+async def test_a_request_with_an_effect_never_meets_a_stale_connection(
+    make_transport: MakeTransport, kept_for: Time
+) -> None:
+    """It takes a connection that is new or was used less than 4 s ago, whatever the polls keep."""
+    async with _says(OK).listening() as wire:
+        transport = make_transport(wire.url)
+        seen: list[int] = []
+        for method, pause_s in (
+            ("GET", 0.0),
+            ("POST", 30.0),
+            ("POST", 3.9),
+            ("GET", 3.9),
+            ("POST", 4.1),
+            ("DELETE", 4.1),
+            ("PUT", 0.0),
+        ):
+            kept_for.now_s += pause_s
+            await transport.request(method, "/")
+            seen.append(wire.connections)
+
+    assert seen == [1, 2, 2, 2, 3, 4, 4]
+
+
+async def test_with_very_many_requests_no_connection_is_kept_for_long(
+    make_transport: MakeTransport, session: Session, kept_for: Time
+) -> None:
+    """Each is an open file, and a process may have so many."""
+    for number in range(300):
+        session.join(f"http://shop{number}.example")
+    async with _says(OK).listening() as wire:
+        transport = make_transport(wire.url)
+        await transport.request("GET", "/")
+        kept_for.now_s += 5.0
+        await transport.request("GET", "/")
+
+    assert wire.connections == 2
 
 
 async def test_a_cancelled_request_stays_cancelled(make_transport: MakeTransport) -> None:
@@ -217,6 +500,31 @@ async def test_a_cancelled_request_stays_cancelled(make_transport: MakeTransport
             await call
 
 
+async def test_the_answer_to_a_cancelled_request_reaches_nobody_else(
+    make_transport: MakeTransport,
+) -> None:
+    """Its connection is closed: the next request gets its own answer, over another one."""
+
+    async def talk(wire: Wire, writer: asyncio.StreamWriter) -> None:
+        if len(wire.heads) == 1:
+            await wire.send(writer, OK)
+        elif len(wire.heads) > 2:
+            await wire.send(writer, _answer(b"[3]"))
+
+    async with Wire(talk).listening() as wire:
+        transport = make_transport(wire.url)
+        await transport.request("GET", "/1")
+        wire.asked.clear()
+        call = asyncio.create_task(transport.request("GET", "/2"))
+        await wire.asked.wait()
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        reply = await transport.request("GET", "/3")
+
+    assert reply.body == b"[3]"
+    assert wire.connections == 2
+
+
 def _reset(writer: asyncio.StreamWriter) -> None:
     """Make the close a reset."""
     linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"
@@ -226,12 +534,13 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 # -- no connection -------------------------------------------------------------------------------
 
 
-async def test_a_refused_connection_is_certain(make_transport: MakeTransport) -> None:
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_refused_connection_is_certain(make_transport: MakeTransport, method: str) -> None:
     """Nobody listens: not a byte was sent."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-        error = await _fail(make_transport(f"http://127.0.0.1:{port}"), "POST", body=b"[1]")
+        error = await _fail(make_transport(f"http://127.0.0.1:{port}"), method)
 
     assert type(error) is errors.ConnectError
     assert str(error).startswith(
@@ -240,7 +549,10 @@ async def test_a_refused_connection_is_certain(make_transport: MakeTransport) ->
     assert not error.may_have_run
 
 
-async def test_a_failed_tls_handshake_is_certain(make_transport: MakeTransport) -> None:
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_failed_tls_handshake_is_certain(
+    make_transport: MakeTransport, method: str
+) -> None:
     """No request goes before the connection is safe."""
 
     async def speak_plainly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -250,16 +562,19 @@ async def test_a_failed_tls_handshake_is_certain(make_transport: MakeTransport) 
 
     async with await asyncio.start_server(speak_plainly, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        error = await _fail(make_transport(f"https://127.0.0.1:{port}"), "POST", body=b"[1]")
+        error = await _fail(make_transport(f"https://127.0.0.1:{port}"), method)
 
     assert type(error) is errors.ConnectError
 
 
-async def test_a_connection_that_takes_too_long_is_certain(make_transport: MakeTransport) -> None:
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_connection_that_takes_too_long_is_certain(
+    make_transport: MakeTransport, method: str
+) -> None:
     """A handshake that never ends is given up before a request is sent."""
     async with _says().listening() as wire:
         transport = make_transport(f"https://127.0.0.1:{wire.port}", limits=QUICK_CONNECT)
-        error = await _fail(transport, "POST", body=b"[1]")
+        error = await _fail(transport, method)
 
     assert type(error) is errors.ConnectError
     assert "timed out" in str(error)
@@ -279,22 +594,29 @@ async def test_a_connection_that_takes_too_long_is_certain(make_transport: MakeT
     ids=["silence", "half a head", "half a body", "half a chunked body"],
 )
 @pytest.mark.parametrize("stalls", [False, True])
+@pytest.mark.parametrize("method", ["GET", "PUT"])
 async def test_an_answer_that_breaks_off_or_stalls_is_no_answer(
-    make_transport: MakeTransport, pieces: tuple[bytes, ...], stalls: bool
+    make_transport: MakeTransport, pieces: tuple[bytes, ...], stalls: bool, method: str
 ) -> None:
     """Whatever was missing of the answer, whether the request ran is unknown."""
     limits = QUICK_READ if stalls else Limits()
+    body = b"[1]" if method == "PUT" else None
     async with _says(*pieces, then_cut=not stalls).listening() as wire:
-        error = await _fail(make_transport(wire.url, limits=limits), "PUT", body=b"[1]")
+        error = await _fail(make_transport(wire.url, limits=limits), method, body=body)
         await wire.asked.wait()
 
     assert type(error) is errors.NoAnswerError
     assert len(wire.heads) == 1
 
 
-async def test_an_answer_that_drips_is_given_up_in_the_end(make_transport: MakeTransport) -> None:
-    """Each byte comes in time, the whole does not."""
-    drip = [b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", *[b"x"] * 900]
+@pytest.mark.parametrize(
+    "begin", [b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: "]
+)
+async def test_an_answer_that_drips_is_given_up_in_the_end(
+    make_transport: MakeTransport, begin: bytes
+) -> None:
+    """Each byte of the body, or of the headers, comes in time; the whole does not."""
+    drip = [begin, *[b"x"] * 900]
 
     async def talk(wire: Wire, writer: asyncio.StreamWriter) -> None:
         # The first answer comes at once: the second request finds a connection that is open.
@@ -325,12 +647,13 @@ async def test_an_answer_that_drips_is_given_up_in_the_end(make_transport: MakeT
         b"HTTP/1.1 200 OK\r\nX: " + b"x" * 9_000 + TOKEN.encode() + b"\r\n\r\n",
     ],
 )
+@pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_an_answer_that_is_no_http_is_a_reply_error(
-    make_transport: MakeTransport, head: bytes
+    make_transport: MakeTransport, head: bytes, method: str
 ) -> None:
     """Something answered, so a write may have run; the request's headers are not shown."""
     async with _says(head, then_cut=True).listening() as wire:
-        error = await _fail(make_transport(wire.url), "POST", body=b"[1]")
+        error = await _fail(make_transport(wire.url), method)
 
     assert type(error) is errors.ReplyError
     assert error.may_have_run
@@ -339,23 +662,23 @@ async def test_an_answer_that_is_no_http_is_a_reply_error(
 
 
 @pytest.mark.parametrize("parser", ["HttpResponseParser", "HttpResponseParserPy"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_broken_chunk_is_no_whole_answer(
-    make_transport: MakeTransport, monkeypatch: pytest.MonkeyPatch, parser: str
+    make_transport: MakeTransport, monkeypatch: pytest.MonkeyPatch, parser: str, method: str
 ) -> None:
     """A body that stops being HTTP in its middle is no body, with either of aiohttp's parsers."""
     monkeypatch.setattr(client_proto, "HttpResponseParser", getattr(http_parser, parser))
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[1\r\n"
     async with _says(head, b"ZZ\r\n").listening() as wire:
-        # aiohttp's faster parser reports no broken chunk, and then minds no time but the total.
-        transport = make_transport(wire.url, limits=Limits(total_s=1.0))
-        error = await _fail(transport, "POST", body=b"[1]")
+        # aiohttp's faster parser reports no broken chunk: it closes the connection, no more.
+        error = await asyncio.wait_for(_fail(make_transport(wire.url), method), 10)
 
     assert isinstance(error, errors.NoAnswerError | errors.ReplyError)
     assert error.may_have_run
 
 
 async def test_a_session_closed_meanwhile_is_no_answer(
-    make_transport: MakeTransport, session: ClientSession
+    make_transport: MakeTransport, session: Session
 ) -> None:
     """Closing the hub ends what is on the way with one of our errors."""
     async with _says(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{").listening() as wire:
@@ -367,24 +690,28 @@ async def test_a_session_closed_meanwhile_is_no_answer(
 
 
 async def test_a_body_is_not_waited_for_on_a_connection_that_is_gone(
-    session: ClientSession,
+    session: Session,
 ) -> None:
     """Whoever begins to read too late gets the error of a body that broke off."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
-    async with _says(head).listening() as wire, session.get(wire.url) as response:
+    async with (
+        _says(head).listening() as wire,
+        session.request("GET", URL(wire.url), is_kept=True) as response,
+    ):
         await session.close()
         with pytest.raises(ClientPayloadError):
             await read_body(response, 100)
 
 
 async def test_after_the_session_is_closed_nothing_is_sent(
-    make_transport: MakeTransport, session: ClientSession
+    make_transport: MakeTransport, session: Session
 ) -> None:
     """A request that comes after the hub was closed certainly did not run."""
     transport = make_transport("http://127.0.0.1:9")
     await session.close()
 
-    assert type(await _fail(transport, "POST", body=b"[1]")) is errors.ConnectError
+    for method in ("GET", "POST"):
+        assert type(await _fail(transport, method)) is errors.ConnectError
 
 
 # -- too much of an answer -----------------------------------------------------------------------
@@ -583,7 +910,7 @@ async def test_law_8_a_vendor_that_hangs_does_not_hold_up_another(
     full = asyncio.Event()
 
     async def hang(wire: Wire, writer: asyncio.StreamWriter) -> None:
-        if len(wire.heads) == 256:
+        if len(wire.heads) == 64:
             full.set()
 
     async with Wire(hang).listening() as hanging, _says(OK).listening() as fine:
@@ -595,4 +922,38 @@ async def test_law_8_a_vendor_that_hangs_does_not_hold_up_another(
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
 
-    assert hanging.connections == 256
+    assert hanging.connections == 64
+
+
+async def test_law_8_lanes_that_hang_hold_no_more_than_their_share(
+    make_transport: MakeTransport,
+) -> None:
+    """Three accounts that hang, each with more requests than connections: the fourth goes on."""
+    full = asyncio.Event()
+
+    async def hang(wire: Wire, writer: asyncio.StreamWriter) -> None:
+        if len(wire.heads) == 6:
+            full.set()
+
+    async with (
+        open_session(lanes=4, max_connections=8) as session,
+        Wire(hang).listening() as hanging,
+        _says(OK).listening() as fine,
+    ):
+        calls = [
+            asyncio.create_task(transport.request("GET", "/"))
+            for transport in [make_transport(hanging.url, session=session) for _ in range(3)]
+            for _ in range(10)
+        ]
+        await full.wait()
+        healthy = make_transport(fine.url, session=session)
+        answers = await asyncio.gather(*(healthy.request("GET", "/") for _ in range(20)))
+        await asyncio.sleep(0.02)
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        again = [make_transport(fine.url, session=session) for _ in range(30)]
+        more = await asyncio.gather(*(transport.request("POST", "/") for transport in again))
+
+    assert [answer.status for answer in (*answers, *more)] == [200] * 50
+    assert hanging.connections == 6

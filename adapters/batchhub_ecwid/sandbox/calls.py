@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from typing import Any, Final
 
-from attrs import field, frozen
-
-from batchhub.sandbox import AnswerError
+from batchhub.sandbox import AnswerError, Call, Item, read_json
 
 MAX_ITEMS: Final = 500
 """Source: older page "Create batch request", batch request limit."""
 
 METHODS: Final = frozenset({"GET", "POST", "PUT", "DELETE"})
 """Source: older page "Create batch request", request body."""
+
+JSON_TYPES: Final = frozenset({"application/json", "text/json"})
+"""Source: older page "Create batch request", errors (415)."""
 
 
 def make_error(message: str, code: str | None = None) -> dict[str, Any]:
@@ -27,103 +26,42 @@ def make_error(message: str, code: str | None = None) -> dict[str, Any]:
     return body if code is None else {**body, "errorCode": code}
 
 
-@frozen(kw_only=True)
-class Item:
-    """
-    One request of a batch, as it came.
-
-    Attributes:
-        id: The id its sender gave it, if any.
-        method: The HTTP method.
-        path: Path and query below the store's own path.
-        body: Any JSON; `None` for none.
-    """
-
-    id: str | None
-    method: str
-    path: str
-    body: Any = field(default=None, repr=False)
-
-
-def parse_items(body: bytes) -> tuple[Item, ...]:
+def read_items(call: Call) -> list[Item]:
     """
     Read the body of a create: a bare array of items.
 
     Assumed: an empty array, and more than 500 items, are refused with 400.
 
     Raises:
-        AnswerError: 400, if it or one of its items is not valid.
+        AnswerError: 415, if it is not declared as JSON; 400, if it or one of its items is not
+            valid.
     """
+    if call.content_type not in JSON_TYPES:
+        raise call.refuse(415, "Unsupported content type: expected JSON")
     try:
-        entries = decode_json(body)
+        entries = read_json(call.body)
     except ValueError:
         raise _refuse("It is not JSON") from None
     if not isinstance(entries, list):
         raise _refuse("Path $ contains bad value")
-    if not entries:
-        raise _refuse("There are no requests in it")
-    if len(entries) > MAX_ITEMS:
-        raise _refuse(f"There are {len(entries)} requests in it, more than {MAX_ITEMS}")
-    return tuple(_parse_item(entry, f"$[{index}]") for index, entry in enumerate(entries))
+    if not 1 <= len(entries) <= MAX_ITEMS:
+        raise _refuse(f"There are {len(entries)} requests in it, not 1 to {MAX_ITEMS}")
+    return [_read_item(entry, f"$[{index}]") for index, entry in enumerate(entries)]
 
 
-def decode_json(text: str | bytes) -> Any:
-    """
-    Decode JSON.
-
-    Raises:
-        ValueError: It is not JSON.
-    """
-    try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-
-
-def parse_flag(query: Mapping[str, str], name: str, *, default: bool) -> bool:
-    """
-    Read a flag: ``true`` or ``false``, in lower case.
-
-    Source: the vendor's pages on batch requests, query parameters.
-    Assumed: anything else is answered 400.
-
-    Raises:
-        AnswerError: 400, if it is something else.
-    """
-    text = query.get(name, "true" if default else "false")
-    if text not in {"true", "false"}:
-        raise AnswerError(400, make_error(f"Parameter {name} must be true or false, not {text}"))
-    return text == "true"
-
-
-def parse_number(query: Mapping[str, str], name: str, default: int) -> int:
-    """
-    Read a number of 0 or more.
-
-    Raises:
-        AnswerError: 400, if it is something else.
-    """
-    text = query.get(name, str(default))
-    if not (text.isascii() and text.isdecimal()):
-        raise AnswerError(400, make_error(f"Parameter {name} must be a number, not {text}"))
-    return int(text)
-
-
-def _parse_item(entry: Any, place: str) -> Item:
+def _read_item(entry: Any, place: str) -> Item:
     if not isinstance(entry, dict):
         raise _refuse(f"Path {place} contains bad value")
     item_id, method, path = entry.get("id"), entry.get("method"), entry.get("path")
-    if item_id is not None and not isinstance(item_id, str):
-        raise _refuse(f"Path {place}.id contains bad value")
-    if not isinstance(method, str) or method not in METHODS:
-        raise _refuse(f"Path {place}.method contains bad value")
-    if not isinstance(path, str) or not path:
-        raise _refuse(f"Path {place}.path contains bad value")
-    return Item(id=item_id, method=method, path=path, body=entry.get("body"))
-
-
-def _refuse_constant(text: str) -> None:
-    raise ValueError(f"{text} is not JSON")
+    are_good = {
+        "id": item_id is None or isinstance(item_id, str),
+        "method": isinstance(method, str) and method in METHODS,
+        "path": isinstance(path, str) and path,
+    }
+    for name, is_good in are_good.items():
+        if not is_good:
+            raise _refuse(f"Path {place}.{name} contains bad value")
+    return Item(id=item_id, method=str(method), path=str(path), body=entry.get("body"))
 
 
 def _refuse(reason: str) -> AnswerError:

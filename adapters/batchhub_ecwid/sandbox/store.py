@@ -5,65 +5,20 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from http import HTTPStatus
+from contextlib import suppress
 from importlib.resources import files
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote_plus
 
-from attrs import field, frozen
-
 from batchhub.models import BatchItem
-from batchhub.sandbox import AnswerError
+from batchhub.sandbox import AnswerError, Item, demo_turns, read_json, read_number
 
-from .calls import decode_json, make_error, parse_number
+from .calls import make_error
 
 PAGE_SIZE: Final = 100
 """Assumed: the most entities of one page, and how many it has unless asked."""
 
 _FILTERS: Final = ("sku", "email", "paymentStatus", "fulfillmentStatus")
-
-# Of each 25 demo items one is wrong: the fifth.
-_CYCLE: Final = 25
-_WRONG_AT: Final = 4
-
-
-@frozen(kw_only=True)
-class Reply:
-    """
-    What came of one request.
-
-    Attributes:
-        status: Its HTTP status.
-        body: Its body: JSON.
-    """
-
-    status: int
-    body: Any = field(default=None, repr=False)
-
-    @property
-    def failed(self) -> bool:
-        """
-        Whether the vendor counts it as a failure.
-
-        Source: both pages on a batch's status, responses.
-        """
-        return self.status != HTTPStatus.OK
-
-    @property
-    def is_trouble(self) -> bool:
-        """Whether the vendor itself had trouble."""
-        return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-
-    @property
-    def line(self) -> str:
-        """
-        The reason phrase, or what went wrong in a sentence.
-
-        Source: newer page "Get batch status", responses.
-        """
-        if self.status >= HTTPStatus.BAD_REQUEST and isinstance(self.body, dict):
-            return str(self.body.get("errorMessage", ""))
-        return HTTPStatus(self.status).phrase
 
 
 class Store:
@@ -82,23 +37,21 @@ class Store:
         data = files(__package__).joinpath("data/orders.json").read_bytes()
         self._orders: list[dict[str, Any]] = json.loads(data)
 
-    def execute(self, method: str, path: str, body: Any) -> Reply:
+    def execute(self, item: Item) -> dict[str, Any]:
         """
-        Execute one request.
+        Execute one request, and return what it is answered.
 
         Args:
-            method: The HTTP method.
-            path: Path and query below the store's own path, with or without a leading slash,
-                encoded as a form is: ``+`` is a space.
-            body: Any JSON.
+            item: Its path and query are below the store's own path, with or without a leading
+                slash, and encoded as a form is: ``+`` is a space.
+
+        Raises:
+            AnswerError: It is refused.
         """
-        bare, _, query_text = path.partition("?")
+        bare, _, query_text = item.path.partition("?")
         segments = [unquote_plus(segment) for segment in bare.strip("/").split("/")]
         query = dict(parse_qsl(query_text, keep_blank_values=True))
-        try:
-            return Reply(status=200, body=self._dispatch(method, segments, query, body))
-        except AnswerError as error:
-            return Reply(status=error.status, body=error.body)
+        return self._dispatch(item.method, segments, query, item.body)
 
     def _dispatch(
         self, method: str, segments: list[str], query: Mapping[str, str], body: Any
@@ -118,14 +71,13 @@ class Store:
                 return _make_profile(self._store_id)
             case _, ["products" | "orders" | "profile"] | ["orders", _]:
                 raise _not_allowed(method)
-        raise AnswerError(404, make_error(f"There is nothing at {'/'.join(segments)}"))
+        raise _refuse(404, f"There is nothing at {'/'.join(segments)}")
 
     def _handle_product(self, method: str, text: str, body: Any) -> dict[str, Any]:
         number = int(text) if text.isascii() and text.isdecimal() else 0
         product = self._products.get(number)
         if product is None:
-            message = f"Product with id {text} is not found"
-            raise AnswerError(404, make_error(message, "PRODUCT_NOT_FOUND"))
+            raise _refuse(404, f"Product with id {text} is not found", "PRODUCT_NOT_FOUND")
         if method == "GET":
             return dict(product)
         if method == "PUT":
@@ -139,11 +91,10 @@ class Store:
     def _create_product(self, body: Any) -> dict[str, Any]:
         fields = _check_product(body)
         if not fields.get("name"):
-            raise AnswerError(400, make_error("Product.name is missing", "MISSING_VALUE"))
+            raise _refuse(400, "Product.name is missing", "MISSING_VALUE")
         sku = fields.get("sku")
         if sku is not None and any(sku == other["sku"] for other in self._products.values()):
-            message = f"There is a product with the sku {sku} already"
-            raise AnswerError(409, make_error(message, "SKU_ALREADY_EXISTS"))
+            raise _refuse(409, f"There is a product with the sku {sku}", "SKU_ALREADY_EXISTS")
         self._last_product_id = number = self._last_product_id + 1
         self._products[number] = {**_make_product(number), **fields, "id": number}
         return {"id": number}
@@ -154,7 +105,7 @@ class Store:
             names = (order.get(key) for key in ("id", "vendorOrderNumber", "orderNumber"))
             if text in {str(name) for name in names if name is not None}:
                 return dict(order)
-        raise AnswerError(404, make_error(f"Order {text} is not found", "ORDER_NOT_FOUND"))
+        raise _refuse(404, f"Order {text} is not found", "ORDER_NOT_FOUND")
 
 
 def make_demo_items(count: int, *, products: int) -> Iterator[BatchItem]:
@@ -165,11 +116,11 @@ def make_demo_items(count: int, *, products: int) -> Iterator[BatchItem]:
         count: How many.
         products: How many products there are.
     """
-    for index in range(count):
+    for index, turn in demo_turns(count):
         number = 1 + index % max(1, products)
         price: Any = round(9.9 + index / 100, 2)
-        if index % _CYCLE == _WRONG_AT:
-            number, price = _spoil(index // _CYCLE, number, price, products)
+        if turn is not None:
+            number, price = _spoil(turn, number, price, products)
         yield BatchItem(
             id=f"price-{index + 1}",
             payload={"method": "PUT", "path": f"/products/{number}", "body": {"price": price}},
@@ -182,10 +133,12 @@ def _check_product(body: Any) -> dict[str, Any]:
 
     Assumed: a value of a wrong type is answered 400, one that may not be 409.
     """
-    # The documents call the body of an item a string, but clients send an object.
-    body = _decode(body) if isinstance(body, str | bytes) else body
+    if isinstance(body, str):
+        # The documents call the body of an item a string, but clients send an object.
+        with suppress(ValueError):
+            body = read_json(body)
     if not isinstance(body, dict):
-        raise AnswerError(400, make_error("The body must be a JSON object", "WRONG_BODY"))
+        raise _refuse(400, "The body must be a JSON object", "WRONG_BODY")
     for name in ("price", "compareToPrice"):
         if name in body:
             _check_price(name, body[name])
@@ -194,21 +147,17 @@ def _check_product(body: Any) -> dict[str, Any]:
 
 def _check_price(name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or value == math.inf:
-        raise AnswerError(400, make_error(f"Product.{name} must be a number", "WRONG_VALUE"))
+        raise _refuse(400, f"Product.{name} must be a number", "WRONG_VALUE")
     if value < 0:
-        raise AnswerError(409, make_error(f"Product.{name} can't be negative", "WRONG_VALUE"))
-
-
-def _decode(text: str | bytes) -> Any:
-    try:
-        return decode_json(text)
-    except ValueError:
-        return None
+        raise _refuse(409, f"Product.{name} can't be negative", "WRONG_VALUE")
 
 
 def _search(entities: Iterable[Mapping[str, Any]], query: Mapping[str, str]) -> dict[str, Any]:
-    limit = min(parse_number(query, "limit", PAGE_SIZE), PAGE_SIZE)
-    offset = parse_number(query, "offset", 0)
+    try:
+        limit = min(read_number(query, "limit", PAGE_SIZE), PAGE_SIZE)
+        offset = read_number(query, "offset", 0)
+    except ValueError as error:
+        raise _refuse(400, str(error)) from None
     wanted = {name: query[name].split(",") for name in _FILTERS if name in query}
     found = [
         entity
@@ -216,17 +165,16 @@ def _search(entities: Iterable[Mapping[str, Any]], query: Mapping[str, str]) -> 
         if all(str(entity.get(name)) in values for name, values in wanted.items())
     ]
     page = found[offset : offset + limit]
-    return {
-        "total": len(found),
-        "count": len(page),
-        "offset": offset,
-        "limit": limit,
-        "items": page,
-    }
+    paging = {"total": len(found), "count": len(page), "offset": offset, "limit": limit}
+    return {**paging, "items": page}
+
+
+def _refuse(status: int, message: str, code: str | None = None) -> AnswerError:
+    return AnswerError(status, make_error(message, code))
 
 
 def _not_allowed(method: str) -> AnswerError:
-    return AnswerError(405, make_error(f"Method {method} is not allowed here"))
+    return _refuse(405, f"Method {method} is not allowed here")
 
 
 def _make_product(number: int) -> dict[str, Any]:

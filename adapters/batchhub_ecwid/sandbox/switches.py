@@ -6,14 +6,14 @@ from typing import Final
 
 from attrs import define
 
-from batchhub.sandbox import GuardSwitches, rate, switch, times
+from batchhub.sandbox import Switches, rate, switch, times
 
 OLDER: Final = 2019
 NEWER: Final = 2025
 
 
 @define(kw_only=True)
-class EcwidSwitches(GuardSwitches):
+class EcwidSwitches(Switches):
     """
     The switches of the Ecwid sandbox.
 
@@ -27,7 +27,8 @@ class EcwidSwitches(GuardSwitches):
         "2025 only with escapedJson=true",
         choices=(OLDER, NEWER),
     )
-    item_time_s: float = switch(0.02, "seconds an item takes", at_least=0.0)
+    one_at_a_time: bool = switch(True, "batches run one after another instead of side by side")
+    unauthorized_status: int = switch(403, "the status for a wrong token", choices=(403, 401))
     ticket_id_param: bool = switch(
         False, "a ticket must be named by the parameter ticketId; 400 otherwise"
     )
@@ -37,7 +38,6 @@ class EcwidSwitches(GuardSwitches):
     item_5xx_executes: bool = switch(False, "an item that fails with 500 has its effect")
 
     unknown_word: str = switch("", "a word to say instead of IN_PROGRESS; empty: none")
-    never_ends: bool = switch(False, "no batch gets past its last item")
     no_responses: int = times("a COMPLETED status that should hold responses has none")
     missing_responses: int = switch(0, "items left out of each responses; -1: all", at_least=-1)
     drop_ids: int = switch(0, "items without their id in each responses; -1: all", at_least=-1)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import unquote
 
-from attrs import field, frozen
+from attrs import frozen
 
-from batchhub.sandbox import AnswerError
+from batchhub.sandbox import AnswerError, Call, read_json
 
 from .catalogue import Json, Operation
 from .switches import MircateSwitches
@@ -29,17 +26,6 @@ UPSERT_METHODS: Final = frozenset({"bulkUpsertProduct", "bulkProductUpsert"})
 STATUS_TARGET: Final = ("MerchantImportJob", "checkBatchStatus")
 """Source: page "Check Batch Status", URL."""
 
-STATUS_METHODS: Final = frozenset({"GET"})
-"""Source: page "Check Batch Status", URL."""
-
-PIM_STATUS_METHODS: Final = frozenset({"GET", "POST"})
-"""Source: the vendor's list of pages, PIM: POST. Assumed: GET is taken too."""
-
-MERCHANT_OPERATIONS: Final = frozenset({Operation.PRICE, Operation.STOCK})
-PIM_OPERATIONS: Final = frozenset({Operation.UPSERT})
-
-_SEGMENTS: Final = 5
-
 
 def make_error(code: str, message: str) -> Json:
     """
@@ -49,46 +35,6 @@ def make_error(code: str, message: str) -> Json:
     the same form.
     """
     return {"code": code, "message": message}
-
-
-@frozen(kw_only=True)
-class Call:
-    """
-    What a path calls: ``/{project}/CALL/{class}/{method}/{instance}``.
-
-    Source: the platform's documents on calling methods.
-
-    Attributes:
-        project: The project's id.
-        class_name: The class.
-        method_name: The method of the class; not the HTTP method.
-        instance: The id of the instance, decoded.
-    """
-
-    project: str
-    class_name: str
-    method_name: str
-    instance: str
-
-    @property
-    def target(self) -> tuple[str, str]:
-        """The class and its method."""
-        return self.class_name, self.method_name
-
-
-def parse_call(raw_path: str) -> Call | None:
-    """
-    Read a path; `None` if it calls nothing.
-
-    Args:
-        raw_path: The path as it came. An instance id whose slash is not encoded is one
-            segment too many, as at the vendor.
-    """
-    segments = raw_path.partition("?")[0].removeprefix("/").split("/")
-    if len(segments) != _SEGMENTS or segments[1] != "CALL" or not all(segments):
-        return None
-    project, _, class_name, method_name, instance = map(unquote, segments)
-    return Call(project=project, class_name=class_name, method_name=method_name, instance=instance)
 
 
 @frozen(kw_only=True)
@@ -107,88 +53,71 @@ class StatusCall:
     operations: frozenset[Operation]
 
 
-def find_operation(call: Call, switches: MircateSwitches) -> Operation | None:
-    """Return what a submit at that path does; `None` if the path is not for submits."""
-    if call.class_name == PIM_CLASS:
-        names = {switches.upsert_method} if switches.upsert_method else UPSERT_METHODS
-        return Operation.UPSERT if call.method_name in names else None
-    targets: Mapping[tuple[str, str], Operation] = {
+MERCHANT_STATUS: Final = StatusCall(
+    methods=frozenset({"GET"}), operations=frozenset({Operation.PRICE, Operation.STOCK})
+)
+"""Source: page "Check Batch Status", URL."""
+
+PIM_STATUS: Final = StatusCall(
+    methods=frozenset({"GET", "POST"}), operations=frozenset({Operation.UPSERT})
+)
+"""Source: the vendor's list of pages, PIM: POST. Assumed: GET is taken too."""
+
+
+def find_call(call: Call, switches: MircateSwitches) -> Operation | StatusCall | None:
+    """
+    Return what a path calls: a submit of that operation, or a status call; `None` for nothing.
+
+    Source: the platform's documents on calling methods.
+    """
+    target = call.params["class_name"], call.params["method_name"]
+    upserts = {switches.upsert_method} if switches.upsert_method else UPSERT_METHODS
+    calls: dict[tuple[str, str], Operation | StatusCall] = {
         (switches.importer_class, switches.price_method): Operation.PRICE,
         (switches.importer_class, switches.stock_method): Operation.STOCK,
+        STATUS_TARGET: MERCHANT_STATUS,
+        (PIM_CLASS, switches.pim_status_method): PIM_STATUS,
+        **{(PIM_CLASS, name): Operation.UPSERT for name in upserts},
     }
-    return targets.get(call.target)
+    return calls.get(target)
 
 
-def find_status_call(call: Call, switches: MircateSwitches) -> StatusCall | None:
-    """Return the status call of that path; `None` if the path is not for status calls."""
-    if call.target == STATUS_TARGET:
-        return StatusCall(methods=STATUS_METHODS, operations=MERCHANT_OPERATIONS)
-    if call.target == (PIM_CLASS, switches.pim_status_method):
-        return StatusCall(methods=PIM_STATUS_METHODS, operations=PIM_OPERATIONS)
-    return None
-
-
-@frozen(kw_only=True)
-class Submission:
+def read_submission(body: bytes, key: str) -> tuple[list[Json], int]:
     """
-    The body of a submit.
+    Read the body of a submit.
 
     Source: page "Receive Price", body. Assumed: both numbers may be left out.
 
-    Attributes:
-        items: One or more JSON objects.
-        frequency_s: Seconds between the items, 0 to 10.
-    """
+    Args:
+        body: The body.
+        key: The key of its items.
 
-    items: tuple[Json, ...] = field(repr=False)
-    frequency_s: int
-
-
-def parse_submission(body: bytes, items_key: str) -> Submission:
-    """
-    Read the body of a submit.
+    Returns:
+        One or more items, and the seconds between two of them, 0 to 10.
 
     Raises:
         AnswerError: 400, if the body is not valid.
     """
-    document = _decode(body)
+    try:
+        document = read_json(body)
+    except ValueError:
+        raise _refuse([], "expected JSON") from None
     if not isinstance(document, dict):
         raise _refuse([], "expected an object")
-    return Submission(
-        items=_check_items(document.get(items_key), items_key),
-        frequency_s=_check_frequency(document.get("frequency", 0)),
-    )
-
-
-def _check_items(value: Any, key: str) -> tuple[Json, ...]:
-    if not isinstance(value, list):
+    items, frequency_s = document.get(key), document.get("frequency", 0)
+    if not isinstance(items, list):
         raise _refuse([key], "expected an array")
-    if not 1 <= len(value) <= MAX_ITEMS:
-        raise _refuse([key], f"expected 1 to {MAX_ITEMS} items, received {len(value)}")
-    for index, item in enumerate(value):
+    if not 1 <= len(items) <= MAX_ITEMS:
+        raise _refuse([key], f"expected 1 to {MAX_ITEMS} items, received {len(items)}")
+    for index, item in enumerate(items):
         if not isinstance(item, dict):
             raise _refuse([key, index], "expected an object")
-    return tuple(value)
-
-
-def _check_frequency(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_FREQUENCY_S:
+    if type(frequency_s) is not int or not 0 <= frequency_s <= MAX_FREQUENCY_S:
         raise _refuse(["frequency"], f"expected a whole number from 0 to {MAX_FREQUENCY_S}")
-    return value
+    return items, frequency_s
 
 
-def _decode(body: bytes) -> Any:
-    try:
-        return json.loads(body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        raise _refuse([], "expected JSON") from None
-
-
-def _refuse_constant(text: str) -> None:
-    raise ValueError(f"{text} is not JSON")
-
-
-def _refuse(path: list[str | int], reason: str) -> AnswerError:
+def _refuse(path: list[Any], reason: str) -> AnswerError:
     """Source: the platform's documents on errors. Assumed: what an issue holds."""
     issue = {"path": path, "message": reason}
     body = make_error("VALIDATION", "The body is invalid") | {"issues": [issue]}

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from batchhub.models import BatchItem
+from batchhub.sandbox import AnswerError, demo_turns
 
 from .switches import MircateSwitches
 
@@ -16,10 +17,6 @@ Json = dict[str, Any]
 STATUSES: Final = frozenset({"DRAFT", "ACTIVE", "ARCHIVED"})
 """Source: page "Upsert Product", body."""
 
-# Of each 25 demo items one is wrong: the fifth.
-_CYCLE: Final = 25
-_WRONG_AT: Final = 4
-
 
 class Operation(StrEnum):
     """The kinds of batch, by the names the adapter has for them."""
@@ -27,10 +24,6 @@ class Operation(StrEnum):
     PRICE = "receive-price"
     STOCK = "receive-stock"
     UPSERT = "product-upsert"
-
-
-class ItemError(Exception):
-    """An item fails; says why."""
 
 
 class Catalogue:
@@ -62,7 +55,7 @@ class Catalogue:
         Execute one item.
 
         Raises:
-            ItemError: It fails, and nothing has changed.
+            AnswerError: It fails, and nothing has changed.
         """
         match operation:
             case Operation.PRICE:
@@ -77,7 +70,7 @@ class Catalogue:
         sku = _to_name(item["sku"]) if "sku" in item else self._skus.get(barcode)
         product = self._products.get(sku or "")
         if product is None:
-            raise ItemError("product not found")
+            raise _fail("product not found")
         _check_amount(key, item.get(key), whole=whole)
         product.update(item, sku=sku)
 
@@ -90,15 +83,15 @@ class Catalogue:
         """
         data = item.get("data")
         if not isinstance(data, dict):
-            raise ItemError("data must be an object")
+            raise _fail("data must be an object")
         sku = _to_name(data.get("sku"))
         if not sku:
-            raise ItemError("data.sku is missing")
+            raise _fail("data.sku is missing")
         product = {**self._products.get(sku, {}), **data, "sku": sku}
         if not product.get("family"):
-            raise ItemError("data.family is missing")
+            raise _fail("data.family is missing")
         if product.get("status") not in STATUSES:
-            raise ItemError(f"data.status must be one of {', '.join(sorted(STATUSES))}")
+            raise _fail(f"data.status must be one of {', '.join(sorted(STATUSES))}")
         self._put(product)
 
     def _put(self, product: Json) -> None:
@@ -133,14 +126,16 @@ def make_demo_items(count: int, *, products: int) -> Iterator[BatchItem]:
             for want of a product.
         products: How many products there are.
     """
-    for index in range(count):
-        payload: dict[str, Any] = {
-            "sku": f"A-{index + 1}",
-            "price": round(9.9 + index / 100, 2),
-        }
-        if index % _CYCLE == _WRONG_AT:
-            payload |= _spoil(index // _CYCLE, products, payload["price"])
+    for index, turn in demo_turns(count):
+        price = round(9.9 + index / 100, 2)
+        payload: dict[str, Any] = {"sku": f"A-{index + 1}", "price": price}
+        if turn is not None:
+            payload |= _spoil(turn, products, price)
         yield BatchItem(id=f"price-{index + 1}", payload=payload)
+
+
+def _fail(message: str) -> AnswerError:
+    return AnswerError(400, {"message": message})
 
 
 def _to_name(value: Any) -> str | None:
@@ -152,9 +147,9 @@ def _to_name(value: Any) -> str | None:
 def _check_amount(key: str, value: Any, *, whole: bool) -> None:
     is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
     if not is_number or value == math.inf:
-        raise ItemError(f"{key} must be a {'whole number' if whole else 'number'}")
+        raise _fail(f"{key} must be a {'whole number' if whole else 'number'}")
     if value < 0:
-        raise ItemError(f"{key} can't be negative")
+        raise _fail(f"{key} can't be negative")
 
 
 def _make_product(number: int) -> Json:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .batches import Batch, ItemOutcome
+from batchhub.sandbox import Batch, ItemOutcome, Stage, distort
+
 from .catalogue import Json, get_name
 from .switches import MircateSwitches
 
@@ -41,18 +42,18 @@ def make_status(batch: Batch, switches: MircateSwitches, at: float) -> Json:
         switches: How it is written, and how it is distorted.
         at: The moment it describes, in monotonic seconds.
     """
-    counted = batch.done_at(at - switches.late_counts_s)
-    named = batch.done_at(at - switches.late_failures_s)
-    failed = sum(outcome.problem is not None for outcome in counted)
+    counted = batch.outcomes_at(at - switches.late_counts_s)
+    named = batch.outcomes_at(at - switches.late_failures_s)
+    failed = sum(outcome.failed for outcome in counted)
     succeeded = len(counted) - failed + switches.wrong_counts
     document: Json = {
         "batchStatus": _get_word(batch, switches, at),
         "failCount": failed + switches.excess_counts,
         "successCount": max(0, succeeded),
         "failedProducts": _make_failed(named, switches),
-        "ratio": _make_ratio(len(batch.done_at(at)), len(batch.items), switches.ratio_format),
-        "pushPriceFrequency": batch.frequency_s,
-        "bulkOperationType": batch.operation.name,
+        "ratio": _make_ratio(len(batch.outcomes_at(at)), len(batch.items), switches.ratio_format),
+        "pushPriceFrequency": round(batch.gap_s),
+        "bulkOperationType": batch.about.name,
     }
     for name in _find_left_out(switches):
         document.pop(name, None)
@@ -60,27 +61,35 @@ def make_status(batch: Batch, switches: MircateSwitches, at: float) -> Json:
 
 
 def _get_word(batch: Batch, switches: MircateSwitches, at: float) -> str:
-    if batch.had_ended_at(at):
-        if switches.stuck_word:
-            return switches.word_running
-        return switches.word_failed if batch.fails else switches.word_done
-    return switches.word_running if batch.done_at(at) else switches.word_queued
+    stage = batch.stage_at(at)
+    ended = switches.word_running if switches.stuck_word else switches.word_done
+    words = {
+        Stage.QUEUED: switches.word_queued,
+        Stage.RUNNING: switches.word_running,
+        Stage.FAILED: switches.word_running if switches.stuck_word else switches.word_failed,
+    }
+    return words.get(stage, ended)
 
 
 def _make_failed(outcomes: Iterable[ItemOutcome], switches: MircateSwitches) -> list[Json]:
     """Name the failures; which of them a fault strikes is the same in every answer."""
-    failures = [outcome for outcome in outcomes if outcome.problem is not None]
     entries = [
-        _make_entry(get_name(outcome.item, switches.failed_key), outcome.problem, switches)
-        for outcome in failures[_amount(switches.silent_failures, failures) :]
+        _make_entry(
+            get_name(outcome.item.body, switches.failed_key), outcome.body["message"], switches
+        )
+        for outcome in outcomes
+        if outcome.failed
     ]
-    entries += entries[: _amount(switches.doubled_failures, entries)]
-    for number in range(1, switches.unmatched_failures + 1):
-        entries.append(_make_entry(f"unmatched-{number}", "product not found", switches))
-    return entries
+    numbers = range(1, switches.unmatched_failures + 1)
+    return distort(
+        entries,
+        missing=switches.silent_failures,
+        doubled=switches.doubled_failures,
+        foreign=[_make_entry(f"unmatched-{n}", "product not found", switches) for n in numbers],
+    )
 
 
-def _make_entry(name: str | None, problem: str | None, switches: MircateSwitches) -> Json:
+def _make_entry(name: str | None, problem: str, switches: MircateSwitches) -> Json:
     product = {} if name is None else {switches.failed_key: name}
     entry: Json = {"product": product} if switches.failed_nested else product
     return entry | {switches.failed_message_key: problem}
@@ -107,7 +116,3 @@ def _find_left_out(switches: MircateSwitches) -> list[str]:
     if switches.ratio_format == "absent":
         names.append("ratio")
     return names
-
-
-def _amount(value: int, entries: Sequence[Any]) -> int:
-    return len(entries) if value < 0 else min(value, len(entries))

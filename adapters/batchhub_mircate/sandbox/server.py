@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, ClassVar, Final
 
 from aiohttp import web
 
 from batchhub.models import BatchItem
-from batchhub.sandbox import AnswerError, Clock, Execution, Sandbox
+from batchhub.sandbox import Batch, Batches, Call, Clock, Item, Sandbox, route
 from batchhub_mircate.account import MircateAccount
 
-from .batches import Batch, BatchRunner, split_items
-from .calls import (
-    Call,
-    StatusCall,
-    find_operation,
-    find_status_call,
-    make_error,
-    parse_call,
-    parse_submission,
-)
-from .catalogue import Catalogue, ItemError, Json, Operation, get_name, make_demo_items
+from .calls import StatusCall, find_call, make_error, read_submission
+from .catalogue import Catalogue, Json, Operation, get_name, make_demo_items
 from .documents import make_status, make_submit_answer
-from .guard import MircateGuard
 from .switches import MircateSwitches
 
-# Assumed: the vendor's own bound is stated nowhere; this one only guards the machine.
-_MAX_BODY_BYTES: Final = 64 * 2**20
+BUSY: Final = 570
+"""Source: the platform's documents, instance busy: the call was not run, and may be repeated."""
+
+_ERRORS: Final = {
+    404: ("RECORD_NOT_FOUND", "Record Not Found"),
+    405: ("METHOD_NOT_ALLOWED", "This method is not allowed here"),
+    429: ("TOO_MANY_REQUESTS", "Too many requests"),
+    BUSY: ("BUSY", "The instance is busy"),
+}
 
 
 class MircateSandbox(Sandbox):
     """
     One Mircate project on loopback, with its batch calls.
+
+    Source: the vendor's page "Errors" (403, 429), page "Check Batch Status", responses (404),
+    page "Receive Price", frequency, and the platform's documents (401, 570).
+    Assumed: what limit there is, how long a block lasts, and that knocking does not
+    prolong it; the bodies of 429 and 570 and the code of 404; whether batches run side by side.
 
     Args:
         project_id: The id of the project.
@@ -67,9 +69,7 @@ class MircateSandbox(Sandbox):
         self.submit_api_key = submit_api_key or api_key
         self.products = products
         self._catalogue = Catalogue(self.switches, products)
-        self._batches = BatchRunner(self.switches, self._run_item)
-        self._guard = MircateGuard(self, self.switches)
-        self._ids = self.make_random("ids")
+        self._batches = Batches(self, self._run_item, make_id=self._make_id)
 
     def account(self, base_url: str) -> MircateAccount:
         """Return the account of this project."""
@@ -90,73 +90,56 @@ class MircateSandbox(Sandbox):
         self.catch_up()
         return self._catalogue.find(sku)
 
-    def catch_up(self) -> None:
-        """Run the items whose time has come."""
-        self._batches.advance(self.clock.monotonic())
-
-    def find_verb(self, request: web.Request) -> str:
-        """Return what a call is for; results come with the status of a batch that has ended."""
-        call = parse_call(request.raw_path)
-        if call is None:
-            return ""
-        if find_operation(call, self.switches) is not None:
-            return "submit"
-        if find_status_call(call, self.switches) is None:
-            return ""
-        batch = self._batches.find(call.instance)
-        return "results" if batch is not None and batch.ended_at is not None else "poll"
-
-    def make_app(self) -> web.Application:
-        """Build the paths of the project's API."""
-        app = web.Application(client_max_size=_MAX_BODY_BYTES)
-        app.router.add_route("*", "/{path:.*}", self._handle)
-        return app
-
-    async def _handle(self, request: web.Request) -> web.Response:
-        body = await request.read()
-        call = parse_call(request.raw_path)
-        if call is None:
-            raise _nothing_there()
-        operation = find_operation(call, self.switches)
-        status_call = find_status_call(call, self.switches)
-        self._admit(request, call, operation)
-        if operation is not None:
-            _check_method(request, {"POST"})
-            batches = self._guard.accept(request, lambda: self._accept(operation, body))
-            return self._reply(make_submit_answer(batches, self.switches.ids_form))
-        if status_call is not None:
-            _check_method(request, status_call.methods)
-            return self._answer_status(status_call, call.instance)
-        raise _nothing_there()
-
-    def _admit(self, request: web.Request, call: Call, operation: Operation | None) -> None:
+    def admits(self, call: Call) -> bool:
         """Assumed: a key opens one project, and of that one merchant's alone."""
-        api_key, is_own = self.api_key, call.project == self.project_id
-        if operation is not None:
+        key, is_own = self.api_key, call.params["project"] == self.project_id
+        operation = find_call(call, self.switches)
+        if isinstance(operation, Operation):
             is_pim = operation is Operation.UPSERT
             own = self.project_id if is_pim else self.merchant_project_id
-            is_own = is_own and call.instance == own
-            api_key = self.submit_api_key
-        is_key = request.headers.get("x-api-key") == api_key
-        self._guard.admit(request, may_enter=is_own and is_key)
+            key, is_own = self.submit_api_key, is_own and call.params["instance"] == own
+        return is_own and call.headers.get("x-api-key") == key
+
+    def error_body(self, status: int, message: str) -> Json:
+        """Return the usual error body."""
+        if status == self.switches.unauthorized_status:
+            return {"code": "ACCESS_DENIED"}
+        code, text = _ERRORS.get(status, ("INTERNAL", "Internal error"))
+        return make_error(code, message or text)
+
+    def find_verb(self, call: Call) -> str:
+        """Return what a call is for; results come with the status of a batch that has ended."""
+        found = find_call(call, self.switches)
+        if not isinstance(found, StatusCall):
+            return "submit" if found else ""
+        batch = self._batches.find(call.params["instance"])
+        return "results" if batch is not None and batch.has_ended else "poll"
+
+    @route("*", "/{project}/CALL/{class_name}/{method_name}/{instance}")
+    def call(self, call: Call) -> Any:
+        """Answer a call of a method: a submit, or a status call."""
+        if self.strikes("busy_570"):
+            self.note(call, "not executed")
+            raise self.refuse(BUSY)
+        found = find_call(call, self.switches)
+        if found is None:
+            raise self.refuse(404, "There is no such method")
+        if call.method not in (found.methods if isinstance(found, StatusCall) else {"POST"}):
+            raise self.refuse(405)
+        if isinstance(found, StatusCall):
+            return self._answer_status(found, call.params["instance"])
+        return make_submit_answer(self._accept(found, call.body), self.switches.ids_form)
 
     def _accept(self, operation: Operation, body: bytes) -> Sequence[Batch]:
         """Take a request, and make one batch of it, or several if the switch says so."""
-        submission = parse_submission(body, self.switches.items_key)
-        batches = [
-            Batch(
-                id=self._make_id(),
-                operation=operation,
-                items=items,
-                frequency_s=submission.frequency_s,
-                accepted_at=self.clock.monotonic(),
-                fails=self.strikes("batch_fails"),
+        found, gap_s = read_submission(body, self.switches.items_key)
+        items = [Item(id=get_name(item), path=operation.value, body=item) for item in found]
+        return [
+            self._batches.add(
+                Batch(items=part, about=operation, gap_s=gap_s, fails=self.strikes("batch_fails"))
             )
-            for items in split_items(submission.items, self.switches.ids_per_request)
+            for part in split_items(items, self.switches.ids_per_request)
         ]
-        for batch in batches:
-            self._batches.add(batch)
-        return batches
 
     def _make_id(self) -> str:
         """
@@ -165,68 +148,28 @@ class MircateSandbox(Sandbox):
         Source: the platform's documents on instance ids, what they never hold. Assumed: the
         form; that they may hold the rest of what a path must encode.
         """
-        digits = f"{self._ids.getrandbits(104):026x}"
+        digits = self.make_id(104)
         if self.switches.odd_ids:
             return f"{digits[:8]}/{digits[8:16]} +&?=é{digits[16:]}"
         return digits
 
     def _answer_status(self, status_call: StatusCall, batch_id: str) -> web.Response:
-        self._guard.disturb_poll()
-        batch = self._get_batch(status_call, batch_id)
-        now = self.clock.monotonic()
+        now, batch = self.clock.monotonic(), self._batches.get(batch_id)
+        if (
+            batch.about not in status_call.operations
+            or now < batch.accepted_at + self.switches.visible_after_s
+        ):
+            raise self.refuse(404)
         age_s = min(self.switches.stale_age_s, now - batch.accepted_at)
         headers = {"Age": f"{age_s:.0f}"} if self.switches.stale_age_s else {}
-        return self._reply(make_status(batch, self.switches, now - age_s), headers)
+        return web.json_response(make_status(batch, self.switches, now - age_s), headers=headers)
 
-    def _get_batch(self, status_call: StatusCall, batch_id: str) -> Batch:
-        batch = self._batches.find(batch_id)
-        if batch is None or batch.operation not in status_call.operations:
-            raise _not_found()
-        visible_at = batch.accepted_at + self.switches.visible_after_s
-        if self.clock.monotonic() < visible_at or self.strikes("forget_tickets"):
-            raise _not_found()
-        return batch
-
-    def _reply(self, document: Any, headers: Mapping[str, str] | None = None) -> web.Response:
-        text = self._guard.disturb_json(json.dumps(document))
-        return web.json_response(text=text, headers=headers)
-
-    def _run_item(self, batch: Batch, item: Json, ended_at: float) -> str | None:
-        problem = self._execute(batch.operation, item)
-        self.record(
-            Execution(
-                at=self.moment(ended_at),
-                ticket=batch.id,
-                item_id=get_name(item),
-                method="POST",
-                path=batch.operation.value,
-                body=item,
-                status=200 if problem is None else 400,
-            )
-        )
-        return problem
-
-    def _execute(self, operation: Operation, item: Json) -> str | None:
-        """Execute an item; return why it failed, if it did."""
-        if self.strikes("item_fails"):
-            return "internal error"
-        try:
-            self._catalogue.apply(operation, item)
-        except ItemError as error:
-            return str(error)
-        return None
+    def _run_item(self, batch: Batch, item: Item) -> None:
+        self._catalogue.apply(batch.about, item.body)
 
 
-def _check_method(request: web.Request, methods: Collection[str]) -> None:
-    if request.method not in methods:
-        message = f"Method {request.method} is not allowed here"
-        raise AnswerError(405, make_error("METHOD_NOT_ALLOWED", message))
-
-
-def _not_found() -> AnswerError:
-    """Source: page "Check Batch Status", responses (404). Assumed: the code."""
-    return AnswerError(404, make_error("RECORD_NOT_FOUND", "Record Not Found"))
-
-
-def _nothing_there() -> AnswerError:
-    return AnswerError(404, make_error("NOT_FOUND", "There is no such method"))
+def split_items(items: list[Item], parts: int) -> list[list[Item]]:
+    """Split items into runs, none of them empty, whose lengths differ by at most 1."""
+    parts = min(parts, len(items))
+    bounds = [len(items) * part // parts for part in range(parts + 1)]
+    return [items[begin:end] for begin, end in pairwise(bounds)]

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from attrs import define
 
-from batchhub.sandbox import GuardSwitches, rate, switch, times
+from batchhub.sandbox import Switches, rate, switch, times
 
 IDS_FORMS = ("batchId", "batchIds", "id", "list_of_objects", "objects", "none")
-RATIO_FORMATS = (
-    "percent",
-    "fraction",
-    "slash",
-    "number",
-    "json_number",
-    "absent",
-    "garbage",
-)
+RATIO_FORMATS = ("percent", "fraction", "slash", "number", "json_number", "absent", "garbage")
 
 
 @define(kw_only=True)
-class MircateSwitches(GuardSwitches):
+class MircateSwitches(Switches):
     """
     The switches of the Mircate sandbox.
 
@@ -27,9 +19,6 @@ class MircateSwitches(GuardSwitches):
     ``_rate``. One that distorts a status document stays on until it is set back.
     """
 
-    item_time_s: float = switch(0.02, "seconds an item takes", at_least=0.0)
-    queue_time_s: float = switch(0.0, "seconds before a batch's first item begins", at_least=0.0)
-    one_at_a_time: bool = switch(False, "batches run one after another instead of side by side")
     block_s: float = switch(10.0, "seconds of the block after one request too many", at_least=1.0)
     retry_after: bool = switch(False, "an answer 429 has Retry-After")
     unauthorized_status: int = switch(403, "the status for a wrong key", choices=(403, 401))
@@ -44,23 +33,17 @@ class MircateSwitches(GuardSwitches):
     items_key: str = switch("products", "the key of the items in a submit")
     price_key: str = switch("price", "the key of an item's price")
     stock_key: str = switch("stock", "the key of an item's stock")
-    ids_form: str = switch(
-        "batchId", "where the answer to a submit holds its batch ids", choices=IDS_FORMS
-    )
+    ids_form: str = switch("batchId", "where a submit's answer holds its ids", choices=IDS_FORMS)
     ids_per_request: int = switch(1, "batches a request is split into", at_least=1)
     odd_ids: bool = switch(False, "batch ids hold characters that a path must encode")
 
     busy_570: int = times("a call is answered 570 (the instance is busy), and nothing executed")
     busy_570_rate: float = rate("busy_570")
-    visible_after_s: float = switch(
-        0.0, "seconds for which a fresh batch is answered 404", at_least=0.0
-    )
+    visible_after_s: float = switch(0.0, "seconds a fresh batch is answered 404", at_least=0.0)
     stale_age_s: float = switch(
         0.0, "seconds by which status answers are old, as their Age header says", at_least=0.0
     )
 
-    item_fails: int = times("an item fails without an effect")
-    item_fails_rate: float = rate("item_fails")
     batch_fails: int = times("a batch fails as a whole after half of its items")
     batch_fails_rate: float = rate("batch_fails")
 
@@ -74,18 +57,10 @@ class MircateSwitches(GuardSwitches):
     wrong_counts: int = switch(0, "what is added to successCount; may be negative")
     excess_counts: int = switch(0, "failures counted that never were", at_least=0)
     no_counts: bool = switch(False, "both counts are left out")
-    late_failures_s: float = switch(
-        0.0, "seconds by which failedProducts lags behind", at_least=0.0
-    )
-    silent_failures: int = switch(
-        0, "failures counted and not named in failedProducts; -1: all", at_least=-1
-    )
-    unmatched_failures: int = switch(
-        0, "products that were not sent in each failedProducts", at_least=0
-    )
-    doubled_failures: int = switch(
-        0, "failures that come twice in each failedProducts; -1: all", at_least=-1
-    )
+    late_failures_s: float = switch(0.0, "seconds failedProducts lags behind", at_least=0.0)
+    silent_failures: int = switch(0, "failures that are counted, not named; -1: all", at_least=-1)
+    unmatched_failures: int = switch(0, "products named that were not sent", at_least=0)
+    doubled_failures: int = switch(0, "failures that are named twice; -1: all", at_least=-1)
     failed_key: str = switch("sku", "the key that names the product in failedProducts")
     failed_message_key: str = switch("message", "the key of the reason in failedProducts")
     failed_nested: bool = switch(

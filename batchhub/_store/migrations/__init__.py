@@ -16,8 +16,13 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, insert, insp
 from batchhub._store.tables import metadata
 from batchhub.errors import StoreError, StoreVersionError
 
-HEAD: Final = "0002"
+from .old_locks import WITH_LANE_LOCKS, old_locks
+
+HEAD: Final = "0004"
 """The version this batchhub writes; a test compares it with Alembic's own."""
+
+_READABLE: Final = frozenset({HEAD, "0003"})
+"""The versions that can be read as they are: what was added since may be missing."""
 
 # As Alembic makes and reads it; apart from the store's own tables, which it would want to drop.
 _version: Final = Table(
@@ -33,21 +38,61 @@ def is_current(connection: Connection) -> bool:
         connection.rollback()
 
 
-def migrate(connection: Connection) -> None:
+def is_readable(connection: Connection) -> bool:
+    """Whether the tables can be read as they are, where they can't be brought up to date."""
+    try:
+        return _find_version(connection) in _READABLE
+    finally:
+        connection.rollback()
+
+
+def refuse_others(connection: Connection) -> None:
+    """
+    Refuse what is no store of this batchhub's, without writing anything.
+
+    Raises:
+        StoreError: It is another program's database.
+        StoreVersionError: The store was written by a newer batchhub.
+    """
+    # One look at it, not two: another process may be at its first start.
+    connection.exec_driver_sql("BEGIN")
+    try:
+        version = _find_version(connection)
+        if version is None:
+            _refuse_tables(connection)
+        elif version > HEAD:
+            raise _too_new(version)
+    finally:
+        connection.rollback()
+
+
+def migrate(connection: Connection, path: Path | None = None) -> None:
     """
     Bring the tables up to date.
 
+    Args:
+        connection: Of the store, outside a transaction.
+        path: The store's file; `None` for one in memory.
+
     Raises:
         StoreVersionError: The store was written by a newer batchhub.
+        StoreError: A process works on it with an earlier version.
     """
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     try:
         version = _find_version(connection)  # another process may have been faster
         if version is None:
             _create(connection)
+            connection.commit()
+        elif version in WITH_LANE_LOCKS:
+            with old_locks(path, _find_lanes(connection)):
+                upgrade(connection, version)
+                connection.commit()
         elif version != HEAD:
             upgrade(connection, version)
-        connection.commit()
+            connection.commit()
+        else:
+            connection.rollback()
     except BaseException:
         connection.rollback()
         raise
@@ -60,9 +105,24 @@ def _find_version(connection: Connection) -> str | None:
     return None if version is None else str(version)
 
 
-def _create(connection: Connection) -> None:
+def _find_lanes(connection: Connection) -> list[str]:
+    return list(connection.execute(text("SELECT DISTINCT lane FROM jobs")).scalars())
+
+
+def _refuse_tables(connection: Connection) -> None:
     if set(inspect(connection).get_table_names()) - {_version.name}:
         raise StoreError("it is another program's database; choose another file with --store")
+
+
+def _too_new(version: str) -> StoreVersionError:
+    return StoreVersionError(
+        f"it is of version {version}, written by a newer batchhub; "
+        f"this one knows versions up to {HEAD}: upgrade batchhub or choose another --store"
+    )
+
+
+def _create(connection: Connection) -> None:
+    _refuse_tables(connection)
     metadata.create_all(connection, checkfirst=False)
     _version.create(connection, checkfirst=True)
     connection.execute(insert(_version), {"version_num": HEAD})
@@ -86,8 +146,5 @@ def upgrade(connection: Connection, version: str | None) -> None:
     config.attributes["connection"] = connection
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if version is not None and version not in known:
-        raise StoreVersionError(
-            f"it is of version {version}, written by a newer batchhub; "
-            f"this one knows versions up to {HEAD}: upgrade batchhub or choose another --store"
-        )
+        raise _too_new(version)
     command.upgrade(config, "head")

@@ -39,26 +39,24 @@ def keep_text(cell: str) -> str:
     return cell
 
 
-def make_cell_reader(*, decimal_comma: bool, exact: bool, say: Say) -> CellReader:
+def make_cell_reader(*, decimal_comma: bool, say: Say) -> CellReader:
     """
     Make what reads cells. Blanks around a number, true or false are no part of it.
 
-    What people take for a figure and JSON doesn't is refused rather than kept as text.
+    What people take for a figure and JSON doesn't is refused rather than kept as text. Numbers with
+    a fraction or an exponent come as `Decimal`, which keeps every digit.
 
     Args:
         decimal_comma: Whether ``9,90`` is a number.
-        exact: Whether numbers with a fraction or an exponent come as `Decimal`, which keeps
-            every digit; else they come as float, as JSON's do.
         say: Names an argument in a message.
     """
     comma = say(decimal=",")
-    make: Callable[[str], Any] = Decimal if exact else float
 
     def read(cell: str) -> Any:
         bare = cell.strip()
         if not (bare[:1].isdigit() or bare.startswith(("-", ","))):
             return _WORDS.get(bare.lower(), cell) if len(bare) <= _LONGEST_WORD else cell
-        number = _read_number(bare, make)
+        number = _read_number(bare)
         if number is None:
             number = read_other(bare)
         elif decimal_comma and "." in bare:
@@ -73,7 +71,7 @@ def make_cell_reader(*, decimal_comma: bool, exact: bool, say: Say) -> CellReade
             raise ValueError(f"{bare[:40]!r} has something between its thousands; write it without")
         if not _FRACTION.fullmatch(bare):
             return None
-        number = _read_number(bare.replace(",", "."), make)
+        number = _read_number(bare.replace(",", "."))
         what = f"{bare[:40]!r} is no number as it is written"
         if bare.lstrip("-").startswith(","):
             hint = "" if decimal_comma else f" and say {comma}"
@@ -90,7 +88,7 @@ def make_cell_reader(*, decimal_comma: bool, exact: bool, say: Say) -> CellReade
     return read
 
 
-def _read_number(cell: str, make: Callable[[str], Any]) -> Any:
+def _read_number(cell: str) -> Decimal | int | None:
     """Read a number; `None` if it is none that a reader of JSON would keep."""
     match = _NUMBER.fullmatch(cell)
     if match is None:
@@ -100,4 +98,4 @@ def _read_number(cell: str, make: Callable[[str], Any]) -> Any:
     number = Decimal(cell)
     if number and not -_LARGEST < number.adjusted() < _LARGEST:
         return None
-    return make(cell)
+    return number

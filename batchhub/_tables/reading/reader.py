@@ -25,10 +25,11 @@ from batchhub.errors import InputError, UsageError
 
 from . import source as _source
 from .background import in_background
+from .encodings import MARK_BYTES, UTF16_BOMS, choose_encoding, find_encoding
 from .mapping import Row, make_item
 from .objects import BOM, Found, read_array, read_objects
 from .settings import ReadSettings
-from .table import UTF8, UTF16_BOMS, find_delimiter, find_encoding, read_table
+from .table import find_delimiter, read_table
 
 _UNSENT: Final = "nothing was sent"
 _TABLES: Final = frozenset({Format.CSV, Format.TSV})
@@ -68,7 +69,8 @@ class ItemReader:
         self._format = parse_format(settings.format, say, READABLE)
         delimiter = settings.delimiter
         self._delimiter = None if delimiter is None else find_delimiter(delimiter, say)
-        self._encoding = find_encoding(settings.encoding or UTF8, say)
+        named = settings.encoding
+        self._encoding = None if named is None else find_encoding(named, say)
         self._has_begun = False
         self._is_ours = isinstance(source, str | os.PathLike)
         if isinstance(source, str | os.PathLike):
@@ -207,10 +209,13 @@ class ItemReader:
         if self._format is None:
             self._format = _detect_format(source)
             self._check_options(self._format)
+        is_table = self._format in _TABLES
+        head = source.look_ahead(lambda head: len(head) >= MARK_BYTES) if is_table else b""
         stream = cast("IO[bytes]", io.BufferedReader(source, _source.CHUNK_BYTES))
         say = self._settings.say
-        if self._format in _TABLES:
-            return read_table(stream, self._encoding, self._delimiter, self._settings)
+        if is_table:
+            encoding = choose_encoding(head, self._encoding, say)
+            return read_table(stream, encoding, self._delimiter, self._settings)
         if self._format is Format.JSON:
             self.place = "element"
             return read_array(stream, self._make_item, say=say)

@@ -9,8 +9,8 @@ from typing import Any, Final
 from attrs import Attribute, field, frozen
 
 from batchhub._tables.formats import Say, in_python
-from batchhub.adapter import Adapter, RowMap
-from batchhub.errors import InputError, UsageError
+from batchhub.adapter import Adapter, Kind, RowMap
+from batchhub.errors import AdapterError, BatchHubError, InputError, UsageError
 
 from .cells import CellReader, keep_text, make_cell_reader
 from .mapping import ID, Field, fill_template, make_paths, take_column
@@ -64,6 +64,7 @@ class ReadSettings:
     text: tuple[str, ...] = field(default=(), converter=_as_tuple)
     say: Say = in_python
     read_cell: CellReader = field(init=False)
+    _texts: frozenset[str] = field(init=False)
     fields: tuple[Field, ...] | None = field(init=False)
 
     @decimal.validator
@@ -75,15 +76,21 @@ class ReadSettings:
     def _make_cell_reader(self) -> CellReader:
         if not self.infer:
             return keep_text
-        exact = self.adapter is None or self.adapter.takes_decimals
-        return make_cell_reader(decimal_comma=self.decimal == ",", exact=exact, say=self.say)
+        return make_cell_reader(decimal_comma=self.decimal == ",", say=self.say)
+
+    @_texts.default
+    def _find_texts(self) -> frozenset[str]:
+        if self.adapter is None:
+            return frozenset({ID})
+        kinds = _ask(self.adapter, "fields", self._find_operation(self.adapter), {})
+        return frozenset({ID, *(name for name, kind in kinds.items() if kind is Kind.TEXT)})
 
     @fields.default
     def _make_fields(self) -> tuple[Field, ...] | None:
         row_map = None
         if self.map is not None and self.adapter is not None:
-            operation = self.operation or next(iter(self.adapter.operations))
-            row_map = self.adapter.read_map(operation, self.map)
+            operation = self._find_operation(self.adapter)
+            row_map = _ask(self.adapter, "read_map", operation, self.map)
         assigned = parse_assignments(self.set, self.say)
         if row_map is not None or assigned:
             return tuple(self._map(row_map, assigned))
@@ -121,8 +128,10 @@ class ReadSettings:
 
     def is_text(self, path: tuple[str, ...]) -> bool:
         """Whether a value is text whatever it looks like: it, or what holds it, is named so."""
-        keys = {ID, *(() if self.adapter is None else self.adapter.text_keys)}
-        return any(".".join(path[:n]) in keys for n in range(1, len(path) + 1))
+        return any(".".join(path[:n]) in self._texts for n in range(1, len(path) + 1))
+
+    def _find_operation(self, adapter: type[Adapter[Any]]) -> str:
+        return self.operation or next(iter(adapter.operations))
 
     def _map(self, row_map: RowMap | None, assigned: Mapping[str, str]) -> list[Field]:
         """
@@ -159,6 +168,32 @@ class ReadSettings:
             )
             fields.append(made)
         return fields
+
+
+_ANSWERS: Final = {"fields": Mapping, "read_map": RowMap}
+"""What a method of an adapter gives."""
+
+
+def _ask(adapter: type[Adapter[Any]], method: str, *args: Any) -> Any:
+    """
+    Ask an adapter's class what it makes of a table.
+
+    Raises:
+        UsageError: It refuses.
+        AdapterError: It has a fault of its own.
+    """
+    try:
+        found = getattr(adapter, method)(*args)
+    except BatchHubError:
+        raise
+    except (Exception, SystemExit) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise AdapterError(f"adapter {adapter.name!r} failed in {method}: {what}") from None
+    if not isinstance(found, _ANSWERS[method]):
+        kind = _ANSWERS[method].__name__
+        what = f"it must give {kind}, not {type(found).__name__}"
+        raise AdapterError(f"adapter {adapter.name!r} failed in {method}: {what}")
+    return found
 
 
 def parse_assignments(given: Mapping[str, str] | Iterable[str], say: Say) -> Mapping[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
@@ -14,15 +13,10 @@ from batchhub._tables.formats import Say, suggest
 from batchhub.errors import InputError, UsageError
 
 from . import source as _source
+from .encodings import UTF8
 from .mapping import Field, Row, make_item, make_paths, take_column
 from .objects import Found
 from .settings import ReadSettings
-
-UTF8: Final = "utf-8"
-"""The encoding of a table that is not said to have another."""
-
-UTF16_BOMS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-"""How UTF-16 begins."""
 
 _SEPARATORS: Final = (",", ";", "\t", "|")
 """What may separate the cells of a table that doesn't say."""
@@ -41,24 +35,6 @@ _SWALLOWED: Final = "; is a quote not closed?"
 _KEEP_BYTES: Final = "surrogateescape"
 _FIRST_BYTE: Final = 0xDC00
 _NO_TEXT: Final = re.compile("[\0\udc80-\udcff]")
-
-
-def find_encoding(name: str, say: Say) -> str:
-    """
-    Return an encoding's own name.
-
-    Raises:
-        UsageError: There is no such encoding of text.
-    """
-    try:
-        found = codecs.lookup(name).name
-        "".encode(found)  # some codecs are none of text
-    except (LookupError, ValueError):
-        raise UsageError(
-            f"{say('encoding')}: Python knows no encoding {name!r}; windows-1252, windows-1254 and "
-            "utf-16 are some it knows"
-        ) from None
-    return found
 
 
 def find_delimiter(name: str, say: Say) -> str:

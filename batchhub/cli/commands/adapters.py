@@ -11,7 +11,7 @@ from typing import Any
 from batchhub._settings.registry import AdapterInfo, Registry
 from batchhub.adapter import Adapter
 from batchhub.cli.screen.console import say, write, write_json
-from batchhub.cli.screen.tables import adapters_table, plain_table, show_page
+from batchhub.cli.screen.tables import adapters_table, find_grade, plain_table, show_page
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.options import SandboxOptions, parse_options
@@ -117,5 +117,6 @@ def _to_json(info: AdapterInfo) -> dict[str, object]:
         "distribution": info.distribution,
         "operations": [] if adapter is None else list(adapter.operations),
         "sandbox": adapter is not None and adapter.sandbox is not None,
+        "grade": find_grade(info),
         "error": info.error,
     }

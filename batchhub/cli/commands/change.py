@@ -14,10 +14,11 @@ from batchhub.cli.shell.follow import follow
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.open import explain_account, open_driver, open_owner, open_reader
 from batchhub.cli.shell.options import Patience, RetryOptions
+from batchhub.errors import UsageError
 from batchhub.hub import BatchHub, BatchJob
 from batchhub.models import BatchState, BatchStatus
 
-from .run import send_now
+from .run import finish, send_now
 
 CANCEL_WAIT_S: Final = 10.0
 """Seconds that `cancel` waits for the job to end."""
@@ -38,11 +39,31 @@ async def retry_job(invocation: Invocation, options: RetryOptions) -> ExitCode:
         return ExitCode.USAGE
     invocation.may_have_sent = True
     async with open_owner(common, old) as hub:
-        new = await (await hub.job(job_id)).retry(unknown=unknown)
+        new = await _retry(await hub.job(job_id), options)
         invocation.job_id = new.id
         if not common.quiet:
             say(f"job {new.id} retries {count(new.status.counts.total, 'item')} of job {job_id}")
-        return await send_now(invocation, new)
+            for finding in new.status.findings:
+                if finding.code == "superseded":
+                    newer = f"{', '.join(finding.examples)} changed the same since"
+                    say(f"{count(finding.count, 'item')} left out: {newer} (--superseded)")
+                    invocation.said.note(new.id, [finding])
+        if not options.wait:
+            return await send_now(invocation, new)
+        with make_display(common, [new], invocation.said) as display:
+            ending = await follow(new, Patience(), display.show)
+        return await finish(invocation, new, ending)
+
+
+async def _retry(job: BatchJob, options: RetryOptions) -> BatchJob:
+    """Make the new job; an error names the options by their names here."""
+    try:
+        return await job.retry(unknown=options.unknown, superseded=options.superseded)
+    except UsageError as error:
+        if type(error) is not UsageError:
+            raise
+        text = str(error).replace("with superseded", "with --superseded")
+        raise UsageError(text.replace("with unknown", "with --unknown")) from None
 
 
 async def cancel_job(invocation: Invocation, job_id: str) -> ExitCode:
@@ -64,14 +85,14 @@ async def cancel_job(invocation: Invocation, job_id: str) -> ExitCode:
         if not job.is_ours:
             return _leave(invocation, job, hub)
         patience = Patience(timeout_s=CANCEL_WAIT_S, contact_timeout_s=_CANCEL_CONTACT_S)
-        with make_display(common, [job]) as display:
+        with make_display(common, [job], invocation.said) as display:
             ending = await follow(job, patience, display.show)
         if common.json:
             write_json(ending.status)
         if ending.error is None:
             if ending.status.state.is_terminal and not _was_stopped(ending.status):
                 say(f"job {job_id} ended before it could be cancelled; nothing was cancelled")
-            await show_closing(job, common)
+            await show_closing(job, common, invocation.said)
         else:
             say_warning(f"{ending.error}; it will be cancelled once it is resumed")
             invocation.say_resume()

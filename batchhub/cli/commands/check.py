@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from attrs import asdict, evolve, field, frozen
 
 from batchhub._base import json
+from batchhub._base.new_file import check_new
 from batchhub._base.secrets import blank
 from batchhub._base.show import clean
 from batchhub._settings.accounts import find_account, read_account
 from batchhub._settings.registry import Registry
 from batchhub.adapter import Account, Probe
+from batchhub.cli.commands.record import record_probe
 from batchhub.cli.screen.console import write, write_json
 from batchhub.cli.shell.exits import ExitCode, worst
 from batchhub.cli.shell.invocation import Invocation
@@ -35,10 +38,13 @@ from batchhub.errors import (
     VendorError,
 )
 from batchhub.hub import BatchHub
+from batchhub.polling import show_rule
 from batchhub.settings import CONFIG_NAME, Settings
 
 _AT_ONCE: Final = 8
 _NOT_TRIED: Final = "not tried"
+_OPTIONAL: Final = frozenset({"warnings", "proxy", "polling"})
+"""What the JSON has only where there is something to say."""
 
 
 @frozen(kw_only=True)
@@ -54,6 +60,9 @@ class Verdict:
         problems: What is wrong with the settings.
         error: What is wrong, in one line; `None` if nothing is.
         secrets: The source of each secret, by key; never the secret.
+        warnings: What is risky about the settings, a sentence each.
+        proxy: The proxy that is used and who says so; `None` for a direct connection.
+        polling: When tickets are polled and who says so; `None` if no setting does.
         vendor: Whether the vendor answers, in words.
         credentials: Whether they work, in words.
     """
@@ -65,6 +74,9 @@ class Verdict:
     problems: Sequence[str] = ()
     error: str | None = None
     secrets: Mapping[str, str] = field(factory=dict)
+    warnings: Sequence[str] = ()
+    proxy: str | None = None
+    polling: str | None = None
     vendor: str = _NOT_TRIED
     credentials: str = _NOT_TRIED
 
@@ -91,7 +103,7 @@ async def check_accounts(invocation: Invocation, names: Sequence[str]) -> ExitCo
     chosen = dict.fromkeys(names or sorted(settings.accounts))
     verdicts = await asyncio.gather(*map(check, chosen))
     if common.json:
-        write_json([{"ok": each.code is ExitCode.OK, **asdict(each)} for each in verdicts])
+        write_json([_as_json(each) for each in verdicts])
     else:
         for verdict in verdicts:
             for line in _lines(verdict, is_brief=common.quiet):
@@ -101,10 +113,16 @@ async def check_accounts(invocation: Invocation, names: Sequence[str]) -> ExitCo
 
 async def examine_account(invocation: Invocation, options: DoctorOptions) -> ExitCode:
     """Send an account's vendor one read-only request, or ask about one batch; show the answer."""
+    if options.record is not None:
+        check_new(options.record)
     name = options.account
     account = make_one(read_settings(invocation.common), name)[name]
     invocation.may_have_sent = True
-    answer = await _probe(name, account, options.ref)
+    probe = partial(_probe, name, account, options.ref)
+    if options.record is None:
+        answer = await probe()
+    else:
+        answer = await record_probe(probe, account, options.ref, options.record)
     raw = answer.raw.decode("utf-8", "replace")
     if invocation.common.json:
         write_json({**asdict(answer), "raw": raw})
@@ -148,7 +166,30 @@ async def _check(settings: Settings, name: str, registry: Registry) -> Verdict:
     verdict = evolve(verdict, secrets=reading.sources)
     if reading.account is None:
         return _wrong(verdict, *map(str, reading.problems))
+    verdict = evolve(verdict, polling=_find_rule(settings, reading.account))
+    try:
+        verdict = _look_at_network(verdict, reading.account)
+    except SettingsError as error:
+        return _wrong(verdict, str(error))
     return await _ask(verdict, reading.account)
+
+
+def _look_at_network(verdict: Verdict, account: Account) -> Verdict:
+    from batchhub.transport import find_proxy, find_risks  # noqa: PLC0415  # aiohttp is slow
+
+    proxy = find_proxy(account.base_url, account.proxy)
+    return evolve(
+        verdict,
+        warnings=tuple(find_risks(account)),
+        proxy=None if proxy is None else str(proxy),
+    )
+
+
+def _find_rule(settings: Settings, account: Account) -> str | None:
+    """Return the rule that the settings choose for an account, and where."""
+    if account.polling is not None:
+        return f"{show_rule(account.polling)} (for this account)"
+    return None if settings.polling is None else f"{show_rule(settings.polling)} (for all accounts)"
 
 
 def _wrong(verdict: Verdict, *problems: str) -> Verdict:
@@ -172,7 +213,11 @@ async def _ask(verdict: Verdict, account: Account) -> Verdict:
         )
     except RefusedError as error:
         summary, code, why = "refused by the vendor", ExitCode.REFUSED, str(error)
-    except (UsageError, AdapterError) as error:
+    except AdapterError as error:
+        if not error.faults:
+            return _wrong(verdict, str(error))
+        summary, why = "check not finished", str(error)  # it loads, and fails when it is asked
+    except UsageError as error:
         return _wrong(verdict, str(error))
     except VendorError as error:
         summary, why = "unusable answer", str(error)
@@ -187,6 +232,11 @@ async def _ask(verdict: Verdict, account: Account) -> Verdict:
     return evolve(verdict, code=code, summary=summary, error=why, vendor=why, credentials="unknown")
 
 
+def _as_json(verdict: Verdict) -> dict[str, Any]:
+    facts = {"ok": verdict.code is ExitCode.OK, **asdict(verdict)}
+    return {key: facts[key] for key in facts if key not in _OPTIONAL or facts[key]}
+
+
 def _lines(verdict: Verdict, *, is_brief: bool) -> Iterator[str]:
     kind = "" if verdict.adapter is None else f" ({clean(verdict.adapter, 40)})"
     first = f"{clean(verdict.account, 100)}{kind}: {verdict.summary}"
@@ -194,9 +244,21 @@ def _lines(verdict: Verdict, *, is_brief: bool) -> Iterator[str]:
         yield first if verdict.error is None else f"{first}: {clean(verdict.error, 1000)}"
         return
     yield first
+    facts = [(clean(name, 40), clean(what, 1000)) for name, what in _facts(verdict)]
+    width = max(len(name) for name, _ in facts)
+    for name, what in facts:
+        yield f"  {name:<{width}}  {what}"
+
+
+def _facts(verdict: Verdict) -> Iterator[tuple[str, str]]:
     for problem in verdict.problems or ["complete"]:
-        yield f"  settings     {clean(problem, 1000)}"
-    for key, source in verdict.secrets.items():
-        yield f"  {clean(key, 40):<11}  {clean(source)}"
-    yield f"  vendor       {clean(verdict.vendor, 1000)}"
-    yield f"  credentials  {clean(verdict.credentials, 1000)}"
+        yield "settings", problem
+    yield from verdict.secrets.items()
+    for warning in verdict.warnings:
+        yield "warning", warning
+    if verdict.proxy is not None:
+        yield "proxy", verdict.proxy
+    if verdict.polling is not None:
+        yield "polling", verdict.polling
+    yield "vendor", verdict.vendor
+    yield "credentials", verdict.credentials

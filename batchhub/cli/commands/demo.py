@@ -52,19 +52,22 @@ async def run_demo(invocation: Invocation) -> ExitCode:
         )
     async with AsyncExitStack() as stack:
         accounts = {
-            name: sandbox.account(await stack.enter_async_context(sandbox.running()))
+            # A proxy of the environment does not reach servers in this process.
+            name: evolve(
+                sandbox.account(await stack.enter_async_context(sandbox.running())), proxy="none"
+            )
             for name, sandbox in sandboxes.items()
         }
         hub = await stack.enter_async_context(BatchHub(common.store, accounts))
         jobs = [await _submit(hub, name, sandbox) for name, sandbox in sandboxes.items()]
-        with make_display(common, jobs) as display:
+        with make_display(common, jobs, invocation.said) as display:
             endings = await follow_all(hub, jobs, Patience(), display.show)
         for job, ending in zip(jobs, endings, strict=True):
             if common.json:
                 write_json(ending.status)
             if ending.error is not None:
                 say_error(str(ending.error))
-            await show_closing(job, common, may_drive=False)
+            await show_closing(job, common, invocation.said, may_drive=False)
         if not common.quiet:
             show_aside(comparison_table([job.status for job in jobs]))
     say("the jobs are kept; to list them:")

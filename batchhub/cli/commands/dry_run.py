@@ -15,12 +15,14 @@ from attrs import asdict, define, field
 
 from batchhub._base.secrets import blank, blank_all
 from batchhub._base.show import clean, count, duration, number
-from batchhub.cli.screen.console import say, write, write_json
+from batchhub.cli.screen.console import say, say_warning, write, write_json
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.job_options import InputOptions, SubmitOptions
 from batchhub.cli.shell.open import find_store, store_exists
 from batchhub.errors import InputError
+from batchhub.models import Finding
+from batchhub.models.words import finding_text
 from batchhub.tables import ItemReader
 from batchhub.wire import dumps
 
@@ -76,6 +78,8 @@ async def show_plan(
             say(f"{submission.items.name} can't be read further; later items are not counted")
         if not (plan["items"] or refusals.total):
             raise submission.items.explain(InputError("there are no items"))
+    for finding in plan["findings"]:
+        say_warning(finding_text(Finding(**finding)))
     if invocation.common.json:
         write_json(plan | {"refused": refusals.total, "refusals": refusals.found})
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Final
 
 from attrs import NOTHING, fields
 
+from batchhub._base.new_file import write_new
 from batchhub._base.show import clean
 from batchhub._settings.environment import to_part
 from batchhub._settings.registry import AdapterInfo, Registry
@@ -23,20 +23,33 @@ from batchhub.cli.shell.options import InitOptions
 from batchhub.errors import UsageError
 from batchhub.settings import CONFIG_NAME
 
-_OWNER_ONLY: Final = 0o600
 _HEAD: Final = """\
 # Settings of batchhub. A line that begins with #name = is a setting at its default.
-# The environment overrides this file: BATCHHUB_STORE, and BATCHHUB_ACCOUNTS__<ACCOUNT>__<KEY> for
-# a setting of an account.
+# The environment overrides this file: BATCHHUB_STORE, BATCHHUB_STORE_MODE,
+# BATCHHUB_POLLING, and BATCHHUB_ACCOUNTS__<ACCOUNT>__<KEY> for a setting of an account.
 
 # Where jobs are stored. A relative path starts at this file's folder. Default: jobs.db in your
 # data folder.
 #store = "jobs.db"
+
+# Who may use the store: "private" for its owner alone, or "group" for colleagues in the group of
+# its folder.
+#store_mode = "private"
+
+# When batches are asked about. "adaptive" learns when they end; "fixed 5" is every 5 seconds;
+# "backoff 1 2 60" is after 1 second, then twice as long each time, up to 60.
+#polling = "adaptive"
 """
 _OFFER: Final = """\
 # An account for each installed adapter. To use one, uncomment its first line, its adapter and what
 # is required. Name it as you like.
 """
+_LINES_OF_ALL: Final = (
+    '# The proxy to use in place of the environment\'s (HTTPS_PROXY); "none" for none.',
+    '#proxy = ""',
+    "# When batches are asked about, as above. Default: as for all accounts.",
+    '#polling = ""',
+)
 _PLACEHOLDERS: Final = {"int": "0", "float": "0.0", "bool": "false"}
 
 
@@ -51,7 +64,7 @@ async def write_settings(invocation: Invocation, options: InitOptions) -> ExitCo
         adapter = adapter or _only_adapter(registry)
         names = [adapter if account is None else account]
         text = make_table(names[0], registry.get(adapter).account_type, is_live=True)
-    _write_new(path, f"{_HEAD}\n{text}")
+    write_new(path, f"{_HEAD}\n{text}")
     if common.json:
         write_json({"path": str(path), "accounts": names})
     elif not common.quiet:
@@ -76,6 +89,7 @@ def make_table(name: str, account_type: type[Account], *, is_live: bool) -> str:
     """
     lines = [f"[accounts.{_write_key(name)}]", f"adapter = {json.dumps(account_type.adapter)}"]
     lines += account_type.settings_text.splitlines() or _default_lines(account_type)
+    lines += _LINES_OF_ALL
     return "".join(f"{line if is_live or line[:1] == '#' else f'#{line}'}\n" for line in lines)
 
 
@@ -84,7 +98,7 @@ def _default_lines(account_type: type[Account]) -> Iterator[str]:
     optional: list[str] = []
     for field in fields(account_type):
         key = field.alias or field.name
-        if not field.init:
+        if not field.init or key in {"proxy", "polling"}:
             continue
         if field.default is not NOTHING:
             optional.append(key)
@@ -128,21 +142,3 @@ def _only_adapter(registry: Registry) -> str:
         known = ", ".join(registry.names) or "none"
         raise UsageError(f"name the adapter with --adapter; installed: {known}")
     return registry.names[0]
-
-
-def _write_new(path: Path, text: str) -> None:
-    """Create a file with mode 0600; one that could not be written to its end is removed."""
-    try:
-        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
-    except FileExistsError:
-        raise UsageError(f"{path} already exists; it was not changed") from None
-    except OSError as error:
-        is_there = path.parent.is_dir()
-        why = error.strerror if is_there else f"there is no folder {path.parent}"
-        raise UsageError(f"can't write {path}: {why}") from None
-    try:
-        with os.fdopen(number, "wb") as file:
-            file.write(text.encode())
-    except OSError as error:
-        path.unlink()
-        raise UsageError(f"can't write {path}: {error.strerror}") from None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Any, Final
 
 from attrs import asdict
 
@@ -25,9 +26,12 @@ from batchhub.cli.shell.open import (
 )
 from batchhub.cli.shell.options import Common, ListOptions
 from batchhub.errors import NotKnownError
-from batchhub.hub import BatchJob
+from batchhub.hub import BatchHub, BatchJob
 from batchhub.models import BatchStatus
 from batchhub.settings import Settings
+
+_PAGE: Final = 500
+"""How many jobs are read at once."""
 
 
 async def show_status(invocation: Invocation, job_id: str) -> ExitCode:
@@ -50,11 +54,16 @@ async def show_status(invocation: Invocation, job_id: str) -> ExitCode:
 
 
 async def list_jobs(invocation: Invocation, options: ListOptions) -> ExitCode:
-    """List jobs, one per line."""
+    """List jobs, one per line, newest first."""
     common = invocation.common
     words = parse_words(options.state or ())
     since = None if options.since is None else parse_since(options.since, datetime.now(UTC))
-    statuses = await _find(common, words, options.account, since)
+    # One more than is shown, to know whether there are more.
+    most = options.limit + 1 if options.limit else None
+    statuses = await _find(common, words, options.account, since, most)
+    is_cut = most is not None and len(statuses) == most
+    if is_cut:
+        statuses.pop()
     if common.json:
         write_json(statuses)
     elif common.quiet:
@@ -66,6 +75,11 @@ async def list_jobs(invocation: Invocation, options: ListOptions) -> ExitCode:
         is_filtered = words or since is not None or options.account is not None
         store, what = find_store(common), "matching jobs" if is_filtered else "jobs"
         say(f"no {what} in {store}" if store_exists(store) else no_store(store))
+    if is_cut:
+        newest = (
+            "newest job is" if options.limit == 1 else f"{number(options.limit)} newest jobs are"
+        )
+        say(f"only the {newest} listed; --limit 0 lists all")
     return ExitCode.OK
 
 
@@ -90,22 +104,50 @@ async def prune_jobs(invocation: Invocation, older_than: str) -> ExitCode:
 
 
 async def _find(
-    common: Common, words: frozenset[str], account: str | None, since: datetime | None
+    common: Common,
+    words: frozenset[str],
+    account: str | None,
+    since: datetime | None,
+    most: int | None,
 ) -> list[BatchStatus]:
+    """Find the newest jobs that fit, at most so many."""
     if not store_exists(find_store(common)):
         return []
+    found: list[BatchStatus] = []
+    states = find_states(words)
     async with open_reader(common) as hub:
-        jobs = await hub.jobs(state=find_states(words), account=account, since=since)
-        if not jobs and account is not None:
-            _check_account(account, await hub.jobs(), read_settings(common))
-        return [job.status for job in jobs if fits(job.status, words)]
+        # Only JSON shows the tickets.
+        pages = _pages(hub, most, state=states, account=account, since=since, tickets=common.json)
+        async for job in pages:
+            if fits(job.status, words):
+                found.append(job.status)
+            if len(found) == most:
+                return found
+        if not found and account is not None:
+            await _check_account(account, hub, read_settings(common))
+    return found
 
 
-def _check_account(name: str, jobs: Sequence[BatchJob], settings: Settings) -> None:
+async def _pages(hub: BatchHub, most: int | None, **wanted: Any) -> AsyncIterator[BatchJob]:
+    size = _PAGE if most is None else min(most, _PAGE)
+    before: str | None = None
+    while True:
+        page = await hub.jobs(limit=size, before=before, **wanted)
+        for job in page:
+            yield job
+        if len(page) < size:
+            return
+        before = page[-1].id
+
+
+async def _check_account(name: str, hub: BatchHub, settings: Settings) -> None:
     """Raise `NotKnownError` for a name that is neither in the settings nor in the store."""
-    known = {*settings.accounts, *(job.status.account for job in jobs)}
-    if name not in known:
-        raise NotKnownError("account", name, sorted(known))
+    if name in settings.accounts or await hub.jobs(account=name, limit=1, tickets=False):
+        return
+    known = {*settings.accounts}
+    async for job in _pages(hub, None, tickets=False):
+        known.add(job.status.account)
+    raise NotKnownError("account", name, sorted(known))
 
 
 def _size(store: str) -> int:

@@ -10,12 +10,14 @@ from typing import Any
 
 from attrs import frozen
 
-from batchhub._base.show import clean, count, duration
+from batchhub._base.secrets import blank
+from batchhub._base.show import clean, count, duration, number
 from batchhub._settings.registry import Registry
 from batchhub.adapter import Adapter
 from batchhub.cli.screen.closing import show_closing
-from batchhub.cli.screen.console import OutputError, say, write, write_json
+from batchhub.cli.screen.console import OutputError, say, say_error, say_warning, write, write_json
 from batchhub.cli.screen.progress import make_display
+from batchhub.cli.screen.words import cooling_text
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.files import make_writer, open_items, write_results
 from batchhub.cli.shell.follow import Ending, follow
@@ -24,9 +26,16 @@ from batchhub.cli.shell.job_options import InputOptions, OutputOptions, SubmitOp
 from batchhub.cli.shell.on_complete import running_command
 from batchhub.cli.shell.open import open_hub, own_files
 from batchhub.cli.shell.options import FollowOptions, parse_options
-from batchhub.errors import BatchHubError, InputError, UsageError, WaitTimeoutError
+from batchhub.errors import (
+    BatchHubError,
+    CredentialsError,
+    InputError,
+    UsageError,
+    WaitTimeoutError,
+)
 from batchhub.hub import BatchHub, BatchJob
-from batchhub.models import BatchState, Contact
+from batchhub.models import BatchState, BatchStatus, Contact, Finding
+from batchhub.models.words import finding_text
 from batchhub.tables import ItemReader, ResultsWriter
 
 
@@ -65,11 +74,13 @@ async def run_job(
             writer.spare([Path(options.items), *own_files(invocation.common)])
         async with submission.hub:
             job = await _submit(invocation, submission)
-            with make_display(invocation.common, [job]) as display:
-                ending = await follow(job, following, display.show)
-            code = await _finish(invocation, job, ending, writer)
-            async with running_command(submission.hub, following.on_complete, [job.id]):
-                return code
+            reported: list[str] = []
+            async with running_command(submission.hub, following, reported):
+                with make_display(invocation.common, [job], invocation.said) as display:
+                    ending = await follow(job, following, display.show)
+                code = await finish(invocation, job, ending, writer)
+                reported.append(job.id)  # what its command says comes after all that is said here
+            return code
 
 
 async def submit_job(
@@ -112,24 +123,49 @@ def prepare(
 
 
 async def send_now(invocation: Invocation, job: BatchJob) -> ExitCode:
-    """Send what can be sent now, print the job's id, and say how to continue."""
-    status = await job.hand_over()
-    ending = await _look(job)
+    """
+    Send what can be sent now, print the job's id, and say how to continue.
+
+    The job is durable when this begins, so it ends with 0 whatever was sent: a script that submits
+    must not submit again because the vendor can't be reached.
+    """
+    try:
+        await job.hand_over()
+        ending = await _look(job)
+    except BatchHubError as error:  # such as a store that can't be read any more
+        ending = Ending(status=job.status, error=error)
+    status = ending.status
     if invocation.common.json:
-        write_json(ending.status)
+        write_json(status)
     else:
         write(job.id)
+    is_refused = isinstance(ending.error, CredentialsError)
     if ending.error is not None:
-        invocation.report(ending.error)
-        return ending.code
-    if ending.status.state.is_terminal or ending.status.is_held:
-        await show_closing(job, invocation.common)
-        return ending.code
-    if not invocation.common.quiet:
-        sent = sum(ticket.state is not BatchState.PENDING for ticket in status.tickets)
-        say(f"{sent} of {count(len(status.tickets), 'ticket')} sent")
-    invocation.say_resume()
+        (say_error if is_refused else say_warning)(blank(str(ending.error)))
+    elif status.state.is_terminal or status.is_held:
+        await show_closing(job, invocation.common, invocation.said)
+        return ExitCode.OK
+    _say_sent(invocation, status, job.cooling_until, is_refused=is_refused)
     return ExitCode.OK
+
+
+def _say_sent(
+    invocation: Invocation, status: BatchStatus, until: datetime | None, *, is_refused: bool
+) -> None:
+    """Write how many tickets were sent, and what the others wait for."""
+    total = len(status.tickets)
+    waiting = sum(ticket.state is BatchState.PENDING for ticket in status.tickets)
+    parts = [f"{number(total - waiting)} of {count(total, 'ticket')} sent"]
+    if waiting:
+        parts.append(f"{number(waiting)} to be sent by batchhub resume")
+        if until is not None:
+            parts.append(cooling_text(until, datetime.now(UTC)))
+    refused = [t for t in status.tickets if t.state is BatchState.FAILED and not t.vendor_refs]
+    if refused:
+        parts.append(f"{number(len(refused))} refused: {clean(refused[0].message or '-')}")
+    if not invocation.common.quiet:
+        say("; ".join(parts))
+    invocation.say_resume("after fixing the credentials, " if is_refused else "")
 
 
 def _make_writer(writing: OutputOptions) -> ResultsWriter | None:
@@ -145,6 +181,12 @@ def _make_writer(writing: OutputOptions) -> ResultsWriter | None:
 
 async def _submit(invocation: Invocation, submission: Submission) -> BatchJob:
     started_at, options = datetime.now(UTC), submission.options
+    findings: list[Finding] = []
+
+    def warn(finding: Finding) -> None:
+        findings.append(finding)
+        say_warning(finding_text(finding))
+
     try:
         job = await submission.hub.submit(
             options.account,
@@ -154,10 +196,16 @@ async def _submit(invocation: Invocation, submission: Submission) -> BatchJob:
             key=options.key,
             label=options.label,
             options=submission.operation_options,
+            ahead=options.ahead,
+            on_finding=warn,
         )
     except InputError as error:
         raise submission.items.explain(error) from None
     invocation.job_id = job.id
+    invocation.said.note(job.id, findings)
+    if options.ahead:
+        older = "what older jobs still send of the same overwrites it"
+        say_warning(f"job {job.id} goes ahead of all others; {older}")
     if not invocation.common.quiet:
         _announce(job, started_at)
     return job
@@ -189,8 +237,8 @@ async def _look(job: BatchJob) -> Ending:
     return Ending(status=status, error=silence)
 
 
-async def _finish(
-    invocation: Invocation, job: BatchJob, ending: Ending, writer: ResultsWriter | None
+async def finish(
+    invocation: Invocation, job: BatchJob, ending: Ending, writer: ResultsWriter | None = None
 ) -> ExitCode:
     """Write the results of a job that has ended, and show how it ended or why it did not."""
     common, failure, results_in = invocation.common, ending.error, None
@@ -203,7 +251,7 @@ async def _finish(
                 results_in = writer.name
             except OutputError as error:
                 failure = error
-        await show_closing(job, common, results_in=results_in)
+        await show_closing(job, common, invocation.said, results_in=results_in)
     if failure is not None:
         invocation.report(failure)
     if common.json:

@@ -30,7 +30,7 @@ from batchhub.cli.shell.open import (
     store_exists,
 )
 from batchhub.cli.shell.options import FollowOptions
-from batchhub.errors import WaitTimeoutError
+from batchhub.errors import CredentialsError, WaitTimeoutError
 from batchhub.hub import BatchHub, BatchJob
 from batchhub.models import BatchState, BatchStatus
 
@@ -57,7 +57,7 @@ async def watch_jobs(
     async with open_driver(common, None if takes_all else unfinished) as hub:
         jobs = [await hub.job(job.id) for job in found]
         _warn_of_left(jobs, hub)
-        with make_display(common, jobs) as display:
+        with make_display(common, jobs, invocation.said) as display:
 
             def show(status: BatchStatus) -> None:
                 display.show(status)
@@ -74,9 +74,14 @@ async def watch_jobs(
                 return new
 
             ids = None if takes_all else [job.id for job in jobs]
-            async with running_command(hub, following.on_complete, ids):
+            async with running_command(hub, following, ids):
                 endings = await follow_all(
-                    hub, list(jobs), following, show, find_new if takes_all else None
+                    hub,
+                    list(jobs),
+                    following,
+                    show,
+                    find_new if takes_all else None,
+                    tickets=common.json,
                 )
         return await _show_endings(invocation, jobs, endings)
 
@@ -91,8 +96,8 @@ async def resume_jobs(invocation: Invocation, following: FollowOptions) -> ExitC
     async with open_driver(common, found) as hub:
         jobs = [await hub.job(job.id) for job in found]
         followed = [job for job in jobs if not _is_left(job)]
-        with make_display(common, followed) as display:
-            async with running_command(hub, following.on_complete):
+        with make_display(common, followed, invocation.said) as display:
+            async with running_command(hub, following):
                 endings = await follow_all(hub, followed, following, display.show)
         endings += [_left_ending(job, hub) for job in jobs if _is_left(job)]
         return await _show_endings(invocation, followed, endings, writes_json=common.json)
@@ -110,7 +115,7 @@ async def _end_at_once(invocation: Invocation, verb: str, following: FollowOptio
     """Say that no job is unfinished; --on-complete still runs for jobs that have ended."""
     common, store = invocation.common, find_store(invocation.common)
     if following.on_complete is not None and store_exists(store):
-        async with open_reader(common) as hub, running_command(hub, following.on_complete):
+        async with open_reader(common) as hub, running_command(hub, following):
             pass
     if not common.quiet:
         why = f"no unfinished jobs in {store}" if store_exists(store) else no_store(store)
@@ -153,11 +158,12 @@ async def _show_endings(
     whole = [job for job, e in zip(jobs, endings, strict=False) if e.error is None]
     if len(whole) <= _MOST_CLOSINGS:
         for job in whole:
-            await show_closing(job, common)
+            await show_closing(job, common, invocation.said)
     elif not common.quiet:
         show_aside(jobs_table([job.status for job in whole], make_console(sys.stderr)))
     for text in errors:
         say_error(text)
     if any(exit_code(error) is not ExitCode.USAGE for error in errors.values()):
-        invocation.say_resume()
+        is_refused = any(isinstance(error, CredentialsError) for error in errors.values())
+        invocation.say_resume("after fixing the credentials, " if is_refused else "")
     return code

@@ -104,7 +104,13 @@ def advise(
 
 
 def _decide(status: BatchStatus, common: Common) -> Iterator[Advice]:
-    job = status.job_id
+    job, older = status.job_id, status.held_by
+    if older is not None:
+        retry_older = command_line(common, "retry", older, "--unknown")
+        yield f"send job {older} again; may run twice", retry_older
+        yield "give that job up", command_line(common, "cancel", older)
+        yield "give this one up", command_line(common, "cancel", job)
+        return
     yield "send again; may run twice", command_line(common, "retry", job, "--unknown")
     yield "give up", command_line(common, "cancel", job)
     yield "results so far", command_line(common, "results", job)

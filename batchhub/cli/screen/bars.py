@@ -20,6 +20,8 @@ from batchhub.models.status import done_count, done_text
 
 from .console import make_console
 from .display import Display, Row, rate_text, state_and_word
+from .findings import SaidFindings
+from .harmless import show_plain
 from .tables import stand_style
 from .words import elapsed
 
@@ -60,12 +62,18 @@ class LiveBars(Display):
     Args:
         clock: The clock.
         console: The console to draw on; standard error by default.
+        said: The findings that the command has written.
     """
 
     tick_s: ClassVar[float] = _REFRESH_S
 
-    def __init__(self, clock: Clock | None = None, console: Console | None = None) -> None:
-        super().__init__(clock)
+    def __init__(
+        self,
+        clock: Clock | None = None,
+        console: Console | None = None,
+        said: SaidFindings | None = None,
+    ) -> None:
+        super().__init__(clock, said)
         self._console = console or make_console(sys.stderr)
         self._is_new = self._has_notes = True
         self._drawn_s = float("-inf")
@@ -106,14 +114,14 @@ class LiveBars(Display):
                 for note in row.notes(now)
             )
             for note in dict.fromkeys(notes):
-                yield Text(note, style="yellow", no_wrap=True, overflow="ellipsis")
+                yield Text(show_plain(note), style="yellow", no_wrap=True, overflow="ellipsis")
 
     def _draw(self, row: Row) -> None:  # noqa: ARG002  # all that fit are drawn together
         self._is_new = True
         self.tick()
 
     def _print(self, line: str) -> None:
-        self._console.print(Text(line, style="yellow"), soft_wrap=True)
+        self._console.print(Text(show_plain(line), style="yellow"), soft_wrap=True)
 
     def _table(self, rows: list[dict[str, RenderableType]]) -> Table:
         """Draw the columns that are not empty and fit the terminal."""

@@ -18,10 +18,11 @@ from batchhub._base.show import clean, count, duration, moment, number, words
 from batchhub.cli.shell.options import Common
 from batchhub.hub import BatchJob
 from batchhub.models import BatchState, BatchStatus, ItemResult, ItemState
-from batchhub.models.words import counts_text, finding_text
+from batchhub.models.words import counts_text
 
 from .advice import advise, find_retries, write_advice
 from .console import make_console, say
+from .findings import SaidFindings
 from .tables import fits, plain_table, show_aside, stand_style
 from .words import stand_text
 
@@ -108,7 +109,12 @@ async def find_failures(results: AsyncIterator[ItemResult], most: int = _MOST_SC
 
 
 async def show_closing(
-    job: BatchJob, common: Common, *, results_in: str | None = None, may_drive: bool = True
+    job: BatchJob,
+    common: Common,
+    said: SaidFindings,
+    *,
+    results_in: str | None = None,
+    may_drive: bool = True,
 ) -> None:
     """
     Write the closing table, unless it is hidden, and what to do next.
@@ -116,6 +122,7 @@ async def show_closing(
     Args:
         job: The job.
         common: The options of this command.
+        said: The findings that it has written.
         results_in: Where its results were written, if they were.
         may_drive: Whether its account can still be reached.
     """
@@ -124,7 +131,7 @@ async def show_closing(
         show_aside(headline(status), breaks=False)
         if failures := await _look_for_failures(job):
             show_aside(failures_table(failures, make_console(sys.stderr)))
-        for line in _notes(status):
+        for line in _notes(status, said):
             show_aside(Text(f"  {line}", style="yellow"), breaks=False)
         if results_in is not None:
             say(f"  results written to {results_in}")
@@ -202,11 +209,10 @@ def _rest(failures: Failures) -> Iterator[str]:
         yield f"only the first {number(failures.scanned)} were read"
 
 
-def _notes(status: BatchStatus) -> Iterator[str]:
+def _notes(status: BatchStatus, said: SaidFindings) -> Iterator[str]:
     if status.is_held:
         yield from _held_notes(status)
-    for finding in status.findings:
-        yield f"finding {finding_text(finding)}"
+    yield from said.take_last(status)
 
 
 def _held_notes(status: BatchStatus) -> Iterator[str]:

@@ -8,10 +8,12 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 from batchhub._base.show import clean
 from batchhub.errors import BatchHubError
+
+from .harmless import HarmlessStream, escape_hidden, show_plain, show_styled
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,11 +35,18 @@ class OutputError(BatchHubError):
     """Output could not be written; the store still has the results."""
 
 
-def say(text: str) -> None:
-    """Write a line to standard error; errors are ignored, so that they stop no job."""
+def say(text: str, *, styled: bool = False) -> None:
+    """
+    Write a line to standard error; errors are ignored, so that they stop no job.
+
+    Args:
+        text: The line, or several.
+        styled: Whether Rich drew it, with colours.
+    """
+    harmless = show_styled(text) if styled else show_plain(text)
     try:
         # In one write, so that another process's output can't come between a line and its end.
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{harmless}\n")
         sys.stderr.flush()
     except OSError:
         drop(sys.stderr)
@@ -53,10 +62,17 @@ def say_warning(text: str) -> None:
     say(f"warning: {clean(text, 1000)}")
 
 
-def write(line: str) -> None:
-    """Write a line to standard output; characters that its encoding lacks are escaped."""
+def write(line: str, *, styled: bool = False) -> None:
+    """
+    Write a line to standard output; characters that its encoding lacks are escaped.
+
+    Args:
+        line: The line.
+        styled: Whether Rich drew it, with colours.
+    """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    write_bytes([line.encode(encoding, _READABLE) + b"\n"])
+    harmless = show_styled(line) if styled else show_plain(line)
+    write_bytes([harmless.encode(encoding, _READABLE) + b"\n"])
 
 
 def write_json(value: Any) -> None:
@@ -74,7 +90,7 @@ def stream_json(value: Any) -> None:
     """
     from batchhub.wire import dumps  # noqa: PLC0415  # cattrs is slow to import
 
-    write_bytes([dumps(value) + b"\n"])
+    write_bytes([escape_hidden(dumps(value)) + b"\n"])
 
 
 def write_bytes(chunks: Iterable[bytes]) -> None:
@@ -105,6 +121,13 @@ def prepare_streams() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors=_READABLE)
+    guard_stderr()
+
+
+def guard_stderr() -> None:
+    """Let nothing harmful through to standard error, whoever writes it."""
+    if sys.stderr is not None and not isinstance(sys.stderr, HarmlessStream):
+        sys.stderr = cast("TextIO", HarmlessStream(sys.stderr))
 
 
 def _escape(error: UnicodeError) -> tuple[str | bytes, int]:

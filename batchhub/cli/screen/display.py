@@ -13,8 +13,8 @@ from batchhub._base.clock import Clock, SystemClock
 from batchhub.hub import BatchJob
 from batchhub.models import BatchStatus
 from batchhub.models.status import contact_text, done_count, vendor_words
-from batchhub.models.words import finding_text
 
+from .findings import SaidFindings
 from .words import cooling_text, stand_text
 
 WINDOW: Final = timedelta(seconds=30)
@@ -82,13 +82,11 @@ class Row:
         job: The job.
         status: Its status.
         pace: Its rate.
-        shown: The codes of the findings that were shown.
     """
 
     job: BatchJob
     status: BatchStatus
     pace: Pace = field(factory=Pace)
-    shown: set[str] = field(factory=set)
 
     def take(self, status: BatchStatus) -> None:
         """Record its newest status."""
@@ -121,13 +119,15 @@ class Display:
 
     Args:
         clock: The clock.
+        said: The findings that the command has written.
     """
 
     tick_s: ClassVar[float] = 1.0
     """Seconds between two calls of `tick`."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, said: SaidFindings | None = None) -> None:
         self._clock = clock or SystemClock()
+        self._said = said or SaidFindings()
         self._rows: dict[str, Row] = {}
 
     def __enter__(self) -> Self:
@@ -147,10 +147,8 @@ class Display:
         row.take(status)
         if self._is_closed_elsewhere(row):
             return  # the closing table shows its findings at once
-        for finding in status.findings:
-            if finding.code not in row.shown:
-                row.shown.add(finding.code)
-                self._print(f"{self._name(row)}: finding {finding_text(finding)}")
+        for finding in self._said.take_new(status):
+            self._print(f"{self._name(row)}: {finding}")
         self._draw(row)
 
     def tick(self) -> None:

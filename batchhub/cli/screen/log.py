@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -13,9 +13,10 @@ from batchhub._base.log import LOGGER_NAME
 from batchhub._base.secrets import blank, blank_all
 from batchhub.cli.shell.options import LogFormat
 
-from .console import say
+from .console import say, say_warning
+from .harmless import escape_hidden
 
-_LEVELS: Final = (logging.CRITICAL, logging.INFO, logging.DEBUG)
+_LEVELS: Final = (logging.ERROR, logging.INFO, logging.DEBUG)
 
 
 class _Lines(logging.Handler):
@@ -28,6 +29,16 @@ class _Lines(logging.Handler):
         except Exception as error:  # another library's format string and arguments don't match
             line = f"{record.name}: a record can't be formatted: {type(error).__name__}"
         say(line)
+
+
+class _Blocked(logging.Handler):
+    """Says, without the log, which adapter stops everything: nobody else could say it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line about a call that does not let anything else run."""
+        facts: Mapping[str, Any] = getattr(record, LOGGER_NAME, None) or {}
+        if facts.get("event") == "adapter.blocks":
+            say_warning(f"{facts['call']}, lets nothing else run; Ctrl-C twice ends this command")
 
 
 class _Text(logging.Formatter):
@@ -57,7 +68,8 @@ class _Json(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(blank_all(line), ensure_ascii=False, default=lambda v: blank(repr(v)))
+        text = json.dumps(blank_all(line), ensure_ascii=False, default=lambda v: blank(repr(v)))
+        return escape_hidden(text.encode("utf-8", "backslashreplace")).decode()
 
 
 @contextmanager
@@ -74,7 +86,7 @@ def log_on_stderr(verbose: int, log_format: LogFormat = LogFormat.TEXT) -> Itera
         verbose = max(verbose, 1)
     # Without a handler Python would write other libraries' warnings to standard error.
     root, own = logging.getLogger(), logging.getLogger(LOGGER_NAME)
-    handler = _Lines() if verbose else logging.NullHandler()
+    handler = _Lines() if verbose else _Blocked()
     handler.setFormatter(_Json() if log_format is LogFormat.JSON else _Text())
     before = root.level, own.level
     root.addHandler(handler)

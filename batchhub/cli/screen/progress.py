@@ -20,6 +20,7 @@ from batchhub.models.words import counts_text
 
 from .console import say
 from .display import Display, Row, rate_text, state_and_word
+from .findings import SaidFindings
 from .words import stand_text
 
 LINE_S: Final = 3.0
@@ -38,10 +39,16 @@ class PlainLines(Display):
     Args:
         clock: The clock.
         write: What lines are passed to.
+        said: The findings that the command has written.
     """
 
-    def __init__(self, clock: Clock | None = None, write: Callable[[str], None] = say) -> None:
-        super().__init__(clock)
+    def __init__(
+        self,
+        clock: Clock | None = None,
+        write: Callable[[str], None] = say,
+        said: SaidFindings | None = None,
+    ) -> None:
+        super().__init__(clock, said)
         self._write = write
         self._spoken: dict[str, _Spoken] = {}
 
@@ -100,15 +107,18 @@ class _Spoken:
 
 
 @contextmanager
-def make_display(common: Common, jobs: Iterable[BatchJob]) -> Iterator[Display]:
+def make_display(
+    common: Common, jobs: Iterable[BatchJob], said: SaidFindings | None = None
+) -> Iterator[Display]:
     """
     Show the progress of jobs for as long as it is entered, in the way that fits standard error.
 
     Args:
         common: The options of this command.
         jobs: The jobs; more may be added.
+        said: The findings that the command has written.
     """
-    display = _choose(common)
+    display = _choose(common, said)
     for job in jobs:
         display.add(job)
     ticking = asyncio.create_task(_tick(display), name="batchhub-display")
@@ -119,14 +129,14 @@ def make_display(common: Common, jobs: Iterable[BatchJob]) -> Iterator[Display]:
         ticking.cancel()
 
 
-def _choose(common: Common) -> Display:
+def _choose(common: Common, said: SaidFindings | None) -> Display:
     if common.quiet:
-        return Display()
+        return Display(said=said)
     if not _may_draw():
-        return PlainLines()
+        return PlainLines(said=said)
     from .bars import LiveBars  # noqa: PLC0415  # Rich is slow to import
 
-    return LiveBars()
+    return LiveBars(said=said)
 
 
 def _may_draw() -> bool:

@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
+from batchhub._base.grades import describe_grade
 from batchhub._base.show import clean, count, duration, number
 from batchhub._settings.registry import AdapterInfo
 from batchhub.models import BatchStatus, Contact, Outcome
@@ -42,7 +43,7 @@ def show_page(table: Table) -> None:
     page = io.StringIO()
     make_console(sys.stdout, into=page).print(table)
     for line in page.getvalue().splitlines():
-        write(line.rstrip())
+        write(line.rstrip(), styled=True)
 
 
 def show_aside(drawing: RenderableType, *, breaks: bool = True) -> None:
@@ -55,7 +56,7 @@ def show_aside(drawing: RenderableType, *, breaks: bool = True) -> None:
     """
     aside = io.StringIO()
     make_console(sys.stderr, into=aside).print(drawing, soft_wrap=not breaks)
-    say("\n".join(line.rstrip() for line in aside.getvalue().splitlines()))
+    say("\n".join(line.rstrip() for line in aside.getvalue().splitlines()), styled=True)
 
 
 def plain_table(*headers: str, right: Sequence[str] = (), wraps: Sequence[str] = ()) -> Table:
@@ -195,14 +196,25 @@ def status_page(status: BatchStatus, now: datetime | None = None) -> Table:
 
 def adapters_table(found: Sequence[AdapterInfo]) -> Table:
     """Draw one line for each installed adapter."""
-    table = plain_table("adapter", "distribution", "operations", "sandbox", wraps=["operations"])
-    for info in found:
+    grades = [find_grade(info) for info in found]
+    columns = ["adapter", "distribution", "operations", "sandbox"]
+    columns += ["grade"] if any(grades) else []
+    table = plain_table(*columns, wraps=["operations"])
+    for info, grade in zip(found, grades, strict=True):
         if info.adapter is None:
             row = Text(clean(info.error or "", 500), style="red"), ""
         else:
             row = Text(", ".join(info.adapter.operations)), "yes" if info.adapter.sandbox else "no"
-        table.add_row(info.name, info.distribution, *row)
+        shown = [grade or ""] if any(grades) else []
+        table.add_row(info.name, info.distribution, *row, *shown)
     return table
+
+
+def find_grade(info: AdapterInfo) -> str | None:
+    """Return what is to be said of an adapter's grade; `None` if it has none."""
+    if info.adapter is None:
+        return None
+    return describe_grade(info.adapter.__module__, info.name)
 
 
 def _figure(value: int, style: str) -> Text:

@@ -57,7 +57,7 @@ def complete_adapter(incomplete: str) -> list[Offer]:
     def find() -> Iterator[Offer]:
         from importlib.metadata import entry_points
 
-        for entry in entry_points(group="batchhub.adapters"):
+        for entry in entry_points(group="batchhub.adapters.v1"):
             yield entry.name, "" if entry.dist is None else entry.dist.name
 
     return _offer(incomplete, find)
@@ -130,35 +130,21 @@ def _read_jobs(path: Path, prefix: str) -> Iterator[BatchStatus]:
     with closing(sqlite3.connect(place, uri=True, timeout=_PATIENCE_S)) as store:
         store.row_factory = sqlite3.Row
         jobs = store.execute(
-            "SELECT job_no, job_id, account, adapter, operation, created_at, updated_at FROM jobs "
-            "WHERE substr(job_id, 1, ?) = ? ORDER BY job_no DESC LIMIT ?",
+            "SELECT * FROM jobs WHERE substr(job_id, 1, ?) = ? AND place IS NOT NULL "
+            "ORDER BY job_no DESC LIMIT ?",
             (len(prefix), prefix, MOST_JOBS),
-        ).fetchall()
-        for job in jobs:
-            tickets = store.execute(
-                "SELECT * FROM tickets WHERE job_no = ? ORDER BY position", (job["job_no"],)
-            ).fetchall()
-            yield _make_status(job, tickets)
+        )
+        yield from map(_make_status, jobs.fetchall())
 
 
-def _make_status(job: Any, tickets: Iterable[Any]) -> BatchStatus:
-    from batchhub.models import BatchState, BatchStatus, Counts, Ticket
+def _make_status(job: Any) -> BatchStatus:
+    from batchhub.models import BatchStatus
+    from batchhub.models.fold import Tally
 
-    parts = ("succeeded", "failed", "not_executed", "unknown")
+    stops = bool(job["stop_on_first_failure"])
     return BatchStatus(
         **{name: job[name] for name in ("job_id", "account", "adapter", "operation")},
         created_at=datetime.fromisoformat(job["created_at"]),
         updated_at=datetime.fromisoformat(job["updated_at"]),
-        tickets=tuple(
-            Ticket(
-                position=row["position"],
-                state=BatchState(row["state"]),
-                waits_for_previous=bool(row["waits_for_previous"]),
-                counts=Counts(
-                    **{part: row[part] for part in parts},
-                    pending=row["total"] - sum(row[part] for part in parts),
-                ),
-            )
-            for row in tickets
-        ),
+        tally=Tally.of_columns(job, job["progress"], stops=stops),
     )

@@ -27,7 +27,8 @@ class ExitCode(IntEnum):
     UNFINISHED = 4
     """Not finished; can be resumed."""
     HELD = 5
-    """Held: it is unknown whether the vendor has a ticket; decide with `retry` or `cancel`."""
+    """Held: it is unknown whether the vendor has a ticket; decide with `retry` or `cancel`. Or the
+    adapter fails each time."""
     INTERRUPTED = 130
     """Interrupted; can be resumed."""
 
@@ -65,6 +66,8 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
 def _of_error(error: BaseException) -> ExitCode:
     if isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
         return ExitCode.INTERRUPTED
+    if isinstance(error, AdapterError) and error.is_lasting:
+        return ExitCode.HELD  # it fails each time: somebody has to look at it
     # An adapter that does not load fails before anything is sent. Output that can't be written is
     # the caller's to fix; the results can be written again.
     if isinstance(error, UsageError | AdapterError | OutputError):

@@ -17,6 +17,7 @@ from batchhub.cli.screen.console import (
     say_warning,
     write_bytes,
 )
+from batchhub.cli.screen.harmless import escape_hidden
 from batchhub.models import ItemResult
 from batchhub.tables import ItemReader, ResultsWriter
 
@@ -127,8 +128,9 @@ class _Stdout(io.RawIOBase):
         return sys.stdout is not None and sys.stdout.isatty()
 
     def write(self, data: ReadableBuffer) -> int:
-        self._waiting.append(bytes(data))
-        size = len(self._waiting[-1])
+        text = bytes(data)
+        size = len(text)
+        self._waiting.append(escape_hidden(text) if self.isatty() else text)
         self._size += size
         if self._size >= _CHUNK_BYTES:
             self.flush()

@@ -42,10 +42,18 @@ class Ending:
         return exit_code(self.status if self.error is None else self.error)
 
 
-async def follow(job: BatchJob, patience: Patience, show: Show) -> Ending:
-    """Follow one job; an error that stops it is part of the ending, not raised."""
+async def follow(job: BatchJob, patience: Patience, show: Show, *, tickets: bool = False) -> Ending:
+    """
+    Follow one job; an error that stops it is part of the ending, not raised.
+
+    Args:
+        job: The job.
+        patience: How long to follow it.
+        show: Called with every change.
+        tickets: Whether `show` needs the tickets, which are many of a large job.
+    """
     try:
-        await _watch(job, patience, show)
+        await _watch(job, patience, show, tickets=tickets)
         return Ending(status=await job.wait())
     except BatchHubError as error:
         return Ending(status=job.status, error=error)
@@ -57,6 +65,8 @@ async def follow_all(
     patience: Patience,
     show: Show,
     find_new: FindNew | None = None,
+    *,
+    tickets: bool = False,
 ) -> list[Ending]:
     """
     Drive the hub's accounts, and follow these jobs; an error of one does not stop the others.
@@ -68,17 +78,20 @@ async def follow_all(
         show: Called with every change.
         find_new: Called every second for more jobs to follow; their endings come behind the
             others, in the order in which they joined.
+        tickets: Whether `show` needs the tickets.
     """
     loop = asyncio.get_running_loop()
     began_s = loop.time()
     driving = [asyncio.create_task(hub.resume(), name="batchhub-cli-run")]
-    following = [asyncio.create_task(follow(job, patience, show)) for job in jobs]
+    following = [asyncio.create_task(follow(job, patience, show, tickets=tickets)) for job in jobs]
     try:
         while find_new is not None and not all(task.done() for task in following):
             await asyncio.wait(following, timeout=JOIN_S)
             left = patience.after(loop.time() - began_s)
             new = [] if left is None else await _find(find_new)
-            following += [asyncio.create_task(follow(job, left, show)) for job in new if left]
+            following += [
+                asyncio.create_task(follow(job, left, show, tickets=tickets)) for job in new if left
+            ]
             if new:
                 # A lane with nothing left to do has stopped; it is driven again.
                 driving.append(asyncio.create_task(hub.resume(), name="batchhub-cli-run"))
@@ -96,11 +109,11 @@ async def _find(find_new: FindNew) -> Sequence[BatchJob]:
         return []  # following a job reports it; the store may be back next time
 
 
-async def _watch(job: BatchJob, patience: Patience, show: Show) -> None:
+async def _watch(job: BatchJob, patience: Patience, show: Show, *, tickets: bool) -> None:
     loop = asyncio.get_running_loop()
     end_s = None if patience.timeout_s is None else loop.time() + patience.timeout_s
     silent_end_s: float | None = None
-    changes = job.watch()
+    changes = job.watch(tickets=tickets)
     while True:
         ends = [at_s for at_s in (end_s, silent_end_s) if at_s is not None]
         timer = asyncio.timeout_at(min(ends, default=None))
@@ -126,9 +139,9 @@ def _timed_out(job: BatchJob, patience: Patience, *, is_over: bool) -> WaitTimeo
     if is_over:
         what = f"job {job.id} is {words(status.state)} after {patience.timeout_s:g} s"
     else:
-        what = (
-            f"job {job.id}: no contact with {status.adapter} for {patience.contact_timeout_s:g} s"
-        )
+        is_stale = status.contact is Contact.STALE
+        what = "no fresh answer" if is_stale else f"no contact with {status.adapter}"
+        what = f"job {job.id}: {what} for {patience.contact_timeout_s:g} s"
         if status.contact_note:
             what += f" ({clean(status.contact_note)})"
     return WaitTimeoutError(f"{what}; it can be resumed", job_id=job.id)

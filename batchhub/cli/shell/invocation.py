@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
+import sys
 import traceback
 from collections.abc import Coroutine
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
+from batchhub._base.loops import make_loop
 from batchhub._base.secrets import blank
 from batchhub.cli.screen.advice import command_line
 from batchhub.cli.screen.console import (
@@ -18,12 +23,18 @@ from batchhub.cli.screen.console import (
     say_error,
     warnings_as_lines,
 )
+from batchhub.cli.screen.findings import SaidFindings
 from batchhub.cli.screen.log import log_on_stderr
 from batchhub.errors import BatchHubError, CredentialsError
 
 from .exits import ExitCode, exit_code
 from .options import Common
-from .signals import leave_start, stopped_by_signals
+from .signals import stopped_by_signals
+from .start import leave_start
+from .threads import Threads
+
+_CLOSE_S: Final = 2.0
+"""Seconds that tasks, and then threads, have to end when the command does."""
 
 
 class Invocation:
@@ -35,6 +46,7 @@ class Invocation:
         job_id: The unfinished job this command made, once there is one.
         resumable: Whether the command drives jobs, so that `resume` can continue them.
         ended: The outcome of the jobs, once all have ended; `None` before that.
+        said: The findings it has written.
         may_have_sent: Whether the command may have sent something before it made a job.
     """
 
@@ -45,18 +57,31 @@ class Invocation:
         self._began_at = datetime.now(UTC)
         self.ended: ExitCode | None = None
         self.may_have_sent = False
+        self.said = SaidFindings()
 
     def run(self, work: Coroutine[Any, Any, ExitCode]) -> NoReturn:
         """Run a command to its end and leave the process with its code."""
         prepare_streams()
-        leave_start()
+        runner, threads = asyncio.Runner(loop_factory=make_loop), Threads()
         with log_on_stderr(self.common.verbose, self.common.log_format), warnings_as_lines():
-            code = self._run(work)
+            try:
+                code = self._run(runner, _until_stopped(work, threads))
+            finally:
+                has_ended = _close(runner, threads)
+        if not has_ended:  # the interpreter would wait for ever for what does not end
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(OSError, ValueError):  # nobody reads it any more
+                    stream.flush()
+            os._exit(int(code))
         raise SystemExit(int(code))
 
-    def _run(self, work: Coroutine[Any, Any, ExitCode]) -> ExitCode:
+    def _run(self, runner: asyncio.Runner, work: Coroutine[Any, Any, ExitCode]) -> ExitCode:
         try:
-            return asyncio.run(_until_stopped(work))
+            leave_start()
+            if not gc.isenabled():  # while it loaded
+                gc.freeze()
+                gc.enable()
+            return runner.run(work)
         except (asyncio.CancelledError, KeyboardInterrupt) as stop:
             self._say_interrupted()
             return exit_code(stop)
@@ -130,6 +155,27 @@ def _describe(error: Exception, common: Common) -> str:
     return f"internal: {type(error).__name__}: {error}{hint}"
 
 
-async def _until_stopped(work: Coroutine[Any, Any, ExitCode]) -> ExitCode:
+def _close(runner: asyncio.Runner, threads: Threads) -> bool:
+    """Close an event loop; return False if a task goes on although it is cancelled, or a thread."""
+    loop = runner.get_loop()
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        with suppress(KeyboardInterrupt):
+            loop.run_until_complete(asyncio.wait(tasks, timeout=_CLOSE_S))
+    if any(not task.done() for task in tasks):
+        return False
+    try:
+        if not threads.end(_CLOSE_S):
+            return False
+    except KeyboardInterrupt:
+        return False
+    runner.close()
+    return True
+
+
+async def _until_stopped(work: Coroutine[Any, Any, ExitCode], threads: Threads) -> ExitCode:
+    asyncio.get_running_loop().set_default_executor(threads)
     with stopped_by_signals():
         return await work

@@ -23,6 +23,7 @@ class SubmitOptions:
         key: The idempotency key.
         label: The user's description of the job.
         option: The operation's options, as NAME=VALUE.
+        ahead: Whether to pass older jobs.
         dry_run: Whether only to show what would be sent.
     """
 
@@ -50,6 +51,11 @@ class SubmitOptions:
     option: list[str] | None = make_option(
         "--option NAME=VALUE", "Option of the operation. Repeatable."
     )
+    ahead: bool = make_option(
+        "--ahead",
+        "Send before older jobs of the account. Where they change the same, they overwrite it.",
+        default=False,
+    )
     dry_run: bool = make_option(
         "--dry-run",
         "Show what would be sent and what would be refused; send and store nothing.",
@@ -68,7 +74,7 @@ class InputOptions:
         set: Values of an item, as NAME=TEMPLATE.
         id: The template of an item's id.
         delimiter: The CSV delimiter; `None` to detect it.
-        encoding: The CSV encoding; `None` is UTF-8.
+        encoding: The CSV encoding; `None` is that of its byte order mark, else UTF-8.
         decimal_comma: Whether ``9,90`` is a number in CSV.
         no_infer: Whether all CSV cells are text.
         text: CSV columns that are kept as text.
@@ -94,7 +100,9 @@ class InputOptions:
     delimiter: str | None = make_option(
         "--delimiter CHAR", "CSV delimiter. Default: detected from the header."
     )
-    encoding: str | None = make_option("--encoding NAME", "CSV encoding. Default: UTF-8.")
+    encoding: str | None = make_option(
+        "--encoding NAME", "CSV encoding. Default: from its byte order mark, else UTF-8."
+    )
     decimal_comma: bool = make_option(
         "--decimal-comma", "Read 9,90 in CSV as a number.", default=False
     )

@@ -1,42 +1,71 @@
-"""``--on-complete``: a command of the user, run once for each job that ends."""
+"""
+``--on-complete``: a command of the user, run once for each job that ends.
+
+It is the consumer ``command`` of the store's events. Nothing that goes wrong with it changes how
+the jobs went, or the exit code of the command that drives them.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
-from asyncio.subprocess import PIPE
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
+from batchhub._base.clock import Clock, SystemClock
+from batchhub._base.show import duration
 from batchhub.cli.screen.console import say_warning
+from batchhub.errors import BatchHubError
 from batchhub.hub import BatchHub
 from batchhub.models import BatchEvent
+
+from .options import FollowOptions
+
+CONSUMER: Final = "command"
 
 LOOK_S: Final = 1.0
 """Seconds between two searches for jobs that have ended."""
 
+PAUSES_S: Final = (60.0, 300.0, 1500.0)
+"""Seconds after which a command that failed is tried again, each time."""
+
+ENDING: Final = (signal.SIGTERM, signal.SIGKILL)
+GRACE_S: Final = 4.0
+"""Seconds a command has to end after each signal."""
+
 
 @asynccontextmanager
 async def running_command(
-    hub: BatchHub, command: str | None, jobs: Collection[str] | None = None
+    hub: BatchHub,
+    following: FollowOptions,
+    jobs: Collection[str] | None = None,
+    *,
+    clock: Clock | None = None,
 ) -> AsyncIterator[None]:
     """
     Run a command for each job that ends while this is entered, or ended before and has no run yet.
 
-    Jobs that have ended by the time it is left are handled first.
+    Jobs that have ended by the time it is left are handled first. What failed earlier is tried
+    again when it is due, whatever its job.
 
     Args:
         hub: The hub that has the jobs.
-        command: A shell command; `None` for none.
-        jobs: The ids of the jobs; `None` for all of the store.
+        following: The command, if there is one, and its time limit.
+        jobs: The ids of the jobs, which may become more meanwhile; `None` for all of the store.
+        clock: What its time limit goes by.
     """
-    if command is None:
+    if following.on_complete is None:
         yield
         return
+    runner = _Runner(
+        hub, following.on_complete, following.on_complete_timeout_s, clock or SystemClock()
+    )
     is_over = asyncio.Event()
-    task = asyncio.create_task(_run_all(hub, command, jobs, is_over), name="batchhub-on-complete")
+    task = asyncio.create_task(runner.run_all(jobs, is_over), name="batchhub-on-complete")
     try:
         yield
     except BaseException:
@@ -47,30 +76,137 @@ async def running_command(
     await task
 
 
-async def _run_all(
-    hub: BatchHub, command: str, jobs: Collection[str] | None, is_over: asyncio.Event
-) -> None:
-    while True:
-        is_last = is_over.is_set()
-        async for event in hub.events(jobs=jobs, follow=False):
-            await _run(hub, command, event)
-        if is_last:
-            return
-        with suppress(TimeoutError):
-            await asyncio.wait_for(is_over.wait(), LOOK_S)
+class _Runner:
+    """Runs one command for events of a hub."""
+
+    def __init__(self, hub: BatchHub, command: str, limit_s: float, clock: Clock) -> None:
+        self._hub = hub
+        self._command = command
+        self._limit_s = limit_s
+        self._clock = clock
+        self._warned: set[str] = set()
+
+    async def run_all(self, jobs: Collection[str] | None, is_over: asyncio.Event) -> None:
+        """Handle what there is again and again; once more when it is over."""
+        while True:
+            is_last = is_over.is_set()
+            try:
+                await self._run_due(jobs)
+            except BatchHubError as error:
+                # The jobs are what matters: their end is in the store, and comes again.
+                self._warn_once(f"--on-complete: {error}")
+            if is_last:
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(is_over.wait(), LOOK_S)
+
+    async def _run_due(self, jobs: Collection[str] | None) -> None:
+        events = self._hub.events(consumer=CONSUMER, jobs=jobs, retries=True, follow=False)
+        async for event in events:
+            problem = await self._run(event)
+            if problem is not None:
+                await _put_off(event, problem)
+
+    async def _run(self, event: BatchEvent) -> str | None:
+        """Run the command; return what went wrong, if anything did."""
+        starting = asyncio.ensure_future(self._start(event))
+        try:
+            # To its end in any case: what has begun to run must be ended.
+            process = await asyncio.shield(starting)
+            return await self._wait(process, event)
+        except asyncio.CancelledError:
+            say_warning(
+                f"the command of --on-complete was interrupted, for job {event.job_id}; it is run "
+                "again by the next command with --on-complete"
+            )
+            with suppress(OSError, ValueError):
+                await self._end(await starting)
+            raise
+        except (OSError, ValueError) as error:
+            return f"can't be started: {error}"
+
+    async def _start(self, event: BatchEvent) -> Process:
+        return await asyncio.create_subprocess_shell(
+            self._command,
+            stdin=PIPE,
+            stdout=_standard_error(),
+            stderr=_standard_error(),
+            env=_environment(self._hub, event),
+            start_new_session=True,  # so that all it has started can be ended with it
+        )
+
+    async def _wait(self, process: Process, event: BatchEvent) -> str | None:
+        from batchhub.wire import dumps  # noqa: PLC0415  # slow to import
+
+        running = asyncio.ensure_future(_feed(process, dumps(event.status) + b"\n"))
+        limit = asyncio.ensure_future(self._clock.sleep(self._limit_s))
+        try:
+            await asyncio.wait({running, limit}, return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                return _problem(process.returncode)
+            await self._end(process)
+            return f"was ended, as it took longer than {duration(self._limit_s)}"
+        finally:
+            limit.cancel()
+            running.cancel()
+
+    async def _end(self, process: Process) -> None:
+        """End a command and all it has started."""
+        ended = asyncio.ensure_future(process.wait())
+        # Killed in any case: what it has started may still run when it has ended itself.
+        for number in ENDING:
+            _send(process, number)
+            grace = asyncio.ensure_future(self._clock.sleep(GRACE_S))
+            try:
+                await asyncio.wait({ended, grace}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                grace.cancel()
+        ended.cancel()  # it may belong to another user by now
+
+    def _warn_once(self, text: str) -> None:
+        if text not in self._warned:
+            self._warned.add(text)
+            say_warning(text)
 
 
-async def _run(hub: BatchHub, command: str, event: BatchEvent) -> None:
-    """Run the command; its output goes to standard error, its failure is a warning."""
-    from batchhub.wire import dumps  # noqa: PLC0415  # slow to import
+async def _put_off(event: BatchEvent, problem: str) -> None:
+    what = f"the command of --on-complete {problem}, for job {event.job_id}"
+    if event.tries < len(PAUSES_S):
+        pause_s = PAUSES_S[event.tries]
+        await event.postpone(pause_s)
+        say_warning(
+            f"{what}; it is tried again in {duration(pause_s)}, by this command or the next one "
+            "with --on-complete"
+        )
+    else:
+        await event.give_up()
+        say_warning(f"{what}; it failed {event.tries + 1} times and is not tried again")
 
-    process = await asyncio.create_subprocess_shell(
-        command, stdin=PIPE, stdout=sys.stderr.fileno(), env=_environment(hub, event)
-    )
-    with suppress(ConnectionError):  # the command need not read its input
-        await process.communicate(dumps(event.status) + b"\n")
-    if code := process.returncode:
-        say_warning(f"the command of --on-complete exited with {code} for job {event.job_id}")
+
+async def _feed(process: Process, text: bytes) -> None:
+    """Give a command its input, and wait for its end."""
+    with suppress(OSError):  # the command need not read it
+        await process.communicate(text)
+    await process.wait()
+
+
+def _send(process: Process, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+
+
+def _problem(code: int | None) -> str | None:
+    if not code:
+        return None
+    return f"exited with {code}" if code > 0 else f"was killed by signal {-code}"
+
+
+def _standard_error() -> int:
+    """Return where the command's output goes: standard output is for results alone."""
+    try:
+        return sys.stderr.fileno()
+    except (AttributeError, OSError, ValueError):  # closed, or replaced by what is no file
+        return DEVNULL
 
 
 def _environment(hub: BatchHub, event: BatchEvent) -> dict[str, str]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import warnings
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from platformdirs import user_data_path
 
 from batchhub._base.store_path import find_store_path, list_store_files
-from batchhub._settings.accounts import make_accounts
+from batchhub._settings.accounts import make_accounts, outline_account
+from batchhub._settings.keyring import recall_from_keyring
 from batchhub._settings.registry import Registry
+from batchhub._settings.twins import check_twins
 from batchhub.adapter import Account
 from batchhub.cli.screen.console import say_warning
 from batchhub.errors import AdapterError, NotKnownError, SettingsError, UsageError
@@ -116,7 +119,8 @@ def open_hub(common: Common, account: str) -> BatchHub:
         AdapterError: Its adapter does not load.
     """
     settings = read_settings(common)
-    return BatchHub(find_store(common, settings), make_one(settings, account))
+    made = make_one(settings, account)
+    return _make_hub(common, settings, _with_twins(settings, made))
 
 
 def make_one(settings: Settings, account: str) -> dict[str, Account]:
@@ -163,9 +167,16 @@ def open_owner(common: Common, job: BatchJob) -> BatchHub:
         owner = _find_owner(settings, job.lane) or owner
     if problem is not None and not owner:
         raise problem
+    if not _has_lane(owner, job.lane) and name in owner:
+        # A job of an earlier version: the hub moves it to its account, if it is certain.
+        adapter = {owner[name].adapter}
+        others = _outline(settings, adapter, lambda one: one.lane_without_host == job.lane)
+        if len({one.lane for one in others.values()}) == 1 and name in others:
+            return _make_hub(common, settings, _with_twins(settings, owner))
+        owner = {**others, **owner}
     if not _has_lane(owner, job.lane):
         raise UsageError(f"{explain_account(job, owner)}; nothing was sent")
-    return BatchHub(find_store(common, settings), owner)
+    return _make_hub(common, settings, _with_twins(settings, owner))
 
 
 def open_driver(common: Common, jobs: Collection[BatchJob] | None = None) -> BatchHub:
@@ -189,35 +200,109 @@ def open_driver(common: Common, jobs: Collection[BatchJob] | None = None) -> Bat
     names = known if jobs is None else {job.status.account for job in jobs} & known
     accounts = _make_usable(settings, names)
     if jobs is not None and not all(_has_lane(accounts, job.lane) for job in jobs):
-        accounts.update(_make_usable(settings, known - names))
-    return BatchHub(store, accounts)
+        lanes = {job.lane for job in jobs}
+        adapters = {job.status.adapter for job in jobs}
+        others = _outline(
+            settings, adapters, lambda one: not lanes.isdisjoint({one.lane, one.lane_without_host})
+        )
+        accounts.update(_make_usable(settings, others.keys() - names))
+    return _make_hub(common, settings, _with_twins(settings, accounts))
 
 
 def explain_account(job: BatchJob, accounts: Mapping[str, Account]) -> str:
     """Say why a job's account can't be reached: its name means another one now, or none."""
     name = job.status.account
+    twins = {each: account for each, account in accounts.items() if account.lane == job.lane}
+    if twins:
+        try:
+            check_twins(twins)
+        except SettingsError as error:
+            return f"job {job.id}: {error}"
+    alike = [each for each, one in accounts.items() if one.lane_without_host == job.lane]
+    if name in alike:
+        others = ", ".join(f"{each!r} ({accounts[each].lane})" for each in sorted(alike))
+        return (
+            f"job {job.id} is of an earlier version, which told accounts apart by {job.lane} "
+            f"alone, and it may belong to any of {others}; take the others out of the settings to "
+            "continue it"
+            if len({accounts[each].lane for each in alike}) > 1
+            else f"job {job.id} is of an earlier version, and {accounts[name].lane} has another "
+            "job with its key; cancel it, or retry it"
+        )
     if name in accounts:
         return (
             f"job {job.id} belongs to {job.lane}, but account {name!r} is now "
             f"{accounts[name].lane}; add an account for {job.lane} to the settings"
         )
-    return f"job {job.id}: account {name!r} can't be reached from here"
+    return f"job {job.id} needs account {name!r}, complete, in the settings ({job.lane})"
 
 
 def _has_lane(accounts: Mapping[str, Account], lane: str) -> bool:
     return any(account.lane == lane for account in accounts.values())
 
 
+def _make_hub(common: Common, settings: Settings, accounts: Mapping[str, Account]) -> BatchHub:
+    return BatchHub(
+        find_store(common, settings),
+        accounts,
+        store_mode=settings.store_mode,
+        polling=settings.polling,
+    )
+
+
+def _with_twins(settings: Settings, made: dict[str, Account]) -> dict[str, Account]:
+    """
+    Add the accounts that go through the same lanes under other names: the hub compares them.
+
+    The keyring is not asked for their sake. An entry that was not read for an account of the
+    command can't be compared; a warning says so, and the account stays out.
+    """
+    lanes, adapters = {one.lane for one in made.values()}, {one.adapter for one in made.values()}
+    registry = Registry()
+    found: dict[str, Account] = {}
+    for name, outline in _outline(settings, adapters, lambda one: one.lane in lanes).items():
+        if name in made:
+            found[name] = made[name]
+            continue
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found.update(make_accounts(settings, registry, [name], recall_from_keyring))
+        except SettingsError:
+            first = next(each for each, one in made.items() if one.lane == outline.lane)
+            say_warning(
+                f"accounts {first!r} and {name!r} are both {outline.lane}; nobody knows whether "
+                f"their secrets differ: the keyring is read for {first!r} only; give both the same "
+                "entry, or remove one"
+            )
+    return {**found, **made}
+
+
+def _outline(
+    settings: Settings, adapters: Collection[str], is_alike: Callable[[Account], bool]
+) -> dict[str, Account]:
+    """Return the outlines of the accounts of some adapters that are alike, by name."""
+    registry = Registry()
+    found: dict[str, Account] = {}
+    for name, table in sorted(settings.accounts.items()):
+        if table.adapter_name not in adapters:
+            continue
+        one = outline_account(settings, name, registry)
+        if one is not None and is_alike(one):
+            found[name] = one
+    return found
+
+
 def _find_owner(settings: Settings, lane: str) -> dict[str, Account]:
     """Find the account of a lane, under its name; empty if there is none."""
-    registry = Registry()
-    for name, table in sorted(settings.accounts.items()):
-        if table.adapter_name is None or not lane.startswith(f"{table.adapter_name}:"):
-            continue
+    adapters = {
+        table.adapter_name
+        for table in settings.accounts.values()
+        if table.adapter_name is not None and lane.startswith(f"{table.adapter_name}:")
+    }
+    for name in _outline(settings, adapters, lambda one: one.lane == lane):
         with suppress(UsageError, AdapterError):
-            made = make_accounts(settings, registry, [name])
-            if _has_lane(made, lane):
-                return made
+            return make_accounts(settings, Registry(), [name])
     return {}
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from attrs import NOTHING, evolve, frozen
+from typer import BadParameter
 
 from batchhub.errors import UsageError
 
@@ -91,6 +92,13 @@ class Patience:
         return evolve(self, timeout_s=left_s) if left_s > 0 else None
 
 
+def _refuse_empty(command: str | None) -> str | None:
+    # Probably an unset shell variable: it would succeed, and nobody hear of the jobs.
+    if command is not None and not command.strip():
+        raise BadParameter("it is empty; give a command or omit the option")
+    return command
+
+
 @frozen(kw_only=True)
 class FollowOptions(Patience):
     """
@@ -98,12 +106,21 @@ class FollowOptions(Patience):
 
     Attributes:
         on_complete: A shell command to run for each job that ends.
+        on_complete_timeout_s: The most seconds it may take for one job.
     """
 
     on_complete: str | None = make_option(
         "--on-complete CMD",
         "Command to run once for each job that ends. It gets BATCHHUB_JOB, BATCHHUB_STATE "
-        "and BATCHHUB_OUTCOME, and the job's status as JSON on standard input.",
+        "and BATCHHUB_OUTCOME, and the job's status as JSON on standard input. A command that "
+        "fails is tried again after 1, 5 and 25 minutes.",
+        callback=_refuse_empty,
+    )
+    on_complete_timeout_s: float = make_option(
+        "--on-complete-timeout S",
+        "End the command of --on-complete after S seconds.",
+        default=300.0,
+        min=1.0,
     )
 
 
@@ -121,6 +138,12 @@ class RetryOptions(JobOptions):
     unknown: bool = make_option(
         "--unknown", "Also retry items with unknown outcome; they may run twice.", default=False
     )
+    superseded: bool = make_option(
+        "--superseded",
+        "Also retry items that change what a newer job changes; they overwrite it.",
+        default=False,
+    )
+    wait: bool = make_option("--wait", "Wait until the new job ends, as run does.", default=False)
 
 
 @frozen(kw_only=True)
@@ -149,6 +172,9 @@ class ListOptions:
     )
     since: str | None = make_option(
         "--since TIME", "Filter by submit time: 2h, 3d, 2026-11-20 or 2026-11-20T10:00."
+    )
+    limit: int = make_option(
+        "--limit N", "List at most N jobs, the newest; 0 for all. Default: 50.", default=50, min=0
     )
 
 
@@ -182,10 +208,21 @@ class CheckOptions:
 
 @frozen(kw_only=True)
 class DoctorOptions:
-    """The options of `doctor`: an account, and the vendor's id of one of its batches."""
+    """
+    The options of `doctor`.
+
+    Attributes:
+        account: The account's name.
+        ref: The vendor's id of one of its batches.
+        record: A file that does not exist yet.
+    """
 
     account: str = make_argument("ACCOUNT", "Account name.", autocompletion=complete_account)
     ref: str | None = make_option("--ref ID", "Vendor's id of a batch to ask about.")
+    record: Path | None = make_option(
+        "--record FILE",
+        "Write request and answer, without secrets, to a new file that a test can replay.",
+    )
 
 
 @frozen(kw_only=True)

@@ -27,6 +27,7 @@ class TestSandbox:
             "query": {"groupId": "g"},
             "status": 200,
             "note": None,
+            "host": "",
         }
         assert journal["executions"] == [
             {

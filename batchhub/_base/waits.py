@@ -1,0 +1,71 @@
+"""
+How long a call waits for what is not its doing: the account's budget, a cool-down, a connection.
+
+A verb of an adapter has a time limit, and these waits don't count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from time import monotonic
+
+
+class Waits:
+    """
+    The waits of one call, also of tasks that it starts.
+
+    Attributes:
+        is_waiting: Whether it waits now.
+        yields: Whether other calls of its account go before it, as they do before a poll.
+    """
+
+    __slots__ = ("_since_s", "_total_s", "is_waiting", "yields")
+
+    def __init__(self, *, yields: bool = False) -> None:
+        self.is_waiting = 0
+        self.yields = yields
+        self._since_s = 0.0
+        self._total_s = 0.0
+
+    def begin(self) -> None:
+        """Begin a wait; several at once count as one."""
+        if not self.is_waiting:
+            self._since_s = monotonic()
+        self.is_waiting += 1
+
+    def end(self) -> None:
+        """End a wait."""
+        self.is_waiting -= 1
+        if not self.is_waiting:
+            self._total_s += monotonic() - self._since_s
+
+    @property
+    def total_s(self) -> float:
+        """The seconds waited so far."""
+        return self._total_s + (monotonic() - self._since_s if self.is_waiting else 0.0)
+
+
+current: ContextVar[Waits | None] = ContextVar("batchhub_waits", default=None)
+"""Those of the call that is under way, of this task and of those it starts."""
+
+
+def yields() -> bool:
+    """Return whether the call that is under way lets others of its account go before it."""
+    waits = current.get()
+    return waits is not None and waits.yields
+
+
+@contextmanager
+def waiting() -> Iterator[None]:
+    """Wait for what is not the call's doing inside the block."""
+    waits = current.get()
+    if waits is None:
+        yield
+        return
+    waits.begin()
+    try:
+        yield
+    finally:
+        waits.end()

@@ -1,0 +1,115 @@
+"""A job that repeats items of another one; where newer jobs change the same, they stay out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+
+from attrs import evolve
+
+from batchhub._base.log import get_logger
+from batchhub._store import JobRecord, RepeatedMeanwhileError, make_job_id
+from batchhub._store.targets import NOTHING
+from batchhub.models import Contact, Finding, ItemState
+
+from .intake import Intake
+from .open_hub import OpenHub
+
+_log = get_logger()
+
+
+async def store_retry(
+    opened: OpenHub,
+    job: JobRecord,
+    states: Collection[ItemState],
+    left_out: Counter[str] | None,
+) -> JobRecord | None:
+    """
+    Store the job that repeats items of `job`, or find the one that already does.
+
+    Args:
+        opened: Where it is stored.
+        job: The job that has the items.
+        states: The states of the items.
+        left_out: Takes how many items stay out because of which newer job; `None` to leave
+            none out.
+
+    Returns:
+        The new job; `None` if there is nothing to repeat and nothing was.
+    """
+    while True:
+        await opened.loader.wait_for_retries(job.job_id)
+        try:
+            return await _try_once(opened, job, states, left_out)
+        except RepeatedMeanwhileError:  # by a retry that came before: the same again gets it
+            _log.info("job.repeated_meanwhile", job_id=job.job_id)
+
+
+async def _try_once(
+    opened: OpenHub,
+    job: JobRecord,
+    states: Collection[ItemState],
+    left_out: Counter[str] | None,
+) -> JobRecord | None:
+    store = opened.store
+    newer: dict[bytes, str] = {}
+    if left_out is not None:
+        left_out.clear()
+        wanted = {
+            target async for _, _, target in store.results.retry_items(job.job_id, states) if target
+        }
+        newer = await store.targets.find_newer(job, wanted - {NOTHING})
+    lane = opened.find_lane(job.lane) or opened.get_lane(job.account)
+    async with opened.loader.load(_make_record(opened, job)) as load:
+        intake = Intake(lane.adapter, job.operation, load.put)
+        async for position, item, target in store.results.retry_items(job.job_id, states):
+            if left_out is not None and target is not None and target in newer:
+                left_out[newer[target]] += 1
+                continue
+            await intake.repeat(item, target, position)
+        intake.close()
+        if not intake.total:
+            again = await store.results.find_retry(job.job_id, states)
+            return None if again is None else (await store.jobs.get(again))[0]
+        now = opened.clock.now()
+        added = await load.finish(
+            intake.take_chunk(),
+            fingerprint=intake.fingerprint(retry_of=job.job_id),
+            findings=(make_superseded(left_out),) if left_out else (),
+            deadline_s=lane.adapter.deadline_s(job.operation, job.options, intake.total),
+            created_at=now,
+            updated_at=now,
+        )
+        return added.job
+
+
+def make_superseded(left_out: Counter[str]) -> Finding:
+    """Return what is said of items that stay out because newer jobs change the same."""
+    return Finding(
+        code="superseded",
+        message="items left out of the retry, since newer jobs change the same",
+        count=left_out.total(),
+        examples=tuple(job_id for job_id, _ in left_out.most_common()),
+    )
+
+
+def _make_record(opened: OpenHub, job: JobRecord) -> JobRecord:
+    now = opened.clock.now()
+    return evolve(
+        job,
+        job_no=0,
+        job_id=make_job_id(now),
+        key=None,
+        fingerprint="",
+        retry_of=job.job_id,
+        ahead=False,
+        place=None,
+        contact=Contact.OK,
+        contact_note=None,
+        findings=(),
+        created_at=now,
+        updated_at=now,
+        observed_at=None,
+        cancelled_at=None,
+        ended_at=None,
+    )

@@ -1,0 +1,126 @@
+"""One sending of a ticket: its intent, its requests, and what is kept between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from uuid import uuid4
+
+from attrs import evolve
+
+from batchhub._adapter.exchange import WireItem
+from batchhub._base.failpoints import failpoint
+from batchhub._http.guard import NotSentError
+from batchhub._store import TicketRecord
+
+from .change import Change
+from .job_state import JobState
+from .lane_context import LaneContext, log_ticket
+from .send import send
+from .send_guard import SendGuard
+from .send_rules import may_resend
+from .steps import StepsKeeper
+
+
+class SendAttempt:
+    """
+    Sends a ticket once.
+
+    Before a request with an effect goes, it is durable that it is about to, and how many have
+    gone; so is what the adapter keeps between two of them.
+
+    Args:
+        lane: The lane the ticket goes through.
+        job: Its job.
+        ticket: The ticket; one in doubt is sent again under the attempt it has.
+        items: Its items.
+
+    Attributes:
+        ticket: The ticket as this attempt has last written it.
+    """
+
+    def __init__(
+        self, lane: LaneContext, job: JobState, ticket: TicketRecord, items: Sequence[WireItem]
+    ) -> None:
+        self.ticket = ticket
+        self._lane = lane
+        self._job = job
+        self._items = items
+        self._was_in_doubt = ticket.is_in_doubt
+        self._durable_at_s: float | None = None
+
+    async def begin(self) -> bool:
+        """Write that the ticket is about to be sent; return whether it still may."""
+        old_attempt = self.ticket.attempt_id
+        if self._was_in_doubt:
+            ticket = evolve(self.ticket, sends=self.ticket.sends + 1)
+        else:
+            ticket = make_intent(self.ticket, self._lane)
+        fenced = await self._lane.begin(ticket, old_attempt)
+        if fenced.durable_at_s is None:
+            return False
+        self.ticket = ticket
+        self._durable_at_s = fenced.durable_at_s
+        self._job.replace(ticket)
+        if not self._was_in_doubt:
+            log_ticket("ticket.intended", self._job, ticket, attempt_id=ticket.attempt_id)
+        failpoint("intent.kept")
+        return True
+
+    async def send(self) -> Change:
+        """Have the adapter send it; return what its answer makes of the ticket."""
+        lane, ticket = self._lane, self.ticket
+        assert self._durable_at_s is not None  # noqa: S101  # it has begun
+        guard = SendGuard(lane.clock, self._durable_at_s, self._confirm)
+        steps = StepsKeeper(ticket.kept, self._keep, lane.adapter.transport.redact)
+        change = await send(
+            lane,
+            self._job,
+            ticket,
+            self._items,
+            guard=guard,
+            steps=steps,
+            was_in_doubt=self._was_in_doubt,
+        )
+        # What was counted and kept meanwhile.
+        return evolve(change, ticket=_with_steps(change.ticket, self.ticket))
+
+    async def _confirm(self, more_sends: int) -> float | None:
+        """Write again that it is about to be sent; see `SendGuard`."""
+        ticket = self.ticket
+        if self._was_in_doubt and not may_resend(self._lane, self._job, ticket, self._items):
+            return None
+        counted = evolve(ticket, sends=ticket.sends + more_sends)
+        fenced = await self._lane.begin(counted, ticket.attempt_id, more_sends=more_sends)
+        if fenced.durable_at_s is not None:
+            # Of what it is now: more may have been kept meanwhile.
+            self._take(evolve(self.ticket, sends=self.ticket.sends + more_sends))
+        return fenced.durable_at_s
+
+    async def _keep(self, kept: Mapping[str, str]) -> None:
+        """Write what the adapter keeps; see `StepsKeeper`."""
+        if not await self._lane.keep_steps(evolve(self.ticket, kept=kept)):
+            raise NotSentError("nothing was kept: the ticket is not ours to send any more")
+        self._take(evolve(self.ticket, kept=kept))
+
+    def _take(self, changed: TicketRecord) -> None:
+        if self._job.ticket(changed.position) == self.ticket:  # else a late answer knows more
+            self._job.replace(changed)
+        self.ticket = changed
+
+
+def make_intent(ticket: TicketRecord, lane: LaneContext) -> TicketRecord:
+    """Return a ticket with a new attempt; to be durable before the first byte is sent."""
+    return evolve(
+        ticket,
+        attempt_id=str(uuid4()),
+        attempted_at=lane.ages.now(),
+        attempted_boot=lane.clock.boot_id,
+        attempted_boot_s=lane.clock.boot_s(),
+        sends=1,
+    )
+
+
+def _with_steps(ticket: TicketRecord, sent: TicketRecord) -> TicketRecord:
+    """Return a ticket with what its submit has counted and kept."""
+    sends = 0 if ticket.attempt_id is None else sent.sends
+    return evolve(ticket, sends=sends, kept=sent.kept)

@@ -1,0 +1,59 @@
+"""What has a last word right before a request with an effect goes out, and knows of it after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Protocol
+
+from batchhub.errors import BatchHubError, ContactError
+
+
+class NotSentError(ContactError):
+    """A request was called off before its first byte."""
+
+
+class Guard(Protocol):
+    """Asked by the transport about the requests of one submit."""
+
+    async def before_send(self, *, effect: bool) -> None:
+        """
+        Let a request go.
+
+        Args:
+            effect: Whether it can have one.
+
+        Raises:
+            NotSentError: It must not.
+        """
+        ...
+
+    def take_back(self, error: BatchHubError, *, effect: bool) -> None:
+        """
+        Take note that a request that was let go did not run.
+
+        Args:
+            error: What says so, as it is raised now.
+            effect: Whether it could have had one.
+        """
+        ...
+
+
+# Of the task, and of those it starts: an adapter may send what it submits in several.
+_guard: ContextVar[Guard | None] = ContextVar("batchhub_guard", default=None)
+
+
+@contextmanager
+def guarded(guard: Guard) -> Iterator[None]:
+    """Have a guard asked about every request with an effect inside the block."""
+    before = _guard.set(guard)
+    try:
+        yield
+    finally:
+        _guard.reset(before)
+
+
+def find_guard() -> Guard | None:
+    """Return who is to be asked about the requests of this task, if anybody is."""
+    return _guard.get()

@@ -1,0 +1,129 @@
+"""Opening a store: its file is made or refused, its tables are brought up to date."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+
+from batchhub._base.file_mode import FileMode
+from batchhub._base.store_path import find_store_path
+from batchhub.errors import StoreError
+
+from .database import IMMUTABLE, Database
+from .explain import explain_error
+from .gaps import keep_track
+from .migrations import is_current, is_readable, migrate, refuse_others
+from .store_file import make_room, name_of, refuse_log, refuse_mode
+from .worker import Worker
+
+_WAL_TRIES: Final = 20
+
+_READ_ONLY: Final = "mode=ro"
+
+_LARGEST_LOG: Final = 64 * 1024 * 1024
+"""Bytes of SQLite's log that stay on the disk after something large was written."""
+
+_migrating: Final = threading.Lock()
+
+
+async def open_database(store: str | Path | None, mode: FileMode = FileMode.PRIVATE) -> Database:
+    """
+    Open a store's database and bring its tables up to date.
+
+    Args:
+        store: A path, a ``sqlite:///`` URL, or `None` for one in memory.
+        mode: Who may use its files.
+
+    Raises:
+        SettingsError: It is no path, or a URL of a kind this version does not know.
+        StoreVersionError: The store was written by a newer batchhub.
+        StoreError: It can't be opened or written.
+    """
+    path = find_store_path(store)
+    try:
+        if path is not None:
+            make_room(path, mode)
+        try:
+            writer = await _start(path)
+        except OperationalError:
+            if path is None or not path.is_file():
+                raise
+            refuse_mode(path)
+            writer = await _start_reading(path)
+    except StoreError as error:
+        if str(error).startswith("store "):
+            raise
+        raise type(error)(f"store {name_of(path)}: {error}") from None
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        raise explain_error(error, name_of(path)) from error
+    return Database(writer, writer if path is None else Worker(path, writer.only), path)
+
+
+async def _start(path: Path | None, only: str | None = None) -> Worker:
+    worker = Worker(path, only)
+    try:
+        await worker.run(_prepare, path)
+    except BaseException:
+        await worker.aclose()
+        raise
+    return worker
+
+
+async def _start_reading(path: Path) -> Worker:
+    """Open a store where nothing can be written, not even the locks beside it."""
+    try:
+        return await _start(path, _READ_ONLY)
+    except OperationalError:
+        if not os.access(path, os.R_OK):
+            raise
+    # Only where there is no log: this ignores it, and with it the newest changes.
+    refuse_log(path, name_of(path))
+    return await _start(path, IMMUTABLE)
+
+
+def _prepare(connection: Connection, path: Path | None) -> None:
+    # Off until the tables are as they should be: a migration makes some of them anew.
+    connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+    if path is not None:
+        if path.stat().st_size:
+            refuse_others(connection)  # before anything of it is changed
+        _use_wal(connection)
+        # FULL, so that an intent survives a power cut: the request comes after it.
+        connection.exec_driver_sql("PRAGMA synchronous = FULL")
+        connection.exec_driver_sql(f"PRAGMA journal_size_limit = {_LARGEST_LOG}")
+    connection.rollback()
+    is_ready = is_current if _is_writable(connection) else is_readable
+    if not is_ready(connection):
+        # Alembic keeps the migration under way in globals of the process, so that two stores
+        # opened at once would meet there.
+        with _migrating:
+            migrate(connection, path)
+    connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+    connection.rollback()
+
+
+def _use_wal(connection: Connection) -> None:
+    # SQLite does not wait for others while it changes the journal mode, so several first
+    # starts at once meet "database is locked" here; only one of them has to succeed.
+    for attempt in range(_WAL_TRIES):
+        mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+        if mode == "wal" or not _is_writable(connection):
+            return
+        try:
+            keep_track(connection)  # a new file only, and before anything is written to it
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        except DBAPIError as error:
+            if "locked" not in str(error) or attempt == _WAL_TRIES - 1:
+                raise
+            time.sleep(0.05)
+
+
+def _is_writable(connection: Connection) -> bool:
+    return not connection.engine.url.query

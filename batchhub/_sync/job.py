@@ -1,0 +1,134 @@
+"""The handle of one job, for plain threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from batchhub import job as _job
+from batchhub._base.show import draw_html, draw_table
+from batchhub.models import BatchStatus, ItemResult, ItemState
+from batchhub.models.status import facts
+
+from .bridge import CHUNK, Bridge
+from .iterators import iterate
+from .like import like
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+T = TypeVar("T")
+
+
+class BatchJob:
+    """
+    One job of a hub, made by the hub.
+
+    Attributes:
+        id: Its id.
+    """
+
+    __slots__ = ("_bridge", "_job", "_owner", "id")
+
+    def __init__(self, job: _job.BatchJob, bridge: Bridge, hub: object) -> None:
+        self.id = job.id
+        self._owner = hub  # keeps the hub open as long as there are handles of its jobs
+        self._bridge = bridge
+        self._job = job
+
+    def __repr__(self) -> str:
+        """Return its last known status in one line."""
+        return repr(self._job)
+
+    def _repr_html_(self) -> str:
+        """Return its status as a table for a notebook."""
+        return draw_html(facts(self.status))
+
+    def __rich__(self) -> Table:
+        """Return its status as a table for a terminal."""
+        return draw_table(facts(self.status))
+
+    @property
+    def lane(self) -> str:
+        """Its lane: adapter and identity of its account."""
+        return self._job.lane
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether its account is one of this hub's, so that this hub can send it."""
+        return self._look(lambda job: job.is_ours)
+
+    @property
+    def status(self) -> BatchStatus:
+        """Its last known status; `refresh` reads it again."""
+        return self._look(lambda job: job.status)
+
+    @property
+    def cooling_until(self) -> datetime | None:
+        """
+        Time until which nothing is sent for its account, because the vendor asked for a pause.
+
+        `None` if there is no cool-down, or if another process sends for this account.
+        """
+        return self._look(lambda job: job.cooling_until)
+
+    @like(_job.BatchJob.refresh)
+    def refresh(self) -> BatchStatus:
+        """Read its status again, as `batchhub.BatchJob.refresh` does."""
+        return self._bridge.call(self._job.refresh)
+
+    @like(_job.BatchJob.wait)
+    def wait(self, timeout_s: float | None = None) -> BatchStatus:
+        """
+        Wait until the job has ended or is held, as `batchhub.BatchJob.wait` does.
+
+        An interrupt (Ctrl-C) ends the wait; the job goes on.
+        """
+        return self._bridge.call(self._job.wait, timeout_s)
+
+    @like(_job.BatchJob.watch)
+    def watch(self, *, tickets: bool = True) -> Iterator[BatchStatus]:
+        """Yield the status now and at each change, as `batchhub.BatchJob.watch` does."""
+        return iterate(self._bridge, self._job.watch(tickets=tickets), 1)
+
+    @like(_job.BatchJob.results)
+    def results(
+        self,
+        only: ItemState | str | Collection[ItemState | str] | None = None,
+        *,
+        code: int | Collection[int] | None = None,
+    ) -> Iterator[ItemResult]:
+        """Iterate over the results so far, as `batchhub.BatchJob.results` does."""
+        return iterate(self._bridge, self._job.results(only, code=code), CHUNK)
+
+    @like(_job.BatchJob.cancel)
+    def cancel(self) -> BatchStatus:
+        """Cancel the job, as `batchhub.BatchJob.cancel` does."""
+        return self._bridge.call(self._job.cancel)
+
+    @like(_job.BatchJob.retry)
+    def retry(self, *, unknown: bool = False, superseded: bool = False) -> BatchJob:
+        """Submit failed items as a new job, as `batchhub.BatchJob.retry` does."""
+        made = self._bridge.call(self._job.retry, unknown=unknown, superseded=superseded)
+        return BatchJob(made, self._bridge, self._owner)
+
+    @like(_job.BatchJob.find_retry)
+    def find_retry(self, *, unknown: bool = False) -> str | None:
+        """Return the id of the newest retry, as `batchhub.BatchJob.find_retry` does."""
+        return self._bridge.call(self._job.find_retry, unknown=unknown)
+
+    @like(_job.BatchJob.hand_over)
+    def hand_over(self, timeout_s: float = 30.0) -> BatchStatus:
+        """Wait until what may be sent now is sent, as `batchhub.BatchJob.hand_over` does."""
+        return self._bridge.call(self._job.hand_over, timeout_s)
+
+    def _look(self, function: Callable[[_job.BatchJob], T]) -> T:
+        """Look at the handle in the loop's thread, or here if that can't be waited for."""
+        if not self._bridge.is_usable:
+            return function(self._job)
+
+        async def look() -> T:
+            return function(self._job)
+
+        return self._bridge.call(look)

@@ -1,0 +1,106 @@
+"""No adapter keeps the suite waiting, whatever it does."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from support.market import MarketAdapter, MarketKit
+
+from batchhub.adapter import Observation, TicketRef
+from batchhub.conformance import RULES, BrokenError, watch
+from batchhub.conformance.bench import Bench
+from batchhub.conformance.unblocked import run_unblocked
+from batchhub.models import BatchItem
+
+
+class NeverEnds(MarketAdapter):
+    """Has no news, ever."""
+
+    async def poll(self, tickets: Sequence[TicketRef]) -> Sequence[Observation | None]:
+        """Say nothing."""
+        return [None for _ in tickets]
+
+
+class Blocks(MarketAdapter):
+    """Never gives the event loop back."""
+
+    def encode(self, operation: str, item: BatchItem, options: Mapping[str, Any]) -> bytes:
+        """Wait for something that does not come."""
+        while True:
+            time.sleep(0.01)
+
+
+class CantBeCancelled(MarketAdapter):
+    """Waits, and goes on waiting when it is told to stop."""
+
+    async def poll(self, tickets: Sequence[TicketRef]) -> Sequence[Observation | None]:
+        """Wait, where several are asked about."""
+        while len(tickets) > 1:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                continue
+        return await super().poll(tickets)
+
+
+def hold(bench: Bench, number: str, **limits: float) -> list[str]:
+    """Check one rule as the suite does."""
+    (rule,) = (rule for rule in RULES if rule.number == number)
+    return run_unblocked(rule.hold(bench), **limits)
+
+
+def make_bench(adapter: type[MarketAdapter]) -> Bench:
+    """Return a bench of its own for an adapter."""
+    return Bench(type("Kit", (MarketKit,), {"adapter": adapter})())
+
+
+def test_a_job_without_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the calls it took, long before half a day of polls is over."""
+    monkeypatch.setattr(watch, "MOST_CALLS", 20)
+    with pytest.raises(BrokenError, match=r"^A1, prices: no end after"):
+        hold(make_bench(NeverEnds), "A1")
+
+
+def test_a_run_that_got_stuck_is_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most rules begin with the same run: the second one knows that there is none."""
+    monkeypatch.setattr(watch, "MOST_CALLS", 20)
+    bench = make_bench(NeverEnds)
+    with pytest.raises(BrokenError, match=r"^A2, prices: a run without trouble: no end after"):
+        hold(bench, "A2")
+    monkeypatch.undo()
+    monkeypatch.setattr(Bench, "run", None)
+    with pytest.raises(BrokenError, match=r"^A7, prices: a run without trouble: no end after"):
+        hold(bench, "A7")
+
+
+def test_code_that_blocks_is_stopped_where_it_is() -> None:
+    """And the error says where that is."""
+    with pytest.raises(BrokenError, match=r"blocked for 0\.2 s, in encode, line \d+ of .*ends\.py"):
+        hold(make_bench(Blocks), "A1", blocked_s=0.2)
+
+
+def test_a_task_that_swallows_its_cancellation_is_left() -> None:
+    """The rule ends, and so does the event loop it ran on."""
+    with pytest.raises(BrokenError, match="no end after 3 s"):
+        hold(make_bench(CantBeCancelled), "A29", blocked_s=2.0, longest_s=3.0)
+
+
+def test_an_alarm_that_was_set_rings_in_its_time() -> None:
+    """As pytest-timeout sets one for a whole test; and what is left of it is set again."""
+    rung: list[float] = []
+    kept = signal.signal(signal.SIGALRM, lambda *_: rung.append(time.monotonic()))
+    left = signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        run_unblocked(asyncio.sleep(0.1), blocked_s=1.0)
+        assert not rung
+        assert 0.0 < signal.getitimer(signal.ITIMER_REAL)[0] < 0.3
+        run_unblocked(asyncio.sleep(0.5), blocked_s=1.0)
+        assert rung
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, *left)
+        signal.signal(signal.SIGALRM, kept)

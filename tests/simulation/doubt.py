@@ -1,0 +1,55 @@
+"""Where nobody can say what became of an item, and only there it may be unknown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from .plan import SHOP
+from .wire import Sent
+
+if TYPE_CHECKING:
+    from .world import World
+
+_REMEMBERED_S: Final = 3000.0
+"""Seconds for which the shop's vendor surely recognises a batch by its key."""
+
+_KEPT_S: Final = 120.0
+"""Seconds within which an answer that was heard is surely in the store, unless something fails."""
+
+_BROKEN: Final = ("broken_json", "proxy_page", "reset_answer")
+"""Faults that spoil an answer which comes, as it seems, whole."""
+
+
+def may_be_unknown(world: World, account: str, mark: int) -> bool:
+    """
+    Whether it can be that nobody can say what became of an item.
+
+    Args:
+        world: The world, at its end.
+        account: The account it was sent through.
+        mark: The item.
+    """
+    if account == SHOP:
+        return _is_forgotten(world)
+    sent = [one for one in world.loop.wire.sent if mark in one.marks]
+    if any(world.struck[kind] for kind in _BROKEN):
+        return True
+    if not sent:  # an intent, and then nothing was sent, as it seems
+        return world.faults.has_disturbed
+    return not any(_is_answered(world, one) for one in sent)
+
+
+def _is_forgotten(world: World) -> bool:
+    """Whether a vendor that recognises batches may have forgotten one, as far as anybody knows."""
+    if any(fault.values.get("down_s", 0.0) > _REMEMBERED_S for fault in world.plan.faults):
+        return True
+    # Within one boot any process knows how old an attempt is, whatever the wall clock says.
+    boots = {machine.boot_id for machine in world.machines.values()}
+    return world.struck["clock"] > 0 and len(boots) + world.struck["reboot"] > 1
+
+
+def _is_answered(world: World, sent: Sent) -> bool:
+    """Whether a submit was answered, and whoever heard it could keep that."""
+    if sent.heard_s is None or sent.status != 200 or sent.connection in world.loop.wire.lost:
+        return False
+    return not world.faults.was_disturbed(sent.host, sent.heard_s, sent.heard_s + _KEPT_S)

@@ -1,0 +1,71 @@
+"""The real command at a stand-in that has a fault."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from .crash_lab import Ended, Lab
+from .faults import EXIT_SOME_FAILED, ITEMS, Fault
+from .processes import (
+    ask_sandbox,
+    read_results,
+    set_sandbox,
+    write_items,
+    write_settings,
+    write_supplier,
+)
+from .stand_ins import STAND_INS, standing_in
+from .truth import check_truth
+
+
+def run_under(lab: Lab, vendor: str, fault: Fault, folder: Path) -> None:
+    """
+    Run a job of 25 items with the real command under a fault, and hold it against the journal.
+
+    Args:
+        lab: What starts the command.
+        vendor: At whose stand-in.
+        fault: What it does.
+        folder: Where to run; not there yet.
+
+    Raises:
+        AssertionError: Something is not as it must be.
+    """
+    stand_in = STAND_INS[vendor]
+    folder.mkdir()
+    write_items(folder / "items.jsonl", stand_in.items)
+    sandbox = stand_in.sandbox()
+    sandbox.change_switches(fault.switches)
+    with standing_in(sandbox) as url:
+        write = write_settings if vendor == "ecwid" else write_supplier
+        write(folder, url, **fault.account)
+        done = _run(lab, folder, stand_in.account)
+        assert done.code == fault.code, done.err
+        if fault.healed is not None:
+            set_sandbox(url, **fault.healed)
+            done = _run(lab, folder, stand_in.account)
+            assert done.code == EXIT_SOME_FAILED, done.err
+        journal = ask_sandbox(url, "journal")
+    assert journal["knocks"] == 0
+    assert bool(journal["executions"]) == fault.runs
+    status = json.loads(done.out)
+    assert {finding["code"] for finding in status["findings"]} == fault.findings
+    if fault.is_held:
+        assert (status["state"], status["counts"]["pending"]) == ("unconfirmed", ITEMS)
+        assert [request["method"] for request in journal["requests"]] == ["POST"]
+        assert "batchhub retry" in done.err
+        assert not (folder / "results.jsonl").exists()
+        return
+    results = read_results(folder / "results.jsonl")
+    check_truth(stand_in.names, results, journal["executions"])
+    assert sum(result["state"] == "unknown" for result in results) == fault.unknown
+    assert status["counts"]["total"] == ITEMS
+
+
+def _run(lab: Lab, folder: Path, account: str) -> Ended:
+    return lab.run(
+        folder,
+        *("run", "items.jsonl", f"--account={account}", "--key=one"),
+        *("--out=results.jsonl", "--json"),
+    )

@@ -1,0 +1,533 @@
+"""In which order tickets are sent: by place and position, passed only where nothing is shared."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.hubs import World, scripted_world
+from support.vendor import PlainAccount, Vendor, capable
+
+from batchhub import BatchHub, BatchState
+from batchhub._engine.order import LOOK
+from batchhub.adapter import Accepted, Observation, Steps, Submission
+from batchhub.errors import BusyError, ConnectError, NoAnswerError, UsageError
+from batchhub.hub import BatchJob
+from batchhub.models import BatchStatus
+from batchhub.testing import FakeClock
+
+
+def item(name: str, target: str | None = None) -> dict[str, Any]:
+    return {"id": name, "target": target}
+
+
+def sent(vendor: Vendor) -> list[str]:
+    """Return the items of each request, in the order the requests were made."""
+    return ["".join(each.id for each in submission.items) for submission in vendor.submissions]
+
+
+def codes(status: BatchStatus) -> set[str]:
+    return {finding.code for finding in status.findings}
+
+
+def waits_for(status: BatchStatus) -> list[str]:
+    return [e for f in status.findings if f.code == "waits_for" for e in f.examples]
+
+
+async def submit(world: World, items: Iterable[dict[str, Any]], **more: Any) -> BatchJob:
+    return await world.hub.submit("shop", list(items), **more)
+
+
+def ordered(**more: Any) -> Vendor:
+    """A vendor that runs in order, an item a ticket."""
+    return capable(
+        Vendor(),
+        **{"max_items": 1, "runs_in_order": True, "tickets_per_job": 5, "stall_s": 3600.0} | more,
+    )
+
+
+def unordered(**more: Any) -> Vendor:
+    """A vendor of which nobody says that it runs in order."""
+    return ordered(runs_in_order=False, **more)
+
+
+def hold_open(vendor: Vendor, polls: int) -> None:
+    """Let the vendor say that it is at work, for so many polls."""
+    vendor.polls.extend([Observation(words=("Running",))] * polls)
+
+
+def later(error: Exception) -> Exception:
+    """Let an error be one after which the ticket is tried again in minutes."""
+    error.retry_after_s = 300.0  # type: ignore[attr-defined]
+    return error
+
+
+# By place, then by position.
+
+
+async def test_tickets_go_out_by_place_and_position() -> None:
+    """A job whose tickets wait for room at the vendor is not overtaken by the next one."""
+    vendor = ordered(tickets_per_job=1)
+    async with scripted_world(vendor) as world:
+        first = await submit(world, [item(name) for name in "abcd"])
+        second = await submit(world, [item(name) for name in "xy"])
+        await first.wait()
+        await second.wait()
+    assert sent(vendor) == [*"abcdxy"]
+
+
+async def test_one_request_of_a_lane_is_under_way_at_a_time() -> None:
+    """Two at once may arrive swapped, though the vendor would take five."""
+    vendor, under_way, most = ordered(), 0, 0
+
+    async with scripted_world(vendor) as world:
+        lane = world.hub._opened.get_lane("shop")  # type: ignore[union-attr]
+        submit_one = lane.adapter.submit
+
+        async def slow(submission: Submission, steps: Steps) -> Accepted:
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way)
+            await world.clock.sleep(1.0)
+            under_way -= 1
+            return await submit_one(submission, steps)
+
+        lane.adapter.submit = slow  # type: ignore[method-assign]
+        jobs = [await submit(world, [item(name) for name in names]) for names in ("abc", "xyz")]
+        for job in jobs:
+            await job.wait()
+    assert most == 1
+    assert sent(vendor) == [*"abcxyz"]
+
+
+async def test_no_more_tickets_than_the_lane_may_have() -> None:
+    """Many small jobs share what the vendor takes of an account."""
+    vendor = ordered(tickets_per_lane=2)
+    hold_open(vendor, 4)
+    most = 0
+    async with scripted_world(vendor) as world:
+        jobs = [await submit(world, [item(name)]) for name in "abcdef"]
+        while not all(job.status.state.is_terminal for job in jobs):
+            states = [(await job.refresh()).state for job in jobs]
+            most = max(most, sum(s in (BatchState.QUEUED, BatchState.IN_PROGRESS) for s in states))
+            await world.clock.sleep(0.05)
+    assert most == 2
+    assert sent(vendor) == [*"abcdef"]
+
+
+async def test_a_job_that_becomes_visible_late_is_found(tmp_path: Path) -> None:
+    """Its number is lower than that of a job that was long driven: only its place counts."""
+    store, vendor = tmp_path / "jobs.db", ordered()
+    async with scripted_world(vendor, store) as world:
+        await (await submit(world, [item("z")])).wait()
+        loading = await submit(world, [item("a")], key="loading")
+        await loading.wait()
+    with closing(sqlite3.connect(store)) as database, database:
+        database.execute(
+            "UPDATE tickets SET state = 'pending', attempt_id = NULL, attempted_at = NULL,"
+            " accepted_at = NULL, finished_as = NULL, vendor_refs = '[]', succeeded = 0"
+            " WHERE job_no = 2"
+        )
+        database.execute("DELETE FROM results WHERE job_no = 2")
+        database.execute(
+            "UPDATE jobs SET place = NULL, ended_at = NULL, state = 'pending', tickets_pending = 1,"
+            " tickets_completed = 0, succeeded = 0 WHERE job_no = 2"
+        )
+    vendor.submissions.clear()
+    async with scripted_world(vendor, store) as world:
+        hold_open(vendor, 5)
+        newer = await submit(world, [item("b")])
+        with closing(sqlite3.connect(store)) as database, database:
+            database.execute("UPDATE jobs SET place = 9 WHERE job_no = 2")
+        job = await world.hub.job(loading.id)
+        await world.hub.resume()
+        assert (await job.refresh()).state is BatchState.COMPLETED
+        assert (await newer.refresh()).state is BatchState.COMPLETED
+    assert sent(vendor) == ["b", "a"]
+
+
+# A ticket that can't go.
+
+
+async def test_a_ticket_that_backs_off_is_passed_where_nothing_is_shared() -> None:
+    """It is certain that it was not sent, so what changes the same waits for it."""
+    vendor = ordered()
+    vendor.submits.append(later(ConnectError("no route")))
+    async with scripted_world(vendor) as world:
+        old = await submit(world, [item("a", "one")])
+        new = await submit(world, [item("x", "one"), item("y", "two"), item("z")])
+        await new.wait()
+        await old.wait()
+        assert codes(new.status) == set()
+    assert sent(vendor) == [*"ayzax"]
+
+
+async def test_a_waiting_ticket_is_not_overtaken_either() -> None:
+    """What meets a ticket that waits comes after it, though the first one knows nothing of it."""
+    vendor = capable(ordered(), max_items=2)
+    vendor.submits.append(later(BusyError("busy")))
+    async with scripted_world(vendor) as world:
+        first = await submit(world, [item("a", "one")])
+        second = await submit(world, [item("b", "one"), item("c", "two")])
+        third = await submit(world, [item("d", "two")])
+        for job in (first, second, third):
+            await job.wait()
+    assert sent(vendor) == ["a", "a", "bc", "d"]
+
+
+async def test_a_ticket_in_doubt_is_passed_where_nothing_is_shared() -> None:
+    """It is sent again with its key; whether it ran before that, nobody knows."""
+    vendor = ordered(dedup_window_s=3600.0)
+    vendor.submits.append(later(NoAnswerError("silence")))
+    async with scripted_world(vendor) as world:
+        old = await submit(world, [item("a", "one")])
+        new = await submit(world, [item("x", "one"), item("y", "two")])
+        await new.wait()
+        await old.wait()
+    assert sent(vendor) == [*"ayax"]
+
+
+async def test_an_adapter_without_targets_passes_nothing() -> None:
+    """Each of its items may change what any other does."""
+    vendor, clock = capable(ordered(), max_items=1), FakeClock()
+    vendor.submits.append(later(BusyError("busy")))
+    async with clock.running():
+        hub = BatchHub(None, {"shop": PlainAccount(vendor=vendor)}, clock=clock, seed=1)
+        with pytest.warns(UserWarning, match="memory"):
+            await hub.__aenter__()
+        old = await hub.submit("shop", [item("a")])
+        new = await hub.submit("shop", [item("b")])
+        await old.wait()
+        await new.wait()
+        await hub.aclose()
+    assert sent(vendor) == [*"aab"]
+
+
+async def test_few_tickets_back_off_at_a_time() -> None:
+    """A vendor that takes nothing is not tried with every ticket there is."""
+    vendor = ordered(tickets_per_job=50)
+    vendor.submits.extend([BusyError("later")] * 20)
+    async with scripted_world(vendor) as world:
+        job = await submit(world, [item(f"{n:02}") for n in range(40)])
+        await job.wait()
+    tried_first = sent(vendor)[:20]
+    assert 1 < len(set(tried_first)) <= 8
+
+
+async def test_what_waits_is_not_read_over_and_over(tmp_path: Path) -> None:
+    """Of a large job behind a ticket that can't go only the head is looked at."""
+    vendor = ordered(tickets_per_job=50)
+    vendor.submits.extend([BusyError("later")] * 2)
+    async with scripted_world(vendor, tmp_path / "jobs.db") as world:
+        read: list[tuple[int, int]] = []
+        targets = world.hub._opened.store.targets  # type: ignore[union-attr]
+        get_targets = targets.read
+
+        async def count(keys: Any) -> Any:
+            read.extend(keys)
+            return await get_targets(keys)
+
+        targets.read = count  # type: ignore[method-assign]
+        old = await submit(world, [item("a", "one")])
+        new = await submit(world, [item(f"x{n}", "one") for n in range(300)])
+        await old.wait()
+        await new.wait()
+    assert len(read) == len(set(read)) <= 100 + 32
+    assert sent(vendor) == ["a", "a", "a", *(f"x{n}" for n in range(300))]
+
+
+async def test_a_stop_on_the_first_failure_lets_others_pass() -> None:
+    """Its tickets wait for one another's results; a job that shares nothing does not wait."""
+    vendor = ordered(stops_on_first_failure=True)
+    hold_open(vendor, 500)
+    async with scripted_world(vendor) as world:
+        old = await submit(world, [item("a", "one"), item("b", "two")], stop_on_first_failure=True)
+        new = await submit(world, [item("x", "two"), item("y", "three")])
+        await new.hand_over()
+        vendor.polls.clear()
+        await old.wait()
+        await new.wait()
+    assert sent(vendor) == [*"aybx"]
+
+
+# What the vendor has.
+
+
+@pytest.mark.parametrize("is_ordered", [True, False])
+async def test_a_long_job_that_stops_on_the_first_failure_lets_others_pass(
+    is_ordered: bool,
+) -> None:
+    """However many of its tickets wait for one that nobody can tell the whereabouts of."""
+    vendor = (ordered if is_ordered else unordered)(stops_on_first_failure=True)
+    vendor.submits.append(NoAnswerError("silence"))
+    async with scripted_world(vendor) as world:
+        items = [item(f"a{n}", f"t{n}") for n in range(250)]
+        first = await submit(world, items, stop_on_first_failure=True)
+        await first.wait()
+        free = await submit(world, [item("free", "another")])
+        bound = await submit(world, [item("bound", "t240")])
+        assert (await free.wait()).state is BatchState.COMPLETED
+        waiting = await bound.wait()
+    assert waiting.is_held
+    assert waits_for(waiting) == [first.id]
+    assert sent(vendor) == ["a0", "free"]
+
+
+async def test_in_order_nothing_at_the_vendor_is_waited_for() -> None:
+    """It runs the older one first by itself."""
+    vendor = ordered()
+    hold_open(vendor, 500)
+    async with scripted_world(vendor) as world:
+        old = await submit(world, [item("a", "one")])
+        new = await submit(world, [item("x", "one")])
+        await new.hand_over()
+        assert sent(vendor) == ["a", "x"]
+        assert not old.status.state.is_terminal
+        vendor.polls.clear()
+        await old.wait()
+        await new.wait()
+
+
+async def test_in_no_order_the_older_one_has_to_end_first() -> None:
+    """Meanwhile what waits says for whom; that goes when the wait is over."""
+    vendor = unordered()
+    hold_open(vendor, 500)
+    async with scripted_world(vendor) as world:
+        old = await submit(world, [item("a", "one")])
+        new = await submit(world, [item("x", "one"), item("y", "two")])
+        await new.hand_over()
+        assert sent(vendor) == ["a", "y"]
+        await world.clock.sleep(0.5)
+        assert waits_for(await new.refresh()) == [old.id]
+        vendor.polls.clear()
+        await old.wait()
+        assert sent(vendor)[:2] == ["a", "y"]
+        await new.wait()
+        assert codes(new.status) == set()
+    assert sent(vendor) == [*"ayx"]
+
+
+async def test_a_job_whose_options_allow_no_order_waits_and_is_waited_for() -> None:
+    """Also at a vendor that else runs in order."""
+    vendor = ordered()
+    hold_open(vendor, 500)
+    async with scripted_world(vendor) as world:
+        first = await submit(world, [item("a", "one")])
+        parallel = await submit(world, [item("b", "one")], options={"parallel": True})
+        third = await submit(world, [item("c", "one"), item("d", "two")])
+        await third.hand_over()
+        assert sent(vendor) == ["a", "d"]
+        vendor.polls.clear()
+        for job in (first, parallel, third):
+            await job.wait()
+    assert sent(vendor) == [*"adbc"]
+
+
+async def test_unconfirmed_counts_as_gone_in_order() -> None:
+    """Nothing more can be asked about it, and whatever it was came first."""
+    vendor = ordered()
+    vendor.submits.append(NoAnswerError("silence"))
+    async with scripted_world(vendor) as world:
+        old = await submit(world, [item("a", "one")])
+        assert (await old.wait()).is_held
+        new = await submit(world, [item("x", "one")])
+        assert (await new.wait()).state is BatchState.COMPLETED
+    assert sent(vendor) == [*"ax"]
+
+
+async def test_unconfirmed_is_waited_for_in_no_order() -> None:
+    """Until somebody decides about it."""
+    vendor = unordered()
+    vendor.submits.append(NoAnswerError("silence"))
+    async with scripted_world(vendor) as world:
+        old = await submit(world, [item("a", "one")])
+        assert (await old.wait()).is_held
+        new = await submit(world, [item("x", "one")])
+        await world.clock.sleep(5.0)
+        assert waits_for(await new.refresh()) == [old.id]
+        assert sent(vendor) == ["a"]
+        await old.cancel()
+        await old.wait()
+        await world.clock.sleep(3.0)  # a lane looks at once, but fake seconds pass in no time
+        await new.wait()
+        assert sent(vendor) == [*"ax"]
+        # The vendor may have what was given up, and run it at any time.
+        (finding,) = new.status.findings
+        assert (finding.code, finding.examples) == ("order_given_up", (old.id,))
+
+
+async def test_behind_an_unconfirmed_ticket_a_job_is_held(tmp_path: Path) -> None:
+    """Nothing of it goes on before a decision; that about the older job sets it free."""
+    vendor, store = unordered(), tmp_path / "jobs.db"
+    vendor.submits.append(NoAnswerError("silence"))
+    async with scripted_world(vendor, store) as world:
+        old = await submit(world, [item("a", "one")])
+        assert (await old.wait()).is_held
+        partly = await submit(world, [item("x", "one"), item("y")])
+        behind = await submit(world, [item("z", "one")])
+        for job in (partly, behind):
+            status = await job.wait()
+            assert status.is_held
+            assert waits_for(status) == [old.id] == [status.held_by]
+            with pytest.raises(UsageError, match=f"decide about that one.*|{old.id}"):
+                await job.retry(unknown=True)
+        assert [job.id for job in await world.hub.jobs(state="unconfirmed")] == [
+            old.id,
+            partly.id,
+            behind.id,
+        ]
+    async with scripted_world(vendor, store) as world:
+        old = await world.hub.job(old.id)
+        await old.cancel()
+        await old.wait()
+        await world.clock.sleep(3.0)
+        for job in await world.hub.resume():
+            assert job.status.state.is_terminal
+    assert sent(vendor) == [*"ayxz"]
+
+
+async def test_behind_an_unconfirmed_ticket_of_its_own_a_job_is_held() -> None:
+    """What it can't send any more is not "in progress"."""
+    vendor = unordered()
+    vendor.submits.append(NoAnswerError("silence"))
+    async with scripted_world(vendor) as world:
+        job = await submit(world, [item("a", "one"), item("b", "one"), item("c")])
+        status = await job.wait()
+        assert status.is_held
+        assert status.held_by is None
+        assert codes(status) == {"held_by", "same_target"}
+        await job.cancel()
+        status = await job.wait()
+        assert (status.counts.unknown, status.counts.not_executed) == (1, 1)
+    assert sent(vendor) == [*"ac"]
+
+
+async def test_a_wait_ends_with_the_older_jobs_deadline() -> None:
+    """Then the newer one goes and says what may come of that."""
+    vendor = unordered()
+    hold_open(vendor, 2000)
+    async with scripted_world(vendor) as world:
+        old = await submit(world, [item("a", "one")], deadline_s=600.0)
+        new = await submit(world, [item("x", "one")])
+        await world.clock.sleep(500.0)
+        assert sent(vendor) == ["a"]
+        await world.clock.sleep(120.0)
+        assert sent(vendor) == [*"ax"]
+        (finding,) = [f for f in (await new.refresh()).findings if f.code == "order_given_up"]
+        assert finding.examples == (old.id,)
+        assert "waits_for" not in codes(new.status)
+
+
+async def test_a_wait_ends_with_the_older_tickets_stall() -> None:
+    """Without progress for long nobody waits any longer, and it takes no place either."""
+    vendor = unordered(stall_s=300.0, tickets_per_lane=1)
+    hold_open(vendor, 2000)
+    async with scripted_world(vendor) as world:
+        await submit(world, [item("a", "one")])
+        new = await submit(world, [item("x", "one")])
+        await world.clock.sleep(250.0)
+        assert sent(vendor) == ["a"]
+        await world.clock.sleep(150.0)
+        assert sent(vendor) == [*"ax"]
+        assert "order_given_up" in codes(await new.refresh())
+
+
+async def test_a_wait_for_what_never_goes_ends() -> None:
+    """A ticket that the vendor takes at no try holds up those it meets no longer than that."""
+    vendor = ordered(stall_s=1000.0)
+    vendor.submits.extend([later(BusyError("busy"))] * 9)
+    async with scripted_world(vendor) as world:
+        old = await submit(world, [item("a", "one")], deadline_s=1e6)
+        new = await submit(world, [item("x", "one"), item("y", "two")], deadline_s=1e6)
+        await world.clock.sleep(700.0)
+        assert "x" not in sent(vendor)
+        assert waits_for(await new.refresh()) == [old.id]
+        await new.wait()
+        await old.wait()
+        assert "order_given_up" in codes(new.status)
+
+
+async def test_waiting_for_room_is_no_standstill() -> None:
+    """How long a ticket waited for its turn does not count once it can't go."""
+    vendor = ordered(tickets_per_job=1, stall_s=2000.0, poll_s=100.0, min_poll_s=100.0)
+    vendor.polls.extend(Observation(words=("Running",), progress=n / 40) for n in range(40))
+    vendor.submits.extend([Accepted(vendor_refs=("a",)), later(BusyError("busy"))])
+    async with scripted_world(vendor) as world:
+        old = await submit(world, [item("a", "one"), item("b", "two")], deadline_s=1e6)
+        new = await submit(world, [item("x", "two")], deadline_s=1e6)
+        await old.wait()
+        await new.wait()
+        assert codes(new.status) == set()
+    assert sent(vendor) == [*"abbx"]
+
+
+async def test_a_held_wait_ends_too(tmp_path: Path) -> None:
+    """An unconfirmed ticket is not waited for for ever, across restarts."""
+    vendor, clock = unordered(), FakeClock()
+    vendor.submits.append(NoAnswerError("silence"))
+    async with scripted_world(vendor, tmp_path / "jobs.db", clock) as world:
+        old = await submit(world, [item("a", "one")], deadline_s=1000.0)
+        new = await submit(world, [item("x", "one")])
+        await old.wait()
+        await world.clock.sleep(500.0)
+        assert sent(vendor) == ["a"]
+    async with scripted_world(vendor, tmp_path / "jobs.db", clock) as world:
+        new = await world.hub.job(new.id)
+        resuming = asyncio.create_task(world.hub.resume())
+        await world.clock.sleep(10.0)
+        assert waits_for(await new.refresh()) == [old.id]
+        await world.clock.sleep(600.0)
+        await resuming
+        assert "order_given_up" in codes(await new.refresh())
+    assert sent(vendor) == [*"ax"]
+
+
+# Ahead.
+
+
+async def test_ahead_passes_older_jobs_and_says_so() -> None:
+    """It goes next, whatever older jobs still send of the same."""
+    vendor = ordered(tickets_per_job=1)
+    hold_open(vendor, 500)
+    async with scripted_world(vendor) as world:
+        old = await submit(world, [item("a"), item("b", "one"), item("c")])
+        await old.hand_over()
+        urgent = await submit(world, [item("x", "one")], ahead=True)
+        vendor.polls.clear()
+        await urgent.wait()
+        await old.wait()
+        (finding,) = urgent.status.findings
+        assert (finding.code, finding.examples) == ("went_ahead", (old.id,))
+    assert sent(vendor) == [*"axbc"]
+
+
+async def test_ahead_of_nobody_says_nothing() -> None:
+    """Among jobs that go ahead, the older one is first."""
+    vendor = ordered(tickets_per_job=1)
+    hold_open(vendor, 2)
+    async with scripted_world(vendor) as world:
+        jobs = [await submit(world, [item(n), item(n.upper())], ahead=True) for n in "abc"]
+        for job in jobs:
+            await job.wait()
+            assert codes(job.status) == set()
+    assert sent(vendor) == [*"aAbBcC"]
+
+
+async def test_a_job_of_many_tickets_that_wait_holds_up_no_other_for_ever() -> None:
+    """One behind it says whom it waits for, and goes once that one has waited long enough."""
+    vendor = unordered(stall_s=600.0)
+    vendor.submits.append(NoAnswerError("silence"))
+    async with scripted_world(vendor) as world:
+        await (await submit(world, [item("u", "t")])).wait()
+        many = await submit(world, [item(f"a{n}", "t") for n in range(2 * LOOK)])
+        free = await submit(world, [item("b", "b")])
+        await world.clock.sleep(60.0)
+        assert waits_for(await free.refresh()) == [many.id]
+        assert sent(vendor) == ["u"]
+        assert (await free.wait()).state is BatchState.COMPLETED
+        assert waits_for(await free.refresh()) == []
