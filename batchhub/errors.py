@@ -135,12 +135,22 @@ class SettingsError(UsageError):
     Attributes:
         key: The setting's dotted name, such as ``accounts.shop.token``.
         path: The file it was read from, if any.
+        problems: All that is wrong in a description of an adapter, each with its place and in a
+            line of its own; empty for other settings.
     """
 
-    def __init__(self, message: str, *, key: str | None = None, path: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        key: str | None = None,
+        path: str | None = None,
+        problems: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(message)
         self.key = key
         self.path = path
+        self.problems = problems
 
 
 class NotKnownError(UsageError, LookupError):

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 _ADAPTER = {"_adapter", "polling", "models", "_wire", "_base", "errors"}
-_DOOR = {"adapter", "_http", *_ADAPTER}
+_SEAM = {"_adapter_class", "_http", *_ADAPTER}
+_DOOR = {"adapter", "_declared", *_SEAM}
 _ENGINE = {"_engine", "_store", "_settings", *_DOOR}
 _HUB = {"hub", "job", *_ENGINE}
 _DOORS = {
@@ -36,8 +37,10 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "_adapter": {"models", "polling", "_wire", "_base", "errors"},
     "_http": _ADAPTER,
     "_store": _ADAPTER,
-    "adapter": {"_http", *_ADAPTER},
-    "_settings": {"adapter", "polling", "models", "_base", "errors"},
+    "_adapter_class": {"_http", *_ADAPTER},
+    "_declared": _SEAM,
+    "adapter": {"_declared", *_SEAM},
+    "_settings": {"adapter", "_declared", "polling", "models", "_base", "errors"},
     "_tables": {"adapter", "models", "_wire", "_base", "errors"},
     "_engine": {"_store", "_settings", *_DOOR},
     "job": _ENGINE,
