@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from support.hubs import results_of
-from support.truth import check_truth, demo_requests
+from support.stand_ins.ecwid import make_requests
+from support.truth import check_truth
 
 from batchhub import BatchHub, ItemState
 from batchhub.testing import FakeClock
@@ -18,7 +19,7 @@ async def test_stop_on_first_failure_over_http(tmp_path: Path) -> None:
     clock = FakeClock()
     sandbox = EcwidSandbox(clock=clock)
     sandbox.change_switches({"completed_not_run": True})
-    items = demo_requests(1_100)
+    items = make_requests(1_100)
     async with (
         clock.running(),
         sandbox.running() as url,
@@ -39,7 +40,7 @@ async def test_cancel_keeps_what_ran(tmp_path: Path) -> None:
     clock = FakeClock()
     sandbox = EcwidSandbox(clock=clock)
     sandbox.change_switches({"item_time_s": 1.0})
-    items = demo_requests(700)
+    items = make_requests(700)
     async with (
         clock.running(),
         sandbox.running() as url,

@@ -9,7 +9,7 @@ import pytest
 from support.crash_lab import Lab
 from support.processes import write_items, write_settings, write_supplier
 from support.stand_ins import standing_in
-from support.truth import demo_requests
+from support.stand_ins.ecwid import make_requests
 
 from batchhub_ecwid.sandbox import EcwidSandbox
 from batchhub_mircate.sandbox import MircateSandbox
@@ -26,7 +26,7 @@ def supplier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_shop_is_asked_for_its_batches(lab: Lab, tmp_path: Path) -> None:
     """Without a batch the list is asked for, with one its status; nothing is executed."""
-    write_items(tmp_path / "items.jsonl", demo_requests(3))
+    write_items(tmp_path / "items.jsonl", make_requests(3))
     sandbox = EcwidSandbox()
     with standing_in(sandbox) as url:
         write_settings(tmp_path, url)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from support.crash_lab import Lab
 from support.fault_runs import run_under
-from support.faults import ECWID_FAULTS, MIRCATE_FAULTS, Fault
+from support.faults import FAULTS, Fault
 
 EVERY_FAULT = "EVERY_FAULT" in os.environ
 AT_ONCE = 6
@@ -24,7 +24,7 @@ AT_ONCE = 6
 
 def groups() -> Iterator[object]:
     """Deal the faults of each vendor out to groups that are run at once."""
-    for vendor, faults in (("ecwid", ECWID_FAULTS), ("mircate", MIRCATE_FAULTS)):
+    for vendor, faults in FAULTS.items():
         chosen = [fault for fault in faults if EVERY_FAULT or fault.is_sample]
         count = -(-len(chosen) // AT_ONCE)
         for number in range(count):

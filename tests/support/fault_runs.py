@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from .crash_lab import Ended, Lab
 from .faults import EXIT_SOME_FAILED, ITEMS, Fault
-from .processes import (
-    ask_sandbox,
-    read_results,
-    set_sandbox,
-    write_items,
-    write_settings,
-    write_supplier,
-)
-from .stand_ins import STAND_INS, standing_in
+from .processes import ask_sandbox, read_results, set_sandbox, write_items
+from .stand_ins import STAND_INS, StandIn, standing_in
 from .truth import check_truth
 
 
@@ -38,13 +32,13 @@ def run_under(lab: Lab, vendor: str, fault: Fault, folder: Path) -> None:
     sandbox = stand_in.sandbox()
     sandbox.change_switches(fault.switches)
     with standing_in(sandbox) as url:
-        write = write_settings if vendor == "ecwid" else write_supplier
-        write(folder, url, **fault.account)
-        done = _run(lab, folder, stand_in.account)
+        stand_in.write_settings(folder, sandbox, url, **fault.account)
+        secrets = sandbox.account(url).secrets
+        done = _run(lab, folder, stand_in, secrets)
         assert done.code == fault.code, done.err
         if fault.healed is not None:
             set_sandbox(url, **fault.healed)
-            done = _run(lab, folder, stand_in.account)
+            done = _run(lab, folder, stand_in, secrets)
             assert done.code == EXIT_SOME_FAILED, done.err
         journal = ask_sandbox(url, "journal")
     assert journal["knocks"] == 0
@@ -53,7 +47,7 @@ def run_under(lab: Lab, vendor: str, fault: Fault, folder: Path) -> None:
     assert {finding["code"] for finding in status["findings"]} == fault.findings
     if fault.is_held:
         assert (status["state"], status["counts"]["pending"]) == ("unconfirmed", ITEMS)
-        assert [request["method"] for request in journal["requests"]] == ["POST"]
+        stand_in.check_held([(each["method"], each["path"]) for each in journal["requests"]])
         assert "batchhub retry" in done.err
         assert not (folder / "results.jsonl").exists()
         return
@@ -63,9 +57,8 @@ def run_under(lab: Lab, vendor: str, fault: Fault, folder: Path) -> None:
     assert status["counts"]["total"] == ITEMS
 
 
-def _run(lab: Lab, folder: Path, account: str) -> Ended:
-    return lab.run(
-        folder,
-        *("run", "items.jsonl", f"--account={account}", "--key=one"),
-        *("--out=results.jsonl", "--json"),
-    )
+def _run(lab: Lab, folder: Path, stand_in: StandIn, secrets: Iterable[str]) -> Ended:
+    words = ("run", "items.jsonl", *stand_in.words, "--key=one", "--out=results.jsonl", "--json")
+    done = lab.run(folder, *words)
+    assert not any(secret in done.out + done.err for secret in secrets)
+    return done

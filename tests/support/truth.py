@@ -43,24 +43,3 @@ def check_truth(
                 assert statuses == [], result
             case state:
                 assert state == "unknown", result
-
-
-def demo_requests(count: int) -> list[dict[str, Any]]:
-    """Make items for Ecwid that succeed, but for each tenth, whose product is not there."""
-    return [
-        {
-            "id": f"p{n}",
-            "method": "PUT",
-            "path": f"/products/{n if n % 10 else 900_000 + n}",
-            "body": {"price": n / 4},
-        }
-        for n in range(1, count + 1)
-    ]
-
-
-def demo_prices(count: int) -> list[dict[str, Any]]:
-    """Make items for Mircate that succeed, but for each tenth, whose product is not there."""
-    return [
-        {"id": f"p{n}", "sku": f"A-{n if n % 10 else 900_000 + n}", "price": n / 4}
-        for n in range(1, count + 1)
-    ]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.processes import KEY, TOKEN, write_items, write_settings, write_supplier
 from support.stand_ins import standing_in
-from support.truth import demo_requests
+from support.stand_ins.ecwid import make_requests
 from typer.testing import CliRunner, Result
 
 from batchhub import BatchHub
@@ -53,7 +53,7 @@ def ask_shop(case: Case) -> Probe:
 
 def test_a_recorded_answer_is_read_alike(tmp_path: Path) -> None:
     """What the command shows is what a test gets of the file, without vendor and token."""
-    write_items(tmp_path / "items.jsonl", demo_requests(3))
+    write_items(tmp_path / "items.jsonl", make_requests(3))
     with standing_in(EcwidSandbox()) as url:
         write_settings(tmp_path, url)
         plain = batchhub("doctor", "shop", "--record=list.toml", "--json")

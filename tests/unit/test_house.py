@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from support.by_vendor import ADAPTERS as BY_NAME
+from support.faults import FAULTS
 from support.house import MAY_IMPORT
 from support.source import Module, folder_of, is_standard, read_package, target
 
@@ -192,6 +194,22 @@ def test_every_package_says_that_it_is_typed() -> None:
     """Type checkers look into the core and every adapter."""
     for package in ["batchhub", *ADAPTERS]:
         assert (folder_of(package) / "py.typed").is_file(), package
+
+
+@pytest.mark.skipif(not (ROOT / "adapters").is_dir(), reason="needs the source tree")
+def test_every_adapter_is_tried_like_the_others() -> None:
+    """What every adapter must show, it shows by modules of its own, which the tests look for."""
+    tests = ROOT / "tests"
+    for name, adapter in BY_NAME.items():
+        if adapter.sandbox is None:
+            continue
+        for path in (
+            tests / "support" / "stand_ins" / f"{name}.py",
+            tests / "support" / "faults" / f"{name}.py",
+            tests / "conformance" / f"test_conformance_{name}.py",
+        ):
+            assert path.is_file(), path
+        assert FAULTS[name], name
 
 
 # Public names.

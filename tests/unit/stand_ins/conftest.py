@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
-from support.callers import make_caller
+from support.callers import CALLED, make_caller
 from support.calls import Caller, open_client
+from support.stand_ins import STAND_INS
 
 from batchhub.sandbox import Sandbox
 from batchhub.testing import FakeClock
-from batchhub_ecwid.sandbox import EcwidSandbox
-from batchhub_mircate.sandbox import MircateSandbox
 
 
 @pytest.fixture
@@ -20,18 +19,22 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-@pytest.fixture(params=[EcwidSandbox, MircateSandbox])
-def kind(request: pytest.FixtureRequest) -> type[EcwidSandbox] | type[MircateSandbox]:
-    """The class of the stand-in; the folders of the vendors have theirs."""
-    found: type[EcwidSandbox] | type[MircateSandbox] = request.param
-    return found
+@pytest.fixture(params=CALLED)
+def vendor(request: pytest.FixtureRequest) -> str:
+    """The adapter's name; the folders of the vendors need none."""
+    name: str = request.param
+    return name
 
 
 @pytest.fixture
-def sandbox(
-    kind: type[EcwidSandbox] | type[MircateSandbox], clock: FakeClock
-) -> EcwidSandbox | MircateSandbox:
-    sandbox = kind(clock=clock, products=20)
+def kind(vendor: str) -> type[Sandbox]:
+    """The class of the stand-in; the folders of the vendors have theirs."""
+    return STAND_INS[vendor].sandbox
+
+
+@pytest.fixture
+def sandbox(kind: type[Sandbox], clock: FakeClock) -> Sandbox:
+    sandbox = kind(clock=clock, products=20)  # type: ignore[call-arg]  # each of ours has them
     sandbox.switches.item_time_s = 1.0
     return sandbox
 

@@ -11,17 +11,18 @@ import aiohttp
 import pytest
 from support.callers import make_caller
 from support.calls import Caller
+from support.stand_ins import STAND_INS
 
+from batchhub.sandbox import Sandbox
 from batchhub.testing import FakeClock
-from batchhub_ecwid.sandbox import EcwidSandbox
-from batchhub_mircate.sandbox import MircateSandbox
 
-AnySandbox = EcwidSandbox | MircateSandbox
+each_vendor = pytest.mark.parametrize("vendor", [*STAND_INS])
+"""Those without a caller too."""
 
 
 class TestFaults:
     async def test_lost_submit_answers(
-        self, call: Caller, sandbox: AnySandbox, clock: FakeClock
+        self, call: Caller, sandbox: Sandbox, clock: FakeClock
     ) -> None:
         """A submit whose answer is lost has run."""
         sandbox.switches.lost_submit_answers = 1
@@ -32,7 +33,7 @@ class TestFaults:
         assert len(sandbox.executions) == 2
 
     async def test_cut_before_submit(
-        self, call: Caller, sandbox: AnySandbox, clock: FakeClock
+        self, call: Caller, sandbox: Sandbox, clock: FakeClock
     ) -> None:
         """A submit that is cut before it is looked at has run nothing."""
         sandbox.switches.cut_before_submit = 1
@@ -44,7 +45,7 @@ class TestFaults:
 
     @pytest.mark.parametrize("executes", [True, False])
     async def test_submit_5xx(
-        self, call: Caller, sandbox: AnySandbox, clock: FakeClock, executes: bool
+        self, call: Caller, sandbox: Sandbox, clock: FakeClock, executes: bool
     ) -> None:
         """A submit answered 500 has run or not, as the switch and the journal say."""
         sandbox.switches.submit_5xx = 1
@@ -54,7 +55,7 @@ class TestFaults:
         assert len(sandbox.executions) == (2 if executes else 0)
         assert sandbox.journal[0].note == ("executed" if executes else "not executed")
 
-    async def test_troubled_polls(self, call: Caller, sandbox: AnySandbox) -> None:
+    async def test_troubled_polls(self, call: Caller, sandbox: Sandbox) -> None:
         """Status calls can be cut, answered 5xx, or answered 404; then all is well again."""
         batch = await call.submit(call.prices(1))
         sandbox.switches.cut_polls = 1
@@ -66,7 +67,7 @@ class TestFaults:
         assert [answer.status for answer in answers] == [500, 502, 503, 404, 200]
         assert answers[3].json == (await call.ask("unknown")).json
 
-    async def test_html_error(self, call: Caller, sandbox: AnySandbox, clock: FakeClock) -> None:
+    async def test_html_error(self, call: Caller, sandbox: Sandbox, clock: FakeClock) -> None:
         """A proxy's page is HTML of any status, and nothing runs."""
         sandbox.switches.html_error = 2
         for status in (502, 200):
@@ -77,7 +78,7 @@ class TestFaults:
         await clock.advance(10.0)
         assert sandbox.executions == []
 
-    async def test_cut_json(self, call: Caller, sandbox: AnySandbox, clock: FakeClock) -> None:
+    async def test_cut_json(self, call: Caller, sandbox: Sandbox, clock: FakeClock) -> None:
         """An answer whose JSON breaks off is whole to HTTP; its submit has run."""
         sandbox.switches.cut_json = 1
         answer = await call.post(call.prices(1))
@@ -88,14 +89,14 @@ class TestFaults:
         await clock.advance(1.0)
         assert len(sandbox.executions) == 1
 
-    async def test_answer_delay(self, call: Caller, sandbox: AnySandbox, clock: FakeClock) -> None:
+    async def test_answer_delay(self, call: Caller, sandbox: Sandbox, clock: FakeClock) -> None:
         """An answer is held back for that many seconds of the clock."""
         sandbox.switches.answer_delay_s = 30.0
         async with clock.running():
             await call.submit(call.prices(1))
         assert clock.monotonic() == 30.0
 
-    async def test_revoked_credentials(self, call: Caller, sandbox: AnySandbox) -> None:
+    async def test_revoked_credentials(self, call: Caller, sandbox: Sandbox) -> None:
         """Credentials are refused after some calls, and taken again when the switch is set back."""
         batch = await call.submit(call.prices(1))
         sandbox.switches.revoke_after = 2
@@ -105,22 +106,21 @@ class TestFaults:
 
 
 class TestSandbox:
-    def test_every_rate_has_its_times(self, sandbox: AnySandbox) -> None:
+    @each_vendor
+    def test_every_rate_has_its_times(self, sandbox: Sandbox) -> None:
         """A rate belongs to the switch it is named after."""
         names = {info.name for info in sandbox.describe_switches()}
         assert {n.removesuffix("_rate") for n in names if n.endswith("_rate")} <= names
 
     async def test_same_seed_same_story(
-        self, kind: Callable[..., AnySandbox], session: aiohttp.ClientSession
+        self, vendor: str, kind: Callable[..., Sandbox], session: aiohttp.ClientSession
     ) -> None:
         """The same calls get the same answers from a sandbox with the same seed."""
 
         async def tell(seed: int) -> list[Any]:
             clock = FakeClock()
             sandbox = kind(clock=clock, seed=seed)
-            is_ecwid = isinstance(sandbox, EcwidSandbox)
-            own = {"shuffle_responses": True} if is_ecwid else {"item_fails_rate": 0.3}
-            sandbox.change_switches({"answer_5xx_rate": 0.4, **own})
+            sandbox.change_switches({"answer_5xx_rate": 0.4, **STAND_INS[vendor].chance})
             async with sandbox.running() as url:
                 call = make_caller(session, sandbox, url)
                 batch = await call.submit(call.prices(10))
@@ -131,7 +131,7 @@ class TestSandbox:
         assert await tell(7) != await tell(8)
 
     async def test_state_survives_a_stop(
-        self, sandbox: AnySandbox, session: aiohttp.ClientSession, clock: FakeClock
+        self, sandbox: Sandbox, session: aiohttp.ClientSession, clock: FakeClock
     ) -> None:
         """A sandbox that is stopped and started is a vendor that was away: it forgot nothing."""
         async with sandbox.running() as url:
@@ -142,13 +142,15 @@ class TestSandbox:
             assert (await make_caller(session, sandbox, url).ask(batch)).status == 200
         assert {execution.ticket for execution in sandbox.executions} == {batch}
 
-    def test_demo_items(self, sandbox: AnySandbox) -> None:
+    @each_vendor
+    def test_demo_items(self, sandbox: Sandbox) -> None:
         """Demo items have unique ids and are the same each time."""
         items = [*sandbox.demo_items(200)]
         assert items == [*sandbox.demo_items(200)]
         assert len({item.id for item in items}) == 200
 
-    def test_account(self, sandbox: AnySandbox) -> None:
+    @each_vendor
+    def test_account(self, sandbox: Sandbox) -> None:
         """The account reaches the sandbox, and its table is what a user pastes."""
         account = sandbox.account("http://127.0.0.1:8080")
         assert account.base_url == "http://127.0.0.1:8080"

@@ -1,0 +1,47 @@
+"""What a fault is: how a stand-in is set, and what a job of 25 items must come to under it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from attrs import field, frozen
+
+ITEMS: Final = 25
+
+EXIT_SOME_FAILED: Final = 1
+EXIT_REFUSED: Final = 3
+EXIT_HELD: Final = 5
+
+
+@frozen(kw_only=True)
+class Fault:
+    """
+    A fault and what comes of it.
+
+    Attributes:
+        name: What to call it.
+        switches: How the stand-in is set.
+        account: Settings of the account that differ from the defaults.
+        unknown: How many of the 25 items nobody can tell of.
+        findings: The codes of the findings that must be on the status.
+        code: The exit code of `run`.
+        healed: How the stand-in is set after that, for the job to go on; `None` to leave it.
+        runs: Whether the vendor executes the batch at all.
+        is_sample: Whether it is among those that are tried with the real command each time, as
+            one of its kind: an exit code, a finding, an answer lost on the way.
+    """
+
+    name: str
+    switches: dict[str, Any]
+    account: dict[str, Any] = field(factory=dict)
+    unknown: int = 0
+    findings: set[str] = field(factory=set)
+    code: int = EXIT_SOME_FAILED
+    healed: dict[str, Any] | None = None
+    runs: bool = True
+    is_sample: bool = False
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the job needs a decision, so that there are no results yet."""
+        return self.code == EXIT_HELD

@@ -1,0 +1,97 @@
+"""A vendor as the tests meet it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
+
+from batchhub.sandbox import Sandbox
+from support.faults import ITEMS
+
+Item = dict[str, Any]
+
+
+@frozen(kw_only=True)
+class StandIn:
+    """
+    A vendor as the tests meet it.
+
+    Attributes:
+        sandbox: Its stand-in.
+        account: The account's name in the settings.
+        make_items: Makes so many items, each tenth of which fails.
+        name_of: What the vendor's journal calls an item.
+        operation: The operation they are for; `None` is the adapter's default.
+        submit: The request that has an effect, as a pattern of its method and path.
+        beside: What else may be asked for before and after it while a job is held, likewise;
+            empty: nothing.
+        hung: The verbs whose answer may never end, and whether the job is held then.
+        keeps_tickets: Whether there are tickets that can be forgotten.
+        budget: Switches of a limit of 60 requests a minute.
+        budget_account: Settings of the account that keep to it.
+        chance: Switches that leave something to chance.
+    """
+
+    sandbox: type[Sandbox]
+    account: str
+    make_items: Callable[[int], list[Item]]
+    name_of: Callable[[Item], str]
+    operation: str | None = None
+    submit: str = "POST .*"
+    beside: str = ""
+    hung: Mapping[str, bool]
+    keeps_tickets: bool = True
+    budget: Mapping[str, Any] = field(factory=lambda: {"requests_per_minute": 60})
+    budget_account: Mapping[str, Any] = field(factory=lambda: {"requests_per_minute": 60})
+    chance: Mapping[str, Any] = field(factory=lambda: {"item_fails_rate": 0.3})
+
+    @property
+    def items(self) -> list[Item]:
+        """The 25 items that a fault is shown with, two of which fail."""
+        return self.make_items(ITEMS)
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """What the vendor calls those, by their ids."""
+        return {item["id"]: self.name_of(item) for item in self.items}
+
+    @property
+    def words(self) -> list[str]:
+        """What the command needs to be told of the account and the operation."""
+        operation = [] if self.operation is None else [f"--operation={self.operation}"]
+        return [f"--account={self.account}", *operation]
+
+    def check_held(self, requests: list[tuple[str, str]]) -> None:
+        """
+        Check that of a job that is held one submit was made, and nothing that makes no sense.
+
+        Args:
+            requests: Method and path of all requests there were, in their order.
+        """
+        lines = [f"{method} {path}" for method, path in requests]
+        submits = [line for line in lines if re.fullmatch(self.submit, line)]
+        others = [line for line in lines if line not in submits]
+        assert len(submits) == 1, lines
+        assert [line for line in others if not re.fullmatch(self.beside, line)] == []
+
+    def write_settings(self, folder: Path, sandbox: Sandbox, url: str, **settings: object) -> None:
+        """
+        Write a settings file with the account at a stand-in.
+
+        Args:
+            folder: Where to.
+            sandbox: The stand-in.
+            url: Where it is.
+            settings: Settings of the account beside the stand-in's own.
+        """
+        # The text and number forms of JSON are TOML too.
+        own = "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
+        table = sandbox.settings_toml(url, self.account).rstrip()
+        path = folder / "batchhub.toml"
+        path.write_text(f'store = "jobs.db"\n{table}\n{own}')
+        path.chmod(0o600)
