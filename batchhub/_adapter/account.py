@@ -13,9 +13,9 @@ from batchhub.errors import AdapterError, SettingsError
 from batchhub.polling import PollRule
 from batchhub.polling.setting import read_polling
 
+from .base_url import check_base_url, find_host
 from .proxy import NO_PROXY, parse_proxy, show_proxy
 
-_PORTS: Final = {"http": 80, "https": 443}
 _MAX_DIGITS: Final = 18
 _BURST: Final = 5
 _FLAGS: Final = {"true": True, "false": False}
@@ -97,7 +97,8 @@ class Account(ABC):
         SettingsError: `base_url` is not scheme and host, `proxy` is no proxy, or `polling` no rule.
 
     Attributes:
-        base_url: Where the vendor answers: scheme and host. A trailing slash is dropped.
+        base_url: Where the vendor answers: scheme and host, and a path if the class `has_path`. A
+            trailing slash is dropped.
         proxy: The proxy to go through, as ``http://user:password@host:port``, or ``none``. By
             default it is the one that ``HTTPS_PROXY`` and the like name.
         polling: When tickets are asked about: ``adaptive``, ``fixed 5`` for every 5 seconds, or
@@ -118,6 +119,16 @@ class Account(ABC):
     defaults. Comments that explain begin with ``# ``. Without it the required fields are written.
     """
 
+    has_path: ClassVar[bool] = False
+    """
+    Whether `base_url` may go on after the host, as at a shop in a folder of its site.
+
+    The path is not put before what `Transport.request` is given: an adapter does so (`base_path`).
+    """
+
+    needs_https: ClassVar[bool] = False
+    """Whether an ``http://`` address is refused, unless it is this machine's own."""
+
     base_url: str
 
     proxy: str | None = field(
@@ -131,7 +142,15 @@ class Account(ABC):
 
     def __attrs_post_init__(self) -> None:
         # Not a converter of the field: adapters declare it anew, with a default of their own.
-        object.__setattr__(self, "base_url", _check_base_url(self.base_url))
+        checked = check_base_url(
+            self.base_url, has_path=self.has_path, needs_https=self.needs_https
+        )
+        object.__setattr__(self, "base_url", checked)
+
+    @property
+    def base_path(self) -> str:
+        """What follows the host in `base_url`: empty, or such as ``/shop``."""
+        return urlsplit(self.base_url).path
 
     @property
     def identity(self) -> str:
@@ -174,7 +193,7 @@ class Account(ABC):
         Adapter, host and identity, as in ``acme:api.acme.example:1003``: one number at two hosts is
         two accounts. A port shows where it is not the scheme's own.
         """
-        return f"{self.adapter}:{_find_host(self.base_url)}:{self.identity}"
+        return f"{self.adapter}:{find_host(self.base_url)}:{self.identity}"
 
     @property
     def lane_without_host(self) -> str:
@@ -236,33 +255,3 @@ def _check_header(_: object, attribute: Attribute[str], value: object) -> None:
             "write the bare value, without 'Bearer'",
             key=key,
         )
-
-
-def _check_base_url(value: object) -> str:
-    """Check an address and bring it into its usual form; never shown, it may hold a password."""
-    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
-        raise _wrong("must be a URL")
-    try:
-        url = urlsplit(value)
-        port = "" if url.port is None else f":{url.port}"
-    except ValueError:
-        raise _wrong("is not a valid URL") from None
-    if url.scheme not in {"http", "https"} or not url.hostname or " " in value:
-        raise _wrong("must begin with http:// or https:// and a host")
-    if "@" in url.netloc:
-        raise _wrong("must not contain a user name or password")
-    if url.path not in {"", "/"} or "?" in value or "#" in value:
-        raise _wrong("must end after the host, without path or query")
-    host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
-    return f"{url.scheme}://{host}{port}"
-
-
-def _find_host(base_url: str) -> str:
-    url = urlsplit(base_url)
-    host = (url.hostname or "").removesuffix(".")
-    host = f"[{host}]" if ":" in host else host
-    return host if url.port in {None, _PORTS.get(url.scheme)} else f"{host}:{url.port}"
-
-
-def _wrong(why: str) -> SettingsError:
-    return SettingsError(f"base_url {why}, as in https://api.example.com", key="base_url")

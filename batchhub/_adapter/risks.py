@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -11,6 +10,7 @@ from attrs import fields
 from batchhub._base.secrets import MIN_LENGTH
 
 from .account import Account
+from .base_url import is_loopback
 
 
 def find_risks(account: Account) -> Iterator[str]:
@@ -29,11 +29,3 @@ def find_risks(account: Account) -> Iterator[str]:
                 f"{each.alias or each.name} has fewer than {MIN_LENGTH} characters: so short a "
                 "secret is not blanked where a vendor echoes it"
             )
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

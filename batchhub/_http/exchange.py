@@ -161,10 +161,15 @@ class Exchange:
             call.target.url,
             data=make_payload(call.body),
             is_kept=is_kept,
-            timeout=self._timeout if call.spool is None else self._download_timeout,
+            timeout=self._find_timeout(call),
             **_find_headers(call, proxy),
         ) as response:
             return await self._read(call, response, errors)
+
+    def _find_timeout(self, call: Call) -> aiohttp.ClientTimeout:
+        if call.answer_s is None:
+            return self._timeout if call.spool is None else self._download_timeout
+        return aiohttp.ClientTimeout(total=call.answer_s, connect=self._limits.connect_s)
 
     def _way_to(self, target: Target) -> tuple[Proxy | None, ErrorMaker]:
         """Return the proxy to a target, and what makes the errors of its requests."""

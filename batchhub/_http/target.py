@@ -49,8 +49,8 @@ class TargetFinder:
 
     def __init__(self, vendor: str, account: Account) -> None:
         self._whose = f"{vendor} account {account.identity}"
-        self._base_url = account.base_url
         own = URL(account.base_url)
+        self._base_url = account.base_url.removesuffix(account.base_path)
         self._own = _origin(own)
         self._is_encrypted = own.scheme == "https"
 

@@ -191,7 +191,9 @@ def watch_adapter(kind: type[Adapter[Any]], watch: Watch) -> type[Adapter[Any]]:
     """Return an adapter that is the same, and watched."""
 
     def make(self: Adapter[Any], account: Account, transport: Transport) -> None:
-        watched = _WatchedTransport(transport, watch, account.base_url)
+        watched = _WatchedTransport(
+            transport, watch, account.base_url.removesuffix(account.base_path)
+        )
         kind.__init__(self, account, cast("Transport", watched))
         watch.adapters.append(self)
 

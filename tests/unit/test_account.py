@@ -106,6 +106,54 @@ def test_a_wrong_address_is_refused_by_every_account(make: MakeAccount) -> None:
         make(base_url="https://api.example.com/v1")
 
 
+@frozen(kw_only=True)
+class FolderAccount(ShopAccount):
+    """An account of a vendor that may be in a folder of its site, and takes no plain HTTP."""
+
+    has_path = True
+    needs_https = True
+
+
+@pytest.mark.parametrize(
+    ("given", "kept", "path"),
+    [
+        ("https://shop.example", "https://shop.example", ""),
+        ("https://shop.example/", "https://shop.example", ""),
+        ("HTTPS://Shop.Example:8443/De/Shop/", "https://shop.example:8443/De/Shop", "/De/Shop"),
+        ("http://127.0.0.1:8080/de", "http://127.0.0.1:8080/de", "/de"),
+        ("http://[::1]:8080/de", "http://[::1]:8080/de", "/de"),
+        ("http://shop.localhost", "http://shop.localhost", ""),
+    ],
+)
+def test_an_address_may_have_a_path_where_the_class_says_so(
+    given: str, kept: str, path: str
+) -> None:
+    """The case of a path matters; its trailing slash does not."""
+    account = FolderAccount(token=SECRET, base_url=given)
+    assert (account.base_url, account.base_path) == (kept, path)
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("https://shop.example/de?x=1", "must end without a query"),
+        ("https://shop.example/de#x", "must end without a query"),
+        ("https://shop.example//", "no empty part"),
+        ("https://shop.example/a//b", "no empty part"),
+        ("https://shop.example/a/../b", "none that is '.' or '..'"),
+        ("http://shop.example/de", "must begin with https://"),
+        ("http://192.168.0.7", "must begin with https://"),
+        ("http://me:hunter2@127.0.0.1", "must not contain a user name"),
+    ],
+)
+def test_what_is_wrong_with_a_path_or_a_scheme_is_said(given: str, why: str) -> None:
+    """In one line, which does not quote the address."""
+    with pytest.raises(SettingsError, match=why) as caught:
+        FolderAccount(token=SECRET, base_url=given)
+    assert caught.value.key == "base_url"
+    assert "hunter2" not in str(caught.value)
+
+
 @every_account
 def test_no_text_of_an_account_shows_its_secret(make: MakeAccount) -> None:
     """A secret is in no `repr`, and batchhub knows to blank it."""

@@ -45,6 +45,25 @@ async def world() -> AsyncIterator[World]:
 
 # Which is which.
 
+
+@frozen(kw_only=True)
+class FolderAccount(ShopAccount):
+    """An account whose vendor is in a folder of its site."""
+
+    has_path = True
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/de/a?b=1", "https://api.shop.example/de/a?b=1", "https://api.shop.example:443/de/a?b=1"],
+)
+def test_the_path_of_an_address_is_the_adapters_to_put_before_a_target(target: str) -> None:
+    """Of `base_url` it is only scheme, host and port that say which host is the own one."""
+    finder = TargetFinder("shop", FolderAccount(base_url=f"{BASE}/de"))
+    found = finder.find(target, None, auth=None)
+    assert (found.address, found.is_own) == (f"{BASE}/de/a?b=1", True)
+
+
 BASE = "https://api.shop.example"
 
 

@@ -609,6 +609,28 @@ async def test_an_answer_that_breaks_off_or_stalls_is_no_answer(
     assert len(wire.heads) == 1
 
 
+async def test_a_request_may_be_given_the_time_its_answer_takes(
+    make_transport: MakeTransport,
+) -> None:
+    """Of the requests to a vendor that does all the work before it answers; others are not."""
+
+    async def talk(wire: Wire, writer: asyncio.StreamWriter) -> None:
+        if len(wire.heads) == 1:  # no other is ever answered
+            await asyncio.sleep(0.3)  # three times as long as others may take
+            await wire.send(writer, OK)
+
+    async with Wire(talk).listening() as wire:
+        transport = make_transport(wire.url, limits=QUICK_READ)
+        reply = await transport.request("POST", "/", body=b"[]", answer_s=60.0)
+        errors_of_others = [
+            await _fail(transport, "POST", body=b"[]", answer_s=0.1),
+            await _fail(transport),
+        ]
+
+    assert reply.status == 200
+    assert {type(error) for error in errors_of_others} == {errors.NoAnswerError}
+
+
 @pytest.mark.parametrize(
     "begin", [b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: "]
 )
