@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -60,6 +62,20 @@ class Call:
         """The token of the header ``Authorization: Bearer …``, if there is one."""
         scheme, _, token = self.headers.get("Authorization", "").partition(" ")
         return token.strip() if scheme.lower() == "bearer" else None
+
+    @property
+    def basic(self) -> tuple[str, str] | None:
+        """The name and the password of the header ``Authorization: Basic …``, if there is one."""
+        scheme, _, text = self.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "basic":
+            return None
+        try:
+            name, _, password = (
+                base64.b64decode(text.strip(), validate=True).decode().partition(":")
+            )
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+        return name, password
 
     def json(self) -> Any:
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import Any, Final
 
@@ -32,7 +33,7 @@ class Guard:
         self._limiter = RequestLimiter(patience=patience)
         self._trouble_count = 0
 
-    def answer(self, call: Call, route: Route, verb: str) -> web.StreamResponse:
+    async def answer(self, call: Call, route: Route, verb: str) -> web.StreamResponse:
         """
         Let a call pass, and have it handled.
 
@@ -45,7 +46,7 @@ class Guard:
                 self._admit(call)
             if limit is not None:
                 self._hold_to(limit, call)
-            response = self._handle(call, route, verb)
+            response = await self._handle(call, route, verb)
         except AnswerError as error:
             response = error.to_response()
         if limit is not None:
@@ -85,26 +86,26 @@ class Guard:
             self._sandbox.switches.revoke_after = left - 1
         return left == 0
 
-    def _handle(self, call: Call, route: Route, verb: str) -> web.StreamResponse:
+    async def _handle(self, call: Call, route: Route, verb: str) -> web.StreamResponse:
         if verb == "submit":
-            self._disturb_submit(call, route)
+            await self._disturb_submit(call, route)
         elif verb in _STATUS_VERBS:
             self._disturb_status_call()
-        response = make_response(route.handler(call))
+        response = await _run(route, call)
         if verb == "submit" and self._sandbox.strikes("lost_submit_answers"):
             raise HangUpError("executed, and cut before the answer")
         if verb == "submit" or verb in _STATUS_VERBS:
             self._disturb_json(response)
         return response
 
-    def _disturb_submit(self, call: Call, route: Route) -> None:
+    async def _disturb_submit(self, call: Call, route: Route) -> None:
         sandbox = self._sandbox
         if sandbox.strikes("cut_before_submit"):
             raise HangUpError("cut before anything was executed")
         if sandbox.strikes("submit_5xx"):
             executes = sandbox.switches.submit_5xx_executes
             if executes:
-                route.handler(call)
+                await _run(route, call)
             sandbox.note(call, "executed" if executes else "not executed")
             raise sandbox.refuse(_TROUBLES[0])
 
@@ -128,6 +129,9 @@ class Guard:
             response.body = response.body[: len(response.body) // 2]
 
 
-def make_response(answer: Any) -> web.StreamResponse:
-    """Return what a handler answered: its response, or its document as JSON."""
+async def _run(route: Route, call: Call) -> web.StreamResponse:
+    """Return what a handler answers: its response, or its document as JSON."""
+    answer: Any = route.handler(call)
+    if inspect.isawaitable(answer):
+        answer = await answer
     return answer if isinstance(answer, web.StreamResponse) else web.json_response(answer)

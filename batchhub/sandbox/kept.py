@@ -76,12 +76,15 @@ class Repeats:
         sandbox: Whose error and time it is.
         window_s: For how many seconds a body is refused.
         status: The HTTP status it is refused with.
+        message: What the vendor says then.
     """
 
-    def __init__(self, sandbox: SandboxState, *, window_s: float, status: int = 400) -> None:
+    def __init__(
+        self, sandbox: SandboxState, *, window_s: float, status: int = 400, message: str = ""
+    ) -> None:
         self._sandbox = sandbox
-        self._window_s = window_s
         self._status = status
+        self._message = message or f"The same request came less than {window_s:g} seconds ago"
         self._bodies: Kept[bool] = Kept(sandbox, window_s)
 
     def check(self, body: bytes) -> None:
@@ -93,6 +96,5 @@ class Repeats:
         """
         digest = hashlib.sha256(body).hexdigest()
         if self._bodies.find(digest):
-            message = f"The same request came less than {self._window_s:g} seconds ago"
-            raise self._sandbox.refuse(self._status, message)
+            raise self._sandbox.refuse(self._status, self._message)
         self._bodies.put(digest, True)

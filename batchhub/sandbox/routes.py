@@ -23,8 +23,10 @@ class Route:
     Attributes:
         method: The HTTP method; ``*`` is any.
         path: The path; ``{name}`` stands for one segment, ``{name:.*}`` for the rest.
-        handler: Takes the call. What it returns is the answer: an aiohttp response, or what is
-            sent as JSON with the status 200. It may raise `AnswerError` and `HangUpError`.
+        handler: Takes the call; a function, or a coroutine function where the vendor takes its
+            time. What it returns is the answer: an aiohttp response, or what is sent as JSON with
+            the status 200. It may raise `AnswerError` and `HangUpError`. A client that hangs up
+            ends the waiting, so what is executed comes before it.
         verb: What the call is for: submit, poll, results, cancel, or a word of the sandbox's
             own. Faults strike by it. Empty: `Sandbox.find_verb` says.
         rate: The name of its limit in `Sandbox.rates`; empty: only the account's.

@@ -282,10 +282,10 @@ class Sandbox(SandboxState, ABC):
     async def _serve(self, call: Call, route: Route) -> web.StreamResponse:
         verb = route.verb or self.find_verb(call)
         if not self._network.strikes(verb):
-            return self._guard.answer(call, route, verb)
+            return await self._guard.answer(call, route, verb)
         try:
             self._network.disturb_call()
-            response = self._guard.answer(call, route, verb)
+            response = await self._guard.answer(call, route, verb)
         except AnswerError as error:
             response = error.to_response()
         return await self._network.send(call, response)

@@ -64,7 +64,12 @@ class SandboxState:
             advance()
 
     def admits(self, call: Call) -> bool:
-        """Return whether the credentials of a call are right; override it."""
+        """
+        Return whether the credentials of a call are right; override it.
+
+        Raises:
+            AnswerError: They are not, and the vendor says so otherwise than by its usual error.
+        """
         del call
         return True
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -152,14 +150,9 @@ def _read_fields(call: Call) -> Mapping[str, Any]:
 
 
 def _find_client(call: Call, fields: Mapping[str, Any]) -> tuple[Any, Any]:
-    scheme, _, text = call.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return fields.get("client_id"), fields.get("client_secret")
-    try:
-        name, _, secret = base64.b64decode(text, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return None, None
-    return name, secret
+    if call.headers.get("Authorization", "").lower().startswith("basic "):
+        return call.basic or (None, None)
+    return fields.get("client_id"), fields.get("client_secret")
 
 
 def _refuse(status: int, error: str) -> AnswerError:

@@ -145,6 +145,14 @@ class TestKept:
         await clock.advance(1.0)
         repeats.check(b"a")
 
+    async def test_repeats_in_the_words_of_the_vendor(self, clock: FakeClock) -> None:
+        """A vendor that has words of its own for a repeated body says those."""
+        repeats = Repeats(AcmeSandbox(clock=clock), window_s=900.0, message="again?")
+        repeats.check(b"a")
+        with pytest.raises(AnswerError, match="again") as caught:
+            repeats.check(b"a")
+        assert caught.value.status == 400
+
 
 class TestRateLimit:
     def test_window(self) -> None:
