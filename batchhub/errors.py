@@ -135,8 +135,8 @@ class SettingsError(UsageError):
     Attributes:
         key: The setting's dotted name, such as ``accounts.shop.token``.
         path: The file it was read from, if any.
-        problems: All that is wrong in a description of an adapter, each with its place and in a
-            line of its own; empty for other settings.
+        problems: All that is wrong, a line each with its place, where a file was read to its end;
+            the message is then a heading, with these lines below it. Empty for a single problem.
     """
 
     def __init__(
@@ -145,12 +145,12 @@ class SettingsError(UsageError):
         *,
         key: str | None = None,
         path: str | None = None,
-        problems: tuple[str, ...] = (),
+        problems: Iterable[str] = (),
     ) -> None:
-        super().__init__(message)
         self.key = key
         self.path = path
-        self.problems = problems
+        self.problems = tuple(problems)
+        super().__init__("\n  ".join([message, *self.problems]))
 
 
 class NotKnownError(UsageError, LookupError):

@@ -104,7 +104,7 @@ class BatchHub:
         self._polling = read_polling(polling)
         self._clock = clock or SystemClock()
         self._rng = random.Random(seed)  # noqa: S311  # jitter, no secret
-        self._registry = Registry(adapters)
+        self._registry = Registry(adapters, self._accounts.values())
         self._opened: OpenHub | None = None
         self._events: EventFeed
         self._is_closed = False

@@ -110,6 +110,14 @@ class Account(ABC):
     adapter: ClassVar[str]
     """The name of the adapter that speaks for this account."""
 
+    adapter_type: ClassVar[type[Any] | None] = None
+    """
+    The class of that adapter, where no entry point need name it; by default `None`.
+
+    A hub that is given such an account uses this class. An adapter that is installed under the same
+    name is another one: then the account is refused.
+    """
+
     settings_text: ClassVar[str] = ""
     """
     What ``batchhub init`` writes below ``adapter = "..."``, as TOML, a setting a line.

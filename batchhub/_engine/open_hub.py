@@ -176,7 +176,7 @@ class OpenHub:
     def _add_account(self, name: str, account: Account) -> None:
         """Take an account; one that breaks a rule is refused where it is used, and no other is."""
         try:
-            check_names(account, self._registry.source(account.adapter))
+            check_names(account, self._registry.source_for(account))
         except AdapterError as error:
             self._broken[name] = error
             _log.error("adapter.failed", account=name, error=str(error))
@@ -287,8 +287,8 @@ def make_adapter(
         NotKnownError: It is not installed.
         AdapterError: It does not load, or can't be made.
     """
-    adapter_type = registry.get(account.adapter)
-    source = registry.source(account.adapter)
+    adapter_type = registry.get_for(account)
+    source = registry.source_for(account)
     check_names(account, source)
     check_limits(account, source)
     transport = Transport(
@@ -305,7 +305,7 @@ def make_adapter(
     guarded = GuardedAdapter.make(
         lambda: adapter_type(account, transport),
         transport,
-        f"{adapter_type.name!r} ({registry.source(account.adapter)})",
+        f"{adapter_type.name!r} ({source})",
         calls,
     )
     # Most vendors say nothing of their limits: their answers need not be looked at.

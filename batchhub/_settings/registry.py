@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from functools import cached_property
 from importlib.metadata import EntryPoint
 from inspect import getattr_static, isabstract, signature
@@ -78,20 +78,25 @@ class Registry:
 
     Args:
         adapters: Others, which take the place of those that are installed under their names.
+        accounts: Accounts that may bring their adapter themselves (`Account.adapter_type`).
 
     Raises:
-        AdapterError: One of those breaks a rule of `batchhub.adapter`.
+        AdapterError: One of `adapters` breaks a rule of `batchhub.adapter`.
     """
 
-    def __init__(self, adapters: Iterable[type[Adapter[Any]]] = ()) -> None:
+    def __init__(
+        self, adapters: Iterable[type[Adapter[Any]]] = (), accounts: Iterable[Account] = ()
+    ) -> None:
         self._loaded: dict[str, type[Adapter[Any]]] = {}
         self._sources: dict[str, str] = {}
+        self._brought = _find_brought(accounts)
         for adapter in adapters:
             name = getattr(adapter, "name", "")
             problem = _find_problem(name, adapter)
             if problem:
                 raise AdapterError(f"adapter {name!r}: {problem}")
             self._loaded[name] = adapter
+        self._given = frozenset(self._loaded)
 
     @cached_property
     def _installed(self) -> Installed:
@@ -116,6 +121,42 @@ class Registry:
             self._loaded[name] = self._load(name)
         return self._loaded[name]
 
+    def get_for(self, account: Account) -> type[Adapter[Any]]:
+        """
+        Return the class that speaks for an account: its own, or the one of its adapter's name.
+
+        Raises:
+            NotKnownError: Nothing is installed under the name.
+            AdapterError: It does not load, or breaks a rule; or another one has its name.
+        """
+        own = _own_adapter(account)
+        if own is None or account.adapter in self._given:
+            return self.get(account.adapter)
+        problem = _find_problem(account.adapter, own) or self._find_rival(account.adapter, own)
+        if problem:
+            raise AdapterError(f"adapter {account.adapter!r} of {own.__module__}: {problem}")
+        loaded: type[Adapter[Any]] = own
+        return loaded
+
+    def source_for(self, account: Account) -> str:
+        """Return where the adapter of an account comes from, for messages."""
+        own = _own_adapter(account)
+        if own is None or account.adapter in self._given:
+            return self.source(account.adapter)
+        return self.source(account.adapter) or own.__module__
+
+    def _find_rival(self, name: str, own: type[Any]) -> str | None:
+        """Return what is wrong with the name of an adapter that an account brings, if it is."""
+        others = [each for each in self._brought.get(name, ()) if each is not own]
+        if others:
+            return f"another adapter of this name is that of {others[0].__module__}"
+        if name not in self.names:
+            return None
+        with suppress(AdapterError):
+            if self.get(name) is own:
+                return None
+        return f"{self.source(name)} has an adapter of this name; it needs a name of its own"
+
     def source(self, name: str) -> str:
         """Return the distributions that claim a name, with their versions."""
         if name not in self._sources:
@@ -139,6 +180,20 @@ class Registry:
                 taken = f"the name {name!r} is batchhub's own; {_source(entry)} needs another one"
                 _log.warning("adapter.failed", adapter=name, error=taken)
                 yield AdapterInfo(name=name, distribution=_source(entry), adapter=None, error=taken)
+        yield from self._describe_brought()
+
+    def _describe_brought(self) -> Iterator[AdapterInfo]:
+        for name, adapters in sorted(self._brought.items()):
+            for own in adapters:
+                problem = _find_problem(name, own) or self._find_rival(name, own)
+                if problem is None and name in self.names:
+                    continue  # it is the one that is installed
+                yield AdapterInfo(
+                    name=name,
+                    distribution=own.__module__,
+                    adapter=None if problem else own,
+                    error=problem,
+                )
 
     def _load(self, name: str) -> type[Adapter[Any]]:
         entries, others = self._installed.entries.get(name, []), self._installed.others
@@ -170,6 +225,23 @@ class Registry:
             raise AdapterError(f"adapter {name!r} of {_source(entries[0])}: {problem}")
         loaded: type[Adapter[Any]] = adapter
         return loaded
+
+
+def _find_brought(accounts: Iterable[Account]) -> dict[str, list[type[Any]]]:
+    """Return the adapters that accounts bring, by the names of the accounts' adapters."""
+    brought: dict[str, list[type[Any]]] = {}
+    for account in accounts:
+        if (own := _own_adapter(account)) is not None:
+            known = brought.setdefault(account.adapter, [])
+            if own not in known:
+                known.append(own)
+    return brought
+
+
+def _own_adapter(account: Account) -> type[Any] | None:
+    """Return the adapter that an account brings; its class is a plug-in's."""
+    own = getattr_static(type(account), "adapter_type", None)
+    return own if isinstance(own, type) else None
 
 
 def _version_of(entry: EntryPoint) -> str:

@@ -1,4 +1,4 @@
-"""One run of a command: from its coroutine to its exit code, with errors as one line each."""
+"""One run of a command: from its coroutine to its exit code, each problem as one line."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any, Final, NoReturn
 
 from batchhub._base.loops import make_loop
 from batchhub._base.secrets import blank
+from batchhub._base.show import clean
 from batchhub.cli.screen.advice import command_line
 from batchhub.cli.screen.console import (
     OutputClosedError,
@@ -25,7 +26,7 @@ from batchhub.cli.screen.console import (
 )
 from batchhub.cli.screen.findings import SaidFindings
 from batchhub.cli.screen.log import log_on_stderr
-from batchhub.errors import BatchHubError, CredentialsError
+from batchhub.errors import BatchHubError, CredentialsError, SettingsError
 
 from .exits import ExitCode, exit_code
 from .options import Common
@@ -35,6 +36,8 @@ from .threads import Threads
 
 _CLOSE_S: Final = 2.0
 """Seconds that tasks, and then threads, have to end when the command does."""
+
+_LONGEST: Final = 1000
 
 
 class Invocation:
@@ -95,7 +98,10 @@ class Invocation:
         """Write an error, and how to continue if a job is left unfinished."""
         if self.common.verbose and not isinstance(error, BatchHubError):
             say(blank("".join(traceback.format_exception(error))).rstrip())
-        say_error(blank(_describe(error, self.common)))
+        heading, *problems = _describe(error, self.common)
+        say_error(blank(heading))
+        for problem in problems:
+            say(f"  {clean(blank(problem), _LONGEST)}")
         if self.code_of(error) is ExitCode.USAGE or self.ended is not None:
             return
         if self.resumable or self.job_id is not None:
@@ -148,11 +154,14 @@ class Invocation:
             return None
 
 
-def _describe(error: Exception, common: Common) -> str:
+def _describe(error: Exception, common: Common) -> list[str]:
+    """Return an error in one line, or a heading and the problems below it."""
+    if isinstance(error, SettingsError) and error.problems:
+        return [str(error).partition("\n")[0], *error.problems]
     if isinstance(error, BatchHubError):
-        return str(error)
+        return [str(error)]
     hint = "" if common.verbose else "; run again with -v for the traceback"
-    return f"internal: {type(error).__name__}: {error}{hint}"
+    return [f"internal: {type(error).__name__}: {error}{hint}"]
 
 
 def _close(runner: asyncio.Runner, threads: Threads) -> bool:
