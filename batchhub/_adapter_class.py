@@ -241,17 +241,22 @@ class Adapter(ABC, Generic[AccountT]):
         code, message = error.get("code"), error.get("message")
         return (None if code is None else str(code)), (None if message is None else str(message))
 
-    def pace(self, headers: Mapping[str, str]) -> Mapping[str, Budget]:
+    def pace(self, headers: Mapping[str, str], rate: str) -> Mapping[str, Budget]:
         """
         Read from an answer's headers how many requests may be made, where the vendor says so.
 
         Called for each answer of the account's own host. What it gives holds from then on, and
         still in the next process, until an answer says otherwise.
 
+        Args:
+            headers: The answer's headers; a name's case does not matter.
+            rate: The `rate` its request was sent with, for a vendor whose headers do not say which
+                limit they are about.
+
         Returns:
             The budgets by `rate`; ``""`` is that of all requests. Empty if the answer says nothing.
         """
-        del headers
+        del headers, rate
         return {}
 
     def read_push(self, headers: Mapping[str, str], body: bytes) -> Sequence[str]:

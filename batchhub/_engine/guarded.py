@@ -206,9 +206,9 @@ class GuardedAdapter:
             self.faults.fail("read_push", "an id of a batch is no text")
         return found
 
-    def pace(self, headers: Mapping[str, str]) -> Mapping[str, Budget]:
+    def pace(self, headers: Mapping[str, str], rate: str) -> Mapping[str, Budget]:
         """Return the budgets that an answer's headers name."""
-        found: Mapping[str, Budget] = self._get("pace", Mapping, headers)
+        found: Mapping[str, Budget] = self._get("pace", Mapping, headers, rate)
         return found
 
     # The verbs. What they return is checked where it is taken over, see `foreign`.

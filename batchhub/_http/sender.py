@@ -43,8 +43,8 @@ _REPEAT_CAP_S: Final = 1.0
 _TURN_S: Final = 1.0
 """Seconds for which a turn is kept for who has waited for it."""
 
-Pace = Callable[[Mapping[str, str]], Mapping[str, Budget]]
-"""Reads budgets from an answer's headers: `Adapter.pace`."""
+Pace = Callable[[Mapping[str, str], str], Mapping[str, Budget]]
+"""Reads budgets from an answer's headers and its request's rate: `Adapter.pace`."""
 
 _SUCCESS: Final = range(200, 300)
 _UNAVAILABLE: Final = 503
@@ -260,12 +260,12 @@ class Sender:
         if call.target.is_own:
             self._gate.note_success(call.rate, sent_at_s=sent_at_s)
             if self.pace is not None:
-                self._learn(reply, self.pace)
+                self._learn(reply, call.rate, self.pace)
 
-    def _learn(self, reply: Reply, pace: Pace) -> None:
+    def _learn(self, reply: Reply, rate: str, pace: Pace) -> None:
         """Learn the account's budgets from an answer."""
         try:
-            if budgets := pace(reply.headers):
+            if budgets := pace(reply.headers, rate):
                 self._gate.learn(budgets)
         except Exception as error:  # a bug in a plug-in must not lose an answer
             if not self._has_warned:
@@ -289,7 +289,7 @@ class Sender:
         if not (call.target.is_own and isinstance(error, VendorError)):
             raise error  # not the vendor's answer to the account: it says nothing of the lane
         if self.pace is not None:
-            self._learn(reply, self.pace)
+            self._learn(reply, call.rate, self.pace)
         retry_after_s = error.retry_after_s
         if isinstance(error, RefusedError):
             self._gate.note_success(call.rate, sent_at_s=sent_at_s, is_refusal=True)

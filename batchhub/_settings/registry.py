@@ -37,7 +37,7 @@ _CALLS: Final[Mapping[str, tuple[int, frozenset[str]]]] = {
     "envelope_bytes": (2, frozenset()),
     "may_repeat": (3, frozenset()),
     "explain": (3, frozenset()),
-    "pace": (1, frozenset()),
+    "pace": (2, frozenset()),
     "read_push": (2, frozenset()),
     "authorize": (0, frozenset({"again"})),
     "submit": (2, frozenset()),

@@ -234,13 +234,13 @@ async def test_a_verb_that_raises_it_cools_the_lane(tmp_path: Path) -> None:
 # What answers teach.
 
 
-def pace(headers: Mapping[str, str]) -> Mapping[str, Budget]:
-    """Read a budget as some vendors write it: requests, seconds, burst."""
+def pace(headers: Mapping[str, str], rate: str) -> Mapping[str, Budget]:
+    """Read a budget as some vendors write it: requests, seconds, burst, and maybe of what."""
     if "X-Pace" not in headers:
         return {}
-    rate, requests, per_s, burst = headers["X-Pace"].split()
+    of, requests, per_s, burst = headers["X-Pace"].split()
     budget = Budget(requests=int(requests), per_s=float(per_s), burst=int(burst))
-    return {rate.strip("-"): budget}
+    return {rate if of == "this" else of.strip("-"): budget}
 
 
 async def no_credentials(*, again: bool) -> Credentials:
@@ -257,6 +257,17 @@ async def test_a_budget_is_learnt_from_an_answer(world: World, status: int) -> N
     await asyncio.gather(transport.request("GET", "/", rate="feeds"), return_exceptions=True)
 
     assert await world.went(transport, "feeds", "feeds", "") == [100.0, 200.0, 0.0]
+
+
+@pytest.mark.parametrize("status", [200, 400])
+async def test_an_answer_teaches_the_budget_of_its_own_requests(world: World, status: int) -> None:
+    """A header that does not say what it limits is about the rate its request was sent with."""
+    transport = world.transport()
+    transport.bind(no_credentials, pace)
+    world.host.answers(Answer(status=status, headers={"X-Pace": "this 1 100 1"}), Answer())
+    await asyncio.gather(transport.request("GET", "/", rate="feeds"), return_exceptions=True)
+
+    assert await world.went(transport, "feeds", "docs", "") == [100.0, 0.0, 0.0]
 
 
 async def test_a_budget_of_all_requests_is_learnt_and_unlearnt(world: World) -> None:
@@ -330,7 +341,7 @@ async def test_what_reads_the_pace_may_be_wrong(
 ) -> None:
     """No answer is lost by it, no budget changes, and it is logged once."""
 
-    def wrong(headers: Mapping[str, str]) -> Mapping[str, Budget]:
+    def wrong(headers: Mapping[str, str], rate: str) -> Mapping[str, Budget]:
         if isinstance(made, Exception):
             raise made
         return made  # type: ignore[no-any-return]

@@ -84,8 +84,9 @@ class InitechAdapter(Adapter[InitechAccount]):
         del status, headers
         return wire.read_error(body)
 
-    def pace(self, headers: Mapping[str, str]) -> Mapping[str, Budget]:
+    def pace(self, headers: Mapping[str, str], rate: str) -> Mapping[str, Budget]:
         """Read how many feeds a second Initech allows, which depends on the seller."""
+        del rate  # the header's name says what it limits
         allowed = float(headers.get("X-Feeds-Per-Second", 0))
         return {FEEDS: Budget(requests=1, per_s=1.0 / allowed, burst=15)} if allowed > 0 else {}
 
