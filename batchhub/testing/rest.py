@@ -18,6 +18,7 @@ from batchhub._base import under_way
 
 _QUIET_S: Final = 0.002
 _QUIET_ROUNDS: Final = 2
+_QUIET_TURNS: Final = 20
 _IDLE_ROUNDS: Final = 2
 """In the second one a loop has looked at what came from a thread as well."""
 _PAUSE_S: Final = 0.001
@@ -36,18 +37,26 @@ async def wait_for_rest(get_activity: Callable[[], int]) -> None:
     Wait until nothing but time can bring anything.
 
     A loop that only talks to itself shows at once whether anything is left to do: a test's clock
-    moves thousands of times, and on a busy machine no wait is long enough. Else a network or
-    another thread may be at work, and some quiet milliseconds have to do.
+    moves thousands of times, and on a busy machine no wait is long enough. Real timers that end
+    in a moment come first, but not those that are set meanwhile: a test may look again and again
+    for what only the clock brings. Else a network or another thread may be at work, and some quiet
+    milliseconds have to do.
 
     Args:
         get_activity: Returns how often anybody has looked at the clock.
     """
     loop = asyncio.get_running_loop()
     parts = _find_parts(loop)
-    if parts is not None and _shows_all(parts, loop.time()):
+    end_s: float | None = None
+    while parts is not None and _shows_all(parts):
         await _see_rest(loop, parts)
-    else:
-        await _wait_for_quiet(get_activity)
+        if end_s is None:
+            end_s = _end_of_timers(parts, loop.time() + _SOON_S)
+        left_s = end_s - loop.time()
+        if left_s <= 0:
+            return
+        await asyncio.sleep(left_s)
+    await _wait_for_quiet(get_activity)
 
 
 @frozen
@@ -70,15 +79,16 @@ def _find_parts(loop: asyncio.AbstractEventLoop) -> _Parts | None:
     return parts if hasattr(parts.selector, "get_map") else None
 
 
-def _shows_all(parts: _Parts, now_s: float) -> bool:
+def _end_of_timers(parts: _Parts, soon_s: float) -> float:
+    """Return when the last of the timers ends that end before a time; 0 if none does."""
+    ends = (timer.when() for timer in parts.scheduled if not timer.cancelled())
+    return max((end_s for end_s in ends if end_s < soon_s), default=0.0)
+
+
+def _shows_all(parts: _Parts) -> bool:
     """Whether nothing but the loop's own callbacks and the store's threads can be at work."""
     threads = [t for t in threading.enumerate() if not t.name.startswith(_HARMLESS)]
-    soon_s = now_s + _SOON_S
-    return (
-        threads == [threading.main_thread()]
-        and not any(timer.when() < soon_s and not timer.cancelled() for timer in parts.scheduled)
-        and _talks_to_itself(parts)
-    )
+    return threads == [threading.main_thread()] and _talks_to_itself(parts)
 
 
 def _talks_to_itself(parts: _Parts) -> bool:
@@ -139,11 +149,13 @@ async def _see_rest(loop: asyncio.AbstractEventLoop, parts: _Parts) -> None:
 
 
 async def _wait_for_quiet(get_activity: Callable[[], int]) -> None:
-    """Wait until nobody has looked at a clock for some real milliseconds."""
+    """Wait until nobody has looked at a clock for some real milliseconds and turns of the loop."""
     quiet = pauses = 0
     while quiet < _QUIET_ROUNDS:
         before = get_activity()
         await asyncio.sleep(_QUIET_S)
+        for _ in range(_QUIET_TURNS):  # a machine may be busy for longer than the milliseconds
+            await asyncio.sleep(0)
         quiet = quiet + 1 if get_activity() == before else 0
         pauses = pauses + 1 if under_way.count > 0 else 0
         if 0 < pauses < _PATIENT_ROUNDS:

@@ -8,18 +8,17 @@ import threading
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from support.patience import PATIENCE_S
 
 from batchhub._base.under_way import note_hop
 from batchhub.testing import FakeClock, rest
 
 
-@pytest.fixture(params=["seen", "waited for"], autouse=True)
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """How a clock learns that nothing else is going on: by looking, and where it can't."""
-    way: str = request.param
-    if way == "waited for":
+@pytest.fixture(params=["seen", "waited for"])
+def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock learns that nothing else is going on by looking, and where it can't, by waiting."""
+    if request.param == "waited for":
         monkeypatch.setattr(rest, "_find_parts", lambda loop: None)
-    return way
 
 
 def test_a_start_has_a_zone() -> None:
@@ -31,6 +30,7 @@ def test_a_start_has_a_zone() -> None:
     assert clock.now().tzinfo is UTC
 
 
+@pytest.mark.usefixtures("either_way")
 async def test_sleepers_wake_at_their_own_times() -> None:
     """Also those that began to sleep while the time was moved; nobody wakes early."""
     clock = FakeClock()
@@ -54,6 +54,7 @@ async def test_sleepers_wake_at_their_own_times() -> None:
     assert clock.monotonic() == 105.0
 
 
+@pytest.mark.usefixtures("either_way")
 async def test_time_stands_still_while_a_transaction_is_under_way() -> None:
     """What a thread of the store does takes no time, however long it takes."""
     clock = FakeClock()
@@ -70,10 +71,8 @@ async def test_time_stands_still_while_a_transaction_is_under_way() -> None:
     assert clock.monotonic() == 5.0
 
 
-async def test_time_stands_still_while_the_loop_has_something_to_do(way: str) -> None:
+async def test_time_stands_still_while_the_loop_has_something_to_do() -> None:
     """However long it is since anybody looked at the clock."""
-    if way == "waited for":
-        pytest.skip("some quiet milliseconds are all it takes")
     clock = FakeClock()
     async with clock.running():
         sleeper = asyncio.create_task(clock.sleep(5.0))
@@ -83,10 +82,55 @@ async def test_time_stands_still_while_the_loop_has_something_to_do(way: str) ->
         await sleeper
 
 
+async def test_time_stands_still_while_a_real_timer_is_about_to_end() -> None:
+    """Whatever it brings comes before the clock moves, and takes no time either."""
+    clock = FakeClock()
+    came: list[str] = []
+
+    async def come_late() -> None:
+        await asyncio.sleep(0.02)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        came.append("the timer")
+
+    async with clock.running():
+        late = asyncio.create_task(come_late())
+        await clock.sleep(5.0)
+        came.append("the clock")
+        await late
+    assert came == ["the timer", "the clock"]
+
+
+async def test_time_passes_for_who_looks_again_and_again() -> None:
+    """A test may wait in small steps for what only the clock brings."""
+    clock = FakeClock()
+    async with clock.running():
+        sleeper = asyncio.create_task(clock.sleep(5.0))
+        while not sleeper.done():  # noqa: ASYNC110  # what it is about
+            await asyncio.sleep(0.001)
+    assert clock.monotonic() == 5.0
+
+
+async def test_turns_of_the_loop_are_waited_for_where_nothing_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A machine may be so busy that one turn takes longer than any quiet milliseconds."""
+    monkeypatch.setattr(rest, "_find_parts", lambda loop: None)
+    monkeypatch.setattr(rest, "_QUIET_S", 0.0)
+    clock = FakeClock()
+    async with clock.running():
+        sleeper = asyncio.create_task(clock.sleep(5.0))
+        for _ in range(rest._QUIET_TURNS):
+            await asyncio.sleep(0)
+        assert not sleeper.done()
+        await sleeper
+
+
+@pytest.mark.usefixtures("either_way")
 async def test_two_may_keep_a_clock_running() -> None:
     """Neither takes the other for something to wait for; two clocks go on side by side."""
     clock, other = FakeClock(), FakeClock()
-    async with asyncio.timeout(10), clock.running(), clock.running(), other.running():
+    async with asyncio.timeout(PATIENCE_S), clock.running(), clock.running(), other.running():
         await asyncio.gather(clock.sleep(5.0), other.sleep(7.0))
     assert (clock.monotonic(), other.monotonic()) == (5.0, 7.0)
 
@@ -94,8 +138,7 @@ async def test_two_may_keep_a_clock_running() -> None:
 async def test_both_ends_of_a_connection_are_seen() -> None:
     """A stand-in on the same loop is nothing to wait for; a server anywhere else is."""
     parts = rest._find_parts(asyncio.get_running_loop())
-    if parts is None:
-        pytest.skip("nothing is seen")
+    assert parts is not None
     server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1")
     async with server:
         assert rest._talks_to_itself(parts)
@@ -108,10 +151,8 @@ async def test_both_ends_of_a_connection_are_seen() -> None:
         writer.close()
 
 
-async def test_time_stands_still_while_a_request_is_under_way(way: str) -> None:
+async def test_time_stands_still_while_a_request_is_under_way() -> None:
     """The answer of a stand-in on the same loop takes no time, however much there is to do."""
-    if way == "waited for":
-        pytest.skip("some quiet milliseconds are all it takes")
     clock = FakeClock()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
