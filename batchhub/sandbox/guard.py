@@ -49,7 +49,7 @@ class Guard:
             response = await self._handle(call, route, verb)
         except AnswerError as error:
             response = error.to_response()
-        if limit is not None:
+        if limit is not None and response.status not in limit.silent_statuses:
             response.headers.update(limit.make_headers(self._sandbox.clock.monotonic()))
         return response
 

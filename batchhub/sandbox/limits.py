@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, Literal
 
 Figure = Literal["limit", "remaining", "reset_s", "per_s", "per_hour"]
@@ -99,6 +99,7 @@ class RateLimit:
         burst: How many the bucket holds; `None` for a window.
         headers: Headers of every answer, and the figure each of them says.
         sends_retry_after: Whether a 429 has Retry-After, in whole seconds.
+        silent_statuses: The statuses of answers that don't have those headers.
 
     Raises:
         ValueError: A number is not positive.
@@ -112,6 +113,7 @@ class RateLimit:
         burst: int | None = None,
         headers: Mapping[str, Figure] | None = None,
         sends_retry_after: bool = True,
+        silent_statuses: Collection[int] = (),
     ) -> None:
         if requests < 1 or per_s <= 0 or (burst is not None and burst < 1):
             raise ValueError("the numbers of a rate limit must be positive")
@@ -120,6 +122,7 @@ class RateLimit:
         self.burst = burst
         self.headers = headers or {}
         self.sends_retry_after = sends_retry_after
+        self.silent_statuses = silent_statuses
         self._passed: deque[float] = deque()
         self._spent = 0.0
         self._spent_at = -math.inf

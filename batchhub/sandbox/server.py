@@ -204,16 +204,16 @@ class Sandbox(SandboxState, ABC):
         """
         Return the table for ``batchhub.toml`` that makes this sandbox the account `name`.
 
-        It holds the account's texts, numbers and flags that differ from their defaults.
+        It holds the account's texts, numbers, flags and lists that differ from their defaults.
         """
         account = self.account(base_url)
         values: dict[str, Any] = {"adapter": account.adapter}
         for attribute in attrs.fields(type(account)):
             value = getattr(account, attribute.name)
             is_default = value == attribute.default and attribute.name != "base_url"
-            if isinstance(value, str | int | float) and not is_default:
+            if isinstance(value, str | int | float | list | tuple) and not is_default:
                 values[attribute.name] = value
-        # The text and number forms of JSON are TOML too.
+        # What JSON writes for texts, numbers and lists is TOML too.
         lines = [
             f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()
         ]

@@ -278,9 +278,9 @@ class TestRunning:
         assert len(sandbox.journal) == 2
 
     def test_settings(self, sandbox: ToySandbox) -> None:
-        """The settings to paste hold what is simple and no default; odd names are quoted."""
+        """The settings to paste hold what is no default; odd names are quoted."""
         assert sandbox.settings_toml("http://h", "my-toy") == (
-            '[accounts.my-toy]\nadapter = "toy"\nbase_url = "http://h"\nnumber = 7\n'
+            '[accounts.my-toy]\nadapter = "toy"\nbase_url = "http://h"\nnumber = 7\nwords = ["b"]\n'
         )
         assert sandbox.settings_toml("http://h", "a.b").startswith('[accounts."a.b"]\n')
 

@@ -81,7 +81,13 @@ class TestTokens:
         """A host may give the same token until it expires, and a refresh token only once."""
         sandbox = AcmeSandbox(clock=clock)
         tokens = Tokens(
-            sandbox, **CLIENT, refresh_token="refresh-0", valid_s=60.0, reuses=True, rotates=True
+            sandbox,
+            client_id=CLIENT["client_id"],
+            client_secret=CLIENT["client_secret"],
+            refresh_token="refresh-0",
+            valid_s=60.0,
+            reuses=True,
+            rotates=True,
         )
 
         async def ask(refresh_token: str) -> Any:
@@ -98,6 +104,33 @@ class TestTokens:
             await clock.advance(40.0)
             third = await ask(second["refresh_token"])
             assert third["access_token"] != first["access_token"]
+
+    async def test_ends_early_and_says_why(
+        self, session: aiohttp.ClientSession, clock: FakeClock
+    ) -> None:
+        """A token that expired is told from one that was revoked; an error may have a text."""
+        sandbox = AcmeSandbox(clock=clock)
+        valid_s = 60.0
+        tokens = Tokens(
+            sandbox,
+            client_id=CLIENT["client_id"],
+            client_secret=CLIENT["client_secret"],
+            valid_s=lambda: valid_s,
+            descriptions={"invalid_client": "Who are you?"},
+        )
+        first = tokens.issue()
+        valid_s = 30.0
+        second = tokens.issue()
+        await clock.advance(30.0)
+        assert [tokens.admits(each) for each in (first, second)] == [True, False]
+        tokens.expire()
+        ended = [tokens.has_expired(each) for each in (first, second, "other")]
+        assert ended == [True, True, False]
+        tokens.revoke()
+        assert not tokens.has_expired(first)
+        async with sandbox.running():
+            answer = await send(session, "POST", tokens.url, data={"client_id": "x"})
+        assert answer.json == {"error": "invalid_client", "error_description": "Who are you?"}
 
 
 class TestFileHost:
