@@ -1,0 +1,43 @@
+"""The Trendyol stand-in as a server: its items, and many of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+from support.trendyol_calls import Caller
+
+from batchhub.testing import FakeClock
+from batchhub_trendyol.sandbox import TrendyolSandbox
+
+
+class TestSandbox:
+    async def test_demo_items_fail_in_part(
+        self, session: aiohttp.ClientSession, clock: FakeClock
+    ) -> None:
+        """One demo item in 25 fails, each for another reason."""
+        sandbox = TrendyolSandbox(clock=clock)
+        sandbox.switches.item_time_s = 0.0
+        async with sandbox.running() as url:
+            call = Caller(session, sandbox, url)
+            report = await call.report(
+                await call.submit([dict(item.payload) for item in sandbox.demo_items(100)])
+            )
+        reasons = [item["failureReasons"][0] for item in report["items"] if item["failureReasons"]]
+        assert len(reasons) == 4
+        assert len({*reasons}) == 3
+
+    async def test_ten_thousand(
+        self, call: Caller, sandbox: TrendyolSandbox, clock: FakeClock
+    ) -> None:
+        """Ten thousand items are ten requests; each item ran once."""
+        sandbox.switches.item_time_s = 0.001
+        items: list[Any] = [item.payload for item in sandbox.demo_items(10_000)]
+        batches = [
+            await call.submit(items[start : start + 1000]) for start in range(0, 10_000, 1000)
+        ]
+        await clock.advance(1.0)
+        words = [word for batch in batches for _, word in await call.words(batch)]
+        assert words.count("SUCCESS") == 20 - 1
+        assert len(words) == len(sandbox.executions) == 10_000
+        assert len({execution.item_id for execution in sandbox.executions}) == 10_000
