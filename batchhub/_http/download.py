@@ -1,9 +1,9 @@
-"""A download, as adapters get it: lines, one after the other."""
+"""A download, as adapters get it: lines or parts of JSON, one after the other."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .reply import Reply
 
@@ -19,11 +19,16 @@ class Download:
     """
 
     def __init__(
-        self, reply: Reply, spool: Spool, lines: Callable[[], AsyncIterator[bytes]]
+        self,
+        reply: Reply,
+        spool: Spool,
+        lines: Callable[[], AsyncIterator[bytes]],
+        parts: Callable[[tuple[str, ...]], AsyncIterator[tuple[str, Any]]],
     ) -> None:
         self._reply = reply
         self._spool = spool
         self._lines = lines
+        self._parts = parts
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -38,3 +43,23 @@ class Download:
     def __aiter__(self) -> AsyncIterator[bytes]:
         """Read the lines, from the first one on."""
         return self._lines()
+
+    def parts(self, *places: str) -> AsyncIterator[tuple[str, Any]]:
+        """
+        Read it as one JSON document of any size, of which a part at a time is in memory.
+
+        As ``async for place, part in download.parts("summary", "issues.item"): …``. Broken text is
+        repaired, and the account's secrets are blanked.
+
+        Args:
+            places: Where the parts are that are needed: names from the outside to the inside,
+                ``item`` for each element of a list.
+
+        Yields:
+            The place and what is there, of JSON's own types, numbers that are not whole as
+            `decimal.Decimal`; in the document's order at each place.
+
+        Raises:
+            ReplyError: It is no JSON, or not complete. What came before may have been yielded.
+        """
+        return self._parts(places)

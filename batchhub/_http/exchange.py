@@ -25,6 +25,7 @@ from .body import Answer, BodyBrokenError, BodyTooLargeError, find_whole, read_b
 from .connector import StaleConnectionError
 from .direct import Head
 from .errors import NETWORK_ERRORS, ErrorMaker, Explain, parse_age, parse_retry_after
+from .json_parts import read_parts
 from .limits import Limits
 from .recording import note_exchange
 from .redactor import Redactor
@@ -239,6 +240,24 @@ class Exchange:
             _, errors = self._way_to(call.target)
             what = f"a line is longer than {self._limits.max_line_bytes} bytes"
             raise errors.unreadable(None, what, ReplyTooLargeError) from None
+        except DiskError as error:
+            raise _no_room(error) from None
+
+    async def parts(
+        self, call: Call, spool: Spool, places: tuple[str, ...]
+    ) -> AsyncIterator[tuple[str, Any]]:
+        """
+        Yield the parts of a download that is JSON, each with its place.
+
+        Raises:
+            ReplyError: It is no JSON.
+        """
+        try:
+            async for place, part in read_parts(spool.pieces(), places):
+                yield place, self._redactor.value(part)
+        except BodyBrokenError as error:
+            _, errors = self._way_to(call.target)
+            raise errors.unreadable(None, str(error)) from None
         except DiskError as error:
             raise _no_room(error) from None
 

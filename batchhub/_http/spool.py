@@ -94,6 +94,18 @@ class Spool:
         await in_thread(self._write, b"".join(waiting))
         await in_thread(self._finish)
 
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """
+        Yield it in pieces, cut anywhere.
+
+        Raises:
+            DiskError: The file can't be read.
+        """
+        offset = 0
+        while piece := await in_thread(self._read, offset):
+            offset += len(piece)
+            yield piece
+
     async def lines(self, clean: Callable[[bytes], bytes]) -> AsyncIterator[bytes]:
         r"""
         Yield the lines, without their ``\n`` or ``\r\n``; the last one also if it has none.
@@ -105,9 +117,8 @@ class Spool:
             LineTooLongError: A line is longer than the limit.
             DiskError: The file can't be read.
         """
-        offset, rest = 0, b""
-        while piece := await in_thread(self._read, offset):
-            offset += len(piece)
+        rest = b""
+        async for piece in self.pieces():
             whole, newline, tail = piece.rpartition(b"\n")
             if newline:
                 for line in clean(rest + whole).split(b"\n"):

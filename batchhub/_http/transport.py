@@ -290,14 +290,14 @@ class Transport:
         decompress: bool | None = None,
     ) -> AsyncIterator[Download]:
         """
-        Get a large answer to disk, then read it line by line.
+        Get a large answer to disk, then read it line by line, or in parts if it is JSON.
 
         As ``async with transport.download(url) as lines: async for line in lines: …``. The whole
         answer is there when the block is entered, so nothing waits for whoever reads it, and what
         breaks off is an error before its first line. It is in a temporary file that nobody else can
         read; the file is gone when the block ends, and however this process ends. In memory is
-        about a megabyte of it. Bounds are those of `Limits`: seconds without a byte, seconds and
-        bytes in all, and the longest line.
+        about a megabyte of it, also if it is one JSON document (`Download.parts`). Bounds are those
+        of `Limits`: seconds without a byte, seconds and bytes in all, and the longest line.
 
         Args:
             target: As for `request`.
@@ -331,4 +331,9 @@ class Transport:
             )
             self._exchange.note_headers(headers or {})
             reply = await self._sender.perform(call)
-            yield Download(reply, spool, lambda: self._exchange.lines(call, spool))
+            yield Download(
+                reply,
+                spool,
+                lambda: self._exchange.lines(call, spool),
+                lambda places: self._exchange.parts(call, spool, places),
+            )

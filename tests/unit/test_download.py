@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import os
 import tempfile
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from support.hosts import TOKEN, Answer, Host, make_transport, open_host
 
 from batchhub import errors
 from batchhub._http.body import PIECE_BYTES
+from batchhub._http.json_parts import read_parts
 from batchhub._http.spool import Spool
 from batchhub.testing import FakeClock
 from batchhub.transport import Limits, Session, Transport, open_session
@@ -118,6 +121,88 @@ async def test_lines_have_no_secrets(world: World) -> None:
     lines = await world.lines()
 
     assert set(lines) == {b"x" * 99 + b"***"}
+
+
+# Parts of JSON.
+
+
+async def parts_of(
+    world: World, body: bytes, *places: str, transport: Transport | None = None
+) -> list[tuple[str, Any]]:
+    """Download a document and read its parts."""
+    world.host.answers(Answer(body=body))
+    async with (transport or world.transport).download("/file") as download:
+        return [each async for each in download.parts(*places)]
+
+
+async def test_a_document_is_read_in_parts(world: World) -> None:
+    """Elements of a list, and values as they are; what is not there comes not at all."""
+    body = b'{"list": [{"a": 1}, [0.1, null]], "sum": {"n": 12345678901234567890}, "x": []}'
+
+    found = await parts_of(world, gzip.compress(body), "list.item", "sum", "y", "list.item.a")
+    assert [part for place, part in found if place == "list.item"] == [
+        {"a": 1},
+        [Decimal("0.1"), None],
+    ]
+    assert dict(found)["sum"] == {"n": 12345678901234567890}
+    assert dict(found)["list.item.a"] == 1
+    assert "y" not in dict(found)
+
+
+@given(
+    st.lists(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=9))),
+    st.integers(1, 50),
+)
+def test_parts_do_not_depend_on_where_they_were_cut(parts: list[Any], size: int) -> None:
+    """Whatever is read from disk at a time, also in the middle of a character."""
+    body = json.dumps({"first": parts, "last": 1}, ensure_ascii=False).encode("utf-8", "replace")
+
+    async def read() -> list[tuple[str, Any]]:
+        async def pieces() -> AsyncIterator[bytes]:
+            for start in range(0, len(body), size):
+                yield body[start : start + size]
+
+        return [each async for each in read_parts(pieces(), ("first.item", "last"))]
+
+    expected = json.loads(body)["first"]
+    assert asyncio.run(read()) == [*(("first.item", each) for each in expected), ("last", 1)]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b'{"a": [1, 2', b'{"a": [1]} {"a": [2]}', b'{"a": [1,]}', b"\xff"]
+)
+async def test_what_is_no_json_is_an_error(world: World, body: bytes) -> None:
+    """It says what is wrong; the download is got again with the next step."""
+    with pytest.raises(errors.ReplyError, match="unusable answer: it is no JSON"):
+        await parts_of(world, body, "a.item")
+
+
+async def test_broken_text_and_secrets_in_parts(world: World) -> None:
+    """A byte that is no UTF-8 spoils no document; a secret is blanked where it stands."""
+    body = b'{"a": ["x\xffy", {"' + TOKEN.encode() + b'": "my ' + TOKEN.encode() + b'"}]}'
+    found = [part for _, part in await parts_of(world, body, "a.item")]
+
+    assert found[0] == "x\ufffdy"
+    assert TOKEN not in str(found)
+
+
+async def test_a_large_document_is_never_in_memory(world: World) -> None:
+    """Twenty megabytes in one line: a piece and a part of it at a time."""
+    element = b'{"id": 1, "text": "' + b"x" * 1000 + b'"},'
+    body = b'{"a": [' + element * 20_000 + b'{"id": 2}], "b": 3}'
+    transport = world.make(limits=Limits(max_line_bytes=1000))
+    world.host.answers(Answer(body=gzip.compress(body, 1)))
+    count = 0
+    async with transport.download("/file") as download:
+        assert download.size_bytes == len(body) > 20 * 10**6
+        tracemalloc.start()
+        try:
+            async for _ in download.parts("a.item", "b"):
+                count += 1
+            assert tracemalloc.get_traced_memory()[1] < 5 * 10**6
+        finally:
+            tracemalloc.stop()
+    assert count == 20_002
 
 
 # Compression.
