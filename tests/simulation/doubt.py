@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .plan import SHOP
+from .accounts import KINDS
 from .wire import Sent
 
 if TYPE_CHECKING:
@@ -29,14 +29,17 @@ def may_be_unknown(world: World, account: str, mark: int) -> bool:
         account: The account it was sent through.
         mark: The item.
     """
-    if account == SHOP:
+    kind = KINDS[account]
+    if any(world.struck[fault] for fault in kind.doubtful):
+        return True
+    if kind.recognises:
         return _is_forgotten(world)
     sent = [one for one in world.loop.wire.sent if mark in one.marks]
     if any(world.struck[kind] for kind in _BROKEN):
         return True
     if not sent:  # an intent, and then nothing was sent, as it seems
         return world.faults.has_disturbed
-    return not any(_is_answered(world, one) for one in sent)
+    return not any(_is_answered(world, one, kind.accepted) for one in sent)
 
 
 def _is_forgotten(world: World) -> bool:
@@ -48,8 +51,8 @@ def _is_forgotten(world: World) -> bool:
     return world.struck["clock"] > 0 and len(boots) + world.struck["reboot"] > 1
 
 
-def _is_answered(world: World, sent: Sent) -> bool:
+def _is_answered(world: World, sent: Sent, status: int) -> bool:
     """Whether a submit was answered, and whoever heard it could keep that."""
-    if sent.heard_s is None or sent.status != 200 or sent.connection in world.loop.wire.lost:
+    if sent.heard_s is None or sent.status != status or sent.connection in world.loop.wire.lost:
         return False
     return not world.faults.was_disturbed(sent.host, sent.heard_s, sent.heard_s + _KEPT_S)

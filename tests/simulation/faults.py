@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simloop._net import DRIVER
 
+from .accounts import KINDS
 from .plan import SWITCHES, Fault
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Faults:
             "read_error": self._fail_reads,
             "locks_deleted": self._delete_locks,
             **dict.fromkeys(SWITCHES, self._switch),
+            **{fault: self._switch for kind in KINDS.values() for fault in kind.faults},
         }
 
     async def strike_all(self) -> None:

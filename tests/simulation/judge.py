@@ -156,7 +156,7 @@ def _judge_orphans(told: list[Told], ran: dict[int, list[Ran]]) -> None:
         doubted |= _marks(job) - told_of
     for mark, found in ran.items():
         for one in found:
-            if one.ticket not in refs and mark not in doubted:
+            if one.ticket is not None and one.ticket not in refs and mark not in doubted:
                 raise LawBrokenError(f"item {mark} ran in {one.ticket}, which no job knows")
 
 

@@ -24,7 +24,9 @@ def judge_order(world: World, told: Sequence[Told], ran: dict[int, list[Ran]]) -
     Raises:
         LawBrokenError: A newer value was overwritten, and no finding says so.
     """
-    jobs = {ref: job for job in told for ticket in job.status.tickets for ref in ticket.vendor_refs}
+    jobs: dict[str | None, Told] = {
+        ref: job for job in told for ticket in job.status.tickets for ref in ticket.vendor_refs
+    }
     places = world.places()
     effects: defaultdict[tuple[str, str], list[Ran]] = defaultdict(list)
     for found in ran.values():

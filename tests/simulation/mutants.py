@@ -23,10 +23,10 @@ from batchhub._store.statements import Statement
 from batchhub._store.tables import tickets
 from batchhub.sandbox import Batches
 
-from .plan import SHOP, SUPPLIER, SWITCHES, VENDORS, Fault, Order, Plan
+from .plan import SHOP, SUPPLIER, SWITCHES, Fault, Order, Plan
 
 _FAULTS = {
-    kind: Fault(kind=kind, at_s=0.1, vendor=VENDORS[SHOP], values=values)
+    kind: Fault(kind=kind, at_s=0.1, vendor=SHOP, values=values)
     for kind, values in SWITCHES.items()
 }
 
@@ -137,7 +137,7 @@ def _newest_goes_first() -> Iterator[None]:
 def _in_shop(plan: Plan, *faults: Fault) -> Plan:
     """Make all orders the shop's and let only some faults happen."""
     orders = tuple(evolve(order, account=SHOP, cancel_after_s=None) for order in plan.orders)
-    return evolve(plan, orders=orders, faults=faults, calm_s=60.0, usurps=False)
+    return evolve(plan, accounts=(SHOP,), orders=orders, faults=faults, calm_s=60.0, usurps=False)
 
 
 def _of_two(plan: Plan) -> Plan:
@@ -155,6 +155,7 @@ def _of_two(plan: Plan) -> Plan:
         plan,
         machines=("a", "b"),
         usurps=True,
+        accounts=(SHOP,),
         orders=orders,
         faults=faults,
         calm_s=60.0,
@@ -188,6 +189,7 @@ def _at_same_products(plan: Plan, account: str) -> Plan:
     return evolve(
         plan,
         usurps=False,
+        accounts=(account,),
         orders=orders,
         faults=(),
         calm_s=60.0,

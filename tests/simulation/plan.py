@@ -7,13 +7,12 @@ from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
-SHOP: Final = "shop"
-SUPPLIER: Final = "supplier"
-VENDORS: Final = {SHOP: "ecwid", SUPPLIER: "mircate"}
-"""The accounts, and the host of each one's vendor."""
+from .accounts import KINDS
+from .accounts.kind import PRODUCTS
 
-PRODUCTS: Final = 60
-"""Products each vendor begins with."""
+SHOP: Final = "ecwid"
+SUPPLIER: Final = "mircate"
+"""The accounts of which most worlds have one or both; others come besides."""
 
 BOUND_S: Final = 3 * 3600.0
 """Virtual seconds within which all must be done once the last fault is over."""
@@ -29,6 +28,9 @@ FAILPOINTS: Final = (
     "results.kept",
 )
 
+_OTHERS: Final = 0.5
+"""The part of the worlds in which there are others."""
+
 SWITCHES: Final[dict[str, dict[str, Any]]] = {
     "lost_answer": {"lost_submit_answers": 1},
     "cut_submit": {"cut_before_submit": 1},
@@ -42,7 +44,7 @@ SWITCHES: Final[dict[str, dict[str, Any]]] = {
     "reset_answer": {"reset_answers": 1},
     "late_answer": {"answer_delay_s": 70.0, "network_verbs": "submit"},
 }
-"""Faults of a vendor, by its stand-in's switches."""
+"""Faults of any vendor, by its stand-in's switches."""
 
 
 @frozen(kw_only=True)
@@ -110,6 +112,7 @@ class Plan:
         machines: The machines on which a program runs, all at one store.
         usurps: Whether each program takes every other for dead while faults last.
         is_one_system: Whether the machines are one system: one boot and one wall clock.
+        accounts: The accounts there are.
         orders: What is submitted.
         faults: What goes wrong, in order of time.
         latency_s: The least and the most seconds a packet takes.
@@ -125,6 +128,7 @@ class Plan:
     machines: tuple[str, ...]
     usurps: bool
     is_one_system: bool
+    accounts: tuple[str, ...]
     orders: tuple[Order, ...] = field(repr=False)
     faults: tuple[Fault, ...]
     latency_s: tuple[float, float]
@@ -143,6 +147,11 @@ def draw_plan(seed: int) -> Plan:
     usurps = len(machines) > 1 and chance.random() < 0.5
     is_one_system = chance.random() < 0.5
     accounts = chance.choice(((SHOP,), (SUPPLIER,), (SHOP, SUPPLIER)))
+    others = [name for name in KINDS if name not in {SHOP, SUPPLIER}]
+    if others and chance.random() < _OTHERS:
+        accounts = chance.choice(
+            [(other,) for other in others] + [(SHOP, other) for other in others]
+        )
     orders = tuple(_draw_orders(chance, machines, accounts))
     faults = tuple(_draw_faults(chance, machines, accounts))
     return Plan(
@@ -150,6 +159,7 @@ def draw_plan(seed: int) -> Plan:
         machines=machines,
         usurps=usurps,
         is_one_system=is_one_system,
+        accounts=accounts,
         orders=orders,
         faults=faults,
         latency_s=chance.choice(((0.001, 0.02), (0.005, 0.25), (0.05, 1.5))),
@@ -180,7 +190,7 @@ def _draw_orders(
                 account=account,
                 at_s=at_s,
                 targets=tuple(targets),
-                stop_on_first_failure=account == SHOP and chance.random() < 0.15,
+                stop_on_first_failure=_stops(chance, account),
                 cancel_after_s=chance.uniform(0.0, 10.0) if chance.random() < 0.1 else None,
                 decision=chance.choice(("leave", "cancel", "retry")),
             )
@@ -260,7 +270,7 @@ def _partition(
         kind="partition",
         at_s=_at_s(chance),
         machine=chance.choice(machines),
-        vendor=VENDORS[chance.choice(accounts)],
+        vendor=chance.choice(accounts),
         values={"for_s": chance.choice((chance.uniform(0.1, 20.0), 150.0))},
     )
 
@@ -276,9 +286,10 @@ def _slow(chance: random.Random, _: tuple[str, ...], __: tuple[str, ...]) -> Fau
 
 
 def _vendor(chance: random.Random, _: tuple[str, ...], accounts: tuple[str, ...]) -> Fault:
-    vendor = VENDORS[chance.choice(accounts)]
-    kind = chance.choice(list(SWITCHES))
-    values = dict(SWITCHES[kind])
+    vendor = chance.choice(accounts)
+    there = {**SWITCHES, **KINDS[vendor].faults}
+    kind = chance.choice(list(there))
+    values = dict(there[kind])
     if kind == "reset_answer":
         values["network_verbs"] = chance.choice(("", "submit", "poll"))
     return Fault(kind=kind, at_s=chance.uniform(0.0, 6.0), vendor=vendor, values=values)
@@ -313,6 +324,10 @@ def _reads(chance: random.Random, machines: tuple[str, ...], _: tuple[str, ...])
 def _locks(chance: random.Random, _: tuple[str, ...], __: tuple[str, ...]) -> Fault:
     values = {"for_s": chance.uniform(1.0, 60.0)}
     return Fault(kind="locks_deleted", at_s=_at_s(chance), values=values)
+
+
+def _stops(chance: random.Random, account: str) -> bool:
+    return KINDS[account].stops_on_failure and chance.random() < 0.15
 
 
 def _end_s(fault: Fault) -> float:

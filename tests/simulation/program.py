@@ -11,7 +11,8 @@ from batchhub import BatchHub, BatchJob, BatchStatus
 from batchhub.adapter import Account
 from batchhub.errors import StoreError, UnsupportedError, UsageError
 
-from .plan import SHOP, Order
+from .accounts import KINDS
+from .plan import Order
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,12 +28,7 @@ _PAUSE_S: Final = 2.0
 def make_items(order: Order) -> list[dict[str, Any]]:
     """Return an order's items in its vendor's form; each has a price of its own."""
     marked = [(target, order.mark(index)) for index, target in enumerate(order.targets)]
-    if order.account == SHOP:
-        return [
-            {"id": str(mark), "method": "PUT", "path": f"/products/{n}", "body": {"price": mark}}
-            for n, mark in marked
-        ]
-    return [{"id": str(mark), "sku": f"A-{n}", "price": mark} for n, mark in marked]
+    return [KINDS[order.account].make_item(mark, product) for product, mark in marked]
 
 
 class Program:
@@ -107,7 +103,7 @@ class Program:
             lambda: hub.submit(
                 order.account,
                 make_items(order),
-                operation=None if order.account == SHOP else "receive-price",
+                operation=KINDS[order.account].operation,
                 key=order.key,
                 stop_on_first_failure=order.stop_on_first_failure,
             )

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
 
+from .accounts import KINDS
+
 if TYPE_CHECKING:
     from simloop._net import _Packet
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 _REQUEST: Final = re.compile(rb"(GET|POST|PUT|DELETE) (\S+) HTTP/1\.1\r\n")
 _ANSWER: Final = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 _RETRY_AFTER: Final = re.compile(rb"\r\nRetry-After: (\d+)\r\n", re.IGNORECASE)
-_MARK: Final = re.compile(rb'"price":\s*(\d+)')
+_MARK: Final = re.compile(b"|".join({kind.mark: b"" for kind in KINDS.values()}))
 
 
 @define(kw_only=True, eq=False)
@@ -127,4 +129,9 @@ class Wire:
             self.sent.append(request)
         latest = self._latest.get(packet.conn)
         if latest is not None and latest.host == packet.src and latest.method == "POST":
-            latest.marks.update(int(mark) for mark in _MARK.findall(packet.payload))
+            latest.marks.update(_find_marks(packet.payload))
+
+
+def _find_marks(payload: bytes) -> set[int]:
+    """Return the marks in a packet, in the way of whichever vendor."""
+    return {int(next(filter(None, found.groups()))) for found in _MARK.finditer(payload)}
