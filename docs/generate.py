@@ -17,6 +17,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,12 +25,12 @@ from attrs import NOTHING, Attribute, fields
 from typer.main import get_command
 
 from batchhub import errors, models
+from batchhub._settings.installed import GROUP
 from batchhub.adapter import Account
 from batchhub.cli.app import app
 from batchhub.cli.shell.exits import ExitCode, exit_code
 from batchhub.cli.shell.options import Common
 from batchhub.conformance import RULES, Level
-from batchhub_ecwid import EcwidAccount
 
 DOCS: Final = Path(__file__).parent
 CORE: Final = DOCS.parent / "batchhub"
@@ -269,6 +270,13 @@ def account_settings(kind: type[Account]) -> Callable[[], str]:
     return write
 
 
+def _has_table_of_settings(entry: EntryPoint) -> bool:
+    """Whether the page of an adapter of ours has a place for the table of its settings."""
+    page = DOCS / f"{entry.name}.md"
+    is_ours = entry.dist is not None and entry.dist.name == "batchhub"
+    return is_ours and page.is_file() and f"begin {entry.name}-settings" in page.read_text("utf-8")
+
+
 def _default_of(attribute: Attribute[Any]) -> str:
     if attribute.default is NOTHING:
         return "required"
@@ -341,7 +349,11 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "batch-states": words(models.BatchState),
     "imports": imports,
     "example-steps": example_steps,
-    "ecwid-settings": account_settings(EcwidAccount),
+    **{
+        f"{entry.name}-settings": account_settings(entry.load().account_type)
+        for entry in entry_points(group=GROUP)
+        if _has_table_of_settings(entry)
+    },
 }
 
 

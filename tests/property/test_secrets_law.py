@@ -12,8 +12,11 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import pytest
+from attrs import evolve, fields
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.by_vendor import ADAPTERS
+from support.stand_ins import STAND_INS
 
 from batchhub._base import secrets as _secrets
 from batchhub._base.log import LOGGER_NAME, get_logger
@@ -21,8 +24,7 @@ from batchhub._base.secrets import blank_json
 from batchhub._http.errors import ErrorMaker
 from batchhub._http.redactor import Redactor
 from batchhub.errors import BatchHubError
-from batchhub_ecwid import EcwidAccount, EcwidAdapter
-from batchhub_mircate import MircateAccount
+from batchhub_ecwid import EcwidAdapter
 
 # What a header can carry; long enough to be no part of ordinary words.
 secrets = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=9, max_size=40).map(
@@ -260,8 +262,11 @@ def test_a_result_that_echoes_the_secret_is_kept_without_it(secret: str) -> None
 def make_accounts(secret: str) -> list[Any]:
     """Make an account of each vendor with the same secret."""
     return [
-        EcwidAccount(store_id=1003, token=secret),
-        MircateAccount(project_id="p", merchant_project_id="m", api_key=secret),
+        evolve(
+            stand_in.sandbox().account("http://127.0.0.1:1"),
+            **{name: form.format(secret) for name, form in stand_in.secrets.items()},
+        )
+        for stand_in in STAND_INS.values()
     ]
 
 
@@ -271,4 +276,15 @@ def test_accounts_show_no_secret(secret: str) -> None:
     for account, other in zip(make_accounts(secret), make_accounts("another-one"), strict=True):
         # Not "is not in it": what is drawn may be a word that is there anyway.
         assert f"{account!r}{account}" == f"{other!r}{other}"
-        assert secret in account.secrets
+        assert any(secret in each for each in account.secrets)
+
+
+def test_every_secret_of_an_account_is_tried() -> None:
+    """The stand-ins name each field that is one."""
+    for name, adapter in ADAPTERS.items():
+        found = {
+            field.name
+            for field in fields(adapter.account_type)
+            if field.metadata.get("secret") and field.name != "proxy"
+        }
+        assert name not in STAND_INS or set(STAND_INS[name].secrets) == found, name

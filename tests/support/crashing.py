@@ -41,8 +41,8 @@ from batchhub._engine import owner_watch as _owners
 from batchhub._store import worker
 from batchhub.cli import main
 from batchhub.errors import StoreError
-from batchhub_ecwid import EcwidAdapter
-from batchhub_mircate import MircateAdapter
+
+from .by_vendor import ADAPTERS
 
 LISTEN: Final = "listen"
 """The command that is none of batchhub's: tell of the jobs that have ended, a line each."""
@@ -122,7 +122,7 @@ def arm(plan: Plan, trace: int | None = None) -> None:
         plan: The plan.
         trace: An open file for the names of the failpoints that are reached.
     """
-    for adapter in (EcwidAdapter, MircateAdapter):
+    for adapter in ADAPTERS.values():
         adapter.operations = {
             name: evolve(capabilities, poll_s=plan.poll_s, min_poll_s=min(0.05, plan.poll_s))
             for name, capabilities in adapter.operations.items()

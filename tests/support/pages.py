@@ -23,8 +23,8 @@ from typer.testing import CliRunner
 
 from batchhub.cli.app import app
 from batchhub.sandbox import Sandbox
-from batchhub_ecwid.sandbox import EcwidSandbox
-from batchhub_mircate.sandbox import MircateSandbox
+
+from .stand_ins import STAND_INS
 
 ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"
@@ -37,9 +37,6 @@ PAGES: Final = (
 
 RUN: Final = frozenset({"console", "sh", "python"})
 """The languages of blocks that are run."""
-
-PRODUCTS: Final = 20_000
-"""How many products the stand-in's shop has."""
 
 _FENCE: Final = re.compile(r"^```(\w*)(?: +([^\n]*))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _ATTRIBUTE: Final = re.compile(r'([\w-]+)="([^"]*)"')
@@ -290,8 +287,10 @@ def on_stage(stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     known = set(sys.modules)
     with ExitStack() as stack:
         addresses = {
-            address: stack.enter_context(stage.running(make()))
-            for address, make in STAND_INS.items()
+            address: url
+            for stand_in in STAND_INS.values()
+            for url in [stack.enter_context(stage.running(stand_in.make_quick()))]
+            for address in stand_in.addresses
         }
         run = PageRun(folder=folder, environ=environ, addresses=addresses)
         for block in read_blocks(DOCS / "quickstart.md"):
@@ -303,25 +302,6 @@ def on_stage(stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
             for name in set(sys.modules) - known:
                 if str(getattr(sys.modules[name], "__file__", "")).startswith(str(folder)):
                     del sys.modules[name]
-
-
-def _make_ecwid() -> Sandbox:
-    sandbox = EcwidSandbox(products=PRODUCTS)
-    sandbox.change_switches({"item_time_s": 0.0001, "requests_per_minute": 1_000_000})
-    return sandbox
-
-
-def _make_mircate() -> Sandbox:
-    sandbox = MircateSandbox()
-    sandbox.change_switches({"item_time_s": 0.0001})
-    return sandbox
-
-
-STAND_INS: Final = {
-    "https://app.ecwid.com": _make_ecwid,
-    "https://api.b2b.retter.io": _make_mircate,
-}
-"""The addresses that pages name, and who stands in for them."""
 
 
 def split_console(text: str) -> Iterator[tuple[str, str]]:
@@ -360,12 +340,12 @@ def _line_pattern(line: str) -> str:
 
 def shell_environment(folder: Path, bin_folder: Path) -> dict[str, str]:
     """Return what a user's shell has: the command on the path, the secrets, a home of its own."""
+    secrets = dict(pair for vendor in STAND_INS.values() for pair in vendor.environment.items())
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BATCHHUB_")}
     return {
         **kept,
         "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
-        "ECWID_TOKEN": "secret_sandbox",
-        "MIRCATE_API_KEY": "mircate-sandbox-key",
+        **secrets,
         "XDG_DATA_HOME": str(folder / "home"),
         "COLUMNS": "120",
         # For pages that run tests: no plug-ins of ours, a user need not have them.

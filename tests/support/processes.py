@@ -15,6 +15,8 @@ from typing import Any
 
 from attrs import frozen
 
+from .stand_ins import STAND_INS
+
 COMMAND = str(Path(sys.executable).with_name("batchhub"))
 TOKEN = "secret_sandbox"
 KEY = "mircate-sandbox-key"
@@ -24,8 +26,9 @@ TIMEOUT_S = 120
 def environment(folder: Path) -> dict[str, str]:
     """Return what a user's shell has: the command on the path, the keys, a home of its own."""
     bin_folder = Path(sys.executable).parent
+    secrets = dict(pair for vendor in STAND_INS.values() for pair in vendor.environment.items())
     return {
-        "MIRCATE_API_KEY": KEY,
+        **secrets,
         **os.environ,
         "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
         "ECWID_TOKEN": TOKEN,

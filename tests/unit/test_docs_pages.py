@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from support.by_vendor import ADAPTERS
 from support.pages import (
     DOCS,
     PAGES,
@@ -47,11 +48,7 @@ from batchhub.models.fold import Tally, fold_outcome, part_of
 GENERATE: Final[dict[str, Any]] = runpy.run_path(str(DOCS / "generate.py"))
 STATUSES: Final = (DOCS / "statuses.md").read_text(encoding="utf-8")
 SITE: Final = ROOT / "zensical.toml"
-FINDERS: Final = {
-    "batchhub": "statuses.md",
-    "batchhub_ecwid": "ecwid.md",
-    "batchhub_mircate": "mircate.md",
-}
+FINDERS: Final = {"batchhub": "statuses.md", **{f"batchhub_{n}": f"{n}.md" for n in ADAPTERS}}
 """The page that describes the findings of each package."""
 
 NOT_RUN: Final = {
@@ -218,10 +215,12 @@ def test_every_value_of_a_status_is_described(kind: type[Any]) -> None:
 def test_every_finding_is_described() -> None:
     """Each code of a finding, in the core and the adapters, is in the page of its part."""
     for package, page in FINDERS.items():
-        described = set(re.findall(r"^\| `(\w+)` \|", (DOCS / page).read_text(), re.MULTILINE))
         paths = folder_of(package).rglob("*.py")
         codes = {code for path in paths for code in find_codes(path)}
-        assert codes, page
+        assert codes or package != "batchhub"
+        if not codes:  # an adapter without any of its own
+            continue
+        described = set(re.findall(r"^\| `(\w+)` \|", (DOCS / page).read_text(), re.MULTILINE))
         assert codes - described == set(), page
 
 

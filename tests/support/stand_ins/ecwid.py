@@ -25,6 +25,9 @@ def make_requests(count: int) -> list[Item]:
 STAND_IN: Final = StandIn(
     sandbox=EcwidSandbox,
     account="shop",
+    addresses=["https://app.ecwid.com"],
+    environment={"ECWID_TOKEN": "secret_sandbox"},
+    secrets={"token": "{}"},
     make_items=make_requests,
     name_of=lambda item: str(item["id"]),
     hung={"submit": False, "poll": False, "results": False},

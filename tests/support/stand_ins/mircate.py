@@ -20,6 +20,9 @@ def make_prices(count: int) -> list[Item]:
 STAND_IN: Final = StandIn(
     sandbox=MircateSandbox,
     account="supplier",
+    addresses=["https://api.b2b.retter.io"],
+    environment={"MIRCATE_API_KEY": "mircate-sandbox-key"},
+    secrets={"api_key": "{}", "submit_api_key": "{}"},
     make_items=make_prices,
     name_of=lambda item: str(item["sku"]),
     hung={"submit": True},

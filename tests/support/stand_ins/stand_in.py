@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from attrs import field, frozen
 
 from batchhub.sandbox import Sandbox
 from support.faults import ITEMS
+
+PRODUCTS: Final = 20_000
+"""How many products the stand-ins of the pages have."""
 
 Item = dict[str, Any]
 
@@ -24,6 +27,10 @@ class StandIn:
     Attributes:
         sandbox: Its stand-in.
         account: The account's name in the settings.
+        addresses: The addresses of the vendor that the pages name, which it stands in for.
+        environment: The environment variables that the pages take its secrets from.
+        secrets: The secrets among the account's settings, and how each is written: ``{}`` stands
+            for what may be anything.
         make_items: Makes so many items, each tenth of which fails.
         name_of: What the vendor's journal calls an item.
         operation: The operation they are for; `None` is the adapter's default.
@@ -39,6 +46,9 @@ class StandIn:
 
     sandbox: type[Sandbox]
     account: str
+    addresses: Sequence[str]
+    environment: Mapping[str, str]
+    secrets: Mapping[str, str]
     make_items: Callable[[int], list[Item]]
     name_of: Callable[[Item], str]
     operation: str | None = None
@@ -65,6 +75,12 @@ class StandIn:
         """What the command needs to be told of the account and the operation."""
         operation = [] if self.operation is None else [f"--operation={self.operation}"]
         return [f"--account={self.account}", *operation]
+
+    def make_quick(self) -> Sandbox:
+        """Make a stand-in that takes its time for nothing, with much to change."""
+        sandbox = self.sandbox(products=PRODUCTS)  # type: ignore[call-arg]  # each of ours has them
+        sandbox.change_switches({"item_time_s": 0.0001, "requests_per_minute": 1_000_000})
+        return sandbox
 
     def check_held(self, requests: list[tuple[str, str]]) -> None:
         """
