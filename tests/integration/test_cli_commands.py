@@ -29,6 +29,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
+from support.by_vendor import ADAPTERS
 from support.crash_lab import Ended, Lab
 from support.processes import (
     COMMAND,
@@ -40,14 +41,11 @@ from support.processes import (
     set_sandbox,
     write_items,
 )
-from support.stand_ins import standing_in
+from support.stand_ins import STAND_INS, standing_in
 from typer.testing import CliRunner
 
-from batchhub.adapter import Adapter
 from batchhub.cli.app import app
-from batchhub_ecwid import EcwidAdapter
 from batchhub_ecwid.sandbox import EcwidSandbox
-from batchhub_mircate import MircateAdapter
 
 KEYS = ["id", "state", "code", "message", "body", "vendor_ref"]
 DEADLINE_S = 30.0
@@ -348,8 +346,7 @@ def test_adapters_and_demo(plugin: Path, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("batchhub.cli.commands.demo.DEMO_ITEMS", 500)
     monkeypatch.setattr("batchhub.cli.commands.demo._ITEM_TIME_S", 0.0)
-    adapters: tuple[type[Adapter[Any]], ...] = (EcwidAdapter, MircateAdapter)
-    for adapter in adapters:
+    for adapter in ADAPTERS.values():
         quick = {
             name: evolve(capabilities, poll_s=0.1, min_poll_s=0.05)
             for name, capabilities in adapter.operations.items()
@@ -360,12 +357,12 @@ def test_adapters_and_demo(plugin: Path, tmp_path: Path, monkeypatch: pytest.Mon
     warning = next(line for line in done.stderr.splitlines() if line.startswith("warning: "))
     assert "'broken'" in warning
     statuses = parse_lines(done.stdout)
-    assert {"ecwid", "mircate"} <= {status["account"] for status in statuses}
+    assert {*STAND_INS} <= {status["account"] for status in statuses}
     for status in statuses:
         assert status["counts"]["total"] == 500
         assert status["outcome"] == "partial"
-        only = f"batchhub results {status['job_id']} --only failed --store demo.db"
-        assert only in done.stderr
+    only = f"batchhub results {statuses[0]['job_id']} --only failed --store demo.db"
+    assert only in done.stderr
     advice = next(line for line in done.stderr.splitlines() if "batchhub list" in line)
     listed = CliRunner().invoke(app, [*shlex.split(advice)[1:], "--json"])
     newest_first = [s["job_id"] for s in reversed(statuses)]

@@ -34,7 +34,7 @@ from batchhub.cli.screen.closing import (
     headline,
 )
 from batchhub.cli.screen.console import prepare_streams, say
-from batchhub.cli.screen.tables import jobs_table, status_page
+from batchhub.cli.screen.tables import comparison_table, jobs_table, status_page
 from batchhub.cli.screen.words import cooling_text
 from batchhub.cli.shell.options import Common
 from batchhub.models.status import done_count, done_text, vendor_words
@@ -143,7 +143,6 @@ def test_advice_for_every_end() -> None:
     assert advice_of(done) == [f"batchhub results {job} --out results.jsonl"]
     assert advice_of(done, has_results=True) == []
     assert advice_of(make_status()) == ["batchhub resume"]
-    assert advice_of(make_status(), may_drive=False) == []
     assert advice_of(make_status(BatchState.COMPLETED, PARTIAL), has_results=True) == [
         f"batchhub results {job} --only failed,unknown",
         f"batchhub retry {job}",
@@ -388,3 +387,33 @@ def test_a_terminal_without_the_characters_gets_others(monkeypatch: pytest.Monke
     prepare_streams()
     say("a, b, … of 日本")
     assert raw.getvalue() == b"a, b, ... of \\u65e5\\u672c\n"
+
+
+def test_the_comparison_of_five_vendors_fits_a_narrow_terminal() -> None:
+    """What is zero for all is left out there; elsewhere it is shown, since it says something."""
+    counts = Counts(succeeded=1152, failed=48)
+    kinds = {"woocommerce": "update", "mircate": "receive-price", "trendyol": "price-stock"}
+    statuses = [
+        make_status(BatchState.COMPLETED, counts, adapter=adapter, operation=operation)
+        for adapter, operation in kinds.items()
+    ]
+
+    wide = draw(comparison_table(statuses, page()))
+    narrow = draw(comparison_table(statuses, page(80)), 80)
+
+    assert "not executed" in wide
+    assert "unknown" in wide
+    assert "not executed" not in narrow
+    assert [line.split() for line in narrow.splitlines()[1:]] == [
+        [adapter, operation, "partial", "1", "1,200", "1,152", "48", "5", "s"]
+        for adapter, operation in kinds.items()
+    ]
+
+
+def test_a_comparison_leaves_out_nothing_that_happened() -> None:
+    """Not even where the terminal is too narrow for it."""
+    status = make_status(BatchState.COMPLETED, Counts(succeeded=1, not_executed=1, unknown=1))
+    shown = draw(comparison_table([status], page(40)))
+    assert "not executed" in shown
+    assert "unknown" in shown
+    assert "failed" not in shown

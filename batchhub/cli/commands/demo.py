@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -13,8 +14,8 @@ from attrs import evolve
 from batchhub._base.show import number
 from batchhub._settings.registry import Registry
 from batchhub.cli.screen.advice import command_line
-from batchhub.cli.screen.closing import show_closing
-from batchhub.cli.screen.console import say, say_error, say_warning, write_json
+from batchhub.cli.screen.closing import show_outcome
+from batchhub.cli.screen.console import make_console, say, say_error, say_warning, write_json
 from batchhub.cli.screen.progress import make_display
 from batchhub.cli.screen.tables import comparison_table, show_aside
 from batchhub.cli.shell.exits import ExitCode
@@ -67,11 +68,14 @@ async def run_demo(invocation: Invocation) -> ExitCode:
                 write_json(ending.status)
             if ending.error is not None:
                 say_error(str(ending.error))
-            await show_closing(job, common, invocation.said, may_drive=False)
+            if not common.quiet:
+                await show_outcome(job, invocation.said)
         if not common.quiet:
-            show_aside(comparison_table([job.status for job in jobs]))
-    say("the jobs are kept; to list them:")
+            statuses = [job.status for job in jobs]
+            show_aside(comparison_table(statuses, make_console(sys.stderr)))
+    say("the jobs are kept; to list them, and to see what failed at one of the vendors:")
     say(f"  {command_line(common, 'list')}")
+    say(f"  {command_line(common, 'results', jobs[0].id, '--only', 'failed')}")
     return ExitCode.OK
 
 

@@ -60,7 +60,6 @@ def advise(
     common: Common,
     *,
     has_results: bool = False,
-    may_drive: bool = True,
     retries: Retries = NO_RETRIES,
 ) -> Iterator[Advice]:
     """
@@ -70,17 +69,14 @@ def advise(
         status: Its status.
         common: The options of this command.
         has_results: Whether its results were written already.
-        may_drive: Whether its account can still be reached.
         retries: The jobs that retry its items already.
     """
     job, counts = status.job_id, status.counts
     if status.is_held:
-        if may_drive:
-            yield from _decide(status, common)
+        yield from _decide(status, common)
         return
     if not status.state.is_terminal:
-        if may_drive:
-            yield "continue", command_line(common, "resume")
+        yield "continue", command_line(common, "resume")
         return
     if not has_results:
         yield "all results", command_line(common, "results", job, "--out", "results.jsonl")
@@ -88,8 +84,6 @@ def advise(
     if bad and counts.succeeded:
         only = ",".join(bad)
         yield "what did not succeed", command_line(common, "results", job, "--only", only)
-    if not may_drive:
-        return
     repeatable = counts.failed + counts.not_executed
     for times, by in ((repeatable, retries.failed), (counts.unknown, retries.unknown)):
         if times and by is not None:

@@ -114,7 +114,6 @@ async def show_closing(
     said: SaidFindings,
     *,
     results_in: str | None = None,
-    may_drive: bool = True,
 ) -> None:
     """
     Write the closing table, unless it is hidden, and what to do next.
@@ -124,26 +123,28 @@ async def show_closing(
         common: The options of this command.
         said: The findings that it has written.
         results_in: Where its results were written, if they were.
-        may_drive: Whether its account can still be reached.
     """
-    status = job.status
     if not common.quiet:
-        show_aside(headline(status), breaks=False)
-        if failures := await _look_for_failures(job):
-            show_aside(failures_table(failures, make_console(sys.stderr)))
-        for line in _notes(status, said):
-            show_aside(Text(f"  {line}", style="yellow"), breaks=False)
+        await show_outcome(job, said)
         if results_in is not None:
             say(f"  results written to {results_in}")
     advice = advise(
-        status,
+        job.status,
         common,
         has_results=results_in is not None,
-        may_drive=may_drive,
         retries=await find_retries(job),
     )
     for line in write_advice(advice):
         say(line)
+
+
+async def show_outcome(job: BatchJob, said: SaidFindings) -> None:
+    """Write what became of a job, what failed and why, and what else there is to know of it."""
+    show_aside(headline(job.status), breaks=False)
+    if failures := await _look_for_failures(job):
+        show_aside(failures_table(failures, make_console(sys.stderr)))
+    for line in _notes(job.status, said):
+        show_aside(Text(f"  {line}", style="yellow"), breaks=False)
 
 
 def headline(status: BatchStatus) -> Text:

@@ -163,23 +163,34 @@ def _one_line(text: str) -> Text:
     return Text(text, no_wrap=True, overflow="ellipsis")
 
 
-def comparison_table(statuses: Sequence[BatchStatus]) -> Table:
-    """Draw one line for each vendor: its tickets, and the outcome of the items."""
-    parts = ("succeeded", "failed", "not executed", "unknown")
-    right = ("tickets", "items", *parts, "took")
-    table = plain_table("vendor", "operation", "outcome", *right, right=right)
-    for status in statuses:
-        counts = status.counts
-        figures = (counts.succeeded, counts.failed, counts.not_executed, counts.unknown)
-        table.add_row(
-            status.adapter,
-            status.operation,
-            Text(status.outcome or status.state, style=stand_style(status)),
-            number(len(status.tickets)),
-            number(counts.total),
-            *(number(figure) for figure in figures),
-            duration((status.updated_at - status.created_at).total_seconds()),
-        )
+def comparison_table(statuses: Sequence[BatchStatus], console: Console) -> Table:
+    """
+    Draw one line for each vendor: its tickets, and the outcome of the items.
+
+    Args:
+        statuses: A job of each.
+        console: The console it must fit. If it is narrow, what is zero for all is left out.
+    """
+    wide = _draw_comparison(statuses, is_wide=True)
+    return wide if fits(console, wide) else _draw_comparison(statuses, is_wide=False)
+
+
+def _draw_comparison(statuses: Sequence[BatchStatus], *, is_wide: bool) -> Table:
+    figures = {
+        "tickets": [len(status.tickets) for status in statuses],
+        "items": [status.counts.total for status in statuses],
+        "succeeded": [status.counts.succeeded for status in statuses],
+        "failed": [status.counts.failed for status in statuses],
+        "not executed": [status.counts.not_executed for status in statuses],
+        "unknown": [status.counts.unknown for status in statuses],
+    }
+    shown = {header: column for header, column in figures.items() if is_wide or any(column)}
+    texts = {header: [number(figure) for figure in column] for header, column in shown.items()}
+    texts["took"] = [duration((s.updated_at - s.created_at).total_seconds()) for s in statuses]
+    table = plain_table("vendor", "operation", "outcome", *texts, right=[*texts])
+    for status, *row in zip(statuses, *texts.values(), strict=True):
+        stand = Text(stand_text(status), style=stand_style(status))
+        table.add_row(status.adapter, status.operation, stand, *row)
     return table
 
 
