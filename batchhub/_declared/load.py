@@ -22,8 +22,8 @@ def declared(path: str | os.PathLike[str], package: str | None = None) -> type[A
         package: The package the file is in.
 
     Raises:
-        SettingsError: The file can't be read, or is no description; `SettingsError.problems` has
-            each mistake with its place.
+        SettingsError: The file can't be read, or is no description. All that is wrong is said at
+            once, each mistake with its place (`SettingsError.problems`, where there are several).
     """
     if package is None:
         return load(Path(path))
@@ -38,7 +38,25 @@ def load(path: Path) -> type[Adapter[Any]]:
     Its `name` is the description's own, its `account_type` is made of it too.
 
     Raises:
-        SettingsError: The file can't be read, or is no description; `SettingsError.problems` has
-            each mistake with its place, such as ``operations.price.submit.ref: …``.
+        SettingsError: The file can't be read, or is no description. All that is wrong is said at
+            once, each mistake with its place, such as ``operations.price.submit.ref: …``
+            (`SettingsError.problems`, where there are several).
     """
-    raise SettingsError(f"{path}: descriptions can't be read yet", path=str(path))
+    # Few commands need any of it, and the door `batchhub.adapter` is imported by all.
+    from .adapter import make_adapter  # noqa: PLC0415
+    from .building import build  # noqa: PLC0415
+    from .checks import check_values  # noqa: PLC0415
+    from .mistakes import Mistakes  # noqa: PLC0415
+    from .reading import read_file, read_table  # noqa: PLC0415
+
+    where = str(path)
+    table = read_file(path)
+    mistakes = Mistakes()
+    values = read_table(table, mistakes)
+    check_values(values, table, mistakes)
+    if len(mistakes.lines) == 1:
+        raise SettingsError(f"{where}: {mistakes.lines[0]}", path=where)
+    if mistakes.lines:
+        heading = f"{where} has {len(mistakes.lines)} mistakes:"
+        raise SettingsError(heading, path=where, problems=mistakes.lines)
+    return make_adapter(build(values, table, path.name))

@@ -1,0 +1,418 @@
+"""The adapter that works by a description."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, ClassVar, Final, NoReturn
+
+from batchhub._adapter.account import Account
+from batchhub._adapter.answers import repair_text
+from batchhub._adapter.capabilities import JSONMapping
+from batchhub._adapter.exchange import (
+    Accepted,
+    Credentials,
+    Observation,
+    Probe,
+    Report,
+    Steps,
+    Submission,
+    TicketRef,
+    WireItem,
+)
+from batchhub._adapter.kinds import Kind, read_key, write_fields
+from batchhub._adapter.plain import encode_json, plain_json
+from batchhub._adapter_class import Adapter
+from batchhub._base.json import loads
+from batchhub._http.reply import Reply
+from batchhub._http.transport import Transport
+from batchhub.errors import (
+    InputError,
+    RefusedError,
+    RepeatedError,
+    ReplyError,
+    ResultsMissingError,
+    UnsupportedError,
+)
+from batchhub.models import BatchItem, BatchState, Finding
+
+from .description import Description, Operation, Poll, Request
+from .figures import read_count, read_message, read_share, read_text
+from .places import Place, PlaceError
+from .requests import (
+    fill_body,
+    find_values,
+    make_credentials,
+    make_submit_body,
+    measure_envelope,
+)
+from .results import NoResultsError, find_entries, fold, make_report
+from .templates import IDEMPOTENCY_KEY, REF
+
+_KEPT: Final = "description"
+"""What the digest of the description is kept as, with each batch that was sent."""
+
+
+class DeclaredAdapter(Adapter[Account]):
+    """
+    An adapter that a description makes.
+
+    Attributes:
+        description: What it works by.
+    """
+
+    description: ClassVar[Description]
+
+    def __init__(self, account: Account, transport: Transport) -> None:
+        super().__init__(account, transport)
+        self._values = find_values(account)
+        self._envelopes = {
+            name: measure_envelope(each.submit, self._values)
+            for name, each in self.description.operations.items()
+        }
+
+    # Plain translation.
+
+    @classmethod
+    def fields(cls, operation: str, item: JSONMapping) -> Mapping[str, Kind]:
+        """Return what kind of value the fields of an item take."""
+        del item
+        return cls.description.operations[operation].fields
+
+    def item_id(self, operation: str, payload: JSONMapping) -> str | None:
+        """Return what an item without an id is called."""
+        return self._read_key(operation, payload)
+
+    def target(self, operation: str, item: BatchItem) -> str | None:
+        """Return what an item changes."""
+        return self._read_key(operation, item.payload)
+
+    def key_value(self, operation: str, item: WireItem) -> str | None:
+        """Return what names an item, as it was sent, at the vendor."""
+        return self._read_key(operation, loads(item.wire))
+
+    def encode(self, operation: str, item: BatchItem, options: JSONMapping) -> bytes:
+        """Give an item the form it is sent in."""
+        del options
+        described = self.description.operations[operation]
+        payload = plain_json(item.payload)
+        if described.key_field is not None and read_key(payload, described.key_field) is None:
+            what = f"{described.key_field} is missing: it names the item at the vendor"
+            raise InputError(what)
+        return encode_json(write_fields(payload, described.fields))
+
+    def envelope_bytes(self, operation: str, items: int) -> int:
+        """Return the bytes of a request's body in addition to its items."""
+        return self._envelopes[operation] + max(items - 1, 0)
+
+    def may_repeat(self, operation: str, items: Sequence[WireItem], options: JSONMapping) -> bool:
+        """Whether a batch may run twice without any more effect than once."""
+        del items, options
+        return self.description.operations[operation].may_repeat
+
+    @classmethod
+    def explain(
+        cls, status: int, headers: Mapping[str, str], body: bytes
+    ) -> tuple[str | None, str | None]:
+        """Read the vendor's error code and message from an error."""
+        errors = cls.description.errors
+        code, message = super().explain(status, headers, body)
+        try:
+            answer = loads(body)
+            if errors.code is not None:
+                code = read_text(errors.code.find(answer))
+            if errors.message is not None:
+                message = read_message(errors.message.find(answer))
+        except (ValueError, PlaceError):
+            return None, None
+        return code, message
+
+    # The verbs.
+
+    async def authorize(self, *, again: bool) -> Credentials:
+        """Give the headers that the account's fields make."""
+        del again  # there are no others
+        return Credentials(headers=make_credentials(self.description.auth, self._values))
+
+    async def submit(self, submission: Submission, steps: Steps) -> Accepted:
+        """Send one batch."""
+        described = self.description.operations[submission.operation]
+        if _KEPT not in steps.kept:
+            await steps.keep(**{_KEPT: described.digest})
+        values = {**self._values, IDEMPOTENCY_KEY: submission.idempotency_key}
+        body = make_submit_body(described.submit, submission.json_array(), values)
+        try:
+            reply = await self._send(described.submit.request, values, body=body)
+        except RefusedError as error:
+            self._raise_repeated(described, error)
+            raise
+        answer = _read_json(reply)
+        changed = self._find_change(described, steps.kept)
+        if described.submit.ref is None:
+            report = self._read_results(
+                described,
+                reply,
+                total=len(submission.items),
+                state=BatchState.COMPLETED,
+                findings=changed,
+            )
+            return Accepted(vendor=_keep_plain(answer), report=report)
+        ref = read_text(self._find(described.submit.ref, answer, reply))
+        if ref is None:
+            self._refuse(reply, f"without an id of the batch at {described.submit.ref.text}")
+        return Accepted(vendor_refs=(ref,), vendor=_keep_plain(answer))
+
+    async def poll_one(self, ticket: TicketRef) -> Observation:
+        """Ask about one ticket."""
+        described = self.description.operations[ticket.operation]
+        if described.poll is None:
+            return await super().poll_one(ticket)
+        values = self._with_ref(ticket.vendor_refs[0])
+        reply = await self._send(described.poll.request, values, is_question=True)
+        findings = list(self._find_change(described, ticket.kept))
+        if described.poll.word is None:
+            return self._fold(described, reply, ticket, findings)
+        return self._read_word(described, described.poll, reply, ticket, findings)
+
+    async def cancel(self, ticket: TicketRef) -> None:
+        """Ask the vendor to stop a ticket."""
+        request = self.description.operations[ticket.operation].cancel
+        if request is None:
+            await super().cancel(ticket)
+        else:
+            await self._send(request, self._with_ref(ticket.vendor_refs[0]))
+
+    async def probe(self, vendor_ref: str | None = None) -> Probe:
+        """Send one harmless request."""
+        request, values = self.description.probe, self._values
+        if vendor_ref is not None:
+            polls = [each.poll for each in self.description.operations.values()]
+            request = next((poll.request for poll in polls if poll is not None), None)
+            values = self._with_ref(vendor_ref)
+        if request is None:
+            raise UnsupportedError(f"the description of {self.name} has no harmless request")
+        reply = await self._send(request, values, is_question=True)
+        path = request.path.fill(values, quoted=True)
+        return Probe(
+            request=f"{request.method} {path}", status=reply.status, raw=reply.body, reading={}
+        )
+
+    # Answers.
+
+    def _read_word(
+        self,
+        described: Operation,
+        poll: Poll,
+        reply: Reply,
+        ticket: TicketRef,
+        findings: list[Finding],
+    ) -> Observation:
+        answer = _read_json(reply)
+
+        def find(place: Place | None) -> Any:
+            return None if place is None else self._find(place, answer, reply)
+
+        word = read_text(find(poll.word))
+        done = read_count(find(poll.done), findings)
+        succeeded = read_count(find(poll.succeeded), findings)
+        failed = read_count(find(poll.failed), findings)
+        progress = read_share(find(poll.progress), 1, findings)
+        if poll.percent is not None:
+            progress = read_share(find(poll.percent), 100, findings)
+        if word is None and all(each is None for each in (done, succeeded, failed, progress)):
+            place = "nowhere" if poll.word is None else f"at {poll.word.text}"
+            self._refuse(reply, f"without a word for the batch ({place})")
+        return Observation(
+            words=(word,),
+            done=done,
+            succeeded=succeeded,
+            failed=failed,
+            progress=progress,
+            message=read_message(find(poll.message)),
+            vendor=_keep_plain(answer),
+            report=None
+            if described.results.request is not None
+            else partial(self._report_seen, described, reply, ticket.total, word),
+            findings=tuple(findings),
+            age_s=reply.age_s,
+        )
+
+    def _fold(
+        self, described: Operation, reply: Reply, ticket: TicketRef, findings: list[Finding]
+    ) -> Observation:
+        """Ask the words of the items whether their batch has ended: of each, and of all sent."""
+        answer = _read_json(reply)
+        try:
+            folded = fold(described.results, find_entries(described.results, answer))
+        except (NoResultsError, PlaceError) as error:
+            self._refuse(reply, f"without the items: {error}")
+        has_ended = folded.named >= ticket.total and folded.ended == folded.named
+        state = BatchState.IN_PROGRESS if folded.named else None
+        return Observation(
+            words=(),
+            state=BatchState.COMPLETED if has_ended else state,
+            done=min(folded.ended, ticket.total),
+            vendor=_keep_plain(answer),
+            report=partial(
+                self._read_results,
+                described,
+                reply,
+                total=ticket.total,
+                state=BatchState.COMPLETED,
+            ),
+            findings=(*findings, *folded.findings),
+            age_s=reply.age_s,
+        )
+
+    def _report_seen(
+        self, described: Operation, reply: Reply, total: int, word: str | None
+    ) -> Report:
+        states = {each.casefold(): state for each, state in self.states.items()}
+        state = states.get((word or "").strip().casefold(), BatchState.COMPLETED)
+        return self._read_results(described, reply, total=total, state=state)
+
+    def _read_results(
+        self,
+        described: Operation,
+        reply: Reply,
+        *,
+        total: int,
+        state: BatchState,
+        findings: tuple[Finding, ...] = (),
+    ) -> Report:
+        try:
+            entries = find_entries(described.results, _read_json(reply), state)
+            return make_report(
+                described.results, entries, total=total, state=state, findings=findings
+            )
+        except NoResultsError as error:
+            raise ResultsMissingError(
+                f"{self.name} answered without results: {error}",
+                vendor=self.name,
+                account=self.account.identity,
+                status=reply.status,
+            ) from None
+        except PlaceError as error:
+            self._refuse(reply, f"something that can't be read: {error}")
+
+    # Requests.
+
+    async def _send(
+        self,
+        request: Request,
+        values: Mapping[str, str],
+        *,
+        body: bytes | None = None,
+        is_question: bool = False,
+    ) -> Reply:
+        headers = {**self.description.headers, **request.headers}
+        if body is None and request.body is not None:
+            body = encode_json(fill_body(request.body, values))
+        return await self.transport.request(
+            request.method,
+            request.path.fill(values, quoted=True),
+            headers={name: each.fill(values) for name, each in headers.items()},
+            body=body,
+            effect=False if is_question else None,
+        )
+
+    def _with_ref(self, ref: str) -> Mapping[str, str]:
+        return {**self._values, REF: ref}
+
+    def _raise_repeated(self, described: Operation, error: RefusedError) -> None:
+        repeated = described.submit.repeated
+        if repeated is None:
+            return
+        code, message = self.explain(error.status or 0, {}, error.raw)
+        if repeated.fits(error.status, code, message):
+            raise RepeatedError(
+                f"{self.name} has had this body a short while ago: {error}",
+                vendor=self.name,
+                account=self.account.identity,
+                status=error.status,
+                code=code,
+            ) from error
+
+    def _find_change(self, described: Operation, kept: Mapping[str, str]) -> tuple[Finding, ...]:
+        """Return what is to be said of a batch that was sent by another description."""
+        if kept.get(_KEPT, described.digest) == described.digest:
+            return ()
+        message = "sent by another version of the description; followed by the present one"
+        example = self.description.source
+        return (Finding(code="description_changed", message=message, examples=(example,)),)
+
+    def _find(self, place: Place, answer: Any, reply: Reply) -> Any:
+        try:
+            return place.find(answer)
+        except PlaceError as error:
+            self._refuse(reply, f"something that can't be read: {error}")
+
+    def _read_key(self, operation: str, payload: Any) -> str | None:
+        key_field = self.description.operations[operation].key_field
+        return None if key_field is None else read_key(payload, key_field)
+
+    def _refuse(self, reply: Reply, what: str) -> NoReturn:
+        raise ReplyError(
+            f"{self.name} answered {reply.status} {what}",
+            vendor=self.name,
+            account=self.account.identity,
+            status=reply.status,
+        )
+
+
+class FetchingAdapter(DeclaredAdapter):
+    """One with an operation whose results are asked for by a request of their own."""
+
+    async def fetch_results(self, ticket: TicketRef, items: Sequence[WireItem]) -> Report:
+        """Fetch the results of a finished ticket."""
+        described = self.description.operations[ticket.operation]
+        if described.results.request is None:
+            return await super().fetch_results(ticket, items)
+        values = self._with_ref(ticket.vendor_refs[0])
+        reply = await self._send(described.results.request, values, is_question=True)
+        return self._read_results(described, reply, total=len(items), state=ticket.state)
+
+
+def make_adapter(description: Description) -> type[Adapter[Any]]:
+    """Make an adapter's class."""
+    operations = description.operations
+    keys = {each.key_field for each in operations.values()}
+    fetches = any(each.results.request is not None for each in operations.values())
+    base = FetchingAdapter if fetches else DeclaredAdapter
+    name = description.account_type.__name__.removesuffix("Account")
+    made = type(
+        f"{name}Adapter",
+        (base,),
+        {
+            "__doc__": f"The adapter that {description.source} describes.",
+            "__module__": __name__,
+            "description": description,
+            "name": description.name,
+            "account_type": description.account_type,
+            "operations": {name: each.capabilities for name, each in operations.items()},
+            "states": description.states,
+            "key_field": keys.pop() if len(keys) == 1 else None,
+            "not_executed_statuses": description.not_executed,
+            "sandbox": description.sandbox,
+        },
+    )
+    description.account_type.adapter_type = made  # so that no entry point need name it
+    return made
+
+
+def _read_json(reply: Reply) -> Any:
+    """Read an answer; half a character in one of its texts does not make it unreadable."""
+    try:
+        return reply.json()
+    except ReplyError as error:
+        try:
+            return loads(repair_text(reply.body))
+        except ValueError:
+            raise error from None
+
+
+def _keep_plain(answer: Any) -> JSONMapping:
+    """Return the fields of an answer that are neither lists nor objects: those can be large."""
+    if not isinstance(answer, dict):
+        return {}
+    return {name: each for name, each in answer.items() if not isinstance(each, list | dict)}

@@ -1,0 +1,192 @@
+"""What the entries of an answer say about the items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from attrs import frozen
+
+from batchhub._adapter.exchange import ItemReport, Report
+from batchhub._base.json import dumps
+from batchhub.models import BatchState, Finding, ItemState
+
+from .description import Results
+from .figures import read_message, read_text
+from .places import Place
+
+_MAX_WORD: Final = 100
+_UNKNOWN_WORD: Final = "words for an item that the description does not know; they end nothing"
+
+
+class NoResultsError(Exception):
+    """An answer has no list of results."""
+
+
+@frozen
+class Fold:
+    """
+    What the words of the items say of their batch.
+
+    Attributes:
+        named: How many different items are named.
+        ended: How many of those have a word that ends them.
+        findings: Words that nobody described.
+    """
+
+    named: int
+    ended: int
+    findings: tuple[Finding, ...]
+
+
+def find_entries(
+    results: Results, answer: Any, state: BatchState = BatchState.COMPLETED
+) -> Sequence[Any]:
+    """
+    Return the list of results in an answer.
+
+    Args:
+        results: Where it is.
+        answer: The answer.
+        state: The batch's state: one that failed, or was cancelled, may have none.
+
+    Raises:
+        NoResultsError: There is none. An empty list is one.
+        PlaceError: The place can't be looked for.
+    """
+    found = results.list.find(answer)
+    if found is None and state is not BatchState.COMPLETED:
+        return ()
+    if not isinstance(found, list):
+        what = "nothing" if found is None else "no list"
+        raise NoResultsError(f"{what} at {results.list.text}")
+    return found
+
+
+def fold(results: Results, entries: Sequence[Any]) -> Fold:
+    """Count which items have ended, by their words."""
+    has_ended: dict[Any, bool] = {}
+    unknown: list[str] = []
+    for at, entry in enumerate(entries):
+        word = _find_word(results, entry)
+        is_known = word is not None and word.casefold() in results.words
+        if word is not None and not is_known:
+            unknown.append(word)
+        ended = is_known and results.words[(word or "").casefold()] is not None
+        name = _find_name(results, entry, at)
+        # One that comes twice has ended once both have.
+        has_ended[name] = ended and has_ended.get(name, True)
+    return Fold(len(has_ended), sum(has_ended.values()), _find_unknown(unknown))
+
+
+def make_report(
+    results: Results,
+    entries: Sequence[Any],
+    *,
+    total: int,
+    state: BatchState,
+    findings: tuple[Finding, ...] = (),
+) -> Report:
+    """
+    Make the report of a finished batch.
+
+    Items that it does not name are what the description says, but only of a batch that was
+    completed: of one that failed nobody can tell.
+
+    Args:
+        results: How to read them.
+        entries: Of the answer.
+        total: How many items were sent.
+        state: The batch's final state.
+        findings: To be reported besides.
+    """
+    unknown: list[str] = []
+    # An entry too few shifts all that follow: then none says which item it is about.
+    counts_places = results.is_in_order and len(entries) == total
+    reports = [
+        _make_item(results, entry, at if counts_places else None, unknown)
+        for at, entry in enumerate(entries)
+    ]
+    is_settled = not any(_is_pending(results, entry) for entry in entries)
+    is_completed = state is BatchState.COMPLETED
+    return Report(
+        items=reports,
+        rest=results.rest if is_completed else ItemState.UNKNOWN,
+        is_settled=is_settled,
+        findings=(*findings, *_find_unknown(unknown)),
+    )
+
+
+def _make_item(results: Results, entry: Any, at: int | None, unknown: list[str]) -> ItemReport:
+    state, why = _find_state(results, entry, unknown)
+    message = read_message(_find(results.message, entry))
+    code = _find(results.code, entry)
+    return ItemReport(
+        id=read_text(_find(results.id, entry)),
+        key_value=read_text(_find(results.key, entry)),
+        at=_find_position(results, entry) if at is None else at,
+        state=state,
+        code=code if isinstance(code, int) and not isinstance(code, bool) else None,
+        message=why if message is None else message,
+        raw=dumps(entry),
+        vendor_ref=read_text(_find(results.ref, entry)),
+    )
+
+
+def _find_state(results: Results, entry: Any, unknown: list[str]) -> tuple[ItemState, str | None]:
+    if results.named is not None:
+        return results.named, None
+    word = _find_word(results, entry)
+    if word is None:
+        return ItemState.UNKNOWN, "the vendor has no word for this item"
+    folded = word.casefold()
+    if folded not in results.words:
+        unknown.append(word)
+        return ItemState.UNKNOWN, f"the vendor says {word[:_MAX_WORD]!r}, which is not described"
+    state = results.words[folded]
+    if state is None:
+        return ItemState.UNKNOWN, f"the vendor still says {word[:_MAX_WORD]!r}"
+    return state, None
+
+
+def _is_pending(results: Results, entry: Any) -> bool:
+    if results.named is not None:
+        return False
+    word = _find_word(results, entry)
+    return word is not None and results.words.get(word.casefold(), ItemState.UNKNOWN) is None
+
+
+def _find_word(results: Results, entry: Any) -> str | None:
+    word = _find(results.word, entry)
+    if isinstance(word, bool):
+        word = "true" if word else "false"
+    text = read_text(word)
+    return None if text is None else text.strip()
+
+
+def _find_name(results: Results, entry: Any, at: int) -> Any:
+    """Return what an entry calls its item; its own place in the list if nothing."""
+    for place in (results.id, results.key, results.position):
+        if (name := read_text(_find(place, entry))) is not None:
+            return name
+    return at
+
+
+def _find_position(results: Results, entry: Any) -> int | None:
+    text = read_text(_find(results.position, entry))
+    if text is None or not (text.isascii() and text.isdigit() and len(text) < 16):  # noqa: PLR2004  # exact
+        return None
+    return int(text) - results.first_position
+
+
+def _find(place: Place | None, entry: Any) -> Any:
+    return None if place is None else place.find(entry)
+
+
+def _find_unknown(words: Sequence[str]) -> tuple[Finding, ...]:
+    if not words:
+        return ()
+    examples = tuple(dict.fromkeys(word[:_MAX_WORD] for word in words))
+    return (
+        Finding(code="unknown_word", message=_UNKNOWN_WORD, count=len(words), examples=examples),
+    )
