@@ -30,28 +30,39 @@ def may_be_unknown(world: World, account: str, mark: int) -> bool:
         mark: The item.
     """
     kind = KINDS[account]
-    if any(world.struck[fault] for fault in kind.doubtful):
+    is_late = kind.keeps_s is not None and _was_down(world, kind.keeps_s)
+    if is_late or any(world.struck[fault] for fault in kind.doubtful):
         return True
-    if kind.recognises:
-        return _is_forgotten(world)
+    if kind.recognises or kind.repeats:
+        return kind.recognises and _is_forgotten(world)
     sent = [one for one in world.loop.wire.sent if mark in one.marks]
-    if any(world.struck[kind] for kind in _BROKEN):
+    if may_be_misread(world):
         return True
     if not sent:  # an intent, and then nothing was sent, as it seems
         return world.faults.has_disturbed
-    return not any(_is_answered(world, one, kind.accepted) for one in sent)
+    return not any(is_answered(world, one, kind.accepted) for one in sent)
+
+
+def may_be_misread(world: World) -> bool:
+    """Whether an answer may have come, as it seems, whole, and could not be read."""
+    return any(world.struck[kind] for kind in _BROKEN)
+
+
+def _was_down(world: World, longer_s: float) -> bool:
+    """Whether a program may have been away for longer than that."""
+    return any(fault.values.get("down_s", 0.0) > longer_s for fault in world.plan.faults)
 
 
 def _is_forgotten(world: World) -> bool:
     """Whether a vendor that recognises batches may have forgotten one, as far as anybody knows."""
-    if any(fault.values.get("down_s", 0.0) > _REMEMBERED_S for fault in world.plan.faults):
+    if _was_down(world, _REMEMBERED_S):
         return True
     # Within one boot any process knows how old an attempt is, whatever the wall clock says.
     boots = {machine.boot_id for machine in world.machines.values()}
     return world.struck["clock"] > 0 and len(boots) + world.struck["reboot"] > 1
 
 
-def _is_answered(world: World, sent: Sent, status: int) -> bool:
+def is_answered(world: World, sent: Sent, status: int) -> bool:
     """Whether a submit was answered, and whoever heard it could keep that."""
     if sent.heard_s is None or sent.status != status or sent.connection in world.loop.wire.lost:
         return False

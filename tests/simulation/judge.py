@@ -10,7 +10,8 @@ from attrs import frozen
 from batchhub import BatchHub, BatchStatus, ItemResult, ItemState
 from batchhub.models import BatchState
 
-from .doubt import may_be_unknown
+from .accounts import KINDS, Kind
+from .doubt import is_answered, may_be_misread, may_be_unknown
 from .judge_order import judge_order
 from .judge_pace import judge_pace
 from .plan import Order
@@ -28,6 +29,11 @@ class Told:
     status: BatchStatus
     results: list[ItemResult]
     order: Order
+
+    @property
+    def kind(self) -> Kind:
+        """What its account is like."""
+        return KINDS[self.order.account]
 
     @property
     def name(self) -> str:
@@ -57,6 +63,7 @@ async def judge(world: World, hub: BatchHub) -> None:
         for result in job.results:
             _judge_item(world, job, result, ran.get(int(result.id), []))
     _judge_effects(world, told, ran)
+    _judge_repeats(world, told)
     _judge_orphans(told, ran)
     _judge_held(world, told)
     judge_pace(world)
@@ -106,7 +113,7 @@ def _judge_item(world: World, job: Told, result: ItemResult, ran: list[Ran]) -> 
     where = f"{job.name}: item {result.id} is {result.state}"
     effects = [one for one in ran if one.succeeded]
     if result.state is ItemState.SUCCEEDED:
-        if [one.ticket for one in effects] != [result.vendor_ref] and not _is_repeat(world, job):
+        if not _is_told_right(job, result, effects) and not _is_repeat(world, job):
             raise LawBrokenError(f"{where} by {result.vendor_ref}; the vendor says {ran}")
     elif result.state is ItemState.FAILED:
         if not ran or (effects and not _is_repeat(world, job)):
@@ -116,6 +123,12 @@ def _judge_item(world: World, job: Told, result: ItemResult, ran: list[Ran]) -> 
             raise LawBrokenError(f"{where}; the vendor says {ran}")
     elif not _may_be_unknown(world, job, int(result.id)):
         raise LawBrokenError(f"{where} ({result.message}); the vendor says {ran}")
+
+
+def _is_told_right(job: Told, result: ItemResult, effects: list[Ran]) -> bool:
+    """Whether a success is one of the batch it is said to be of, and of no other one."""
+    tickets = [one.ticket for one in effects]
+    return result.vendor_ref in tickets if job.kind.repeats else tickets == [result.vendor_ref]
 
 
 def _is_repeat(world: World, job: Told) -> bool:
@@ -135,17 +148,32 @@ def _judge_effects(world: World, told: list[Told], ran: dict[int, list[Ran]]) ->
     """Nothing is executed twice, unless somebody wanted it."""
     known = {mark for job in told for mark in _marks(job)}
     repeated = {mark for job in told if _is_repeat(world, job) for mark in _marks(job)}
+    free = {mark for job in told if job.kind.repeats for mark in _marks(job)}
     for mark, found in ran.items():
         if mark not in known:
             raise LawBrokenError(f"item {mark} ran, and no job has it")
-        if len(found) > 1 + (mark in repeated):
+        if mark not in free and len(found) > 1 + (mark in repeated):
             raise LawBrokenError(f"item {mark} ran {len(found)} times: {found}")
+
+
+def _judge_repeats(world: World, told: list[Told]) -> None:
+    """Where items may run again, they do so only after a request whose answer nobody has."""
+    for job in told:
+        if not job.kind.repeats or _is_repeat(world, job) or may_be_misread(world):
+            continue
+        for mark in _marks(job):
+            sent = [one for one in world.loop.wire.sent if mark in one.marks]
+            if len(sent) > 1:
+                world.count_law("repeat")
+            if any(is_answered(world, one, job.kind.accepted) for one in sent[:-1]):
+                raise LawBrokenError(f"{job.name}: item {mark} was sent again, though answered")
 
 
 def _judge_orphans(told: list[Told], ran: dict[int, list[Ran]]) -> None:
     """Each batch of a vendor is known to the store, or what is in it is unknown there."""
     refs: set[str] = set()
     doubted: set[int] = set()
+    free = {mark for job in told if job.kind.repeats for mark in _marks(job)}
     for job in told:
         for ticket in job.status.tickets:
             refs.update(ticket.vendor_refs)
@@ -156,7 +184,8 @@ def _judge_orphans(told: list[Told], ran: dict[int, list[Ran]]) -> None:
         doubted |= _marks(job) - told_of
     for mark, found in ran.items():
         for one in found:
-            if one.ticket is not None and one.ticket not in refs and mark not in doubted:
+            is_named = one.ticket is not None and mark not in free
+            if is_named and one.ticket not in refs and mark not in doubted:
                 raise LawBrokenError(f"item {mark} ran in {one.ticket}, which no job knows")
 
 

@@ -27,16 +27,17 @@ def judge_order(world: World, told: Sequence[Told], ran: dict[int, list[Ran]]) -
     jobs: dict[str | None, Told] = {
         ref: job for job in told for ticket in job.status.tickets for ref in ticket.vendor_refs
     }
+    by_mark = _find_nameless(world, told)
     places = world.places()
-    effects: defaultdict[tuple[str, str], list[Ran]] = defaultdict(list)
-    for found in ran.values():
+    effects: defaultdict[tuple[str, str], list[tuple[Ran, Told]]] = defaultdict(list)
+    for mark, found in ran.items():
         for one in found:
-            if one.succeeded and one.ticket in jobs:
-                effects[jobs[one.ticket].order.account, one.target].append(one)
-    for (account, target), found in effects.items():
+            job = jobs.get(one.ticket) or by_mark.get(mark)
+            if one.succeeded and job is not None:
+                effects[job.order.account, one.target].append((one, job))
+    for (account, target), pairs in effects.items():
         newest: Told | None = None
-        for one in sorted(found, key=lambda each: each.at_s):
-            job = jobs[one.ticket]
+        for one, job in sorted(pairs, key=lambda pair: pair[0].at_s):
             if newest is not None and places[job.status.job_id] < places[newest.status.job_id]:
                 world.count_law("order")
                 if not _is_excused(job, newest):
@@ -45,8 +46,19 @@ def judge_order(world: World, told: Sequence[Told], ran: dict[int, list[Ran]]) -
                         f"at {one.at_s:.1f} s"
                     )
             newest = job
-        if len({jobs[one.ticket].status.job_id for one in found}) > 1:
+        if len({job.status.job_id for _, job in pairs}) > 1:
             world.count_law("order")
+
+
+def _find_nameless(world: World, told: Sequence[Told]) -> dict[int, Told]:
+    """Return, by mark, the jobs whose batches have no name at their vendor, if sent once."""
+    retried = {*world.witness.retried, *world.witness.retried.values()}
+    return {
+        int(result.id): job
+        for job in told
+        if not job.kind.has_tickets and job.status.job_id not in retried
+        for result in job.results
+    }
 
 
 def _is_excused(older: Told, newer: Told) -> bool:

@@ -223,8 +223,9 @@ def _draw_faults(
             crash = _crash(chance, machines, accounts)
             at_s = asked.at_s + chance.uniform(8.0, 20.0)
             faults.append(evolve(crash, at_s=at_s, values={**crash.values, "down_s": 1.0}))
-    if chance.random() < 0.05:  # longer than any vendor remembers
-        faults.append(Fault(kind="crash", at_s=2.0, machine="a", values={"down_s": 3700.0}))
+    if chance.random() < 0.05:  # longer than any vendor remembers a batch, or keeps its results
+        down_s = max([3700.0, *(2 * (KINDS[name].keeps_s or 0.0) for name in accounts)])
+        faults.append(Fault(kind="crash", at_s=2.0, machine="a", values={"down_s": down_s}))
     return sorted(faults, key=lambda fault: fault.at_s)
 
 
@@ -288,7 +289,7 @@ def _slow(chance: random.Random, _: tuple[str, ...], __: tuple[str, ...]) -> Fau
 def _vendor(chance: random.Random, _: tuple[str, ...], accounts: tuple[str, ...]) -> Fault:
     vendor = chance.choice(accounts)
     there = {**SWITCHES, **KINDS[vendor].faults}
-    kind = chance.choice(list(there))
+    kind = chance.choice([kind for kind in there if kind not in KINDS[vendor].spares])
     values = dict(there[kind])
     if kind == "reset_answer":
         values["network_verbs"] = chance.choice(("", "submit", "poll"))

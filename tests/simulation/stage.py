@@ -1,8 +1,9 @@
 """
 What is replaced in the program while a world runs: its threads, its locks, its chance.
 
-Five doors, and nothing else: the worker that runs a transaction, the lock of a process, the
-system's random bytes, the failpoints, and how large a part of a job is loaded at once.
+Six doors, and nothing else: the worker that runs a transaction, the lock of a process, the
+system's random bytes, the failpoints, how large a part of a job is loaded at once, and how large a
+ticket is where no account can say it.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ import re
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 from unittest.mock import patch
 
+from attrs import evolve
 from sqlalchemy import Engine
+from support.by_vendor import ADAPTERS
 
 from batchhub._base import failpoints
 from batchhub._base.under_way import note_hop
@@ -27,6 +30,8 @@ from batchhub._engine import intake
 from batchhub._engine.process_lock import ProcessLock
 from batchhub._store import opening, transactions
 from batchhub._store.worker import Worker
+
+from .accounts import KINDS
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -81,7 +86,14 @@ def staged(world: World) -> Iterator[None]:
         patch.object(os, "urandom", urandom),
         patch.object(random, "_urandom", urandom),
         patch.object(failpoints, "listener", world.pass_failpoint),
+        ExitStack() as stack,
     ):
+        for name in world.plan.accounts:
+            if (item_bytes := KINDS[name].item_bytes) is not None:
+                most = max(1, world.plan.bytes_per_ticket // item_bytes)
+                operations = ADAPTERS[name].operations.items()
+                smaller = {key: evolve(each, max_items=most) for key, each in operations}
+                stack.enter_context(patch.object(ADAPTERS[name], "operations", smaller))
         yield
 
 

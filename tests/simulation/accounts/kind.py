@@ -38,10 +38,15 @@ class Kind:
         accepted: The HTTP status of those that were taken.
         operation: The operation of its items; `None` is the adapter's default.
         recognises: Whether the vendor recognises a batch that it had, by its key.
+        repeats: Whether a batch is sent again after its answer was lost, and may run twice.
+        keeps_s: Seconds for which the vendor surely keeps results; `None` for ever.
         stops_on_failure: Whether a job can be stopped by its first failure.
         has_tickets: Whether a batch has a name at the vendor.
         limit: Returns the account with so many requests a minute, and bytes a ticket.
+        item_bytes: What an item is taken to have, where an account can't be told how large a
+            ticket is; `None` where it can.
         switches: How the vendor is set from the beginning.
+        spares: Which faults of `plan.SWITCHES` it does not have.
         faults: The vendor's own faults: switches by the name of each.
         doubtful: Which of them leave it open what became of an item.
         hosts: The names of the vendor's further hosts.
@@ -55,10 +60,14 @@ class Kind:
     accepted: int = 200
     operation: str | None = None
     recognises: bool = False
+    repeats: bool = False
+    keeps_s: float | None = None
     stops_on_failure: bool = False
     has_tickets: bool = True
     limit: Callable[[Account, int, int], Account] = limit
+    item_bytes: int | None = None
     switches: Mapping[str, Any] = field(factory=dict)
+    spares: frozenset[str] = frozenset()
     faults: Mapping[str, Mapping[str, Any]] = field(factory=dict)
     doubtful: frozenset[str] = frozenset()
     hosts: tuple[str, ...] = ()
