@@ -18,9 +18,11 @@ from batchhub.adapter import Account
 from batchhub.errors import AdapterError, NotKnownError, SettingsError, UsageError
 
 from .account_check import check_names
+from .described import find_described
 from .environment import account_variable, to_part, unknown_variable
 from .file import AccountTable, Settings, unknown_key
 from .keyring import find_in_keyring, stand_in
+from .references import hint_for, is_file
 from .registry import Registry
 
 _REFERENCES: Final = {"env", "keyring"}
@@ -73,7 +75,7 @@ def make_accounts(
     for name in sorted(names):
         account_type, table = find_account(settings, name, registry)
         made[name] = make_account(account_type, table, look_up=look_up)
-        check_names(made[name], registry.source(account_type.adapter))
+        check_names(made[name], registry.source_for(made[name]))
     return made
 
 
@@ -98,7 +100,7 @@ def find_account(
     Return the class of an account and its table.
 
     Raises:
-        SettingsError: It names no adapter.
+        SettingsError: It names no adapter, or a file that is none.
         NotKnownError: There is no such account, or its adapter is not installed.
         AdapterError: Its adapter does not load.
     """
@@ -106,8 +108,11 @@ def find_account(
         known = [each.name for each in settings.accounts.values() if each.adapter_name is not None]
         raise NotKnownError("account", name, known, f"add it to {settings.where}")
     table = settings.accounts[name]
+    if is_file(table.adapter):
+        return find_described(settings.accounts, table, registry).account_type, table
     if table.adapter not in registry.names:
-        hint = f"account {name!r} in {table.where} names it: fix that, or install its package"
+        fix = hint_for(table.adapter) or "fix that, or install its package"
+        hint = f"account {name!r} in {table.where} names it: {fix}"
         raise NotKnownError("adapter", table.adapter, registry.names, hint)
     _remember_references(table)
     return registry.get(table.adapter).account_type, table

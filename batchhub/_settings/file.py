@@ -30,6 +30,7 @@ from .environment import (
     find_account_values,
     to_part,
 )
+from .references import resolve
 
 __all__ = ["CONFIG_NAME", "AccountTable", "Settings", "load_settings", "unknown_key"]
 
@@ -47,7 +48,8 @@ class AccountTable:
 
     Attributes:
         name: The account's name.
-        adapter_name: The adapter it names; `None` if it names none.
+        adapter_name: The adapter it names, or ``file:`` and the path of one, from the working
+            folder; `None` if it names none.
         values: Its other keys, as the file has them.
         path: The file it was read from; `None` if it is in the environment alone.
         variables: Values from the environment, by key as variables write it; they win.
@@ -65,7 +67,7 @@ class AccountTable:
     @property
     def adapter(self) -> str:
         """
-        Name of its adapter.
+        Name of its adapter, or ``file:`` and its path.
 
         Raises:
             SettingsError: It names none.
@@ -208,13 +210,20 @@ def _account_table(
 ) -> AccountTable:
     path = None if file is None or values is None else str(file)
     rest, over = dict(values or {}), dict(given.values)
-    adapter = rest.pop("adapter", None)
-    adapter = over.pop(to_part("adapter"), None) or adapter
+    adapter, variable = rest.pop("adapter", None), over.pop(to_part("adapter"), None)
     problems = list(given.problems)
+    folder = Path() if variable or file is None else file.parent
+    adapter = variable or adapter
     if not isinstance(adapter, str) or not adapter:
         if values is not None or not problems:
             problems.append(_no_adapter(name, adapter, rest, path))
         adapter = None
+    else:
+        try:
+            adapter = resolve(adapter, folder)
+        except LookupError as error:
+            problems.append(_wrong_adapter(name, f"adapter {adapter!r}: {error.args[0]}", path))
+            adapter = None
     return AccountTable(
         name=name,
         adapter=adapter,
@@ -237,6 +246,11 @@ def _no_adapter(
         why = " lacks adapter"
     key = f"accounts.{name}.adapter"
     return SettingsError(f"account {name!r} in {path or _ENVIRONMENT}{why}", key=key, path=path)
+
+
+def _wrong_adapter(name: str, why: str, path: str | None) -> SettingsError:
+    message = f"account {name!r} in {path or _ENVIRONMENT}: {why}"
+    return SettingsError(message, key=f"accounts.{name}.adapter", path=path)
 
 
 def _table(value: Any, key: str, file: Path | None) -> Mapping[str, Any]:

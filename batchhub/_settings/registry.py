@@ -20,9 +20,11 @@ from attrs import fields, frozen, has
 from batchhub._base.log import get_logger
 from batchhub._base.secrets import blank
 from batchhub.adapter import Account, Adapter, Capabilities
-from batchhub.errors import AdapterError, NotKnownError
+from batchhub.errors import AdapterError, NotKnownError, SettingsError
 
+from .adapter_files import AdapterFiles
 from .installed import ANY_GROUP, VERSION, Installed, find_installed
+from .references import hint_for, is_file, path_of
 
 _CALLS: Final[Mapping[str, tuple[int, frozenset[str]]]] = {
     "capabilities": (2, frozenset()),
@@ -57,17 +59,18 @@ _log = get_logger()
 @frozen(kw_only=True)
 class AdapterInfo:
     """
-    What is installed under one adapter name.
+    What is known under one adapter name.
 
     Attributes:
-        name: The name.
-        distribution: The distributions that claim the name, with their versions.
+        name: The name; of a file that can't be used, ``file:`` and its path.
+        source: The distributions that claim the name, with their versions; or the file that
+            describes the adapter.
         adapter: The adapter's class; `None` if it can't be used.
         error: Why it can't be used, in one line; `None` if it can.
     """
 
     name: str
-    distribution: str
+    source: str
     adapter: type[Adapter[Any]] | None
     error: str | None
 
@@ -90,6 +93,7 @@ class Registry:
         self._loaded: dict[str, type[Adapter[Any]]] = {}
         self._sources: dict[str, str] = {}
         self._brought = _find_brought(accounts)
+        self._files = AdapterFiles()
         for adapter in adapters:
             name = getattr(adapter, "name", "")
             problem = _find_problem(name, adapter)
@@ -113,13 +117,30 @@ class Registry:
         """
         Load an adapter's class.
 
+        Args:
+            name: Its name; or ``file:`` and the path of its description.
+
         Raises:
             NotKnownError: Nothing is installed under the name.
             AdapterError: It does not load, or two distributions claim the name.
+            SettingsError: The file can't be read, or is no description.
         """
+        if is_file(name):
+            return self._get_described(path_of(name))
         if name not in self._loaded:
             self._loaded[name] = self._load(name)
         return self._loaded[name]
+
+    def _get_described(self, path: str) -> type[Adapter[Any]]:
+        adapter = self._files.get(path)
+        if adapter.name in self.names:
+            raise SettingsError(
+                f"{path}: an adapter {adapter.name!r} is installed ({self.source(adapter.name)}); "
+                "give the description a name of its own",
+                key="name",
+                path=path,
+            )
+        return adapter
 
     def get_for(self, account: Account) -> type[Adapter[Any]]:
         """
@@ -134,7 +155,7 @@ class Registry:
             return self.get(account.adapter)
         problem = _find_problem(account.adapter, own) or self._find_rival(account.adapter, own)
         if problem:
-            raise AdapterError(f"adapter {account.adapter!r} of {own.__module__}: {problem}")
+            raise AdapterError(f"adapter {account.adapter!r} of {_origin(own)}: {problem}")
         loaded: type[Adapter[Any]] = own
         return loaded
 
@@ -143,13 +164,13 @@ class Registry:
         own = _own_adapter(account)
         if own is None or account.adapter in self._given:
             return self.source(account.adapter)
-        return self.source(account.adapter) or own.__module__
+        return self.source(account.adapter) or _origin(own)
 
     def _find_rival(self, name: str, own: type[Any]) -> str | None:
         """Return what is wrong with the name of an adapter that an account brings, if it is."""
         others = [each for each in self._brought.get(name, ()) if each is not own]
         if others:
-            return f"another adapter of this name is that of {others[0].__module__}"
+            return f"{_origin(others[0])} is another adapter of this name; give one another name"
         if name not in self.names:
             return None
         with suppress(AdapterError):
@@ -175,11 +196,11 @@ class Registry:
                 error = str(failure)
                 _log.warning("adapter.failed", adapter=name, error=error)
             source = self.source(name)
-            yield AdapterInfo(name=name, distribution=source, adapter=adapter, error=error)
+            yield AdapterInfo(name=name, source=source, adapter=adapter, error=error)
             for entry in self._installed.rejected.get(name, ()):
                 taken = f"the name {name!r} is batchhub's own; {_source(entry)} needs another one"
                 _log.warning("adapter.failed", adapter=name, error=taken)
-                yield AdapterInfo(name=name, distribution=_source(entry), adapter=None, error=taken)
+                yield AdapterInfo(name=name, source=_source(entry), adapter=None, error=taken)
         yield from self._describe_brought()
 
     def _describe_brought(self) -> Iterator[AdapterInfo]:
@@ -190,7 +211,7 @@ class Registry:
                     continue  # it is the one that is installed
                 yield AdapterInfo(
                     name=name,
-                    distribution=own.__module__,
+                    source=_origin(own),
                     adapter=None if problem else own,
                     error=problem,
                 )
@@ -204,7 +225,8 @@ class Registry:
                 f"API, and this batchhub has version {VERSION}; install versions that fit"
             )
         if not entries:
-            raise NotKnownError("adapter", name, self.names, "install the package that has it")
+            hint = hint_for(name) or "install the package that has it"
+            raise NotKnownError("adapter", name, self.names, hint)
         if len(entries) > 1:
             sources = " and ".join(_source(entry) for entry in entries)
             raise AdapterError(f"adapter {name!r} is claimed by {sources}; uninstall one of them")
@@ -242,6 +264,11 @@ def _own_adapter(account: Account) -> type[Any] | None:
     """Return the adapter that an account brings; its class is a plug-in's."""
     own = getattr_static(type(account), "adapter_type", None)
     return own if isinstance(own, type) else None
+
+
+def _origin(own: type[Any]) -> str:
+    """Return where an adapter that an account brings comes from: a file or a module."""
+    return str(getattr(getattr(own, "description", None), "source", own.__module__))
 
 
 def _version_of(entry: EntryPoint) -> str:

@@ -110,7 +110,7 @@ async def test_it_is_found_where_it_is_installed_and_nowhere_else(site: Path) ->
     """The registry names the adapter and its distribution, once it is on the path."""
     code = (
         "from batchhub._settings.registry import Registry\n"
-        "print(*(f'{i.name}={i.distribution} {i.error}' for i in Registry().describe()), sep='\\n')"
+        "print(*(f'{i.name}={i.source} {i.error}' for i in Registry().describe()), sep='\\n')"
     )
     status, output, errors = await run(site, sys.executable, "-c", code)
 
@@ -127,7 +127,7 @@ async def test_the_command_line_shows_it(site: Path) -> None:
     assert status == 0
     assert {
         "name": "acme",
-        "distribution": "batchhub-acme 0.3.0",
+        "source": "batchhub-acme 0.3.0",
         "operations": ["orders"],
         "sandbox": False,
         "grade": None,

@@ -24,6 +24,7 @@ from typer.testing import CliRunner
 from batchhub.cli.app import app
 from batchhub.sandbox import Sandbox
 
+from . import described_vendor
 from .stand_ins import STAND_INS
 
 ROOT: Final = Path(__file__).parents[2]
@@ -292,6 +293,8 @@ def on_stage(stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
             for url in [stack.enter_context(stage.running(stand_in.make_quick()))]
             for address in stand_in.addresses
         }
+        acme = stack.enter_context(stage.running(described_vendor.make_quick()))
+        addresses[described_vendor.ADDRESS] = acme
         run = PageRun(folder=folder, environ=environ, addresses=addresses)
         for block in read_blocks(DOCS / "quickstart.md"):
             if block.title == "batchhub.toml":
@@ -346,6 +349,7 @@ def shell_environment(folder: Path, bin_folder: Path) -> dict[str, str]:
         **kept,
         "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
         **secrets,
+        "ACME_TOKEN": described_vendor.TOKEN,
         "XDG_DATA_HOME": str(folder / "home"),
         "COLUMNS": "120",
         # For pages that run tests: no plug-ins of ours, a user need not have them.

@@ -154,8 +154,8 @@ def test_the_command_shows_it(package: Path, has_grade: bool) -> None:
     if has_grade:
         list(judge().close(writes=True))
     kind = type("GradedAdapter", (MarketAdapter,), {"__module__": "batchhub_graded.adapter"})
-    info = AdapterInfo(name="graded", distribution="graded 1.0", adapter=kind, error=None)
-    broken = AdapterInfo(name="other", distribution="other 1.0", adapter=None, error="no module")
+    info = AdapterInfo(name="graded", source="graded 1.0", adapter=kind, error=None)
+    broken = AdapterInfo(name="other", source="other 1.0", adapter=None, error="no module")
     table = adapters_table([info, broken])
     headers = [str(column.header) for column in table.columns]
     assert ("grade" in headers) == has_grade

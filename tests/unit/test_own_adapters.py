@@ -99,7 +99,7 @@ async def test_two_of_one_name_are_both_refused() -> None:
 
     async with BatchHub(":memory:", accounts) as hub:
         for name in accounts:
-            with pytest.raises(AdapterError, match="another adapter of this name"):
+            with pytest.raises(AdapterError, match="is another adapter of this name"):
                 await hub.submit(name, [{"n": 1}])
 
 

@@ -41,7 +41,7 @@ def test_an_installed_adapter_is_found_by_its_entry_point(folder: Path) -> None:
 
     assert (adapter.__module__, adapter.name) == (module, "acme")
     assert info_of("acme") == AdapterInfo(
-        name="acme", distribution="batchhub-acme 2.3", adapter=adapter, error=None
+        name="acme", source="batchhub-acme 2.3", adapter=adapter, error=None
     )
 
 
@@ -50,7 +50,7 @@ def test_the_in_tree_adapters_are_found_as_any_other() -> None:
     registry = Registry()
 
     assert registry.get("ecwid").__module__.partition(".")[0] == "batchhub_ecwid"
-    assert info_of("ecwid").distribution.startswith("batchhub ")
+    assert info_of("ecwid").source.startswith("batchhub ")
 
 
 def test_nothing_is_imported_before_it_is_asked_for(folder: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_name_that_two_claim_is_refused(folder: Path) -> None:
     assert registry.get("emca").name == "emca"
     info = info_of("acme")
     assert (info.adapter, info.error) == (None, told)
-    assert sorted(info.distribution.split(", ")) == ["acme-one 1.1", "acme-two 2.2"]
+    assert sorted(info.source.split(", ")) == ["acme-one 1.1", "acme-two 2.2"]
 
 
 def test_a_plugin_can_not_take_the_place_of_an_in_tree_adapter(folder: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_plugin_can_not_take_the_place_of_an_in_tree_adapter(folder: Path) -> 
     assert registry.get("ecwid").__module__.partition(".")[0] == "batchhub_ecwid"
     ours, theirs = (info for info in registry.describe() if info.name == "ecwid")
     assert (ours.error, theirs.adapter) == (None, None)
-    assert theirs.distribution == "batchhub-ecwid 1.0"
+    assert theirs.source == "batchhub-ecwid 1.0"
     assert theirs.error == (
         "the name 'ecwid' is batchhub's own; batchhub-ecwid 1.0 needs another one"
     )
@@ -256,7 +256,7 @@ def test_an_older_copy_further_down_the_path_is_no_second_claim(
         write_plugin(folder, "acme", version=version)
         monkeypatch.syspath_prepend(folder)
 
-    assert info_of("acme").distribution == "batchhub-acme 2.0"
+    assert info_of("acme").source == "batchhub-acme 2.0"
     assert info_of("acme").error is None
 
 

@@ -1,4 +1,4 @@
-"""`adapters` and `sandbox`: what is installed, and a vendor's sandbox server, run until Ctrl-C."""
+"""`adapters` and `sandbox`: which adapters there are, and a vendor's sandbox, run until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -8,20 +8,28 @@ import os
 from importlib import import_module
 from typing import Any
 
+from batchhub._settings.described import describe_files
+from batchhub._settings.references import is_file
 from batchhub._settings.registry import AdapterInfo, Registry
 from batchhub.adapter import Adapter
-from batchhub.cli.screen.console import say, write, write_json
+from batchhub.cli.screen.console import say, say_warning, write, write_json
 from batchhub.cli.screen.tables import adapters_table, find_grade, plain_table, show_page
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.invocation import Invocation
-from batchhub.cli.shell.options import SandboxOptions, parse_options
-from batchhub.errors import AdapterError, UnsupportedError, UsageError
+from batchhub.cli.shell.open import read_reference, read_settings
+from batchhub.cli.shell.options import Common, SandboxOptions, parse_options
+from batchhub.errors import AdapterError, SettingsError, UnsupportedError, UsageError
 from batchhub.sandbox import Sandbox
 
 
 async def list_adapters(invocation: Invocation) -> ExitCode:
-    """List the installed adapters, and those that can't be used."""
-    found = list(Registry().describe())
+    """List the installed adapters, the files that accounts name, and what can't be used."""
+    registry = Registry()
+    found = list(registry.describe())
+    try:
+        found += describe_files(read_settings(invocation.common).accounts, registry)
+    except SettingsError as error:
+        say_warning(f"{error}; adapters that are files are not shown")
     if invocation.common.json:
         write_json([_to_json(info) for info in found])
     elif found:
@@ -33,7 +41,7 @@ async def list_adapters(invocation: Invocation) -> ExitCode:
 
 async def run_sandbox(invocation: Invocation, options: SandboxOptions) -> ExitCode:
     """Run a vendor's sandbox until it is interrupted, which is its normal end."""
-    sandbox = get_sandbox(options.vendor)()
+    sandbox = get_sandbox(invocation.common, options.vendor)()
     sandbox.change_switches(parse_options(options.set or ()))
     try:
         url = await sandbox.start(options.host, options.port)
@@ -52,7 +60,7 @@ async def run_sandbox(invocation: Invocation, options: SandboxOptions) -> ExitCo
 
 async def list_switches(invocation: Invocation, vendor: str) -> ExitCode:
     """List the switches of a vendor's sandbox."""
-    switches = get_sandbox(vendor).describe_switches()
+    switches = get_sandbox(invocation.common, vendor).describe_switches()
     if invocation.common.json:
         write_json([switch._asdict() for switch in switches])
         return ExitCode.OK
@@ -85,19 +93,42 @@ def find_sandbox(adapter: type[Adapter[Any]]) -> type[Sandbox] | None:
     return sandbox
 
 
-def get_sandbox(name: str) -> type[Sandbox]:
+def get_sandbox(common: Common, name: str) -> type[Sandbox]:
     """
     Load the sandbox of an adapter.
 
+    Args:
+        common: The options; accounts of the settings may name files that describe adapters.
+        name: The adapter's name, or ``file:`` and the path of its description.
+
     Raises:
-        NotKnownError: No adapter of that name is installed.
+        NotKnownError: There is no adapter of that name.
         UnsupportedError: It has no sandbox.
+        SettingsError: Its description can't be read.
         AdapterError: Adapter or sandbox does not load.
     """
-    sandbox = find_sandbox(Registry().get(name))
+    registry = Registry()
+    described = _find_described(common, name, registry)
+    sandbox = find_sandbox(described or registry.get(name))
+    if sandbox is None and described is not None:
+        raise UnsupportedError(
+            f"adapter {described.name!r} has no sandbox: it is a file; test it with "
+            "batchhub.testing.ScriptedVendor, or name a stand-in of your own in the file: "
+            'sandbox = "module:Class"'
+        )
     if sandbox is None:
         raise UnsupportedError(f"adapter {name!r} has no sandbox")
     return sandbox
+
+
+def _find_described(common: Common, name: str, registry: Registry) -> type[Adapter[Any]] | None:
+    """Return the adapter of a file, or of one that an account names; `None` if it is none."""
+    if is_file(name):
+        return registry.get(read_reference(name))
+    if name in registry.names:
+        return None
+    infos = describe_files(read_settings(common).accounts, registry)
+    return next((info.adapter for info in infos if info.name == name), None)
 
 
 def _write_started(invocation: Invocation, vendor: str, sandbox: Sandbox, url: str) -> None:
@@ -114,7 +145,7 @@ def _to_json(info: AdapterInfo) -> dict[str, object]:
     adapter = info.adapter
     return {
         "name": info.name,
-        "distribution": info.distribution,
+        "source": info.source,
         "operations": [] if adapter is None else list(adapter.operations),
         "sandbox": adapter is not None and adapter.sandbox is not None,
         "grade": find_grade(info),

@@ -19,6 +19,7 @@ from batchhub._base.new_file import check_new
 from batchhub._base.secrets import blank
 from batchhub._base.show import clean
 from batchhub._settings.accounts import find_account, read_account
+from batchhub._settings.references import is_file, path_of
 from batchhub._settings.registry import Registry
 from batchhub.adapter import Account, Probe
 from batchhub.cli.commands.record import record_probe
@@ -29,6 +30,7 @@ from batchhub.cli.shell.open import make_one, read_settings
 from batchhub.cli.shell.options import DoctorOptions
 from batchhub.errors import (
     AdapterError,
+    BatchHubError,
     ContactError,
     CredentialsError,
     RefusedError,
@@ -43,7 +45,7 @@ from batchhub.settings import CONFIG_NAME, Settings
 
 _AT_ONCE: Final = 8
 _NOT_TRIED: Final = "not tried"
-_OPTIONAL: Final = frozenset({"warnings", "proxy", "polling"})
+_OPTIONAL: Final = frozenset({"file", "warnings", "proxy", "polling"})
 """What the JSON has only where there is something to say."""
 
 
@@ -55,6 +57,7 @@ class Verdict:
     Attributes:
         account: The account's name.
         adapter: The adapter it names; `None` if there is no such account.
+        file: The file that describes the adapter; `None` if it is installed.
         code: The exit code it stands for.
         summary: The outcome in a few words.
         problems: What is wrong with the settings.
@@ -69,6 +72,7 @@ class Verdict:
 
     account: str
     adapter: str | None = None
+    file: str | None = None
     code: ExitCode = ExitCode.USAGE
     summary: str = "invalid settings"
     problems: Sequence[str] = ()
@@ -116,7 +120,7 @@ async def examine_account(invocation: Invocation, options: DoctorOptions) -> Exi
     if options.record is not None:
         check_new(options.record)
     name = options.account
-    account = make_one(read_settings(invocation.common), name)[name]
+    account = make_one(read_settings(invocation.common), name, Registry())[name]
     invocation.may_have_sent = True
     probe = partial(_probe, name, account, options.ref)
     if options.record is None:
@@ -160,9 +164,13 @@ async def _check(settings: Settings, name: str, registry: Registry) -> Verdict:
     if table is not None and table.adapter_name is None:
         return _wrong(verdict, *map(str, table.problems))
     try:
-        reading = read_account(*find_account(settings, name, registry))
+        account_type, table = find_account(settings, name, registry)
+        if is_file(table.adapter):
+            file = path_of(table.adapter)
+            verdict = evolve(verdict, adapter=account_type.adapter, file=file)
+        reading = read_account(account_type, table)
     except (UsageError, AdapterError) as error:
-        return _wrong(verdict, str(error))
+        return _wrong(verdict, *_list_problems(error))
     verdict = evolve(verdict, secrets=reading.sources)
     if reading.account is None:
         return _wrong(verdict, *map(str, reading.problems))
@@ -172,6 +180,15 @@ async def _check(settings: Settings, name: str, registry: Registry) -> Verdict:
     except SettingsError as error:
         return _wrong(verdict, str(error))
     return await _ask(verdict, reading.account)
+
+
+def _list_problems(error: BatchHubError) -> Iterator[str]:
+    """Yield what is wrong; of a file with several mistakes, each with its place."""
+    if isinstance(error, SettingsError) and error.problems:
+        for problem in error.problems:
+            yield f"{error.path}: {problem}"
+    else:
+        yield str(error)
 
 
 def _look_at_network(verdict: Verdict, account: Account) -> Verdict:
@@ -253,6 +270,8 @@ def _lines(verdict: Verdict, *, is_brief: bool) -> Iterator[str]:
 def _facts(verdict: Verdict) -> Iterator[tuple[str, str]]:
     for problem in verdict.problems or ["complete"]:
         yield "settings", problem
+    if verdict.file is not None:
+        yield "adapter", f"described in {verdict.file}"
     yield from verdict.secrets.items()
     for warning in verdict.warnings:
         yield "warning", warning

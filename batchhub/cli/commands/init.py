@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,12 +14,14 @@ from attrs import NOTHING, fields
 from batchhub._base.new_file import write_new
 from batchhub._base.show import clean
 from batchhub._settings.environment import to_part
+from batchhub._settings.references import is_file, path_of
 from batchhub._settings.registry import AdapterInfo, Registry
 from batchhub.adapter import Account
 from batchhub.cli.screen.advice import command_line
 from batchhub.cli.screen.console import say, write_json
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.invocation import Invocation
+from batchhub.cli.shell.open import read_reference
 from batchhub.cli.shell.options import InitOptions
 from batchhub.errors import UsageError
 from batchhub.settings import CONFIG_NAME
@@ -61,9 +64,12 @@ async def write_settings(invocation: Invocation, options: InitOptions) -> ExitCo
     if account is None and adapter is None:
         names, text = [], _offer(list(registry.describe()))
     else:
-        adapter = adapter or _only_adapter(registry)
-        names = [adapter if account is None else account]
-        text = make_table(names[0], registry.get(adapter).account_type, is_live=True)
+        adapter = read_reference(adapter or _only_adapter(registry))
+        account_type = registry.get(adapter).account_type
+        names = [account_type.adapter if account is None else account]
+        text = make_table(
+            names[0], account_type, is_live=True, adapter=_as_seen_from(path.parent, adapter)
+        )
     write_new(path, f"{_HEAD}\n{text}")
     if common.json:
         write_json({"path": str(path), "accounts": names})
@@ -75,7 +81,9 @@ async def write_settings(invocation: Invocation, options: InitOptions) -> ExitCo
     return ExitCode.OK
 
 
-def make_table(name: str, account_type: type[Account], *, is_live: bool) -> str:
+def make_table(
+    name: str, account_type: type[Account], *, is_live: bool, adapter: str | None = None
+) -> str:
     """
     Write the table of one account.
 
@@ -83,11 +91,15 @@ def make_table(name: str, account_type: type[Account], *, is_live: bool) -> str:
         name: The account's name.
         account_type: Its class, whose `settings_text` is written.
         is_live: Whether it is an account at once; if not, every setting is commented out.
+        adapter: What it names as its adapter; by default the adapter's name.
 
     Raises:
         UsageError: A file can't hold the name.
     """
-    lines = [f"[accounts.{_write_key(name)}]", f"adapter = {json.dumps(account_type.adapter)}"]
+    lines = [
+        f"[accounts.{_write_key(name)}]",
+        f"adapter = {_quote(adapter or account_type.adapter)}",
+    ]
     lines += account_type.settings_text.splitlines() or _default_lines(account_type)
     lines += _LINES_OF_ALL
     return "".join(f"{line if is_live or line[:1] == '#' else f'#{line}'}\n" for line in lines)
@@ -120,8 +132,21 @@ def _write_key(key: str) -> str:
         raise UsageError(f"the name {key!r} is not valid Unicode") from None
     if re.fullmatch(r"[A-Za-z0-9_-]+", key):
         return key
+    return _quote(key)
+
+
+def _quote(text: str) -> str:
     # A JSON string is a TOML string, except for one character.
-    return json.dumps(key, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _as_seen_from(folder: Path, adapter: str) -> str:
+    """Return an adapter as a settings file in a folder names it: a file's path starts there."""
+    path = Path(path_of(adapter))
+    if not is_file(adapter) or path.is_absolute():
+        return adapter
+    at = os.path.relpath(path.parent.resolve() / path.name, folder.resolve())
+    return f"file:{at}"
 
 
 def _offer(found: list[AdapterInfo]) -> str:

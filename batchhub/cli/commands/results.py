@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from batchhub._base.show import count, number, words
 from batchhub._settings.registry import Registry
+from batchhub.adapter import Adapter
 from batchhub.cli.screen.console import say, write_json
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.files import STDOUT, make_writer, write_results
@@ -11,6 +14,7 @@ from batchhub.cli.shell.filters import parse_codes, parse_states
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.job_options import ResultsOptions
 from batchhub.cli.shell.open import open_reader, own_files
+from batchhub.errors import UnsupportedError
 from batchhub.models import BatchStatus
 from batchhub.models.words import counts_text
 
@@ -25,7 +29,7 @@ async def export_results(invocation: Invocation, job_id: str, options: ResultsOp
         job = await hub.job(job_id)
         status = job.status
         if writer.needs_adapter:
-            writer.fit(Registry().get(status.adapter))
+            writer.fit(_get_adapter(status))
         written = await write_results(writer, job.results(only=states or None, code=codes or None))
     if common.json:
         write_json(status)
@@ -35,6 +39,17 @@ async def export_results(invocation: Invocation, job_id: str, options: ResultsOp
         if not status.state.is_terminal:
             _say_unfinished(status)
     return ExitCode.OK
+
+
+def _get_adapter(status: BatchStatus) -> type[Adapter[Any]]:
+    """Return the adapter of a job, for the types it knows; a file has none, and is not read."""
+    registry = Registry()
+    if status.adapter not in registry.names:
+        raise UnsupportedError(
+            f"--as needs the types of adapter {status.adapter!r}, which is not installed; an "
+            "adapter that is a file has none"
+        )
+    return registry.get(status.adapter)
 
 
 def _say_unfinished(status: BatchStatus) -> None:

@@ -109,7 +109,7 @@ def prepare(
     operation_options = parse_options(options.option or ())
     with open_items(options.items, reading) as items:
         hub = open_hub(invocation.common, options.account)
-        adapter = Registry().get(hub.accounts[options.account].adapter)
+        adapter = Registry().get_for(hub.accounts[options.account])
         operation = options.operation or next(iter(adapter.operations))
         if operation in adapter.operations:  # the hub refuses others
             items.fit(adapter, operation)

@@ -206,9 +206,9 @@ def status_page(status: BatchStatus, now: datetime | None = None) -> Table:
 
 
 def adapters_table(found: Sequence[AdapterInfo]) -> Table:
-    """Draw one line for each installed adapter."""
+    """Draw one line for each adapter."""
     grades = [find_grade(info) for info in found]
-    columns = ["adapter", "distribution", "operations", "sandbox"]
+    columns = ["adapter", "source", "operations", "sandbox"]
     columns += ["grade"] if any(grades) else []
     table = plain_table(*columns, wraps=["operations"])
     for info, grade in zip(found, grades, strict=True):
@@ -217,7 +217,7 @@ def adapters_table(found: Sequence[AdapterInfo]) -> Table:
         else:
             row = Text(", ".join(info.adapter.operations)), "yes" if info.adapter.sandbox else "no"
         shown = [grade or ""] if any(grades) else []
-        table.add_row(info.name, info.distribution, *row, *shown)
+        table.add_row(info.name, info.source, *row, *shown)
     return table
 
 

@@ -11,12 +11,20 @@ from platformdirs import user_data_path
 
 from batchhub._base.store_path import find_store_path, list_store_files
 from batchhub._settings.accounts import make_accounts, outline_account
+from batchhub._settings.described import find_name
 from batchhub._settings.keyring import recall_from_keyring
+from batchhub._settings.references import resolve
 from batchhub._settings.registry import Registry
 from batchhub._settings.twins import check_twins
 from batchhub.adapter import Account
 from batchhub.cli.screen.console import say_warning
-from batchhub.errors import AdapterError, NotKnownError, SettingsError, UsageError
+from batchhub.errors import (
+    AdapterError,
+    BatchHubError,
+    NotKnownError,
+    SettingsError,
+    UsageError,
+)
 from batchhub.hub import BatchHub, BatchJob
 from batchhub.settings import CONFIG_NAME, Settings, load_settings
 
@@ -39,6 +47,19 @@ def read_settings(common: Common) -> Settings:
         SettingsError: They can't be read.
     """
     return load_settings(find_config(common))
+
+
+def read_reference(adapter: str) -> str:
+    """
+    Read an adapter that an option names: its name, or a file from the working folder.
+
+    Raises:
+        UsageError: There can be no such file.
+    """
+    try:
+        return resolve(adapter, Path())
+    except LookupError as error:
+        raise UsageError(f"adapter {adapter!r}: {error.args[0]}") from None
 
 
 def find_store(common: Common, settings: Settings | None = None) -> str:
@@ -118,14 +139,19 @@ def open_hub(common: Common, account: str) -> BatchHub:
         NotKnownError: The settings have no such account, or its adapter is not installed.
         AdapterError: Its adapter does not load.
     """
-    settings = read_settings(common)
-    made = make_one(settings, account)
-    return _make_hub(common, settings, _with_twins(settings, made))
+    settings, registry = read_settings(common), Registry()
+    made = make_one(settings, account, registry)
+    return _make_hub(common, settings, _with_twins(settings, made, registry))
 
 
-def make_one(settings: Settings, account: str) -> dict[str, Account]:
+def make_one(settings: Settings, account: str, registry: Registry) -> dict[str, Account]:
     """
     Make the one account a command needs, under its name.
+
+    Args:
+        settings: The settings.
+        account: The account's name.
+        registry: The adapters: one for all a command makes, so that it reads each file once.
 
     Raises:
         SettingsError: There are no settings, or the account lacks one.
@@ -138,7 +164,7 @@ def make_one(settings: Settings, account: str) -> dict[str, Account]:
             f"[accounts.{account}] with 'batchhub init', or name a file with --config",
             path=CONFIG_NAME,
         )
-    return make_accounts(settings, Registry(), [account])
+    return make_accounts(settings, registry, [account])
 
 
 def open_owner(common: Common, job: BatchJob) -> BatchHub:
@@ -155,28 +181,30 @@ def open_owner(common: Common, job: BatchJob) -> BatchHub:
         NotKnownError: No account has the job's lane.
         AdapterError: Its adapter does not load.
     """
-    settings = read_settings(common)
+    settings, registry = read_settings(common), Registry()
     name = job.status.account
     owner: dict[str, Account] = {}
     problem: UsageError | AdapterError | None = None
     try:
-        owner = make_one(settings, name)
+        owner = make_one(settings, name, registry)
     except (UsageError, AdapterError) as error:
         problem = error
     if not _has_lane(owner, job.lane):
-        owner = _find_owner(settings, job.lane) or owner
+        owner = _find_owner(settings, job.lane, registry) or owner
     if problem is not None and not owner:
         raise problem
     if not _has_lane(owner, job.lane) and name in owner:
         # A job of an earlier version: the hub moves it to its account, if it is certain.
         adapter = {owner[name].adapter}
-        others = _outline(settings, adapter, lambda one: one.lane_without_host == job.lane)
+        others = _outline(
+            settings, adapter, registry, lambda one: one.lane_without_host == job.lane
+        )
         if len({one.lane for one in others.values()}) == 1 and name in others:
-            return _make_hub(common, settings, _with_twins(settings, owner))
+            return _make_hub(common, settings, _with_twins(settings, owner, registry))
         owner = {**others, **owner}
     if not _has_lane(owner, job.lane):
         raise UsageError(f"{explain_account(job, owner)}; nothing was sent")
-    return _make_hub(common, settings, _with_twins(settings, owner))
+    return _make_hub(common, settings, _with_twins(settings, owner, registry))
 
 
 def open_driver(common: Common, jobs: Collection[BatchJob] | None = None) -> BatchHub:
@@ -198,15 +226,19 @@ def open_driver(common: Common, jobs: Collection[BatchJob] | None = None) -> Bat
         return BatchHub(store)
     known = set(settings.accounts)
     names = known if jobs is None else {job.status.account for job in jobs} & known
-    accounts = _make_usable(settings, names)
+    registry = Registry()
+    accounts = _make_usable(settings, names, registry)
     if jobs is not None and not all(_has_lane(accounts, job.lane) for job in jobs):
         lanes = {job.lane for job in jobs}
         adapters = {job.status.adapter for job in jobs}
         others = _outline(
-            settings, adapters, lambda one: not lanes.isdisjoint({one.lane, one.lane_without_host})
+            settings,
+            adapters,
+            registry,
+            lambda one: not lanes.isdisjoint({one.lane, one.lane_without_host}),
         )
-        accounts.update(_make_usable(settings, others.keys() - names))
-    return _make_hub(common, settings, _with_twins(settings, accounts))
+        accounts.update(_make_usable(settings, others.keys() - names, registry))
+    return _make_hub(common, settings, _with_twins(settings, accounts, registry))
 
 
 def explain_account(job: BatchJob, accounts: Mapping[str, Account]) -> str:
@@ -250,7 +282,9 @@ def _make_hub(common: Common, settings: Settings, accounts: Mapping[str, Account
     )
 
 
-def _with_twins(settings: Settings, made: dict[str, Account]) -> dict[str, Account]:
+def _with_twins(
+    settings: Settings, made: dict[str, Account], registry: Registry
+) -> dict[str, Account]:
     """
     Add the accounts that go through the same lanes under other names: the hub compares them.
 
@@ -258,9 +292,9 @@ def _with_twins(settings: Settings, made: dict[str, Account]) -> dict[str, Accou
     command can't be compared; a warning says so, and the account stays out.
     """
     lanes, adapters = {one.lane for one in made.values()}, {one.adapter for one in made.values()}
-    registry = Registry()
     found: dict[str, Account] = {}
-    for name, outline in _outline(settings, adapters, lambda one: one.lane in lanes).items():
+    alike = _outline(settings, adapters, registry, lambda one: one.lane in lanes)
+    for name, outline in alike.items():
         if name in made:
             found[name] = made[name]
             continue
@@ -279,13 +313,15 @@ def _with_twins(settings: Settings, made: dict[str, Account]) -> dict[str, Accou
 
 
 def _outline(
-    settings: Settings, adapters: Collection[str], is_alike: Callable[[Account], bool]
+    settings: Settings,
+    adapters: Collection[str],
+    registry: Registry,
+    is_alike: Callable[[Account], bool],
 ) -> dict[str, Account]:
     """Return the outlines of the accounts of some adapters that are alike, by name."""
-    registry = Registry()
     found: dict[str, Account] = {}
     for name, table in sorted(settings.accounts.items()):
-        if table.adapter_name not in adapters:
+        if find_name(table, registry) not in adapters:
             continue
         one = outline_account(settings, name, registry)
         if one is not None and is_alike(one):
@@ -293,25 +329,31 @@ def _outline(
     return found
 
 
-def _find_owner(settings: Settings, lane: str) -> dict[str, Account]:
+def _find_owner(settings: Settings, lane: str, registry: Registry) -> dict[str, Account]:
     """Find the account of a lane, under its name; empty if there is none."""
-    adapters = {
-        table.adapter_name
-        for table in settings.accounts.values()
-        if table.adapter_name is not None and lane.startswith(f"{table.adapter_name}:")
-    }
-    for name in _outline(settings, adapters, lambda one: one.lane == lane):
+    names = {find_name(table, registry) for table in settings.accounts.values()}
+    adapters = {name for name in names if name is not None and lane.startswith(f"{name}:")}
+    for name in _outline(settings, adapters, registry, lambda one: one.lane == lane):
         with suppress(UsageError, AdapterError):
-            return make_accounts(settings, Registry(), [name])
+            return make_accounts(settings, registry, [name])
     return {}
 
 
-def _make_usable(settings: Settings, names: Iterable[str]) -> dict[str, Account]:
-    registry = Registry()
+def _make_usable(
+    settings: Settings, names: Iterable[str], registry: Registry
+) -> dict[str, Account]:
     accounts: dict[str, Account] = {}
     for name in sorted(names):
         try:
             accounts.update(make_accounts(settings, registry, [name]))
         except (UsageError, AdapterError) as error:
-            say_warning(f"{error}; account {name!r} is ignored")
+            say_warning(f"{_in_short(error)}; account {name!r} is ignored")
     return accounts
+
+
+def _in_short(error: BatchHubError) -> str:
+    """Return an error in a line: without the list of what is wrong with a file."""
+    if not isinstance(error, SettingsError) or not error.problems:
+        return str(error)
+    heading = str(error).partition("\n")[0].removesuffix(":")
+    return f"{heading}, which 'batchhub check' lists"

@@ -194,7 +194,9 @@ class InitOptions:
     """The options of `init`: the names of the new account and of its adapter."""
 
     account: str | None = make_option("--account NAME", "Name for the new account.")
-    adapter: str | None = make_option("--adapter NAME", "Adapter of the new account.")
+    adapter: str | None = make_option(
+        "--adapter NAME", "Adapter of the new account, or file:PATH of its description."
+    )
 
 
 @frozen(kw_only=True)
@@ -238,7 +240,9 @@ class SandboxOptions:
         switches: Whether only to list its switches.
     """
 
-    vendor: str = make_argument("VENDOR", "Adapter name.", autocompletion=complete_adapter)
+    vendor: str = make_argument(
+        "VENDOR", "Adapter name, or file:PATH.", autocompletion=complete_adapter
+    )
     port: int = make_option(
         "--port N",
         "Port to listen on. Default: any free port.",
