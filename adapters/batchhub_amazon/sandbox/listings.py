@@ -16,6 +16,7 @@ OFFER: Final = "purchasable_offer"
 STOCK: Final = "fulfillment_availability"
 _PATCH_OPS: Final = frozenset({"add", "replace", "merge", "delete"})
 _PREFIX: Final = "/attributes/"
+_SELECTORS: Final = ("marketplace_id", "currency", "audience", "fulfillment_channel_code")
 # Source: the schema of a listings feed's message (v2): which fields an operation needs, and has.
 _NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "UPDATE": ("productType", "attributes"),
@@ -191,9 +192,34 @@ def _patch(found: Mapping[str, Any], patches: Any) -> Json:
         name = str(path).removeprefix(_PREFIX)
         if operation == "delete":
             attributes.pop(name, None)
+        elif operation == "merge":
+            attributes[name] = _merge(attributes.get(name), patch.get("value"))
         else:
             attributes[name] = patch.get("value")
     return attributes
+
+
+def _merge(found: Any, values: Any) -> Any:
+    """
+    Change parts of an attribute's values, and leave the rest of each as it is.
+
+    Source: page "Merge a listing". Assumed: which value is meant is told by all the selectors that
+    both have.
+    """
+    if not isinstance(found, list) or not isinstance(values, list):
+        return values
+    merged = [*found]
+    for value in values:
+        for index, old in enumerate(merged):
+            if isinstance(value, dict) and all(
+                value.get(name, old.get(name)) == old.get(name, value.get(name))
+                for name in _SELECTORS
+            ):
+                merged[index] = {**old, **value}
+                break
+        else:
+            merged.append(value)
+    return merged
 
 
 def _check_values(attributes: Mapping[str, Any]) -> None:

@@ -185,6 +185,27 @@ class TestProcessing:
         ids = [execution.item_id for execution in sandbox.executions]
         assert ids == ["A-1", "A-2", "N-1", "A-3"]
 
+    async def test_merge(self, call: FeedCaller, sandbox: AmazonSandbox, clock: FakeClock) -> None:
+        """A merge changes the parts it names, of the value it means; another one is added."""
+        path = "/attributes/fulfillment_availability"
+        values = [
+            {"fulfillment_channel_code": "DEFAULT", "lead_time_to_ship_max_days": 2},
+            {"fulfillment_channel_code": "AMAZON_EU", "quantity": 1},
+        ]
+        patch = {"op": "merge", "path": path, "value": values}
+        await call.submit([{**price("A-1"), "patches": [patch]}])
+        await clock.advance(1.0)
+        listing = sandbox.find_listing("A-1")
+        assert listing is not None
+        assert listing["fulfillment_availability"] == [
+            {
+                "fulfillment_channel_code": "DEFAULT",
+                "quantity": 10,
+                "lead_time_to_ship_max_days": 2,
+            },
+            {"fulfillment_channel_code": "AMAZON_EU", "quantity": 1},
+        ]
+
     async def test_cancelled(
         self, call: FeedCaller, sandbox: AmazonSandbox, clock: FakeClock
     ) -> None:
