@@ -48,10 +48,10 @@ async def run_job(
     return Run(status, results, sandbox)
 
 
-def check_run(vendor: str, run: Run) -> None:
+def check_run(vendor: str, run: Run, *, runs_again: bool = False) -> None:
     """Hold the results against the stand-in's journal."""
     executions = [execution.to_json() for execution in run.sandbox.executions]
-    check_truth(STAND_INS[vendor].names, run.results, executions)
+    check_truth(STAND_INS[vendor].names, run.results, executions, most=1 + runs_again)
 
 
 def check_held(vendor: str, run: Run) -> None:
@@ -80,7 +80,7 @@ async def test_results_are_true_under_every_fault(
     if fault.is_held:
         check_held(vendor, run)
     else:
-        check_run(vendor, run)
+        check_run(vendor, run, runs_again=fault.runs_again)
         assert run.status.counts.unknown == fault.unknown
 
 
@@ -113,7 +113,7 @@ async def test_an_answer_that_never_ends(
     if is_held:
         check_held(vendor, run)
     else:
-        check_run(vendor, run)
+        check_run(vendor, run, runs_again=STAND_INS[vendor].repeats and verb == "submit")
         assert run.status.counts.unknown == 0
 
 
@@ -132,12 +132,13 @@ async def test_the_budget_holds_over_many_jobs(vendor: str, tmp_path: Path) -> N
     clock, stand_in = FakeClock(), STAND_INS[vendor]
     sandbox = stand_in.sandbox(clock=clock)
     sandbox.change_switches(stand_in.budget)
+    good = [item for n, item in enumerate(stand_in.make_items(99), 1) if n % 10]
     async with clock.running(), sandbox.running() as url:
         accounts = {"one": evolve(sandbox.account(url), **stand_in.budget_account)}
         async with BatchHub(tmp_path / "jobs.db", accounts, clock=clock) as hub:
             jobs = [
-                await hub.submit("one", stand_in.make_items(3), operation=stand_in.operation)
-                for _ in range(30)
+                await hub.submit("one", good[n : n + 3], operation=stand_in.operation)
+                for n in range(0, 90, 3)
             ]
             outcomes = {(await job.wait()).outcome for job in jobs}
     assert outcomes == {Outcome.SUCCEEDED}

@@ -273,6 +273,7 @@ def make_accounts(secret: str) -> list[Any]:
 @given(secrets)
 def test_accounts_show_no_secret(secret: str) -> None:
     """Neither `repr` nor `str` of an account shows what opens it."""
+    secret = secret.replace(":", ";")  # the user name of HTTP Basic has none
     for account, other in zip(make_accounts(secret), make_accounts("another-one"), strict=True):
         # Not "is not in it": what is drawn may be a word that is there anyway.
         assert f"{account!r}{account}" == f"{other!r}{other}"

@@ -33,8 +33,10 @@ def may_be_unknown(world: World, account: str, mark: int) -> bool:
     is_late = kind.keeps_s is not None and _was_down(world, kind.keeps_s)
     if is_late or any(world.struck[fault] for fault in kind.doubtful):
         return True
-    if kind.recognises or kind.repeats:
-        return kind.recognises and _is_forgotten(world)
+    if kind.recognises:
+        return _is_forgotten(world)
+    if kind.repeats:  # but for what was answered, whatever that was
+        return may_be_misread(world)
     sent = [one for one in world.loop.wire.sent if mark in one.marks]
     if may_be_misread(world):
         return True

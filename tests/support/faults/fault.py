@@ -27,6 +27,7 @@ class Fault:
         code: The exit code of `run`.
         healed: How the stand-in is set after that, for the job to go on; `None` to leave it.
         runs: Whether the vendor executes the batch at all.
+        runs_again: Whether it executes it a second time, since no item minds that.
         is_sample: Whether it is among those that are tried with the real command each time, as
             one of its kind: an exit code, a finding, an answer lost on the way.
     """
@@ -39,6 +40,7 @@ class Fault:
     code: int = EXIT_SOME_FAILED
     healed: dict[str, Any] | None = None
     runs: bool = True
+    runs_again: bool = False
     is_sample: bool = False
 
     @property

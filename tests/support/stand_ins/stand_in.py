@@ -38,6 +38,7 @@ class StandIn:
         beside: What else may be asked for before and after it while a job is held, likewise;
             empty: nothing.
         hung: The verbs whose answer may never end, and whether the job is held then.
+        repeats: Whether a submit without an answer is sent again, and runs again.
         keeps_tickets: Whether there are tickets that can be forgotten.
         budget: Switches of a limit of 60 requests a minute.
         budget_account: Settings of the account that keep to it.
@@ -55,6 +56,7 @@ class StandIn:
     submit: str = "POST .*"
     beside: str = ""
     hung: Mapping[str, bool]
+    repeats: bool = False
     keeps_tickets: bool = True
     budget: Mapping[str, Any] = field(factory=lambda: {"requests_per_minute": 60})
     budget_account: Mapping[str, Any] = field(factory=lambda: {"requests_per_minute": 60})

@@ -1,0 +1,75 @@
+"""What goes wrong at Trendyol."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .fault import EXIT_HELD, ITEMS, Fault
+from .shared import MORE_SHARED, SHARED, TROUBLED_POLLS, reset
+
+_REFUSED: Final = {"accepted_without_id", "overdue"}
+"""What is sent again at once is refused, and taken a quarter of an hour later."""
+
+FAULTS: Final[list[Fault]] = [
+    *SHARED,
+    Fault(name="429 without Retry-After", is_sample=True, switches={"answer_429": 1}),
+]
+"""For the real command."""
+
+MORE_FAULTS: Final[list[Fault]] = [
+    *MORE_SHARED,
+    *TROUBLED_POLLS,
+    Fault(
+        name="lost submit answers",
+        switches={"lost_submit_answers": 1},
+        findings=_REFUSED,
+        runs_again=True,
+    ),
+    Fault(
+        name="the submit's answer reset in mid-body",
+        switches=reset("submit"),
+        findings=_REFUSED,
+        runs_again=True,
+    ),
+    Fault(name="cut before submit", switches={"cut_before_submit": 1}),
+    Fault(name="submit 500, not executed", switches={"submit_5xx": 1}),
+    Fault(
+        name="submit 500, executed",
+        switches={"submit_5xx": 1, "submit_5xx_executes": True},
+        findings=_REFUSED,
+        runs_again=True,
+    ),
+    Fault(name="an HTML page", switches={"html_error": 1}),
+    Fault(name="JSON of a submit that breaks off", switches={"cut_json": 1}, code=EXIT_HELD),
+    Fault(name="a batch forgotten for a moment", switches={"forget_tickets": 1}),
+    Fault(name="a batch forgotten for good", switches={"forget_tickets": -1}, unknown=ITEMS),
+    Fault(name="a batch that is seen late", switches={"visible_after_s": 20.0}),
+    Fault(name="a report that lags behind", switches={"late_report_s": 30.0}),
+    Fault(name="only what has ended is reported", switches={"lists_running": False}),
+    Fault(name="a word for the batch, too early", switches={"batch_word": "early"}),
+    Fault(name="a word for the batch that never ends", switches={"batch_word": "late"}),
+    Fault(
+        name="missing items",  # nothing else says that a batch has ended
+        switches={"missing_items": 3, "results_kept_s": 100.0},
+        unknown=ITEMS,
+    ),
+    Fault(
+        name="doubled items", switches={"doubled_items": 2}, unknown=2, findings={"duplicate_id"}
+    ),
+    Fault(name="foreign items", switches={"foreign_items": 2}, findings={"foreign_id"}),
+    Fault(
+        name="items without a barcode",
+        switches={"nameless_items": 2},
+        unknown=2,
+        findings={"anonymous_results", "missing_id"},
+    ),
+    Fault(name="results in another order", switches={"shuffle_items": True}),
+    Fault(name="no reasons", switches={"null_reasons": True}),
+    Fault(
+        name="a word nobody documented",
+        switches={"word_running": "PONDERING", "item_time_s": 0.2},
+        findings={"unknown_word"},
+    ),
+    Fault(name="an item that fails", switches={"item_fails": 1}),
+]
+"""For the library, besides."""
