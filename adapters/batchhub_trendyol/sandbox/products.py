@@ -89,3 +89,10 @@ def make_product(number: int) -> Json:
     """Return a product as it is at first, by its number."""
     price = round(4.99 + number / 100, 2)
     return {"quantity": 10, "salePrice": price, "listPrice": price}
+
+
+def make_content(barcode: str, product: Json) -> Json:
+    """Return a product as lists of products have it."""
+    prices = {"salePrice": product["salePrice"], "listPrice": product["listPrice"]}
+    variant = {"barcode": barcode, "stock": {"quantity": product["quantity"]}, "price": prices}
+    return {"contentId": int(barcode) - _FIRST_BARCODE, "variants": [variant]}

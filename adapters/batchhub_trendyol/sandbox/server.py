@@ -27,6 +27,7 @@ from .products import (
     find_reason,
     is_item,
     make_barcode,
+    make_content,
     make_demo_items,
     make_product,
 )
@@ -35,6 +36,9 @@ from .switches import TrendyolSwitches
 
 MAX_ITEMS: Final = 1000
 """Source: page "Stok ve Fiyat Güncelleme", and its reference, `maxItems`."""
+
+MAX_PAGE: Final = 100
+"""Source: reference of filterApprovedProducts. Assumed: so many unless asked."""
 
 REPEAT_WINDOW_S: Final = 900.0
 """Source: page "Stok ve Fiyat Güncelleme", repeated requests. Assumed: bytes are compared."""
@@ -90,7 +94,7 @@ class TrendyolSandbox(Sandbox):
         self._repeats = Repeats(self, window_s=REPEAT_WINDOW_S, message=REPEATED)
         self._reporter = Reporter(self, self.switches)
         self._price_updates: dict[str, RateLimit] = {}
-        for name in ("inventory", "batches"):
+        for name in ("inventory", "batches", "products"):
             self.rates[name] = RateLimit(requests=50, per_s=10.0)
 
     def account(self, base_url: str) -> Account:
@@ -171,6 +175,31 @@ class TrendyolSandbox(Sandbox):
         if self.clock.monotonic() < batch.accepted_at + self.switches.visible_after_s:
             raise self.refuse(404)
         return self._reporter.make_report(batch)
+
+    @route(
+        "GET",
+        "/integration/product/sellers/{seller_id}/products/approved",
+        verb="list",
+        rate="products",
+    )
+    def list_products(self, call: Call) -> Json:
+        """
+        Return a page of products.
+
+        Source: reference of filterApprovedProducts (read 2026-11-29), `page` and `size`. Assumed:
+        each product has one variant; of the other parameters none is known.
+        """
+        size = call.number("size", MAX_PAGE)
+        if not 1 <= size <= MAX_PAGE:
+            raise self.refuse(400, f"size must be between 1 and {MAX_PAGE}")
+        page, found = call.number("page", 0), [*self._products.items()]
+        return {
+            "totalElements": len(found),
+            "totalPages": -(-len(found) // size),
+            "page": page,
+            "size": size,
+            "content": [make_content(*each) for each in found[page * size : (page + 1) * size]],
+        }
 
     def _read_items(self, call: Call) -> list[Item]:
         if call.content_type != "application/json":

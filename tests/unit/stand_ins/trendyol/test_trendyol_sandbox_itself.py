@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import aiohttp
-from support.trendyol_calls import Caller
+from support.trendyol_calls import Caller, barcode
 
 from batchhub.testing import FakeClock
 from batchhub_trendyol.sandbox import TrendyolSandbox
@@ -26,6 +26,17 @@ class TestSandbox:
         reasons = [item["failureReasons"][0] for item in report["items"] if item["failureReasons"]]
         assert len(reasons) == 4
         assert len({*reasons}) == 3
+
+    async def test_products(self, call: Caller) -> None:
+        """The seller's products come in pages."""
+        path = "product/sellers/1234/products/approved"
+        answer = await call("GET", path, params={"page": "1", "size": "15"})
+        assert (answer.json["totalElements"], answer.json["totalPages"]) == (20, 2)
+        assert [c["variants"][0]["barcode"] for c in answer.json["content"]] == [
+            barcode(number) for number in range(16, 21)
+        ]
+        for wrong in ("0", "101", "x"):
+            assert (await call("GET", path, params={"size": wrong})).status == 400
 
     async def test_ten_thousand(
         self, call: Caller, sandbox: TrendyolSandbox, clock: FakeClock
