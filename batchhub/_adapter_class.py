@@ -34,8 +34,6 @@ from ._http.transport import Transport
 from .errors import AdapterError, InputError, ResultsMissingError, UnsupportedError
 from .models import BatchItem, BatchState
 
-_NO_KINDS: Mapping[str, Kind] = MappingProxyType({})
-
 AccountT = TypeVar("AccountT", bound=Account)
 
 
@@ -55,7 +53,11 @@ class Adapter(ABC, Generic[AccountT]):
         key_field: The field of an item that names it at the vendor, such as ``sku`` (dotted where
             it is nested): what an item without an id is called, what it changes (`target`), and
             what `ItemReport.key_value` is compared with. Two items of a job can't share it.
-        claims_id: Whether an item's `id` is part of the vendor's own form.
+        makes_new: Operations whose items make something new at the vendor, which gives it its name:
+            they need no `key_field`.
+        batch_field: The field of an item that all items of a batch share (`batch_key`).
+        kinds: What kind of value the fields of an item take, whatever the item (`fields`).
+        claims_id: Whether an item's `id` is part of the vendor's own form; it may be a number.
         not_executed_statuses: HTTP statuses by which the vendor says that it did not run a request;
             such a request is repeated fast and few times.
         types: What bodies may be read as, by the names users call them: each a
@@ -68,6 +70,9 @@ class Adapter(ABC, Generic[AccountT]):
     operations: ClassVar[Mapping[str, Capabilities]]
     states: Mapping[str, BatchState] = MappingProxyType({})  # an instance may extend the class's
     key_field: ClassVar[str | None] = None
+    makes_new: ClassVar[frozenset[str]] = frozenset()
+    batch_field: ClassVar[str | None] = None
+    kinds: ClassVar[Mapping[str, Kind]] = MappingProxyType({})
     claims_id: ClassVar[bool] = False
     not_executed_statuses: ClassVar[frozenset[int]] = frozenset()
     types: ClassVar[Mapping[str, str]] = MappingProxyType({})
@@ -128,14 +133,14 @@ class Adapter(ABC, Generic[AccountT]):
         Return what kind of value the fields of an item take; nested ones by dotted names.
 
         Called for every item before `encode`, and for every row of a table: there each value is
-        text still. A field that is not named takes anything.
+        text still. A field that is not named takes anything. By default they are `kinds`.
 
         Args:
             operation: The kind of batch.
             item: The item, without an `id` of ours; empty for what holds for any item.
         """
         del operation, item
-        return _NO_KINDS
+        return cls.kinds
 
     def item_id(self, operation: str, payload: JSONMapping) -> str | None:
         """
@@ -143,23 +148,25 @@ class Adapter(ABC, Generic[AccountT]):
 
         By default the value of `key_field`.
         """
-        del operation
-        return None if self.key_field is None else read_key(payload, self.key_field)
+        return _find_name(self, self.key_field, operation, payload)
 
     def encode(self, operation: str, item: BatchItem, options: JSONMapping) -> bytes:
         """
         Check one item and give it the form it is sent in. `item.id` is set.
 
-        By default its fields in the form of their kind (`fields`), as JSON; `key_field` is needed.
+        By default its fields in the form of their kind (`fields`), as JSON; `key_field` is needed,
+        unless the operation `makes_new`.
 
         Raises:
             InputError: The vendor would refuse the item, or it could do harm.
         """
         del options
         payload = plain_json(item.payload)
-        if self.key_field is not None and read_key(payload, self.key_field) is None:
-            raise InputError(f"{self.key_field} is missing: it names the item at the vendor")
-        return encode_json(write_fields(payload, self.fields(operation, payload)))
+        written = write_fields(payload, self.fields(operation, payload))
+        key = None if operation in self.makes_new else self.key_field
+        if key is not None and read_key(written, key) is None:
+            raise InputError(f"{key} is missing: it names the item at the vendor")
+        return encode_json(written)
 
     def key_value(self, operation: str, item: WireItem) -> str | None:
         """
@@ -179,23 +186,22 @@ class Adapter(ABC, Generic[AccountT]):
         account and operation. `None` is for an item that changes nothing or makes something new:
         it need not wait for any other.
 
-        By default the value of `key_field`. An adapter with neither has no targets: each of its
+        By default the value of `key_field`: a number in one spelling, if it takes a whole number.
+        An adapter with neither has no targets: each of its
         items may change what any other does, so no ticket passes another, and where the vendor
         does not run in order (`Capabilities.runs_in_order`) each waits for the end of the one
         before.
         """
-        del operation
-        return None if self.key_field is None else read_key(item.payload, self.key_field)
+        return _find_name(self, self.key_field, operation, item.payload)
 
     def batch_key(self, operation: str, item: BatchItem) -> str:
         """
         Return what all items of a batch must share, such as the warehouse of an address.
 
         A new batch begins where it changes, so a job goes out in fewest requests if it is sorted
-        by it.
+        by it. By default the value of `batch_field`.
         """
-        del operation, item
-        return ""
+        return _find_name(self, self.batch_field, operation, item.payload) or ""
 
     def envelope_bytes(self, operation: str, items: int) -> int:
         """
@@ -388,3 +394,14 @@ class Adapter(ABC, Generic[AccountT]):
 
     async def aclose(self) -> None:
         """Close what the adapter opened. The core closes the transport."""
+
+
+def _find_name(
+    adapter: Adapter[Any], field: str | None, operation: str, payload: JSONMapping
+) -> str | None:
+    """Return the value of a field that names something, in one spelling; `None` for none."""
+    if field is None:
+        return None
+    if adapter.fields(operation, payload).get(field) is Kind.INTEGER:
+        payload = write_fields(payload, {field: Kind.INTEGER})
+    return read_key(payload, field)

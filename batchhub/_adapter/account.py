@@ -194,6 +194,16 @@ class Account(ABC):
         return {}
 
     @property
+    def answer_s(self) -> float | None:
+        """
+        Seconds that a request and its answer may take, where that is not as usual.
+
+        Such as at a vendor that does all the work before it answers, and says nothing meanwhile. By
+        default they may take 120, of which 60 may pass without a byte.
+        """
+        return None
+
+    @property
     def lane(self) -> str:
         """
         The name of the lane all traffic of this account goes through.

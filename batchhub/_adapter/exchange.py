@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
@@ -32,6 +33,12 @@ class Credentials:
     headers: Mapping[str, str] = field(factory=dict, repr=False)
     valid_s: float | None = None
 
+    @classmethod
+    def basic(cls, user: str, password: str) -> Credentials:
+        """Return those of HTTP's own scheme Basic. The user has no ``:``."""
+        pair = b64encode(f"{user}:{password}".encode()).decode()
+        return cls(headers={"Authorization": f"Basic {pair}"})
+
 
 @frozen(kw_only=True)
 class WireItem:
@@ -60,6 +67,8 @@ class Submission:
         group: The same for all requests of a job, and only for them.
         key: The user's key of the job; the same in every store it is handed to.
         idempotency_key: A UUID; the same when the same attempt is sent again.
+        is_repeat: Whether the same attempt was sent before, and nobody knows whether it ran: what
+            the vendor refuses now it may have done then.
     """
 
     operation: str
@@ -69,6 +78,7 @@ class Submission:
     group: str
     key: str | None = None
     idempotency_key: str
+    is_repeat: bool = False
 
     def json_array(self) -> bytes:
         """Return its items as one JSON array, the body that `Adapter.envelope_bytes` expects."""

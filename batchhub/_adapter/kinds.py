@@ -24,7 +24,7 @@ class Kind(enum.Enum):
     Attributes:
         INTEGER: A whole number.
         NUMBER: A number; every digit is kept.
-        NUMBER_AS_TEXT: A number that is sent as text.
+        NUMBER_AS_TEXT: A number that is sent as text; an empty text, which clears it, stays one.
         TEXT: Text, whatever it looks like, with all that is in it where it is an object or a list.
         FLAG: True or false.
     """
@@ -117,6 +117,8 @@ def _write_integer(value: Any, name: str) -> int:
 
 
 def _write_number_as_text(value: Any, name: str) -> str:
+    if value == "":
+        return ""
     number = _write_number(value, name)
     return format(number, "f") if isinstance(number, Decimal) else str(number)
 

@@ -111,7 +111,8 @@ class GuardedAdapter:
         self.operations = adapter.operations
         kind = type(adapter)
         self.has_targets = self.key_field is not None or kind.target is not Adapter.target
-        self.has_batch_keys = kind.batch_key is not Adapter.batch_key
+        says_key = kind.batch_key is not Adapter.batch_key
+        self.has_batch_keys = says_key or adapter.batch_field is not None
         self.asks_together = kind.poll is not Adapter.poll
         self.fetches_results = kind.fetch_results is not Adapter.fetch_results
         self.shown = f"adapter {shown}"

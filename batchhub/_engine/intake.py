@@ -378,6 +378,8 @@ def _normalise(raw: RawItem, position: int, adapter: GuardedAdapter, operation: 
         raise InputError(f"an item is a mapping or a BatchItem, not {type(raw).__name__}")
     if item_id is None:
         item_id = adapter.item_id(operation, payload)
+    elif claims_id and isinstance(item_id, int) and not isinstance(item_id, bool):
+        item_id = str(item_id)  # the vendor's own number
     if item_id is None:
         item_id = str(position)
     elif type(item_id) is not str or not item_id.isascii() or not 0 < len(item_id) <= MAX_ID_BYTES:

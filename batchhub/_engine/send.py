@@ -71,6 +71,7 @@ async def send(
         group=job.group,
         key=job.record.key,
         idempotency_key=ticket.attempt_id,
+        is_repeat=was_in_doubt,
     )
     has_returned = False
     try:

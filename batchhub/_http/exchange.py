@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import aiohttp
+from attrs import evolve
 from multidict import CIMultiDict
 
 from batchhub._adapter.account import Account
@@ -63,6 +64,8 @@ class Exchange:
         self.share = session.join(account.base_url)
         self._vendor = vendor
         self._account = account
+        if account.answer_s is not None:
+            limits = evolve(limits, read_s=account.answer_s, total_s=account.answer_s)
         self._limits = limits
         self._timeout = aiohttp.ClientTimeout(
             total=limits.total_s, connect=limits.connect_s, sock_read=limits.read_s
@@ -162,15 +165,10 @@ class Exchange:
             call.target.url,
             data=make_payload(call.body),
             is_kept=is_kept,
-            timeout=self._find_timeout(call),
+            timeout=self._timeout if call.spool is None else self._download_timeout,
             **_find_headers(call, proxy),
         ) as response:
             return await self._read(call, response, errors)
-
-    def _find_timeout(self, call: Call) -> aiohttp.ClientTimeout:
-        if call.answer_s is None:
-            return self._timeout if call.spool is None else self._download_timeout
-        return aiohttp.ClientTimeout(total=call.answer_s, connect=self._limits.connect_s)
 
     def _way_to(self, target: Target) -> tuple[Proxy | None, ErrorMaker]:
         """Return the proxy to a target, and what makes the errors of its requests."""

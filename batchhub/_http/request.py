@@ -76,7 +76,6 @@ class Call:
         rate: What it counts as, besides as a request of the lane.
         unpacks: Whether a gzip file in the answer is decompressed.
         spool: Where the answer goes; `None` keeps it in memory.
-        answer_s: Seconds that it may take; `None` is as for most.
     """
 
     method: str
@@ -89,7 +88,6 @@ class Call:
     rate: str = ""
     unpacks: bool = False
     spool: Spool | None = field(default=None, repr=False)
-    answer_s: float | None = None
 
     @property
     def may_repeat(self) -> bool:
@@ -99,8 +97,9 @@ class Call:
     @property
     def is_short(self) -> bool:
         """Whether it is as plain as a poll: a GET from the own host whose answer is no download."""
-        is_plain = self.body is None and self.spool is None and self.answer_s is None
-        return self.method == "GET" and is_plain and self.target.is_own
+        return (
+            self.method == "GET" and self.body is None and self.spool is None and self.target.is_own
+        )
 
 
 class RequestMaker:
@@ -126,7 +125,6 @@ class RequestMaker:
         rate: str,
         unpacks: bool = False,
         spool: Spool | None = None,
-        answer_s: float | None = None,
         for_credentials: bool = False,
     ) -> Call:
         """
@@ -159,7 +157,6 @@ class RequestMaker:
             rate=rate,
             unpacks=unpacks,
             spool=spool,
-            answer_s=answer_s,
         )
 
     def authorize(self, call: Call, credentials: Mapping[str, str] = _NONE) -> None:

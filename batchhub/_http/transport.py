@@ -221,7 +221,6 @@ class Transport:
         effect: bool | None = None,
         rate: str = "",
         decompress: bool | None = None,
-        answer_s: float | None = None,
     ) -> Reply:
         """
         Send one request, when the budget allows, and return the answer.
@@ -250,9 +249,6 @@ class Transport:
                 silence only requests of the same rate wait. By default all of the account's do.
             decompress: Whether an answer that is a gzip file is decompressed, in addition to what
                 its ``Content-Encoding`` says; by default it is not.
-            answer_s: Seconds that sending it and getting the whole answer may take, from a vendor
-                that does all the work meanwhile; it need not say anything before. By default 120,
-                of which 60 may pass without a byte.
 
         Raises:
             VendorError: The vendor answered with an error.
@@ -271,7 +267,6 @@ class Transport:
             effect=effect,
             rate=rate,
             unpacks=bool(decompress),
-            answer_s=answer_s,
             for_credentials=self._sender.credentials.is_asking,
         )
         if headers:

@@ -59,6 +59,9 @@ def check_limits(account: Account, source: str) -> None:
         read_polling(_read(account, "polling", source))
     except SettingsError as error:  # an adapter's class may declare the field anew
         _refuse(account, "polling", source, str(error))
+    answer_s = _read(account, "answer_s", source)
+    if answer_s is not None and not (isinstance(answer_s, int | float) and answer_s > 0):
+        _refuse(account, "answer_s", source, "it must be a number of seconds above zero, or None")
     rates = _read(account, "rates", source)
     if not isinstance(rates, Mapping) or not all(
         isinstance(name, str) and isinstance(rate, Budget) for name, rate in rates.items()

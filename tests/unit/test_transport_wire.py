@@ -609,26 +609,34 @@ async def test_an_answer_that_breaks_off_or_stalls_is_no_answer(
     assert len(wire.heads) == 1
 
 
-async def test_a_request_may_be_given_the_time_its_answer_takes(
-    make_transport: MakeTransport,
+@frozen(kw_only=True)
+class SlowAccount(ShopAccount):
+    """An account of a vendor that does all the work before it answers."""
+
+    answer_s: float = 60.0
+
+
+@pytest.mark.parametrize("answer_s", [60.0, 0.1])
+async def test_an_account_may_say_how_long_an_answer_takes(
+    make_transport: MakeTransport, answer_s: float
 ) -> None:
-    """Of the requests to a vendor that does all the work before it answers; others are not."""
+    """In place of the usual limits, and for the whole answer."""
 
     async def talk(wire: Wire, writer: asyncio.StreamWriter) -> None:
-        if len(wire.heads) == 1:  # no other is ever answered
+        if answer_s == 60.0:
             await asyncio.sleep(0.3)  # three times as long as others may take
             await wire.send(writer, OK)
 
     async with Wire(talk).listening() as wire:
-        transport = make_transport(wire.url, limits=QUICK_READ)
-        reply = await transport.request("POST", "/", body=b"[]", answer_s=60.0)
-        errors_of_others = [
-            await _fail(transport, "POST", body=b"[]", answer_s=0.1),
-            await _fail(transport),
-        ]
-
-    assert reply.status == 200
-    assert {type(error) for error in errors_of_others} == {errors.NoAnswerError}
+        account = SlowAccount(base_url=wire.url, answer_s=answer_s)
+        limits = QUICK_READ if answer_s == 60.0 else Limits()
+        transport = make_transport(wire.url, limits=limits, account=account)
+        if answer_s == 60.0:
+            assert (await transport.request("POST", "/", body=b"[]")).status == 200
+            assert (await transport.request("GET", "/")).status == 200
+        else:
+            assert type(await _fail(transport, "POST", body=b"[]")) is errors.NoAnswerError
+            assert type(await _fail(transport)) is errors.NoAnswerError
 
 
 @pytest.mark.parametrize(
