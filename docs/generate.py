@@ -25,6 +25,7 @@ from attrs import NOTHING, Attribute, fields
 from typer.main import get_command
 
 from batchhub import errors, models
+from batchhub._declared.grammar import Each, Key, Section, list_keys
 from batchhub._settings.installed import GROUP
 from batchhub.adapter import Account
 from batchhub.cli.app import app
@@ -338,6 +339,37 @@ def rules() -> str:
     return table(("rule", "level", "about", "what holds"), rows)
 
 
+# The keys of a description.
+
+
+def described(table_name: str = "", *leave_out: str) -> Callable[[], str]:
+    """
+    Make the writer of the keys of a table of descriptions, those of its own tables included.
+
+    Args:
+        table_name: The table; empty for the whole description.
+        leave_out: Tables in it that have a part of their own, by their full names.
+    """
+
+    def write() -> str:
+        inside = f"{table_name}." if table_name else ""
+        rows = (
+            _described_row(name.removeprefix(inside), part)
+            for name, part in list_keys()
+            if name.startswith(inside)
+            and not any(name == each or name.startswith(f"{each}.") for each in leave_out)
+        )
+        return table(("key", "", "meaning"), rows)
+
+    return write
+
+
+def _described_row(name: str, part: Key | Section | Each) -> tuple[str, ...]:
+    about = part.about.replace("|", "\\|")
+    about = re.sub(r"(\{\w+\})", r"`\1`", about)
+    return f"`{name}`", "required" if part.is_needed else "", about
+
+
 PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "levels": words(Level),
     "rules": rules,
@@ -349,6 +381,17 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "batch-states": words(models.BatchState),
     "imports": imports,
     "example-steps": example_steps,
+    "keys": described("", "account", "auth", "operations"),
+    "keys-account": described("account"),
+    "keys-auth": described("auth"),
+    "keys-operation": described(
+        "operations.NAME",
+        *(f"operations.NAME.{each}" for each in ("submit", "poll", "results", "cancel")),
+    ),
+    "keys-submit": described("operations.NAME.submit"),
+    "keys-poll": described("operations.NAME.poll"),
+    "keys-results": described("operations.NAME.results"),
+    "keys-cancel": described("operations.NAME.cancel"),
     **{
         f"{entry.name}-settings": account_settings(entry.load().account_type)
         for entry in entry_points(group=GROUP)

@@ -5,10 +5,16 @@ from __future__ import annotations
 import os
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from batchhub._adapter_class import Adapter
 from batchhub.errors import SettingsError
+
+_made: Final[WeakValueDictionary[tuple[str, str | None, str], type[Adapter[Any]]]] = (
+    WeakValueDictionary()
+)
+"""The classes in use, by their files and what these say: a hub takes one class of a name."""
 
 
 def declared(path: str | os.PathLike[str], package: str | None = None) -> type[Adapter[Any]]:
@@ -28,14 +34,19 @@ def declared(path: str | os.PathLike[str], package: str | None = None) -> type[A
     if package is None:
         return load(Path(path))
     with resources.as_file(resources.files(package) / os.fspath(path)) as file:
-        return load(file)
+        return load(file, package)
 
 
-def load(path: Path) -> type[Adapter[Any]]:
+def load(path: Path, package: str | None = None) -> type[Adapter[Any]]:
     """
     Make an adapter of the description in a file.
 
-    Its `name` is the description's own, its `account_type` is made of it too.
+    Its `name` is the description's own, its `account_type` is made of it too. A file that says the
+    same as when it was read before gives the same class.
+
+    Args:
+        path: The file.
+        package: The package it is in: the one whose grade the class has; `None` for none.
 
     Raises:
         SettingsError: The file can't be read, or is no description. All that is wrong is said at
@@ -59,4 +70,8 @@ def load(path: Path) -> type[Adapter[Any]]:
     if mistakes.lines:
         heading = f"{where} has {len(mistakes.lines)} mistakes:"
         raise SettingsError(heading, path=where, problems=mistakes.lines)
-    return make_adapter(build(values, table, path.name))
+    key = (os.path.realpath(path), package, repr(table))
+    if (made := _made.get(key)) is None:
+        made = _made[key] = make_adapter(build(values, table, path.name))
+        made.__module__ = package or f"file:{where}"
+    return made

@@ -14,6 +14,7 @@ from support.pages import DOCS, Stage, read_blocks
 from typer.testing import CliRunner, Result
 
 from batchhub import BatchHub, sync
+from batchhub._base.grades import find_place
 from batchhub._settings import accounts as _accounts
 from batchhub.adapter import declared
 from batchhub.cli.app import app
@@ -502,6 +503,14 @@ async def test_a_process_goes_on_with_what_it_read(
         BatchHub.from_config("batchhub.toml")
 
 
+def test_a_file_that_is_read_twice_is_one_adapter(command: Command) -> None:
+    """As long as it says the same; so its accounts may be made one by one."""
+    first = declared("acme.toml")
+    assert declared(Path("acme.toml").absolute()) is first
+    describe("acme.toml", ("max_items = 100", "max_items = 50"))
+    assert declared("acme.toml") is not first
+
+
 async def test_a_declared_adapter_needs_no_entry_point(command: Command, vendor: str) -> None:
     """Its accounts are all a hub needs, also that for threads."""
     adapter: type = declared("acme.toml")
@@ -518,3 +527,8 @@ def test_a_declared_adapter_works_in_threads(command: Command, vendor: str) -> N
     account = adapter.account_type(shop=SHOP, token=TOKEN, base_url=vendor)  # type: ignore[attr-defined]
     with sync.BatchHub(":memory:", {"a": account}) as hub:
         assert hub.submit("a", [{"sku": "A-1", "price": 1}]).wait(60).counts.succeeded == 1
+
+
+def test_a_file_has_no_grade(command: Command) -> None:
+    """The suite keeps grades beside packages, and a file is in none."""
+    assert find_place(declared("acme.toml").__module__) is None
