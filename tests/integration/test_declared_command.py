@@ -1,0 +1,77 @@
+"""The real command with an adapter that is a file: the one that the documentation begins with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.crash_lab import Lab
+from support.described_vendor import ADDRESS, TOKEN, DescribedVendor, make_quick
+from support.pages import DOCS, read_blocks
+from support.stand_ins import standing_in
+
+FILES = {
+    block.title: block.text
+    for block in read_blocks(DOCS / "declare-an-adapter.md")
+    if block.title in {"acme.toml", "batchhub.toml", "prices.csv"}
+}
+
+
+@pytest.fixture
+def vendor() -> DescribedVendor:
+    """Make the vendor of the page."""
+    return make_quick()
+
+
+@pytest.fixture
+def folder(
+    vendor: DescribedVendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """Write the files of the page into a folder, with the address of its vendor."""
+    monkeypatch.setenv("ACME_TOKEN", TOKEN)
+    with standing_in(vendor) as url:
+        for name, text in FILES.items():
+            (tmp_path / name).write_text(text.replace(ADDRESS, url))
+        yield tmp_path
+
+
+def test_a_table_goes_in_and_results_come_out(lab: Lab, folder: Path) -> None:
+    """Each row has its result; one failed, which the exit code says."""
+    ran = lab.run(folder, "run", "prices.csv", "--account=shop", "--out=results.jsonl")
+
+    assert ran.code == 1, ran.err
+    results = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+    assert [(each["id"], each["state"], each["message"]) for each in results] == [
+        ("A-1", "succeeded", None),
+        ("A-2", "failed", "the price is not above zero"),
+    ]
+    assert TOKEN not in ran.out + ran.err
+
+
+def test_the_next_process_follows_the_file_as_it_is_then(
+    lab: Lab, folder: Path, vendor: DescribedVendor
+) -> None:
+    """A batch that is on its way is finished by another version of the file, and says so."""
+    vendor.set_switch("never_ends", True)
+    sent = lab.run(folder, "submit", "prices.csv", "--account=shop")
+    assert sent.code == 0, sent.err
+    acme, job = folder / "acme.toml", sent.out.strip()
+    text = acme.read_text()
+    acme.unlink()
+    gone = lab.run(folder, "resume", "--timeout=1")
+    assert gone.code == 4
+    assert "no file acme.toml" in gone.err
+    assert lab.run(folder, "status", job).code == 0
+
+    acme.write_text(text.replace('message = "message"', 'message = "status"'))
+    vendor.set_switch("never_ends", False)
+    resumed = lab.run(folder, "resume")
+
+    assert resumed.code == 1, resumed.err
+    status = json.loads(lab.run(folder, "status", job, "--json").out)
+    assert [each["code"] for each in status["findings"]] == ["description_changed"]
+    results = lab.run(folder, "results", job).out.splitlines()
+    assert [json.loads(line)["message"] for line in results] == ["ok", "error"]
+    assert len(vendor.executions) == 2
