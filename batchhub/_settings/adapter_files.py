@@ -86,8 +86,8 @@ def _suggest(path: str) -> str:
     """Return what follows the path of a file that is not there: one beside it with such a name."""
     wanted = Path(path)
     try:
-        beside = {each.name.lower(): each for each in wanted.parent.iterdir()}
+        beside = {each.stem.lower(): each for each in wanted.parent.glob("*.toml")}
     except (OSError, ValueError):
         return ""
-    near = difflib.get_close_matches(wanted.name.lower(), beside, n=1)
+    near = difflib.get_close_matches(wanted.stem.lower(), beside, n=1)
     return f"; did you mean {str(beside[near[0]])!r}?" if near else ""

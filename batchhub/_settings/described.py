@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from batchhub.adapter import Adapter
-from batchhub.errors import SettingsError
+from batchhub.errors import BatchHubError, SettingsError
 
 from .file import AccountTable
 from .references import is_file, path_of
@@ -63,13 +63,21 @@ def describe_files(
         try:
             adapter = find_described(accounts, table, registry)
         except SettingsError as failure:
-            error = str(failure).partition("\n")[0].removesuffix(":")
+            error = in_short(failure)
         else:
             name = adapter.name
         if (adapter or name) not in shown:
             shown.append(adapter or name)
             source = path_of(table.adapter)
             yield AdapterInfo(name=name, source=source, adapter=adapter, error=error)
+
+
+def in_short(error: BatchHubError) -> str:
+    """Return an error in a line: without the list of what is wrong with a file."""
+    if not isinstance(error, SettingsError) or not error.problems:
+        return str(error)
+    heading = str(error).partition("\n")[0].removesuffix(":")
+    return f"{heading}, which 'batchhub check' lists"
 
 
 def _check_alone(

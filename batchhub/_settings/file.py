@@ -239,7 +239,7 @@ def _no_adapter(
 ) -> SettingsError:
     near = difflib.get_close_matches("adapter", rest, n=1)
     if adapter is not None:
-        why = ": adapter must be the name of an adapter, as text"
+        why = ": adapter must be the name of an adapter, or file: and a path, as text"
     elif near:
         why = f" lacks adapter; did you mean it by {near[0]!r}?"
     else:

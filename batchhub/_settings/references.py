@@ -36,6 +36,8 @@ def resolve(adapter: str, folder: Path) -> str:
         raise LookupError("it is the path of a description, as in file:acme.toml")
     if path.startswith("//") and not path.startswith("///"):
         raise LookupError(f"it is a path, not an address; write {_FILE}{path[2:]}")
+    if "://" in path:
+        raise LookupError("it is a path, not an address; download the file first")
     try:
         return f"{_FILE}{folder / Path(path).expanduser()}"
     except RuntimeError:

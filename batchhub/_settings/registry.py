@@ -53,6 +53,8 @@ _CALLS: Final[Mapping[str, tuple[int, frozenset[str]]]] = {
 }
 """How each method of an adapter is called: how many arguments by place, and which by name."""
 
+_HOW_TO_GET: Final = "install the package that has it, or name its file, as in file:acme.toml"
+
 _log = get_logger()
 
 
@@ -225,7 +227,7 @@ class Registry:
                 f"API, and this batchhub has version {VERSION}; install versions that fit"
             )
         if not entries:
-            hint = hint_for(name) or "install the package that has it"
+            hint = hint_for(name) or _HOW_TO_GET
             raise NotKnownError("adapter", name, self.names, hint)
         if len(entries) > 1:
             sources = " and ".join(_source(entry) for entry in entries)

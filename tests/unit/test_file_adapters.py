@@ -361,6 +361,7 @@ def test_all_mistakes_are_said_at_once(command: Command) -> None:
         ("file: ", "it is the path of a description"),
         ("file:a\\nb", "it is the path of a description"),
         ("file://acme.toml", "write file:acme.toml"),
+        ("file:https://acme.example/a.toml", "it is a path, not an address"),
         ("file:~nobody-of-that-name/a.toml", "there is no such home folder"),
         ("acme.toml", "as in file:acme.toml"),
         ("./acme", "as in file:./acme"),
@@ -469,6 +470,16 @@ def test_a_broken_file_stops_only_its_accounts(command: Command, vendor: str) ->
     check = command("check")
     assert check.exit_code == ExitCode.USAGE
     assert "shop (acme): OK" in check.stdout
+
+    Path("acme.toml").rename("good.toml")
+    Path("acme.toml").write_bytes(Path("bad.toml").read_bytes())
+    stopped = command("resume", "--timeout", "1")
+    assert stopped.exit_code == ExitCode.UNFINISHED
+    assert stopped.stderr.splitlines()[0] == (
+        "warning: account 'shop' in batchhub.toml: acme.toml has 2 mistakes, which 'batchhub "
+        "check' lists; account 'shop' is ignored"
+    )
+    Path("good.toml").replace("acme.toml")
     resumed = command("resume")
     assert resumed.exit_code == ExitCode.UNSUCCESSFUL, resumed.output
 

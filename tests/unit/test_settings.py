@@ -269,8 +269,8 @@ def test_accounts_are_tables(write: Write, text: str, key: str) -> None:
     [
         ("", " lacks adapter"),
         ("adaptor = 'x'", " lacks adapter; did you mean it by 'adaptor'?"),
-        ("adapter = 5", ": adapter must be the name of an adapter, as text"),
-        ('adapter = ""', ": adapter must be the name of an adapter, as text"),
+        ("adapter = 5", ": adapter must be the name of an adapter, or file: and a path, as text"),
+        ('adapter = ""', ": adapter must be the name of an adapter, or file: and a path, as text"),
     ],
 )
 def test_an_account_names_its_adapter(write: Write, line: str, why: str) -> None:

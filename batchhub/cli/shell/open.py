@@ -11,20 +11,14 @@ from platformdirs import user_data_path
 
 from batchhub._base.store_path import find_store_path, list_store_files
 from batchhub._settings.accounts import make_accounts, outline_account
-from batchhub._settings.described import find_name
+from batchhub._settings.described import find_name, in_short
 from batchhub._settings.keyring import recall_from_keyring
 from batchhub._settings.references import resolve
 from batchhub._settings.registry import Registry
 from batchhub._settings.twins import check_twins
 from batchhub.adapter import Account
 from batchhub.cli.screen.console import say_warning
-from batchhub.errors import (
-    AdapterError,
-    BatchHubError,
-    NotKnownError,
-    SettingsError,
-    UsageError,
-)
+from batchhub.errors import AdapterError, NotKnownError, SettingsError, UsageError
 from batchhub.hub import BatchHub, BatchJob
 from batchhub.settings import CONFIG_NAME, Settings, load_settings
 
@@ -347,13 +341,5 @@ def _make_usable(
         try:
             accounts.update(make_accounts(settings, registry, [name]))
         except (UsageError, AdapterError) as error:
-            say_warning(f"{_in_short(error)}; account {name!r} is ignored")
+            say_warning(f"{in_short(error)}; account {name!r} is ignored")
     return accounts
-
-
-def _in_short(error: BatchHubError) -> str:
-    """Return an error in a line: without the list of what is wrong with a file."""
-    if not isinstance(error, SettingsError) or not error.problems:
-        return str(error)
-    heading = str(error).partition("\n")[0].removesuffix(":")
-    return f"{heading}, which 'batchhub check' lists"
