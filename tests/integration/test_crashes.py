@@ -11,7 +11,16 @@ from pathlib import Path
 
 import pytest
 from support.crash_judge import judge, tell
-from support.crash_lab import KEYS, KILLED, Lab, Shop, open_shop, submits, wait_until
+from support.crash_lab import (
+    KEYS,
+    KILLED,
+    HeldAnswer,
+    Lab,
+    Shop,
+    open_shop,
+    submits,
+    wait_until,
+)
 from support.crash_storm import raise_storm
 from support.crashing import Plan
 
@@ -147,7 +156,7 @@ def test_retry_killed_at_a_step(open_one: OpenShop, at: str) -> None:
 def test_cancel_killed_at_a_step(open_one: OpenShop, at: str, is_kept: bool) -> None:
     """The wish is kept or it is not; if it is, whoever drives next acts on it."""
     shop = open_one()
-    shop.switch(item_time_s=30.0)
+    shop.switch(item_time_s=3600.0)
     submitted = shop.hand_over("submit").wait()
     job_id = submitted.out.strip()
     assert shop.start("cancel", job_id, plan=kill_at(at)).wait().code == KILLED
@@ -291,10 +300,10 @@ def test_who_waits_for_a_stopped_process_names_it(open_one: OpenShop) -> None:
     sends = shop.sends()
     waiting = shop.watch(Plan(silent_s=0.5))
 
-    wait_until(lambda: f"process {stopped.pid} " in waiting.said(), "the owner is named")
+    wait_until(lambda: "continue it or end it" in waiting.said(), "the owner is named")
 
+    assert f"process {stopped.pid} " in waiting.said()
     assert "no sign of life since" in waiting.said()
-    assert "continue it or end it" in waiting.said()
     assert shop.sends() == sends
     stopped.send(signal.SIGCONT)
     assert [stopped.wait().code, waiting.wait().code] == [SOME_FAILED, SOME_FAILED]
@@ -306,12 +315,12 @@ def test_who_waits_for_a_stopped_process_names_it(open_one: OpenShop) -> None:
 def test_stopped_while_the_answer_waits(open_one: OpenShop, then: str) -> None:
     """Continued it reads the answer; killed another process asks the vendor, which knows it."""
     shop = open_one()
-    shop.switch(answer_delay_s=1.0)
+    shop.sandbox.interceptor = second = HeldAnswer(2)
     stopped = shop.hand_over("run")
-    wait_until(lambda: shop.sends() == 2, "the second request is sent")
+    wait_until(second.is_held.is_set, "the second request is answered")
     stopped.send(signal.SIGSTOP)
     stopped.wait_stopped()
-    shop.switch(answer_delay_s=0.0)
+    second.may_go.set()
     waiting = shop.watch(Plan(silent_s=0.5))
     wait_until(lambda: all(s["status"] for s in submits(shop.journal())), "both are answered")
     wait_until(lambda: f"process {stopped.pid} " in waiting.said(), "it waits for the owner")

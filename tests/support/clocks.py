@@ -31,3 +31,11 @@ class SetClock(FakeClock):
         """Start the machine anew: another boot, which is counted from now."""
         self._boot_id += "+"
         self._booted_s = super().boot_s()
+
+
+class HandClock(FakeClock):
+    """A fake clock that is moved by hand, from any thread; nobody sleeps by it."""
+
+    def move(self, delay_s: float) -> None:
+        """Let some seconds pass."""
+        self._elapsed_s += delay_s

@@ -12,7 +12,8 @@ from attrs import define, frozen
 
 from batchhub import BatchHub, BatchStatus, ItemResult, ItemState
 
-from .crash_lab import DEADLINE_S, Shop, submits
+from .crash_lab import Shop, submits
+from .patience import PATIENCE_S
 from .processes import TOKEN
 
 LIMIT: Final = 100
@@ -196,7 +197,7 @@ def _tickets(shop: Shop, executions: list[dict[str, Any]]) -> set[str]:
         return ran
     request = urllib.request.Request(f"{shop.url}/api/v3/1003/batch?limit={LIMIT}")
     request.add_header("Authorization", f"Bearer {TOKEN}")
-    with urllib.request.urlopen(request, timeout=DEADLINE_S) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
         listed = {batch["ticket"] for batch in json.load(answer)["items"]}
     assert len(listed) < LIMIT
     return ran | listed

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
+from aiohttp import web
 from attrs import define, field, frozen
 
-from batchhub.sandbox import Sandbox
+from batchhub.sandbox import Call, Sandbox
 from batchhub_ecwid.sandbox import EcwidSandbox
 from batchhub_mircate.sandbox import MircateSandbox
 
 from .crashing import LISTEN, TOLD, Order, Plan
+from .patience import PATIENCE_S
 from .processes import (
     KEY,
     TOKEN,
@@ -34,7 +38,6 @@ from .processes import set_sandbox as set_switches
 from .stand_ins import standing_in
 
 TESTS: Final = Path(__file__).parents[1]
-DEADLINE_S: Final = 60.0
 NO_PLAN: Final = Plan()
 NOTHING: Final[Mapping[str, str]] = {}
 KILLED: Final = -signal.SIGKILL
@@ -47,7 +50,7 @@ KEYS: Final = ("one", "two", "three")
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
     """Wait until something holds."""
-    end_s = time.monotonic() + DEADLINE_S
+    end_s = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < end_s, f"waited in vain: {what}"
         time.sleep(0.01)
@@ -161,7 +164,7 @@ class Lab:
             plan=plan,
         )
         connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(DEADLINE_S)
+        connection.settimeout(PATIENCE_S)
         connection.connect(self._address)
         connection.sendall(order.to_line())
         return Running(connection, self.folder)
@@ -259,6 +262,36 @@ TRADES: Final = {
 }
 
 
+class HeldAnswer:
+    """
+    An interceptor that lets the vendor take each batch, and keeps one answer back.
+
+    Args:
+        nth: Which batch's, from 1.
+
+    Attributes:
+        is_held: Set once there is that answer.
+        may_go: Lets it go.
+    """
+
+    def __init__(self, nth: int) -> None:
+        self._left = nth
+        self.is_held = threading.Event()
+        self.may_go = threading.Event()
+
+    async def __call__(
+        self, call: Call, answer: Callable[[], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Pass an answer on, now or later."""
+        response = await answer()
+        self._left -= call.request.method == "POST"
+        if self._left == 0 and not self.may_go.is_set():
+            self.is_held.set()
+            while not self.may_go.is_set():  # noqa: ASYNC110  # another thread sets it
+                await asyncio.sleep(0.01)
+        return response
+
+
 @define
 class Shop:
     """
@@ -266,6 +299,7 @@ class Shop:
 
     Attributes:
         trade: What is sent, and to whom.
+        sandbox: The stand-in, which runs in another thread.
         lab: What starts its processes.
         folder: The folder.
         url: Where the stand-in is.
@@ -273,6 +307,7 @@ class Shop:
     """
 
     trade: Trade
+    sandbox: Sandbox
     lab: Lab
     folder: Path
     url: str
@@ -364,6 +399,6 @@ def open_shop(lab: Lab, folder: Path, vendor: str = "ecwid", count: int = 16) ->
     with ExitStack() as stack:
         url = stack.enter_context(standing_in(sandbox))
         trade.write(folder, url, **trade.settings)
-        shop = Shop(trade, lab, folder, url, count)
+        shop = Shop(trade, sandbox, lab, folder, url, count)
         stack.callback(shop.close)
         yield shop

@@ -133,9 +133,11 @@ def arm(plan: Plan, trace: int | None = None) -> None:
     if plan.file_bytes is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (plan.file_bytes, plan.file_bytes))
     reached: Counter[str] = Counter()
+    # The thread itself: a signal for the process may reach another one first, and this one would
+    # go on for a moment.
     actions: dict[str, Callable[[], None]] = {
-        "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
-        "stop": lambda: os.kill(os.getpid(), signal.SIGSTOP),
+        "kill": lambda: signal.pthread_kill(threading.get_ident(), signal.SIGKILL),
+        "stop": lambda: signal.pthread_kill(threading.get_ident(), signal.SIGSTOP),
         "fail": _fail,
     }
     act = actions[plan.action]

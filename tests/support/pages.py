@@ -27,6 +27,8 @@ from batchhub.sandbox import Sandbox
 from . import described_vendor
 from .stand_ins import STAND_INS
 
+from .patience import PATIENCE_S
+
 ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"
 README: Final = ROOT / "README.md"
@@ -57,7 +59,6 @@ _PATTERNS: Final = {
     "span": r"\d+ (?:s|min|h|d)",
     "port": r"\d+",
 }
-_TIMEOUT_S: Final = 120
 
 
 @frozen(kw_only=True)
@@ -249,7 +250,7 @@ class PageRun:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=_TIMEOUT_S,
+            timeout=PATIENCE_S,
             check=False,
         )
         self.code = done.returncode

@@ -15,12 +15,12 @@ from typing import Any
 
 from attrs import frozen
 
+from .patience import PATIENCE_S
 from .stand_ins import STAND_INS
 
 COMMAND = str(Path(sys.executable).with_name("batchhub"))
 TOKEN = "secret_sandbox"
 KEY = "mircate-sandbox-key"
-TIMEOUT_S = 120
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -51,16 +51,16 @@ def running_sandbox(vendor: str, **switches: object) -> Iterator[str]:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
-            raise AssertionError(process.communicate(timeout=TIMEOUT_S)[1])
+            raise AssertionError(process.communicate(timeout=PATIENCE_S)[1])
         yield str(json.loads(line)["url"])
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=TIMEOUT_S)
+        process.communicate(timeout=PATIENCE_S)
 
 
 def ask_sandbox(url: str, path: str) -> Any:
     """Ask a stand-in about itself: ``journal`` or ``switches``."""
-    with urllib.request.urlopen(f"{url}/_sandbox/{path}", timeout=TIMEOUT_S) as answer:
+    with urllib.request.urlopen(f"{url}/_sandbox/{path}", timeout=PATIENCE_S) as answer:
         return json.load(answer)
 
 
@@ -70,7 +70,7 @@ def set_sandbox(url: str, **switches: object) -> None:
         f"{url}/_sandbox/switches", data=json.dumps(switches).encode(), method="PUT"
     )
     request.add_header("Content-Type", "application/json")
-    urllib.request.urlopen(request, timeout=TIMEOUT_S).close()
+    urllib.request.urlopen(request, timeout=PATIENCE_S).close()
 
 
 @frozen(kw_only=True)
@@ -91,7 +91,7 @@ def batchhub(folder: Path, *arguments: str, stdin: str | None = None) -> Done:
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_S,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert "Traceback" not in done.stderr, done.stderr
