@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.ports import silent_port
 from yarl import URL
 
 from batchhub import BatchHub, Outcome
@@ -136,15 +137,12 @@ async def listening(vendors: Vendors) -> AsyncIterator[str]:
         await asyncio.wait(tasks)
 
 
-async def _run(path: Path, beside: str | None) -> tuple[list[str], float]:
+async def _run(path: Path, beside: str | None, silent: int = 0) -> tuple[list[str], float]:
     """Return the requests of a good account until its jobs have ended, and when that was."""
     clock = FakeClock()
     vendors = Vendors(clock, BAD.get(beside or ""))
     async with listening(vendors) as url, clock.running():
-        closed = await asyncio.start_server(vendors.talk, "127.0.0.1", 0)
-        port = closed.sockets[0].getsockname()[1]
-        closed.close()
-        bad_url = f"http://127.0.0.1:{port}" if beside == "refuses connections" else url
+        bad_url = f"http://127.0.0.1:{silent}" if beside == "refuses connections" else url
         accounts = {"good": EcwidAccount(store_id=1001, token="secret_abcdefgh", base_url=url)}
         if beside is not None:
             accounts["bad"] = EcwidAccount(store_id=2001, token="secret_ijklmnop", base_url=bad_url)
@@ -179,7 +177,8 @@ async def test_a_bad_vendor_moves_nothing_of_another_account(
     """The good one's jobs end as early as alone, with as many requests, whatever the other does."""
     defaults: Any = Transport.__init__.__kwdefaults__
     monkeypatch.setitem(defaults, "limits", Limits(max_answer_bytes=_MAX_ANSWER_BYTES))
-    requests, took_s = await _run(tmp_path, kind)
+    with silent_port() as port:
+        requests, took_s = await _run(tmp_path, kind, port)
     assert requests.count("POST") == alone[0].count("POST") == _GOOD_JOBS
     assert len(requests) == pytest.approx(len(alone[0]), abs=1)  # polls are spread at random
     assert took_s == pytest.approx(alone[1], abs=2.5)
