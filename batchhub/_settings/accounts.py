@@ -18,7 +18,7 @@ from batchhub.adapter import Account
 from batchhub.errors import AdapterError, NotKnownError, SettingsError, UsageError
 
 from .account_check import check_names
-from .described import find_described
+from .described import find_described, hint_described
 from .environment import account_variable, to_part, unknown_variable
 from .file import AccountTable, Settings, unknown_key
 from .keyring import find_in_keyring, stand_in
@@ -111,7 +111,11 @@ def find_account(
     if is_file(table.adapter):
         return find_described(settings.accounts, table, registry).account_type, table
     if table.adapter not in registry.names:
-        fix = hint_for(table.adapter) or "fix that, or install its package"
+        fix = (
+            hint_for(table.adapter)
+            or hint_described(settings.accounts, table.adapter, registry)
+            or "fix that, or install its package"
+        )
         hint = f"account {name!r} in {table.where} names it: {fix}"
         raise NotKnownError("adapter", table.adapter, registry.names, hint)
     _remember_references(table)

@@ -28,7 +28,7 @@ class AdapterFiles:
 
     def __init__(self) -> None:
         self._read: dict[str, type[Adapter[Any]] | SettingsError] = {}
-        self._same: dict[tuple[int, int], type[Adapter[Any]]] = {}
+        self._same: dict[tuple[int, ...], type[Adapter[Any]]] = {}
 
     def get(self, path: str) -> type[Adapter[Any]]:
         """
@@ -37,20 +37,20 @@ class AdapterFiles:
         Raises:
             SettingsError: The file can't be read, or is no description.
         """
-        place = os.path.realpath(path)
-        if place not in self._read:
+        if path not in self._read:
             try:
-                self._read[place] = self._load(path)
+                self._read[path] = self._load(path)
             except SettingsError as error:
-                self._read[place] = error
-        found = self._read[place]
+                self._read[path] = error
+        found = self._read[path]
         if isinstance(found, SettingsError):
             raise copy(found)
         return found
 
     def _load(self, path: str) -> type[Adapter[Any]]:
         seen = _look(path)
-        same = (seen.st_dev, seen.st_ino)  # a hard link, or other letters where case is no matter
+        # Whatever leads to it: links of both kinds, other letters where case is no matter.
+        same = (seen.st_dev, seen.st_ino, seen.st_mtime_ns, seen.st_size)
         if same not in self._same:
             self._same[same] = load(Path(path))
         return self._same[same]

@@ -51,6 +51,16 @@ def find_name(table: AccountTable, registry: Registry) -> str | None:
         return None
 
 
+def hint_described(
+    accounts: Mapping[str, AccountTable], name: str, registry: Registry
+) -> str | None:
+    """Return what to write for a name that is that of a file; `None` if no account names one."""
+    for table in accounts.values():
+        if is_file(table.adapter_name) and find_name(table, registry) == name:
+            return f"a file describes it, which is named by its path: {table.adapter}"
+    return None
+
+
 def describe_files(
     accounts: Mapping[str, AccountTable], registry: Registry
 ) -> Iterator[AdapterInfo]:
@@ -88,7 +98,7 @@ def _check_alone(
 ) -> None:
     """Refuse a name that two files give: nobody could say whose jobs are in the store."""
     for other in accounts.values():
-        if not is_file(other.adapter_name) or other.adapter == table.adapter:
+        if not is_file(other.adapter_name) or other.adapter_name == table.adapter_name:
             continue
         if find_name(other, registry) == adapter.name and registry.get(other.adapter) != adapter:
             mine, its = sorted(map(path_of, (table.adapter, other.adapter)))

@@ -391,6 +391,14 @@ def test_it_can_not_have_the_name_of_an_installed_adapter(command: Command) -> N
     assert dry_run(command, "other").exit_code == 0
 
 
+def test_a_file_is_not_named_by_the_name_in_it(command: Command) -> None:
+    """Where another account names the file, its path is said."""
+    settle(shop=ACCOUNT, other=ACCOUNT.replace("file:acme.toml", "acme"))
+    result = dry_run(command, "other")
+    assert result.exit_code == ExitCode.USAGE
+    assert "which is named by its path: file:acme.toml" in result.stderr
+
+
 def test_two_files_can_not_have_one_name(command: Command) -> None:
     """Both accounts are refused, whichever is used, and both files are named."""
     describe("old/acme.toml")
