@@ -25,9 +25,8 @@ from batchhub.cli.app import app
 from batchhub.sandbox import Sandbox
 
 from . import described_vendor
-from .stand_ins import STAND_INS
-
 from .patience import PATIENCE_S
+from .stand_ins import STAND_INS
 
 ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"
