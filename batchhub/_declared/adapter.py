@@ -89,17 +89,18 @@ class DeclaredAdapter(Adapter[Account]):
 
     def key_value(self, operation: str, item: WireItem) -> str | None:
         """Return what names an item, as it was sent, at the vendor."""
-        return self._read_key(operation, loads(item.wire))
+        key_field = self.description.operations[operation].key_field
+        return None if key_field is None else read_key(loads(item.wire), key_field)
 
     def encode(self, operation: str, item: BatchItem, options: JSONMapping) -> bytes:
         """Give an item the form it is sent in."""
         del options
         described = self.description.operations[operation]
-        payload = plain_json(item.payload)
-        if described.key_field is not None and read_key(payload, described.key_field) is None:
+        written = write_fields(plain_json(item.payload), described.fields)
+        if described.key_field is not None and read_key(written, described.key_field) is None:
             what = f"{described.key_field} is missing: it names the item at the vendor"
             raise InputError(what)
-        return encode_json(write_fields(payload, described.fields))
+        return encode_json(written)
 
     def envelope_bytes(self, operation: str, items: int) -> int:
         """Return the bytes of a request's body in addition to its items."""
@@ -173,29 +174,6 @@ class DeclaredAdapter(Adapter[Account]):
         if described.poll.word is None:
             return self._fold(described, reply, ticket, findings)
         return self._read_word(described, described.poll, reply, ticket, findings)
-
-    async def cancel(self, ticket: TicketRef) -> None:
-        """Ask the vendor to stop a ticket."""
-        request = self.description.operations[ticket.operation].cancel
-        if request is None:
-            await super().cancel(ticket)
-        else:
-            await self._send(request, self._with_ref(ticket.vendor_refs[0]))
-
-    async def probe(self, vendor_ref: str | None = None) -> Probe:
-        """Send one harmless request."""
-        request, values = self.description.probe, self._values
-        if vendor_ref is not None:
-            polls = [each.poll for each in self.description.operations.values()]
-            request = next((poll.request for poll in polls if poll is not None), None)
-            values = self._with_ref(vendor_ref)
-        if request is None:
-            raise UnsupportedError(f"the description of {self.name} has no harmless request")
-        reply = await self._send(request, values, is_question=True)
-        path = request.path.fill(values, quoted=True)
-        return Probe(
-            request=f"{request.method} {path}", status=reply.status, raw=reply.body, reading={}
-        )
 
     # Answers.
 
@@ -347,9 +325,14 @@ class DeclaredAdapter(Adapter[Account]):
         except PlaceError as error:
             self._refuse(reply, f"something that can't be read: {error}")
 
-    def _read_key(self, operation: str, payload: Any) -> str | None:
-        key_field = self.description.operations[operation].key_field
-        return None if key_field is None else read_key(payload, key_field)
+    def _read_key(self, operation: str, payload: JSONMapping) -> str | None:
+        """Return what names an item; a number in one spelling, if it is a whole number."""
+        described = self.description.operations[operation]
+        if described.key_field is None:
+            return None
+        if described.fields.get(described.key_field) is Kind.INTEGER:
+            payload = write_fields(payload, {described.key_field: Kind.INTEGER})
+        return read_key(payload, described.key_field)
 
     def _refuse(self, reply: Reply, what: str) -> NoReturn:
         raise ReplyError(
@@ -360,7 +343,7 @@ class DeclaredAdapter(Adapter[Account]):
         )
 
 
-class FetchingAdapter(DeclaredAdapter):
+class _Fetches(DeclaredAdapter):
     """One with an operation whose results are asked for by a request of their own."""
 
     async def fetch_results(self, ticket: TicketRef, items: Sequence[WireItem]) -> Report:
@@ -373,16 +356,62 @@ class FetchingAdapter(DeclaredAdapter):
         return self._read_results(described, reply, total=len(items), state=ticket.state)
 
 
+class _Cancels(DeclaredAdapter):
+    """One with an operation whose batches can be stopped."""
+
+    async def cancel(self, ticket: TicketRef) -> None:
+        """Ask the vendor to stop a ticket."""
+        request = self.description.operations[ticket.operation].cancel
+        if request is None:
+            await super().cancel(ticket)
+        else:
+            await self._send(request, self._with_ref(ticket.vendor_refs[0]))
+
+
+class _Probes(DeclaredAdapter):
+    """One with a harmless request."""
+
+    async def probe(self, vendor_ref: str | None = None) -> Probe:
+        """Send the harmless request, or ask about a batch of the first operation that has polls."""
+        probe = self.description.probe
+        polled = [each for each in self.description.operations.values() if each.poll is not None]
+        if vendor_ref is None and probe is not None:
+            return await self._probe(probe.request, probe.expects, self._values)
+        if not polled or polled[0].poll is None:
+            raise UnsupportedError(f"{self.name} has no batches that can be asked about")
+        poll = polled[0].poll
+        expects = polled[0].results.list if poll.word is None else poll.word
+        return await self._probe(poll.request, expects, self._with_ref(vendor_ref or ""))
+
+    async def _probe(self, request: Request, expects: Place, values: Mapping[str, str]) -> Probe:
+        reply = await self._send(request, values, is_question=True)
+        found = self._find(expects, _read_json(reply), reply)
+        if found is None:
+            # Such as from a parked domain: it is not the vendor that answers.
+            self._refuse(reply, f"something else than the vendor does: nothing at {expects.text}")
+        is_plain = not isinstance(found, dict | list)
+        return Probe(
+            request=f"{request.method} {request.path.fill(values, quoted=True)}",
+            status=reply.status,
+            raw=reply.body,
+            reading={expects.text: found if is_plain else f"a list of {len(found)}"},
+        )
+
+
 def make_adapter(description: Description) -> type[Adapter[Any]]:
-    """Make an adapter's class."""
+    """Make an adapter's class; it has the verbs that the description says."""
     operations = description.operations
     keys = {each.key_field for each in operations.values()}
-    fetches = any(each.results.request is not None for each in operations.values())
-    base = FetchingAdapter if fetches else DeclaredAdapter
+    verbs: list[tuple[bool, type[DeclaredAdapter]]] = [
+        (any(each.results.request is not None for each in operations.values()), _Fetches),
+        (any(each.cancel is not None for each in operations.values()), _Cancels),
+        (description.probe is not None, _Probes),
+    ]
+    bases = tuple(base for is_there, base in verbs if is_there) or (DeclaredAdapter,)
     name = description.account_type.__name__.removesuffix("Account")
     made = type(
         f"{name}Adapter",
-        (base,),
+        bases,
         {
             "__doc__": f"The adapter that {description.source} describes.",
             "__module__": __name__,

@@ -16,6 +16,7 @@ from .description import (
     Errors,
     Operation,
     Poll,
+    Question,
     Repeated,
     Request,
     Results,
@@ -46,7 +47,9 @@ def build(values: Values, table: Values, source: str) -> Description:
         states={word.strip(): state for word, state in values.get("states", {}).items()},
         errors=Errors(code=errors.get("code"), message=errors.get("message")),
         not_executed=errors.get("not_executed", frozenset()),
-        probe=_build_request(values["probe"]) if "probe" in values else None,
+        probe=None
+        if "probe" not in values
+        else Question(request=_build_request(values["probe"]), expects=values["probe"]["expects"]),
         operations={
             name: _build_operation(each, digest(table, name))
             for name, each in values["operations"].items()

@@ -161,6 +161,14 @@ class Errors:
 
 
 @frozen(kw_only=True)
+class Question:
+    """A harmless request; a true answer has something at `expects`."""
+
+    request: Request
+    expects: Place
+
+
+@frozen(kw_only=True)
 class Description:
     """A whole description; `source` is the file it was read from."""
 
@@ -173,5 +181,5 @@ class Description:
     states: Mapping[str, BatchState]
     errors: Errors
     not_executed: frozenset[int]
-    probe: Request | None
+    probe: Question | None
     operations: Mapping[str, Operation]

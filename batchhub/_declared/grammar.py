@@ -344,7 +344,13 @@ GRAMMAR: Final = Section(
         ),
         "probe": Section(
             about="A harmless request, to see whether vendor and credentials work.",
-            parts={"request": _needed(readers.read_line, "Method and path.")},
+            parts={
+                "request": _needed(readers.read_line, "Method and path."),
+                "expects": _needed(
+                    readers.read_place,
+                    "Where the vendor's own answer has something, and any other server's nothing.",
+                ),
+            },
         ),
         "operations": Each(
             about="What the vendor can do; the first is the default.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ import msgspec
 from attrs import fields
 
 from batchhub._adapter.account import Account
+from batchhub._adapter.exchange import Credentials
 from batchhub._adapter.plain import encode_json
 
 from .description import Auth, Submit
@@ -29,8 +29,8 @@ def make_credentials(auth: Auth, values: Mapping[str, str]) -> dict[str, str]:
     if auth.bearer is not None:
         headers["Authorization"] = f"Bearer {auth.bearer.fill(values)}"
     if auth.basic is not None:
-        pair = ":".join(each.fill(values) for each in auth.basic)
-        headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
+        user, password = auth.basic
+        headers |= Credentials.basic(user.fill(values), password.fill(values)).headers
     return headers
 
 

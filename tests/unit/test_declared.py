@@ -519,7 +519,7 @@ async def test_credentials_go_as_the_scheme_says(
 ) -> None:
     """Bearer, HTTP Basic of two fields, or headers of any name; with the fixed ones."""
     text = HEAD.replace('bearer = "{token}"', f'{auth}\n\n[headers]\nUser-Agent = "{{shop}} - x"')
-    text += '\n[probe]\nrequest = "GET /me?page=1"\n'
+    text += '\n[probe]\nrequest = "GET /me?page=1"\nexpects = "name"\n'
     async with opened(tmp_path, text + POLLED) as world:
         asked = world.vendor.on("GET", "/me", query={"page": "1"}).reply({"name": "Acme"})
         probe = await world.hub.probe("shop")
