@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.patience import PATIENCE_S
 
 from batchhub._store.migrations import HEAD
 
@@ -157,7 +158,7 @@ def test_a_child_forked_in_the_midst_of_a_write_finds_the_store_free(tmp_path: P
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK, tmp_path / "jobs.db"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -18,6 +18,7 @@ from attrs import define, field
 from support.hosts import Host, open_host
 from support.hubs import numbered
 from support.pages import DOCS
+from support.patience import PATIENCE_S
 from support.vendor import ScriptedAccount, ScriptedAdapter, Vendor, capable
 
 from batchhub import BatchHub, BatchState, Outcome, errors
@@ -292,7 +293,7 @@ async def test_where_a_process_ends_the_next_one_goes_on(
         options: dict[str, Any] = {"clock": clock, "seed": 1, "adapters": [InitechAdapter]}
         async with BatchHub(stores[0], accounts, **options) as hub:
             job_id = (await hub.submit("seller", items)).id
-            await asyncio.wait_for(ended.wait(), 30)
+            await asyncio.wait_for(ended.wait(), PATIENCE_S)
         asked = len(sandbox.journal)
         sandbox.is_dead, sandbox.dies_at = False, None
         async with BatchHub(stores[1], accounts, **options) as hub:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.hubs import numbered, results_of
+from support.patience import PATIENCE_S
 from support.vendor import ScriptedAccount, Vendor, capable
 from typer.testing import CliRunner
 
@@ -160,7 +161,7 @@ def test_a_hub_whose_loop_is_closed_says_so(tmp_path: Path, ends: bool) -> None:
     async def go_on() -> None:
         for call in use(hub, job):
             with pytest.raises(UsageError, match="opened in an event loop that has ended; open a"):
-                await asyncio.wait_for(call(), 5.0)  # type: ignore[arg-type]
+                await asyncio.wait_for(call(), PATIENCE_S)  # type: ignore[arg-type]
         await hub.aclose()
         await hub.aclose()
         with pytest.raises(UsageError, match="this hub is closed"):

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 from support.hubs import numbered, scripted_world
+from support.patience import PATIENCE_S
 from support.vendor import ScriptedAccount, Vendor
 from typer.testing import CliRunner
 
@@ -240,7 +241,7 @@ async def test_a_job_knows_until_when_its_lane_is_silent(tmp_path: Path) -> None
         sandbox.running() as url,
         BatchHub(store, {"shop": sandbox.account(url)}) as hub,
         BatchHub(store) as reader,
-        asyncio.timeout(30.0),
+        asyncio.timeout(PATIENCE_S),
     ):
         job = await hub.submit("shop", items)
         while (until := job.cooling_until) is None:  # noqa: ASYNC110  # no event tells of it

@@ -19,6 +19,7 @@ from typing import NoReturn
 import pytest
 from attrs import evolve
 from support.hubs import numbered, scripted_world
+from support.patience import PATIENCE_S
 from support.vendor import Vendor, report_states
 from typer.testing import CliRunner, Result
 
@@ -475,13 +476,13 @@ def test_a_thread_of_an_adapter_holds_no_command_up(
     """A vendor's own client knows of no cancellation, and may wait for ever."""
     left: list[int] = []
     monkeypatch.setattr("os._exit", left.append)
-    monkeypatch.setattr("batchhub.cli.shell.invocation._CLOSE_S", 30.0 if ends else 0.05)
+    monkeypatch.setattr("batchhub.cli.shell.invocation._CLOSE_S", PATIENCE_S if ends else 0.05)
     may_end, has_begun = threading.Event(), threading.Event()
     loops: list[asyncio.AbstractEventLoop] = []
 
     def wait() -> None:
         has_begun.set()
-        may_end.wait(30.0)
+        may_end.wait(PATIENCE_S)
 
     async def work() -> ExitCode:
         loops.append(asyncio.get_running_loop())

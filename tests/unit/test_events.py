@@ -22,6 +22,7 @@ from support.event_loops import (
     take_and_break,
 )
 from support.hubs import numbered, scripted_world
+from support.patience import PATIENCE_S
 from support.vendor import Vendor, report_states
 
 from batchhub import BatchEvent, ItemState, Outcome
@@ -61,7 +62,7 @@ async def test_a_job_that_is_open_has_no_event(tmp_path: Path) -> None:
         job = await world.hub.submit("shop", numbered(2))
         assert await handle(world.hub) == []
 
-        async with asyncio.timeout(10), aclosing(world.hub.events()) as events:
+        async with asyncio.timeout(PATIENCE_S), aclosing(world.hub.events()) as events:
             event = await anext(events)
 
     assert event.job_id == job.id

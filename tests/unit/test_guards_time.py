@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from support.hubs import numbered, scripted_world
+from support.patience import PATIENCE_S
 from support.vendor import ScriptedAdapter, Vendor, capable
 
 from batchhub import BatchState, Contact, Outcome
@@ -80,7 +81,7 @@ async def test_who_blocks_the_loop_is_named_while_it_does(monkeypatch: pytest.Mo
         nonlocal left
         left -= 1
         if left >= 0:
-            named.wait(30.0)  # as `time.sleep` does: nobody else has a turn
+            named.wait(PATIENCE_S)  # as `time.sleep` does: nobody else has a turn
         return await original(self, tickets)
 
     monkeypatch.setattr(ScriptedAdapter, "poll", poll)
@@ -104,7 +105,7 @@ async def test_a_method_without_io_that_blocks_is_named_as_well(
     original = ScriptedAdapter.encode
 
     def encode(self: ScriptedAdapter, *args: Any) -> bytes:
-        named.wait(30.0)
+        named.wait(PATIENCE_S)
         return original(self, *args)
 
     def error(*_: object, **facts: str) -> None:
@@ -149,7 +150,7 @@ def test_a_loop_that_nobody_runs_is_blocked_by_nobody(
         loop.close()
     monkeypatch.setattr("batchhub._engine.verb_calls.BLOCKED_S", 0.0)
     if ends == "closed":
-        pulse._thread.join(30.0)
+        pulse._thread.join(PATIENCE_S)
         assert not pulse._thread.is_alive()
     else:
         assert not looked.wait(0.05)
@@ -304,7 +305,7 @@ async def test_a_submit_that_ends_after_its_hub_is_no_task_for_ever(
         await world.hub.submit("shop", numbered(2))
         await began.wait()
     is_over.set()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         await asyncio.wait(tasks)
 
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 from support.hubs import numbered, scripted_world
+from support.patience import PATIENCE_S
 from support.vendor import ScriptedAccount, Vendor, capable
 
 from batchhub import BatchHub, BatchState, Outcome
@@ -41,7 +42,7 @@ async def test_a_job_ends_while_answers_about_another_are_looked_for(
 
         async def end_late(store: Tickets, *arguments: Any, **named: Any) -> Any:
             ends.set()
-            await asyncio.wait_for(has_ended.wait(), 5)
+            await asyncio.wait_for(has_ended.wait(), PATIENCE_S)
             return await end_ticket(store, *arguments, **named)
 
         async def read_slowly(store: Tickets, *arguments: Any, **named: Any) -> Any:
@@ -53,7 +54,7 @@ async def test_a_job_ends_while_answers_about_another_are_looked_for(
 
         monkeypatch.setattr(Tickets, "end", end_late)
         await second.cancel()
-        await asyncio.wait_for(ends.wait(), 5)
+        await asyncio.wait_for(ends.wait(), PATIENCE_S)
         monkeypatch.setattr(Tickets, "of_job", read_slowly)
         await first.cancel()
         assert (await third.wait()).outcome is Outcome.SUCCEEDED
@@ -91,7 +92,7 @@ async def test_who_waits_hears_of_an_end_after_the_lane_was_lost(tmp_path: Path)
         await clock.sleep(30.0)
         assert theirs.driver.owns(job.lane)
         finished.add("ref-1")
-        status = await asyncio.wait_for(waiting, 10)
+        status = await asyncio.wait_for(waiting, PATIENCE_S)
         assert status.outcome is Outcome.SUCCEEDED
         assert theirs.driver.owns(job.lane)
 

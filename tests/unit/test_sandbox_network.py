@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from aiohttp import web
 from support.calls import open_client, send
+from support.patience import PATIENCE_S
 
 from batchhub.adapter import Account
 from batchhub.errors import SettingsError
@@ -67,7 +68,7 @@ async def asked(url: str, path: str = "/poll") -> AsyncIterator[asyncio.StreamRe
     reader, writer = await asyncio.open_connection(place.hostname, place.port)
     try:
         writer.write(f"GET {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await reader.readuntil(b"\r\n\r\n")
             yield reader
     finally:
@@ -76,7 +77,7 @@ async def asked(url: str, path: str = "/poll") -> AsyncIterator[asyncio.StreamRe
 
 async def until_hung_up(sandbox: EchoSandbox) -> None:
     """Wait until the sandbox has no call in hand."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while sandbox._places:  # noqa: ASYNC110  # it tells nobody
             await asyncio.sleep(0.001)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from support.patience import PATIENCE_S
 
 from batchhub import BatchHub, BatchState, Contact, Outcome
 from batchhub._http import session as _session
@@ -93,7 +94,7 @@ async def test_accounts_that_hang_leave_connections_for_the_others(
             for number in range(6):
                 for _ in range(8):
                     await hub.submit(f"bad{number}", [_ITEM])
-            await asyncio.wait_for(full.wait(), 30)
+            await asyncio.wait_for(full.wait(), PATIENCE_S)
             jobs = [await hub.submit(f"good{number}", [_ITEM]) for number in range(2)]
             outcomes = {(await job.wait()).outcome for job in jobs}
             for number in range(6):

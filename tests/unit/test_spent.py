@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from support.clocks import SetClock
+from support.patience import PATIENCE_S
 
 from batchhub._base.json import dumps, loads
 from batchhub._http.gate import LaneGate
@@ -342,7 +343,7 @@ async def test_broken_values_are_left_out_with_one_line_in_the_log(
     spent = Spent.read(sent, cooled, lane="shop:1")
     gate = make_gate(clock)
     gate.restore(spent)
-    await asyncio.wait_for(gate.enter(), 10)
+    await asyncio.wait_for(gate.enter(), PATIENCE_S)
 
     assert spent.at is None
     assert [vars(record)["batchhub"]["event"] for record in caplog.records] == [

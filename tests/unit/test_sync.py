@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from support.hubs import numbered
+from support.patience import PATIENCE_S
 from support.vendor import ScriptedAccount, Vendor, capable, report_states
 
 import batchhub
@@ -74,7 +75,7 @@ def no_thread_is_left() -> Iterator[None]:
     if set(threading.enumerate()) - before:
         gc.collect()  # a hub that nothing refers to closes itself
     for thread in set(threading.enumerate()) - before:
-        thread.join(5)
+        thread.join(PATIENCE_S)
         assert not thread.is_alive(), thread
 
 
@@ -388,12 +389,16 @@ def test_two_threads_use_one_hub(store: Path) -> None:
 
 
 class Interrupts(deque[Exception | Observation]):
-    """A vendor that never finishes; at the third poll the user presses Ctrl-C."""
+    """A vendor that never finishes; once somebody waits, the user presses Ctrl-C at a poll."""
+
+    def __init__(self, somebody_waits: threading.Event) -> None:
+        super().__init__([RUNNING])
+        self._somebody_waits = somebody_waits
 
     def popleft(self) -> Exception | Observation:
         """Answer that it runs."""
-        self.append(RUNNING)
-        if len(self) == 4:
+        if self._somebody_waits.is_set():
+            self._somebody_waits.clear()
             os.kill(os.getpid(), signal.SIGINT)
         return RUNNING
 
@@ -407,15 +412,24 @@ def interruptible() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_an_interrupt_ends_the_waiting_only(store: Path) -> None:
+def test_an_interrupt_ends_the_waiting_only(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C comes out of `wait`; the job goes on, and the hub can be used and closed."""
-    vendor = Vendor(polls=Interrupts([RUNNING]))
+    waits = threading.Event()
+    vendor = Vendor(polls=Interrupts(waits))
     with make_hub(store, vendor) as hub:
         job = hub.submit("shop", numbered(1))
+        wait = job._job.wait
+
+        async def wait_and_say_so(_: object, timeout_s: float | None) -> BatchStatus:
+            waits.set()
+            return await wait(timeout_s)
+
+        monkeypatch.setattr(type(job._job), "wait", wait_and_say_so)
         with pytest.raises(KeyboardInterrupt):
             job.wait()
         assert not job.refresh().state.is_terminal
         assert not hub._bridge._calls
+        monkeypatch.undo()
         vendor.polls = deque()
         assert job.wait().outcome is Outcome.SUCCEEDED
 
@@ -458,10 +472,10 @@ def test_closing_lets_calls_end_before_the_hub(store: Path) -> None:
     hub = make_hub(store)
     with ThreadPoolExecutor(1) as pool:
         submitting = pool.submit(hub.submit, "shop", items())
-        assert began.wait(10)
+        assert began.wait(PATIENCE_S)
         hub.close()
         with pytest.raises(UsageError, match="the hub is closed"):
-            submitting.result(10)
+            submitting.result(PATIENCE_S)
     assert found == [[]]
 
 
@@ -525,10 +539,10 @@ def test_closing_ends_the_waiting_of_other_threads(
     monkeypatch.setattr(type(job._job), "wait", wait_and_say_so)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(job.wait)
-        assert began.wait(10)
+        assert began.wait(PATIENCE_S)
         hub.close()
         with pytest.raises(UsageError, match="the hub is closed"):
-            waiting.result(10)
+            waiting.result(PATIENCE_S)
 
 
 def test_a_store_that_cannot_be_opened_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -586,7 +600,7 @@ def test_forks_and_ends_of_processes(store: Path) -> None:
         env={**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS / 'plugins'}"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.hubs import scripted_world
+from support.patience import PATIENCE_S
 from support.vendor import ScriptedAdapter, Vendor
 
 from batchhub import ItemResult, ItemState
@@ -183,7 +184,7 @@ async def test_reading_may_be_left_at_any_item(tmp_path: Path) -> None:
     await items.aclose()  # type: ignore[attr-defined]
     for thread in threading.enumerate():
         if thread.name == "batchhub-input":
-            thread.join(timeout=5)
+            thread.join(timeout=PATIENCE_S)
             assert not thread.is_alive()
 
 

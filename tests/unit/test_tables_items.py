@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.patience import PATIENCE_S
 from support.tables import hold_at_most, open_descriptor, open_items, open_pipe, read_by
 
 from batchhub.errors import InputError, UsageError
@@ -308,4 +309,4 @@ async def test_a_pipe_that_is_silent_can_be_left() -> None:
         os.close(writing)
         for thread in threading.enumerate():
             if thread.name == "batchhub-input":
-                thread.join(timeout=5)
+                thread.join(timeout=PATIENCE_S)

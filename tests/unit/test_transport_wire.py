@@ -17,6 +17,7 @@ import aiohttp
 import pytest
 from aiohttp import ClientPayloadError, client_proto, connector, http_parser
 from attrs import frozen
+from support.patience import PATIENCE_S
 from yarl import URL
 
 from batchhub import errors
@@ -307,18 +308,19 @@ async def test_an_answer_nobody_asked_for_is_no_answer_to_the_next_request(
     make_transport: MakeTransport, method: str
 ) -> None:
     """It came while the connection was kept: over that one nothing more is sent."""
-    is_late = asyncio.Event()
+    is_read, is_late = asyncio.Event(), asyncio.Event()
 
     async def talk(wire: Wire, writer: asyncio.StreamWriter) -> None:
         await wire.send(writer, _answer(b'{"of": %d}' % len(wire.heads)))
         if len(wire.heads) == 1:
-            await asyncio.sleep(0.02)  # until the client is through with the first answer
+            await is_read.wait()
             await wire.send(writer, _answer(b'{"of": "another one"}'))
             is_late.set()
 
     async with Wire(talk).listening() as wire:
         transport = make_transport(wire.url)
         assert (await transport.request(method, "/1")).body == b'{"of": 1}'
+        is_read.set()
         await is_late.wait()
         await asyncio.sleep(0.02)  # until the client has it
         assert (await transport.request(method, "/2")).body == b'{"of": 2}'
@@ -701,7 +703,7 @@ async def test_a_broken_chunk_is_no_whole_answer(
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[1\r\n"
     async with _says(head, b"ZZ\r\n").listening() as wire:
         # aiohttp's faster parser reports no broken chunk: it closes the connection, no more.
-        error = await asyncio.wait_for(_fail(make_transport(wire.url), method), 10)
+        error = await asyncio.wait_for(_fail(make_transport(wire.url), method), PATIENCE_S)
 
     assert isinstance(error, errors.NoAnswerError | errors.ReplyError)
     assert error.may_have_run
