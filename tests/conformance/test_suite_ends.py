@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from support.market import MarketAdapter, MarketKit
+from support.patience import PATIENCE_S
 
 from batchhub.adapter import Observation, TicketRef
-from batchhub.conformance import RULES, BrokenError, watch
+from batchhub.conformance import RULES, BrokenError, unblocked, watch
 from batchhub.conformance.bench import Bench
 from batchhub.conformance.unblocked import run_unblocked
 from batchhub.models import BatchItem
@@ -26,13 +27,27 @@ class NeverEnds(MarketAdapter):
         return [None for _ in tickets]
 
 
+class Time:
+    """The machine's time, which passes where a test says so only."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def monotonic(self) -> float:
+        """Return the seconds that have passed."""
+        return self.now_s
+
+
 class Blocks(MarketAdapter):
     """Never gives the event loop back."""
+
+    time: Time
 
     def encode(self, operation: str, item: BatchItem, options: Mapping[str, Any]) -> bytes:
         """Wait for something that does not come."""
         while True:
-            time.sleep(0.01)
+            self.time.now_s += 1.0
+            time.sleep(0.001)
 
 
 class CantBeCancelled(MarketAdapter):
@@ -78,8 +93,11 @@ def test_a_run_that_got_stuck_is_not_made_again(monkeypatch: pytest.MonkeyPatch)
         hold(bench, "A7")
 
 
-def test_code_that_blocks_is_stopped_where_it_is() -> None:
+def test_code_that_blocks_is_stopped_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """And the error says where that is."""
+    time = Time()
+    monkeypatch.setattr(Blocks, "time", time, raising=False)
+    monkeypatch.setattr(unblocked, "time", time)
     with pytest.raises(BrokenError, match=r"blocked for 0\.2 s, in encode, line \d+ of .*ends\.py"):
         hold(make_bench(Blocks), "A1", blocked_s=0.2)
 
@@ -87,19 +105,25 @@ def test_code_that_blocks_is_stopped_where_it_is() -> None:
 def test_a_task_that_swallows_its_cancellation_is_left() -> None:
     """The rule ends, and so does the event loop it ran on."""
     with pytest.raises(BrokenError, match="no end after 3 s"):
-        hold(make_bench(CantBeCancelled), "A29", blocked_s=2.0, longest_s=3.0)
+        hold(make_bench(CantBeCancelled), "A29", blocked_s=20.0, longest_s=3.0)
 
 
 def test_an_alarm_that_was_set_rings_in_its_time() -> None:
     """As pytest-timeout sets one for a whole test; and what is left of it is set again."""
     rung: list[float] = []
     kept = signal.signal(signal.SIGALRM, lambda *_: rung.append(time.monotonic()))
-    left = signal.setitimer(signal.ITIMER_REAL, 0.3)
+    left = signal.setitimer(signal.ITIMER_REAL, PATIENCE_S)
+
+    async def wait() -> None:
+        while not rung:  # noqa: ASYNC110  # a signal tells of it
+            await asyncio.sleep(0.01)
+
     try:
-        run_unblocked(asyncio.sleep(0.1), blocked_s=1.0)
+        run_unblocked(asyncio.sleep(0.01), blocked_s=PATIENCE_S)
         assert not rung
-        assert 0.0 < signal.getitimer(signal.ITIMER_REAL)[0] < 0.3
-        run_unblocked(asyncio.sleep(0.5), blocked_s=1.0)
+        assert 0.0 < signal.getitimer(signal.ITIMER_REAL)[0] < PATIENCE_S
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        run_unblocked(wait(), blocked_s=10.0)
         assert rung
     finally:
         signal.setitimer(signal.ITIMER_REAL, *left)

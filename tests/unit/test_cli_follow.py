@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 from support.hubs import numbered, scripted_world
 from support.patience import PATIENCE_S
+from support.quick_loop import run_quickly
 from support.vendor import ScriptedAccount, Vendor
 from typer.testing import CliRunner
 
@@ -79,70 +80,70 @@ class FakeJob:
         return self.status
 
 
-async def play(
+def play(
     *script: BatchStatus | float | Exception, end: Exception | None = None, **patience: Any
 ) -> tuple[Ending, Sequence[BatchStatus]]:
     """Follow a job that does what the script says; return its ending and what was shown."""
     shown: list[BatchStatus] = []
     job = cast("BatchJob", FakeJob(*script, end=end))
-    return await follow(job, Patience(**patience), shown.append), shown
+    return run_quickly(follow(job, Patience(**patience), shown.append)), shown
 
 
-async def test_every_change_is_shown_to_the_end() -> None:
+def test_every_change_is_shown_to_the_end() -> None:
     """A job is followed until it has ended."""
-    ending, shown = await play(QUEUED, DONE)
+    ending, shown = play(QUEUED, DONE)
     assert shown == [QUEUED, DONE]
     assert (ending.status, ending.error, ending.code) == (DONE, None, ExitCode.OK)
 
 
-async def test_the_time_out_leaves_the_job() -> None:
+def test_the_time_out_leaves_the_job() -> None:
     """After the time given the job goes on without us."""
-    ending, _ = await play(QUEUED, 60.0, timeout_s=0.02)
+    ending, _ = play(QUEUED, 60.0, timeout_s=0.02)
     assert isinstance(ending.error, WaitTimeoutError)
     assert str(ending.error) == "job j is queued after 0.02 s; it can be resumed"
     assert ending.code is ExitCode.UNFINISHED
 
 
-async def test_states_are_told_in_words() -> None:
+def test_states_are_told_in_words() -> None:
     """Not as programs spell them."""
-    ending, _ = await play(make_status(BatchState.IN_PROGRESS), 60.0, timeout_s=0.02)
+    ending, _ = play(make_status(BatchState.IN_PROGRESS), 60.0, timeout_s=0.02)
     assert str(ending.error) == "job j is in progress after 0.02 s; it can be resumed"
 
 
-async def test_silence_is_borne_for_a_while() -> None:
+def test_silence_is_borne_for_a_while() -> None:
     """Without contact for the time given we give up, and say why."""
-    ending, _ = await play(QUEUED, LOST_CONTACT, 60.0, contact_timeout_s=0.02)
+    ending, _ = play(QUEUED, LOST_CONTACT, 60.0, contact_timeout_s=0.02)
     assert "no contact with ecwid for 0.02 s (nobody there); it can be resumed" in str(ending.error)
     assert ending.code is ExitCode.UNFINISHED
 
 
-async def test_contact_found_again_starts_the_time_anew() -> None:
+def test_contact_found_again_starts_the_time_anew() -> None:
     """Only silence without a break counts."""
     broken = (LOST_CONTACT, 0.06, QUEUED, LOST_CONTACT, 0.06, QUEUED, DONE)
-    ending, _ = await play(*broken, contact_timeout_s=0.1)
+    ending, _ = play(*broken, contact_timeout_s=0.1)
     assert ending.status is DONE
 
 
-async def test_silence_counts_from_its_beginning() -> None:
+def test_silence_counts_from_its_beginning() -> None:
     """A new reason for the silence does not start the time anew."""
     stale = make_status(BatchState.QUEUED, Contact.STALE)
     steps = [step for _ in range(20) for step in (LOST_CONTACT, 0.02, stale, 0.02)]
-    ending, _ = await play(*steps, DONE, contact_timeout_s=0.1)
+    ending, _ = play(*steps, DONE, contact_timeout_s=0.1)
     assert isinstance(ending.error, WaitTimeoutError)
 
 
-async def test_errors_are_part_of_the_ending() -> None:
+def test_errors_are_part_of_the_ending() -> None:
     """What stops a job is kept beside how far it came."""
-    ending, _ = await play(QUEUED, end=CredentialsError("403"))
+    ending, _ = play(QUEUED, end=CredentialsError("403"))
     assert (ending.status, ending.code) == (QUEUED, ExitCode.REFUSED)
-    ending, _ = await play(QUEUED, StoreError("disk"))
+    ending, _ = play(QUEUED, StoreError("disk"))
     assert (ending.status, ending.code) == (QUEUED, ExitCode.UNFINISHED)
 
 
-async def test_a_held_job_needs_a_decision() -> None:
+def test_a_held_job_needs_a_decision() -> None:
     """A job that is held is left with its own code."""
     held = make_status(BatchState.UNCONFIRMED)
-    ending, _ = await play(held)
+    ending, _ = play(held)
     assert ending.code is ExitCode.HELD
 
 
