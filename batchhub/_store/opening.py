@@ -21,9 +21,7 @@ from .explain import explain_error
 from .gaps import keep_track
 from .migrations import is_current, is_readable, migrate, refuse_others
 from .store_file import make_room, name_of, refuse_log, refuse_mode
-from .worker import Worker
-
-_WAL_TRIES: Final = 20
+from .worker import BUSY_TIMEOUT_S, Worker
 
 _READ_ONLY: Final = "mode=ro"
 
@@ -112,7 +110,8 @@ def _prepare(connection: Connection, path: Path | None) -> None:
 def _use_wal(connection: Connection) -> None:
     # SQLite does not wait for others while it changes the journal mode, so several first
     # starts at once meet "database is locked" here; only one of them has to succeed.
-    for attempt in range(_WAL_TRIES):
+    end_s = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
         mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
         if mode == "wal" or not _is_writable(connection):
             return
@@ -120,7 +119,7 @@ def _use_wal(connection: Connection) -> None:
             keep_track(connection)  # a new file only, and before anything is written to it
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
         except DBAPIError as error:
-            if "locked" not in str(error) or attempt == _WAL_TRIES - 1:
+            if "locked" not in str(error) or time.monotonic() > end_s:
                 raise
             time.sleep(0.05)
 
