@@ -106,7 +106,7 @@ async def test_an_answer_that_never_ends(
         "trickle_endless": True,
         "network_verbs": verb,
     }
-    run = await run_job(vendor, tmp_path, switches)
+    run = await run_job(vendor, tmp_path, switches, dict(STAND_INS[vendor].hung_account))
     notes = [entry.note or "" for entry in run.sandbox.journal]
     assert sum(note.startswith("trickled") for note in notes) == 1
     assert run.status.is_held == is_held

@@ -128,6 +128,8 @@ def _judge_item(world: World, job: Told, result: ItemResult, ran: list[Ran]) -> 
 def _is_told_right(job: Told, result: ItemResult, effects: list[Ran]) -> bool:
     """Whether a success is one of the batch it is said to be of, and of no other one."""
     tickets = [one.ticket for one in effects]
+    if not job.kind.has_tickets:
+        return bool(effects)
     return result.vendor_ref in tickets if job.kind.repeats else tickets == [result.vendor_ref]
 
 

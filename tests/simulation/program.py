@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from batchhub import BatchHub, BatchJob, BatchStatus
+from batchhub import BatchHub, BatchItem, BatchJob, BatchStatus
 from batchhub.adapter import Account
 from batchhub.errors import StoreError, UnsupportedError, UsageError
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 _PAUSE_S: Final = 2.0
 
 
-def make_items(order: Order) -> list[dict[str, Any]]:
+def make_items(order: Order) -> list[BatchItem | dict[str, Any]]:
     """Return an order's items in its vendor's form; each has a price of its own."""
     marked = [(target, order.mark(index)) for index, target in enumerate(order.targets)]
     return [KINDS[order.account].make_item(mark, product) for product, mark in marked]

@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
+from batchhub import BatchItem
 from batchhub.adapter import Account
 from batchhub.sandbox import Clock, Execution, Sandbox
 
@@ -53,7 +54,7 @@ class Kind:
     """
 
     make_sandbox: Callable[[Clock, int], Sandbox]
-    make_item: Callable[[int, int], dict[str, Any]]
+    make_item: Callable[[int, int], BatchItem | dict[str, Any]]
     read: Callable[[Execution], tuple[int, str]]
     mark: bytes = rb'"price":\s*(\d+)'
     submit: str = "POST .*"

@@ -10,10 +10,7 @@ from .shared import MORE_SHARED, SHARED, TROUBLED_POLLS, reset
 _REFUSED: Final = {"accepted_without_id", "overdue"}
 """What is sent again at once is refused, and taken a quarter of an hour later."""
 
-FAULTS: Final[list[Fault]] = [
-    *SHARED,
-    Fault(name="429 without Retry-After", is_sample=True, switches={"answer_429": 1}),
-]
+FAULTS: Final[list[Fault]] = [*SHARED]
 """For the real command."""
 
 MORE_FAULTS: Final[list[Fault]] = [
@@ -39,6 +36,7 @@ MORE_FAULTS: Final[list[Fault]] = [
         findings=_REFUSED,
         runs_again=True,
     ),
+    Fault(name="429 without Retry-After", switches={"answer_429": 1}),
     Fault(name="an HTML page", switches={"html_error": 1}),
     Fault(name="JSON of a submit that breaks off", switches={"cut_json": 1}, code=EXIT_HELD),
     Fault(name="a batch forgotten for a moment", switches={"forget_tickets": 1}),

@@ -38,6 +38,7 @@ class StandIn:
         beside: What else may be asked for before and after it while a job is held, likewise;
             empty: nothing.
         hung: The verbs whose answer may never end, and whether the job is held then.
+        hung_account: Settings of the account that let such an answer be given up soon.
         repeats: Whether a submit without an answer is sent again, and runs again.
         keeps_tickets: Whether there are tickets that can be forgotten.
         budget: Switches of a limit of 60 requests a minute.
@@ -56,6 +57,7 @@ class StandIn:
     submit: str = "POST .*"
     beside: str = ""
     hung: Mapping[str, bool]
+    hung_account: Mapping[str, Any] = field(factory=dict)
     repeats: bool = False
     keeps_tickets: bool = True
     budget: Mapping[str, Any] = field(factory=lambda: {"requests_per_minute": 60})
@@ -70,7 +72,7 @@ class StandIn:
     @property
     def names(self) -> Mapping[str, str]:
         """What the vendor calls those, by their ids."""
-        return {item["id"]: self.name_of(item) for item in self.items}
+        return {str(item["id"]): self.name_of(item) for item in self.items}
 
     @property
     def words(self) -> list[str]:

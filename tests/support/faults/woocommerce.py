@@ -1,0 +1,76 @@
+"""What goes wrong at a WooCommerce shop; there are updates only, which may be sent again."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .fault import EXIT_HELD, EXIT_REFUSED, Fault
+from .shared import reset
+
+FAULTS: Final[list[Fault]] = [
+    Fault(name="none", is_sample=True, switches={}),
+    Fault(
+        name="lost answers",
+        is_sample=True,
+        switches={"lost_submit_answers": 1},
+        runs_again=True,
+    ),
+    Fault(name="an HTML page", is_sample=True, switches={"html_error": 1}),
+    Fault(
+        name="a refused key",
+        is_sample=True,
+        switches={"revoke_after": 0},
+        code=EXIT_REFUSED,
+        healed={"revoke_after": -1},
+    ),
+]
+"""For the real command."""
+
+MORE_FAULTS: Final[list[Fault]] = [
+    Fault(
+        name="the answer reset in mid-body", switches=reset("submit", after=100), runs_again=True
+    ),
+    Fault(name="cut before the submit", switches={"cut_before_submit": 1}),
+    Fault(name="500, not executed", switches={"submit_5xx": 1}),
+    Fault(
+        name="500, executed",
+        switches={"submit_5xx": 1, "submit_5xx_executes": True},
+        runs_again=True,
+    ),
+    Fault(name="a slow shop", switches={"answer_delay_s": 45.0}),
+    Fault(name="slow items", switches={"item_time_s": 2.0}),
+    Fault(
+        name="an answer that trickles",
+        switches={"trickled_answers": -1, "trickle_bytes_per_s": 2_000.0},
+    ),
+    Fault(name="429", switches={"answer_429": 1, "block_s": 1.0}),
+    Fault(
+        name="an HTML page called 200",
+        switches={"html_error": 1, "html_error_status": 200},
+        code=EXIT_HELD,
+        runs=False,
+    ),
+    Fault(name="a gateway's time-out", switches={"gateway_timeout": 1}, runs_again=True),
+    Fault(name="PHP dies on the way", switches={"dies": 1, "dies_after": 7}, runs_again=True),
+    Fault(name="a warning before the JSON", switches={"php_warning": 1}, code=EXIT_HELD),
+    Fault(name="JSON that breaks off", switches={"cut_json": 1}, code=EXIT_HELD),
+    Fault(name="an empty answer", switches={"no_lists": 1}, code=EXIT_HELD),
+    Fault(
+        name="missing results",
+        switches={"missing_results": 3},
+        unknown=3,
+        findings={"missing_id"},
+    ),
+    Fault(
+        name="doubled results",
+        switches={"doubled_results": 2},
+        unknown=2,
+        findings={"duplicate_id"},
+    ),
+    Fault(name="foreign results", switches={"foreign_results": 2}, findings={"foreign_id"}),
+    Fault(name="results in another order", switches={"shuffle_results": True}),
+    Fault(name="numbers as texts", switches={"text_ids": True}),
+    Fault(name="errors without data", switches={"null_data": True}),
+    Fault(name="an item that fails", switches={"item_fails": 1}),
+]
+"""For the library, besides."""
