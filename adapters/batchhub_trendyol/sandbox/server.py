@@ -127,7 +127,7 @@ class TrendyolSandbox(Sandbox):
         agent = call.headers.get("User-Agent", "")
         named = _USER_AGENT.fullmatch(agent)
         is_strict = self.switches.strict_user_agent
-        if not agent or (is_strict and (named is None or named[1] != str(self.seller_id))):
+        if not agent or (is_strict and (named is None or named[1] != call.params["seller_id"])):
             raise self.refuse(403, "User-Agent is missing")
         is_own = call.params["seller_id"] == str(self.seller_id)
         return is_own and call.basic == (self.api_key, self.api_secret)
