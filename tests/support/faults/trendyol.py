@@ -39,6 +39,26 @@ MORE_FAULTS: Final[list[Fault]] = [
     Fault(name="429 without Retry-After", switches={"answer_429": 1}),
     Fault(name="an HTML page", switches={"html_error": 1}),
     Fault(name="JSON of a submit that breaks off", switches={"cut_json": 1}, code=EXIT_HELD),
+    Fault(
+        name="a page called 200",
+        switches={"html_error": 1, "html_error_status": 200},
+        code=EXIT_HELD,
+        runs=False,
+    ),
+    Fault(name="429 that says when", switches={"answer_429": 1, "retry_after": True}),
+    Fault(name="429 by rate", switches={"requests_per_10_s": 1}),
+    Fault(name="a word for the batch", switches={"batch_word": "right", "item_time_s": 0.2}),
+    Fault(
+        name="no barcodes at all", switches={"nameless_items": -1}, findings={"joined_by_position"}
+    ),
+    Fault(name="no items", switches={"missing_items": -1, "results_kept_s": 100.0}, unknown=ITEMS),
+    Fault(
+        name="an undocumented word for a failure",
+        switches={"word_failed": "FAILURE", "results_kept_s": 100.0},
+        unknown=ITEMS,
+        findings={"unknown_word"},
+    ),
+    Fault(name="a large report", switches={"padding_bytes": 100_000}),
     Fault(name="a batch forgotten for a moment", switches={"forget_tickets": 1}),
     Fault(name="a batch forgotten for good", switches={"forget_tickets": -1}, unknown=ITEMS),
     Fault(name="a batch that is seen late", switches={"visible_after_s": 20.0}),
