@@ -148,14 +148,13 @@ class DeclaredAdapter(Adapter[Account]):
             self._raise_repeated(described, error)
             raise
         answer = _read_json(reply)
-        changed = self._find_change(described, steps.kept)
         if described.submit.ref is None:
             report = self._read_results(
                 described,
                 reply,
                 total=len(submission.items),
                 state=BatchState.COMPLETED,
-                findings=changed,
+                kept=steps.kept,
             )
             return Accepted(vendor=_keep_plain(answer), report=report)
         ref = read_text(self._find(described.submit.ref, answer, reply))
@@ -210,7 +209,7 @@ class DeclaredAdapter(Adapter[Account]):
             vendor=_keep_plain(answer),
             report=None
             if described.results.request is not None
-            else partial(self._report_seen, described, reply, ticket.total, word),
+            else partial(self._report_seen, described, reply, ticket, word),
             findings=tuple(findings),
             age_s=reply.age_s,
         )
@@ -237,17 +236,20 @@ class DeclaredAdapter(Adapter[Account]):
                 reply,
                 total=ticket.total,
                 state=BatchState.COMPLETED,
+                kept=ticket.kept,
             ),
             findings=(*findings, *folded.findings),
             age_s=reply.age_s,
         )
 
     def _report_seen(
-        self, described: Operation, reply: Reply, total: int, word: str | None
+        self, described: Operation, reply: Reply, ticket: TicketRef, word: str | None
     ) -> Report:
         states = {each.casefold(): state for each, state in self.states.items()}
         state = states.get((word or "").strip().casefold(), BatchState.COMPLETED)
-        return self._read_results(described, reply, total=total, state=state)
+        return self._read_results(
+            described, reply, total=ticket.total, state=state, kept=ticket.kept
+        )
 
     def _read_results(
         self,
@@ -256,12 +258,14 @@ class DeclaredAdapter(Adapter[Account]):
         *,
         total: int,
         state: BatchState,
-        findings: tuple[Finding, ...] = (),
+        kept: Mapping[str, str],
     ) -> Report:
         try:
             entries = find_entries(described.results, _read_json(reply), state)
+            # Of a batch that was finished before, the core only takes what the report says.
+            changed = self._find_change(described, kept)
             return make_report(
-                described.results, entries, total=total, state=state, findings=findings
+                described.results, entries, total=total, state=state, findings=changed
             )
         except NoResultsError as error:
             raise ResultsMissingError(
@@ -353,7 +357,9 @@ class _Fetches(DeclaredAdapter):
             return await super().fetch_results(ticket, items)
         values = self._with_ref(ticket.vendor_refs[0])
         reply = await self._send(described.results.request, values, is_question=True)
-        return self._read_results(described, reply, total=len(items), state=ticket.state)
+        return self._read_results(
+            described, reply, total=len(items), state=ticket.state, kept=ticket.kept
+        )
 
 
 class _Cancels(DeclaredAdapter):

@@ -75,3 +75,20 @@ def test_the_next_process_follows_the_file_as_it_is_then(
     results = lab.run(folder, "results", job).out.splitlines()
     assert [json.loads(line)["message"] for line in results] == ["ok", "error"]
     assert len(vendor.executions) == 2
+
+
+def test_results_in_doubt_are_read_once_the_file_is_right(lab: Lab, folder: Path) -> None:
+    """A place where the answer has nothing loses no result: they are read when it is mended."""
+    acme = folder / "acme.toml"
+    text = acme.read_text()
+    acme.write_text(text.replace('list = "results"', 'list = "resultz"'))
+    ran = lab.run(folder, "run", "prices.csv", "--account=shop", "--timeout=1", "--json")
+    assert ran.code == 4, ran.err
+    job = json.loads(ran.out)["job_id"]
+    assert "nothing at resultz" in lab.run(folder, "status", job).out
+
+    acme.write_text(text)
+    assert lab.run(folder, "resume").code == 1
+    status = json.loads(lab.run(folder, "status", job, "--json").out)
+    assert status["counts"]["succeeded"] == status["counts"]["failed"] == 1
+    assert [each["code"] for each in status["findings"]] == ["description_changed"]
