@@ -1,9 +1,10 @@
 """
 What is replaced in the program while a world runs: its threads, its locks, its chance.
 
-Seven doors, and nothing else: the worker that runs a transaction, the lock of a process, the
-system's random bytes, the failpoints, how large a part of a job is loaded at once, how large a
-ticket is where no account can say it, and that a vendor wants TLS.
+Eight doors, and nothing else: the worker that runs a transaction, the thread that looks whether an
+adapter blocks the loop, the lock of a process, the system's random bytes, the failpoints, how large
+a part of a job is loaded at once, how large a ticket is where no account can say it, and that a
+vendor wants TLS.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from support.by_vendor import ADAPTERS
 
 from batchhub._base import failpoints
 from batchhub._base.under_way import note_hop
-from batchhub._engine import intake
+from batchhub._engine import intake, verb_calls
 from batchhub._engine.process_lock import ProcessLock
 from batchhub._store import opening, transactions
 from batchhub._store.worker import Worker
@@ -76,6 +77,7 @@ def staged(world: World) -> Iterator[None]:
 
     with (
         patch.object(opening, "Worker", SimWorker),
+        patch.object(verb_calls, "_Pulse", _NoPulse),
         patch.dict(os.environ, _plain_environment(), clear=True),
         patch.object(intake, "CHUNK_ITEMS", world.plan.items_per_load),
         patch.dict(intake.Intake.__init__.__kwdefaults__, cpu_s=lambda: next(cpu_ms) / 1000),
@@ -97,6 +99,18 @@ def staged(world: World) -> Iterator[None]:
                 smaller = {key: evolve(each, max_items=most) for key, each in operations}
                 stack.enter_context(patch.object(ADAPTERS[name], "operations", smaller))
         yield
+
+
+class _NoPulse:
+    """
+    Nobody who looks whether the loop stands still.
+
+    That is real time, of which a second of a world may take many on a busy machine: an adapter
+    would be blamed for it, and the same seed would be another world.
+    """
+
+    def __init__(self, *_: object) -> None:
+        self.beat = self.rest = self.stop = lambda: None
 
 
 class _SimWorker(Worker):
