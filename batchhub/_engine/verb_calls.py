@@ -226,14 +226,15 @@ class _Pulse:
     """
     A thread that notices when the event loop stands still, and names the verb that is in its way.
 
-    It looks only while a call, or work that may make one, is under way.
+    It looks only while a call, or work that may make one, is under way. Time in which this process
+    did not run, as it was stopped or the machine was busy, is nobody's doing.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, calls: VerbCalls) -> None:
         self._loop = loop
         self._thread_id = threading.get_ident()
         self._calls = calls
-        self._beaten_s = 0.0
+        self._beaten_s = self._lost_s = 0.0
         self._is_needed = threading.Event()
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="batchhub-pulse", daemon=True)
@@ -241,7 +242,7 @@ class _Pulse:
 
     def beat(self) -> None:
         """Take note that the loop has its turn; called once a second while calls are under way."""
-        self._beaten_s = time.monotonic()
+        self._beaten_s, self._lost_s = time.monotonic(), 0.0
         self._is_needed.set()
 
     def rest(self) -> None:
@@ -256,10 +257,20 @@ class _Pulse:
 
     def _run(self) -> None:
         named: str | None = None
-        while self._is_needed.wait() and not self._is_over.wait(_LOOK_S / 4):
+        looked_s, ran_s = time.monotonic(), time.process_time()
+        while True:
+            if not self._is_needed.is_set():
+                self._is_needed.wait()
+                looked_s, ran_s = time.monotonic(), time.process_time()
+            if self._is_over.wait(_LOOK_S / 4):
+                return
             if self._loop.is_closed():
                 return  # its hub was never closed; what this thread does now is another's business
-            still_s = time.monotonic() - self._beaten_s - _LOOK_S
+            before_s, had_run_s = looked_s, ran_s
+            looked_s, ran_s = time.monotonic(), time.process_time()
+            late_s = looked_s - before_s - _LOOK_S / 4
+            self._lost_s += max(0.0, late_s - (ran_s - had_run_s))
+            still_s = looked_s - self._beaten_s - self._lost_s - _LOOK_S
             # A loop that nobody runs, between two calls of `run_until_complete`, is in no way.
             if still_s < BLOCKED_S / 2 or not self._loop.is_running():
                 named = None

@@ -121,6 +121,42 @@ async def test_a_method_without_io_that_blocks_is_named_as_well(
     assert [finding.code for finding in status.findings] == ["adapter_blocks"]
 
 
+class _Stopped:
+    """The time of a process that is stopped where a test says, in all its threads."""
+
+    process_time = staticmethod(time.process_time)
+
+    def __init__(self) -> None:
+        self.away_s = 0.0
+        self.looks = 0
+
+    def monotonic(self) -> float:
+        """Return the machine's time."""
+        self.looks += threading.current_thread().name == "batchhub-pulse"
+        return time.monotonic() + self.away_s
+
+
+async def test_a_process_that_was_stopped_blames_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the method it was in at that moment: it did not run."""
+    stopped, original = _Stopped(), ScriptedAdapter.encode
+    monkeypatch.setattr("batchhub._engine.verb_calls.time", stopped)
+
+    def encode(self: ScriptedAdapter, *args: Any) -> bytes:
+        wait = threading.Event().wait
+        seen = stopped.looks
+        while stopped.looks == seen:
+            wait(0.001)
+        stopped.away_s, seen = 3600.0, stopped.looks
+        while stopped.looks < seen + 2:
+            wait(0.001)
+        return original(self, *args)
+
+    monkeypatch.setattr(ScriptedAdapter, "encode", encode)
+    async with scripted_world() as world:
+        status = await (await world.hub.submit("shop", numbered(1))).wait()
+    assert not status.findings
+
+
 @pytest.mark.parametrize("ends", ["closed", "left"])
 def test_a_loop_that_nobody_runs_is_blocked_by_nobody(
     monkeypatch: pytest.MonkeyPatch, ends: str
