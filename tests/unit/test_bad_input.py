@@ -103,7 +103,7 @@ async def test_two_hubs_of_one_process_share_a_store(tmp_path: Path) -> None:
     async with BatchHub(store, accounts) as first, BatchHub(store, accounts) as second:
         hubs = [first, second] * 2
         jobs = await asyncio.gather(*(hub.submit("shop", numbered(2)) for hub in hubs))
-        statuses = await asyncio.gather(*(job.wait(timeout_s=30) for job in jobs))
+        statuses = await asyncio.gather(*(job.wait(timeout_s=PATIENCE_S) for job in jobs))
         assert {status.outcome for status in statuses} == {Outcome.SUCCEEDED}
         assert {job.id for job in await first.jobs()} == {job.id for job in jobs}
         for job in jobs:
@@ -120,7 +120,7 @@ async def test_one_of_two_hubs_closes_and_the_other_goes_on(tmp_path: Path) -> N
         async with BatchHub(store, accounts) as first:
             await (await first.submit("shop", numbered(1))).hand_over()
         job = await second.submit("shop", numbered(1))
-        assert (await job.wait(timeout_s=30)).outcome is Outcome.SUCCEEDED
+        assert (await job.wait(timeout_s=PATIENCE_S)).outcome is Outcome.SUCCEEDED
         for each in await second.resume():
             assert each.status.outcome is Outcome.SUCCEEDED
 

@@ -14,6 +14,7 @@ import pytest
 from attrs import evolve
 from support.hubs import numbered, scripted_world
 from support.owners import other_process
+from support.patience import PATIENCE_S
 from support.stores import add_job
 from support.vendor import ScriptedAccount, ScriptedAdapter, Vendor, capable
 
@@ -337,7 +338,7 @@ async def test_a_forked_child_is_refused(tmp_path: Path, how: str) -> None:
             owner = (await other.look(LANE)).owner
             assert owner is not None
             assert other.lock.verdict(owner.token).value == "alive"
-        done = await job.wait(timeout_s=30)
+        done = await job.wait(timeout_s=PATIENCE_S)
 
     assert os.waitstatus_to_exitcode(status) == 0
     assert done.outcome is Outcome.SUCCEEDED

@@ -11,6 +11,7 @@ import pytest
 from support.described_vendor import ADDRESS, SHOP, TOKEN, make_quick
 from support.hubs import results_of
 from support.pages import DOCS, Stage, read_blocks
+from support.patience import PATIENCE_S
 from typer.testing import CliRunner, Result
 
 from batchhub import BatchHub, sync
@@ -536,7 +537,7 @@ async def test_a_declared_adapter_needs_no_entry_point(command: Command, vendor:
     account = adapter.account_type(shop=SHOP, token=TOKEN, base_url=vendor)  # type: ignore[attr-defined]
     async with BatchHub(":memory:", {"a": account}) as hub:
         job = await hub.submit("a", [{"sku": "A-1", "price": 1}])
-        await job.wait(timeout_s=60)
+        await job.wait(timeout_s=PATIENCE_S)
         assert [each.state for each in await results_of(job)] == [ItemState.SUCCEEDED]
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import pytest
 from attrs import frozen
 from support.hubs import results_of
+from support.patience import PATIENCE_S
 from support.plugins import ADAPTER, write_plugin
 
 from batchhub import BatchHub, sync
@@ -73,7 +74,7 @@ def test_the_hub_for_threads_does_so_too() -> None:
 
     with sync.BatchHub(":memory:", {"a": account}) as hub:
         job = hub.submit("a", [{"n": 1}])
-        assert job.wait(timeout_s=60).counts.succeeded == 1
+        assert job.wait(timeout_s=PATIENCE_S).counts.succeeded == 1
 
 
 async def test_it_can_not_take_the_name_of_an_installed_one() -> None:
