@@ -203,7 +203,7 @@ def prune(invocation: Invocation, options: PruneOptions) -> Work:
 
 @_command()
 def adapters(invocation: Invocation) -> Work:
-    """List installed adapters and files used as such, and those that failed to load."""
+    """List the adapters there are, and those that failed to load."""
     from .commands.adapters import list_adapters
 
     return list_adapters(invocation)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from support.crash_lab import Lab
 from support.described_vendor import ADDRESS, TOKEN, DescribedVendor, make_quick
 from support.pages import DOCS, read_blocks
+from support.processes import COMMAND, environment
 from support.stand_ins import standing_in
 
 FILES = {
@@ -17,6 +20,11 @@ FILES = {
     for block in read_blocks(DOCS / "declare-an-adapter.md")
     if block.title in {"acme.toml", "batchhub.toml", "prices.csv"}
 }
+SANDBOX = next(
+    block.text
+    for block in read_blocks(DOCS / "declare-an-adapter.md")
+    if block.title == "acme_sandbox.py"
+)
 
 
 @pytest.fixture
@@ -92,3 +100,23 @@ def test_results_in_doubt_are_read_once_the_file_is_right(lab: Lab, folder: Path
     status = json.loads(lab.run(folder, "status", job, "--json").out)
     assert status["counts"]["succeeded"] == status["counts"]["failed"] == 1
     assert [each["code"] for each in status["findings"]] == ["description_changed"]
+
+
+def test_the_file_may_name_its_sandbox(folder: Path) -> None:
+    """What `sandbox` prints are settings that name the file."""
+    acme = folder / "acme.toml"
+    acme.write_text('sandbox = "acme_sandbox:AcmeSandbox"\n' + acme.read_text())
+    (folder / "acme_sandbox.py").write_text(SANDBOX)
+    with subprocess.Popen(
+        [COMMAND, "sandbox", "acme"],
+        cwd=folder,
+        env={**environment(folder), "PYTHONPATH": str(folder)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(6)]
+        process.kill()
+
+    table = tomllib.loads("".join(lines))["accounts"]["acme"]
+    assert (table["adapter"], table["shop"]) == ("file:acme.toml", "s-17")

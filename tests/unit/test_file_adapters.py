@@ -176,6 +176,14 @@ def test_a_description_has_no_sandbox(command: Command, name: str) -> None:
     assert "adapter 'acme' has no sandbox: it is a file; test it with" in result.stderr
 
 
+def test_a_sandbox_that_is_not_found_says_where_it_is_looked_for(command: Command) -> None:
+    """A file names it, and Python does not look beside that."""
+    describe("acme.toml", ('name = "acme"', 'name = "acme"\nsandbox = "nowhere_at_all:Sandbox"'))
+    result = command("sandbox", "file:acme.toml", "--switches")
+    assert result.exit_code == ExitCode.USAGE
+    assert "No module named 'nowhere_at_all'; is its folder on PYTHONPATH?" in result.stderr
+
+
 # Where it is.
 
 

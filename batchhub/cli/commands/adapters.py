@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from batchhub._settings.described import describe_files
-from batchhub._settings.references import is_file
+from batchhub._settings.references import is_file, path_of
 from batchhub._settings.registry import AdapterInfo, Registry
 from batchhub.adapter import Adapter
 from batchhub.cli.screen.console import say, say_warning, write, write_json
@@ -41,7 +41,8 @@ async def list_adapters(invocation: Invocation) -> ExitCode:
 
 async def run_sandbox(invocation: Invocation, options: SandboxOptions) -> ExitCode:
     """Run a vendor's sandbox until it is interrupted, which is its normal end."""
-    sandbox = get_sandbox(invocation.common, options.vendor)()
+    adapter, file = _find_adapter(invocation.common, options.vendor)
+    sandbox = _get_sandbox(adapter, file)()
     sandbox.change_switches(parse_options(options.set or ()))
     try:
         url = await sandbox.start(options.host, options.port)
@@ -49,7 +50,7 @@ async def run_sandbox(invocation: Invocation, options: SandboxOptions) -> ExitCo
         why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
         raise UsageError(f"can't listen on {options.host}:{options.port}: {why}") from None
     try:
-        _write_started(invocation, options.vendor, sandbox, url)
+        _write_started(invocation, adapter.name, file, sandbox, url)
         await asyncio.Event().wait()
     except asyncio.CancelledError:
         say(f"\n{len(sandbox.journal):,} requests, {len(sandbox.executions):,} items executed")
@@ -60,7 +61,7 @@ async def run_sandbox(invocation: Invocation, options: SandboxOptions) -> ExitCo
 
 async def list_switches(invocation: Invocation, vendor: str) -> ExitCode:
     """List the switches of a vendor's sandbox."""
-    switches = get_sandbox(invocation.common, vendor).describe_switches()
+    switches = _get_sandbox(*_find_adapter(invocation.common, vendor)).describe_switches()
     if invocation.common.json:
         write_json([switch._asdict() for switch in switches])
         return ExitCode.OK
@@ -85,6 +86,8 @@ def find_sandbox(adapter: type[Adapter[Any]]) -> type[Sandbox] | None:
         sandbox = getattr(import_module(module), name)
     except Exception as error:
         why = f"{type(error).__name__}: {error}"
+        if isinstance(error, ModuleNotFoundError):
+            why += "; is its folder on PYTHONPATH?"
         raise AdapterError(
             f"the sandbox of adapter {adapter.name!r} does not load: {why}"
         ) from error
@@ -93,46 +96,60 @@ def find_sandbox(adapter: type[Adapter[Any]]) -> type[Sandbox] | None:
     return sandbox
 
 
-def get_sandbox(common: Common, name: str) -> type[Sandbox]:
+def _get_sandbox(adapter: type[Adapter[Any]], file: str | None) -> type[Sandbox]:
     """
     Load the sandbox of an adapter.
 
-    Args:
-        common: The options; accounts of the settings may name files that describe adapters.
-        name: The adapter's name, or ``file:`` and the path of its description.
-
     Raises:
-        NotKnownError: There is no adapter of that name.
         UnsupportedError: It has no sandbox.
-        SettingsError: Its description can't be read.
-        AdapterError: Adapter or sandbox does not load.
+        AdapterError: The sandbox does not load.
     """
-    registry = Registry()
-    described = _find_described(common, name, registry)
-    sandbox = find_sandbox(described or registry.get(name))
-    if sandbox is None and described is not None:
+    sandbox = find_sandbox(adapter)
+    if sandbox is None and file is not None:
         raise UnsupportedError(
-            f"adapter {described.name!r} has no sandbox: it is a file; test it with "
+            f"adapter {adapter.name!r} has no sandbox: it is a file; test it with "
             "batchhub.testing.ScriptedVendor, or name a stand-in of your own in the file: "
             'sandbox = "module:Class"'
         )
     if sandbox is None:
-        raise UnsupportedError(f"adapter {name!r} has no sandbox")
+        raise UnsupportedError(f"adapter {adapter.name!r} has no sandbox")
     return sandbox
 
 
-def _find_described(common: Common, name: str, registry: Registry) -> type[Adapter[Any]] | None:
-    """Return the adapter of a file, or of one that an account names; `None` if it is none."""
+def _find_adapter(common: Common, name: str) -> tuple[type[Adapter[Any]], str | None]:
+    """
+    Find an adapter that is installed, a file, or described by a file that an account names.
+
+    Args:
+        common: The options; they say which settings.
+        name: The adapter's name, or ``file:`` and the path of its description.
+
+    Returns:
+        The adapter, and the path of its description if it has one.
+
+    Raises:
+        NotKnownError: There is no adapter of that name.
+        SettingsError: Its description can't be read.
+        AdapterError: It does not load.
+    """
+    registry = Registry()
     if is_file(name):
-        return registry.get(read_reference(name))
-    if name in registry.names:
-        return None
-    infos = describe_files(read_settings(common).accounts, registry)
-    return next((info.adapter for info in infos if info.name == name), None)
+        reference = read_reference(name)
+        return registry.get(reference), path_of(reference)
+    if name not in registry.names:
+        for info in describe_files(read_settings(common).accounts, registry):
+            if info.name == name and info.adapter is not None:
+                return info.adapter, info.source
+    return registry.get(name), None
 
 
-def _write_started(invocation: Invocation, vendor: str, sandbox: Sandbox, url: str) -> None:
+def _write_started(
+    invocation: Invocation, vendor: str, file: str | None, sandbox: Sandbox, url: str
+) -> None:
     settings = sandbox.settings_toml(url, vendor)
+    if file is not None:
+        named = f"adapter = {json.dumps(vendor)}\n"
+        settings = settings.replace(named, f"adapter = {json.dumps(f'file:{file}')}\n", 1)
     if invocation.common.json:
         write_json({"adapter": vendor, "url": url, "settings": settings})
         return
