@@ -46,7 +46,7 @@ from .requests import (
     make_submit_body,
     measure_envelope,
 )
-from .results import NoResultsError, find_entries, fold, make_report
+from .results import Counted, NoResultsError, find_entries, fold, make_report
 from .templates import IDEMPOTENCY_KEY, REF
 
 _KEPT: Final = "description"
@@ -209,7 +209,15 @@ class DeclaredAdapter(Adapter[Account]):
             vendor=_keep_plain(answer),
             report=None
             if described.results.request is not None
-            else partial(self._report_seen, described, reply, ticket, word),
+            else partial(
+                self._read_results,
+                described,
+                reply,
+                total=ticket.total,
+                state=self._find_state(word),
+                counted=Counted(succeeded, failed),
+                kept=ticket.kept,
+            ),
             findings=tuple(findings),
             age_s=reply.age_s,
         )
@@ -242,14 +250,10 @@ class DeclaredAdapter(Adapter[Account]):
             age_s=reply.age_s,
         )
 
-    def _report_seen(
-        self, described: Operation, reply: Reply, ticket: TicketRef, word: str | None
-    ) -> Report:
+    def _find_state(self, word: str | None) -> BatchState:
+        """Return a finished batch's state: without a word for it, its counts have ended it."""
         states = {each.casefold(): state for each, state in self.states.items()}
-        state = states.get((word or "").strip().casefold(), BatchState.COMPLETED)
-        return self._read_results(
-            described, reply, total=ticket.total, state=state, kept=ticket.kept
-        )
+        return states.get((word or "").strip().casefold(), BatchState.COMPLETED)
 
     def _read_results(
         self,
@@ -259,13 +263,19 @@ class DeclaredAdapter(Adapter[Account]):
         total: int,
         state: BatchState,
         kept: Mapping[str, str],
+        counted: Counted | None = None,
     ) -> Report:
         try:
             entries = find_entries(described.results, _read_json(reply), state)
             # Of a batch that was finished before, the core only takes what the report says.
             changed = self._find_change(described, kept)
             return make_report(
-                described.results, entries, total=total, state=state, findings=changed
+                described.results,
+                entries,
+                total=total,
+                state=state,
+                counted=counted or Counted(),
+                findings=changed,
             )
         except NoResultsError as error:
             raise ResultsMissingError(
@@ -357,8 +367,14 @@ class _Fetches(DeclaredAdapter):
             return await super().fetch_results(ticket, items)
         values = self._with_ref(ticket.vendor_refs[0])
         reply = await self._send(described.results.request, values, is_question=True)
+        seen = ticket.seen or Observation()
         return self._read_results(
-            described, reply, total=len(items), state=ticket.state, kept=ticket.kept
+            described,
+            reply,
+            total=len(items),
+            state=ticket.state,
+            kept=ticket.kept,
+            counted=Counted(seen.succeeded, seen.failed),
         )
 
 

@@ -24,6 +24,17 @@ class NoResultsError(Exception):
 
 
 @frozen
+class Counted:
+    """How many items succeeded and failed, as the vendor counts; `None` where it does not."""
+
+    succeeded: int | None = None
+    failed: int | None = None
+
+
+_NOT_COUNTED: Final = Counted()
+
+
+@frozen
 class Fold:
     """
     What the words of the items say of their batch.
@@ -85,19 +96,21 @@ def make_report(
     *,
     total: int,
     state: BatchState,
+    counted: Counted = _NOT_COUNTED,
     findings: tuple[Finding, ...] = (),
 ) -> Report:
     """
     Make the report of a finished batch.
 
     Items that it does not name are what the description says, but only of a batch that was
-    completed: of one that failed nobody can tell.
+    completed, and only if that agrees with what the vendor counts: else nobody can tell.
 
     Args:
         results: How to read them.
         entries: Of the answer.
         total: How many items were sent.
         state: The batch's final state.
+        counted: What the vendor counts.
         findings: To be reported besides.
     """
     unknown: list[str] = []
@@ -107,14 +120,34 @@ def make_report(
         _make_item(results, entry, at if counts_places else None, unknown)
         for at, entry in enumerate(entries)
     ]
-    is_settled = not any(_is_pending(results, entry) for entry in entries)
-    is_completed = state is BatchState.COMPLETED
+    is_pending = any(_is_pending(results, entry) for entry in entries)
+    rest = results.rest if state is BatchState.COMPLETED else ItemState.UNKNOWN
+    doubt = () if rest is ItemState.UNKNOWN else _find_doubt(reports, rest, total, counted)
     return Report(
         items=reports,
-        rest=results.rest if is_completed else ItemState.UNKNOWN,
-        is_settled=is_settled,
-        findings=(*findings, *_find_unknown(unknown)),
+        rest=ItemState.UNKNOWN if doubt else rest,
+        # Counts and failures may come later than the word: it is asked again for a while.
+        is_settled=not (is_pending or doubt),
+        findings=(*findings, *_find_unknown(unknown), *doubt),
     )
+
+
+def _find_doubt(
+    reports: Sequence[ItemReport], rest: ItemState, total: int, counted: Counted
+) -> tuple[Finding, ...]:
+    """Return what is to be said if the items, named or not, are not as many as are counted."""
+    unnamed = max(total - len(reports), 0)
+    for state, count in (
+        (ItemState.SUCCEEDED, counted.succeeded),
+        (ItemState.FAILED, counted.failed),
+    ):
+        named = sum(report.state is state for report in reports)
+        found = named + (unnamed if rest is state else 0)
+        if count is not None and count != found:
+            message = "the vendor counts other items than it names; those it does not are unknown"
+            example = f"{count} {state.value} counted, {found} found"
+            return (Finding(code="rest_differs", message=message, examples=(example,)),)
+    return ()
 
 
 def _make_item(results: Results, entry: Any, at: int | None, unknown: list[str]) -> ItemReport:

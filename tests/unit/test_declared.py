@@ -355,6 +355,30 @@ async def test_no_list_is_not_an_empty_list(tmp_path: Path) -> None:
     assert set(states(found).values()) == {ItemState.SUCCEEDED}
 
 
+@pytest.mark.parametrize(
+    ("counts", "rest"),
+    [
+        ({"failed": 1}, ItemState.SUCCEEDED),
+        ({"failed": 2}, ItemState.UNKNOWN),
+        ({"failed": 0}, ItemState.UNKNOWN),
+        ({"ok": 1, "failed": 1}, ItemState.SUCCEEDED),
+        ({"ok": 0}, ItemState.UNKNOWN),
+    ],
+)
+async def test_the_rest_has_to_agree_with_what_the_vendor_counts(
+    tmp_path: Path, counts: dict[str, int], rest: ItemState
+) -> None:
+    """A failure that is counted and not named is some item of the rest."""
+    text = REST.replace('word = "state"', 'word = "state"\nfailed = "failed"\nsucceeded = "ok"')
+    async with opened(tmp_path, HEAD + text) as world:
+        world.vendor.on("POST", BATCHES).reply({"id": "b1"})
+        answer = {"state": "done", "results": [{"sku": "A-2"}], **counts}
+        world.vendor.on("GET", BATCH).reply(answer).repeat()
+        status, found = await run(world, TWO)
+    assert states(found) == {"A-1": rest, "A-2": ItemState.FAILED}
+    assert ("rest_differs" in codes(status)) is (rest is ItemState.UNKNOWN)
+
+
 # No word for the batch.
 
 FOLDED = POLLED.replace('word = "state"', "fold = true", 1)
