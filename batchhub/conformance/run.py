@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from attrs import define
 
 from batchhub.errors import BatchHubError
-from batchhub.models import BatchItem, BatchStatus, ItemResult
+from batchhub.models import BatchItem, BatchStatus, ItemResult, ItemState
 from batchhub.sandbox import Execution, Sandbox
 
-from .truth import find_lies
+from .truth import find_lies, find_runs, is_refusal
 from .watch import Watch
 
 
@@ -86,9 +86,15 @@ class Run:
             more = f" (and {len(lies) - 3} more)" if len(lies) > 3 else ""
             raise BrokenError(f"{where}{'; '.join(lies[:3])}{more}")
 
-    def check_finished(self, when: str = "") -> None:
+    def check_finished(self, when: str = "", *, was_sent_again: bool = False) -> None:
         """
         Check that the job has ended, and that each of its items has run.
+
+        Args:
+            when: What was done to it.
+            was_sent_again: Whether a batch was sent again of which nobody knew whether it had run.
+                What the vendor refused then may be unknown: the first time may have done it, as a
+                deletion.
 
         Raises:
             BrokenError: It is not so.
@@ -96,7 +102,14 @@ class Run:
         where = f"{when}: " if when else ""
         if not self.status.state.is_terminal:
             raise BrokenError(f"{where}the job does not end; {self.status!r}")
-        if self.status.counts.unknown or self.status.counts.not_executed:
+        unknown = self.status.counts.unknown
+        if was_sent_again and self.may_run_twice:
+            ran = find_runs(self.executions)
+            unknown -= sum(
+                result.state is ItemState.UNKNOWN and is_refusal(ran.get(name, [200])[-1])
+                for name, result in zip(self.names, self.results, strict=True)
+            )
+        if unknown or self.status.counts.not_executed:
             raise BrokenError(f"{where}{_describe(self.status)}")
 
 

@@ -71,6 +71,11 @@ def find_doubles(ran: Mapping[str, list[int]]) -> list[str]:
     return [f"{name} ran {len(codes)} times" for name, codes in ran.items() if len(codes) > 1]
 
 
+def is_refusal(status: int) -> bool:
+    """Whether a status of an item says that it was refused."""
+    return status >= _ERROR
+
+
 def _show(codes: Sequence[int]) -> str:
     if not codes:
         return "did not run"

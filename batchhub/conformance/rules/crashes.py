@@ -36,7 +36,7 @@ async def killed_between_steps(bench: Bench, operation: str) -> None:
                     f"{when}: the job is held, although it can be found out what became of it",
                 )
             else:
-                run.check_finished(when)
+                run.check_finished(when, was_sent_again=asked.has_effect)
 
 
 async def _kill(bench: Bench, operation: str, at: Asked, *, is_after: bool) -> Run:
