@@ -156,7 +156,8 @@ class WooCommerceSandbox(Sandbox):
         """
         Run a batch, and answer when its time has passed.
 
-        Source: code, `batch_items`. Assumed: how a batch ends that PHP can't finish.
+        Source: code, `batch_items`; WordPress, `WP_REST_Server::serve_request` (the header Link).
+        Assumed: how a batch ends that PHP can't finish.
         """
         items, is_whole = read_items(call, self.switches.batch_limit)
         parent = call.params.get("product_id")
@@ -173,7 +174,10 @@ class WooCommerceSandbox(Sandbox):
         if self.strikes("gateway_timeout"):
             self.note(call, "executed, and answered by the gateway")
             raise AnswerError(504, GATEWAY_PAGE)
-        return make_answer(batch, self, self.switches)
+        answer = make_answer(batch, self, self.switches)
+        root = f"https://{call.headers.get('Host', '')}{self.prefix}/wp-json/"
+        answer.headers["Link"] = f'<{root}>; rel="https://api.w.org/"'
+        return answer
 
     def list_products(self, call: Call) -> web.Response:
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .fault import EXIT_HELD, EXIT_REFUSED, Fault
+from .fault import EXIT_HELD, EXIT_REFUSED, ITEMS, Fault
 from .shared import reset
 
 FAULTS: Final[list[Fault]] = [
@@ -50,6 +50,14 @@ MORE_FAULTS: Final[list[Fault]] = [
         code=EXIT_HELD,
         runs=False,
     ),
+    Fault(name="an HTML page called 503", switches={"html_error": 1, "html_error_status": 503}),
+    Fault(name="a firewall's page", switches={"html_error": 1, "html_error_status": 403}),
+    Fault(
+        name="a lost answer, and nothing may be sent again",
+        switches={"lost_submit_answers": 1},
+        account={"repeat_unanswered": False},
+        code=EXIT_HELD,
+    ),
     Fault(name="a gateway's time-out", switches={"gateway_timeout": 1}, runs_again=True),
     Fault(name="PHP dies on the way", switches={"dies": 1, "dies_after": 7}, runs_again=True),
     Fault(name="a warning before the JSON", switches={"php_warning": 1}, code=EXIT_HELD),
@@ -62,6 +70,9 @@ MORE_FAULTS: Final[list[Fault]] = [
         findings={"missing_id"},
     ),
     Fault(
+        name="no results", switches={"missing_results": -1}, unknown=ITEMS, findings={"missing_id"}
+    ),
+    Fault(
         name="doubled results",
         switches={"doubled_results": 2},
         unknown=2,
@@ -71,6 +82,7 @@ MORE_FAULTS: Final[list[Fault]] = [
     Fault(name="results in another order", switches={"shuffle_results": True}),
     Fault(name="numbers as texts", switches={"text_ids": True}),
     Fault(name="errors without data", switches={"null_data": True}),
+    Fault(name="large answers", switches={"padding_bytes": 100_000}),
     Fault(name="an item that fails", switches={"item_fails": 1}),
 ]
 """For the library, besides."""
