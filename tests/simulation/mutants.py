@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 from attrs import evolve, frozen
 from sqlalchemy import bindparam, update
+from support.by_vendor import ADAPTERS
 
 from batchhub._engine import send_queue
 from batchhub._engine.driver import Driver
@@ -24,6 +25,9 @@ from batchhub._store.tables import tickets
 from batchhub.sandbox import Batches
 
 from .plan import SHOP, SUPPLIER, SWITCHES, Fault, Order, Plan
+
+AT_ONCE = "woocommerce"
+"""The account whose vendor answers at once, and whose batches may be sent again."""
 
 _FAULTS = {
     kind: Fault(kind=kind, at_s=0.1, vendor=SHOP, values=values)
@@ -134,10 +138,33 @@ def _newest_goes_first() -> Iterator[None]:
         yield
 
 
-def _in_shop(plan: Plan, *faults: Fault) -> Plan:
-    """Make all orders the shop's and let only some faults happen."""
-    orders = tuple(evolve(order, account=SHOP, cancel_after_s=None) for order in plan.orders)
-    return evolve(plan, accounts=(SHOP,), orders=orders, faults=faults, calm_s=60.0, usurps=False)
+@contextmanager
+def _answered_is_sent_again() -> Iterator[None]:
+    adapter = ADAPTERS[AT_ONCE]
+    submit = adapter.submit
+
+    async def submit_twice(self: Any, *arguments: Any) -> Any:
+        await submit(self, *arguments)
+        return await submit(self, *arguments)
+
+    with patch.object(adapter, "submit", submit_twice):
+        yield
+
+
+def _in_shop(plan: Plan, *faults: Fault, account: str = SHOP) -> Plan:
+    """Make all orders one account's and let only some faults happen."""
+    orders = tuple(
+        evolve(
+            order,
+            account=account,
+            cancel_after_s=None,
+            stop_on_first_failure=order.stop_on_first_failure and account == SHOP,
+        )
+        for order in plan.orders
+    )
+    return evolve(
+        plan, accounts=(account,), orders=orders, faults=faults, calm_s=60.0, usurps=False
+    )
 
 
 def _of_two(plan: Plan) -> Plan:
@@ -257,5 +284,11 @@ MUTANTS = (
         breaks=_nothing_waits_for_older,
         plan=lambda plan: _at_same_products(plan, SUPPLIER),
         law="overwrote",
+    ),
+    Mutant(
+        name="a batch that is sent again although it was answered",
+        breaks=_answered_is_sent_again,
+        plan=lambda plan: _in_shop(plan, account=AT_ONCE),
+        law="sent again, though answered",
     ),
 )
