@@ -522,6 +522,8 @@ def test_a_second_interruption_leaves_no_traceback(caplog: pytest.LogCaptureFixt
                 task.cancel()
                 await asyncio.wait({task})
 
+    gc.collect()  # what other tests left is not of this one
+    caplog.clear()
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(work())
     gc.collect()  # what was never retrieved is reported when it is collected

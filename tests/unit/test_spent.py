@@ -346,9 +346,8 @@ async def test_broken_values_are_left_out_with_one_line_in_the_log(
     await asyncio.wait_for(gate.enter(), PATIENCE_S)
 
     assert spent.at is None
-    assert [vars(record)["batchhub"]["event"] for record in caplog.records] == [
-        "lane.history_ignored"
-    ]
+    ours = [vars(record)["batchhub"] for record in caplog.records if record.name == "batchhub"]
+    assert [record["event"] for record in ours] == ["lane.history_ignored"]
 
 
 def test_what_is_kept_comes_back_as_it_was(caplog: pytest.LogCaptureFixture) -> None:
@@ -365,4 +364,4 @@ def test_what_is_kept_comes_back_as_it_was(caplog: pytest.LogCaptureFixture) -> 
     assert kept(spent) == spent
     assert Spent.read(dumps(spent.sent_json()), dumps(spent.cooled_json()), lane="x") == spent
     assert Spent.read(None, None, lane="x") == Spent()
-    assert not caplog.records
+    assert not [record for record in caplog.records if record.name == "batchhub"]
