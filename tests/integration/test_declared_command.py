@@ -6,10 +6,11 @@ import json
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.crash_lab import Lab
+from support.crash_lab import KILLED, Lab, wait_until
 from support.described_vendor import ADDRESS, TOKEN, DescribedVendor, make_quick
 from support.pages import DOCS, read_blocks
 from support.processes import COMMAND, environment
@@ -90,10 +91,14 @@ def test_results_in_doubt_are_read_once_the_file_is_right(lab: Lab, folder: Path
     acme = folder / "acme.toml"
     text = acme.read_text()
     acme.write_text(text.replace('list = "results"', 'list = "resultz"'))
-    ran = lab.run(folder, "run", "prices.csv", "--account=shop", "--timeout=1", "--json")
-    assert ran.code == 4, ran.err
-    job = json.loads(ran.out)["job_id"]
-    assert "nothing at resultz" in lab.run(folder, "status", job).out
+    job = lab.run(folder, "submit", "prices.csv", "--account=shop").out.strip()
+
+    def is_told() -> bool:
+        return "nothing at resultz" in lab.run(folder, "status", job).out
+
+    with closing(lab.start(folder, "resume")) as running:
+        wait_until(is_told, "the results can't be read")
+        assert running.kill().code == KILLED
 
     acme.write_text(text)
     assert lab.run(folder, "resume").code == 1
