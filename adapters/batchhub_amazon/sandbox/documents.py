@@ -87,11 +87,13 @@ class Documents:
         return self._show(document_id, place.file_id)
 
     def show_report(self, batch: Batch) -> Json:
-        """Say from where a feed's report can be downloaded; it is made while it is sent."""
+        """Say from where a feed's report can be had; a large one is made while it is sent."""
         switches = self._switches
-        is_packed = switches.report_packing == "gzip" and switches.report_broken != "cut_gzip"
+        broken = switches.broken_as if self._sandbox.strikes("broken_reports") else ""
+        make = partial(make_pieces, batch, switches, self._seller_id, broken=broken)
+        is_packed = switches.report_packing == "gzip" and broken != "cut_gzip"
         file = self.files.put(
-            partial(make_pieces, batch, switches, self._seller_id),
+            make if switches.report_bytes else b"".join(make()),
             packing="gzip" if is_packed else "plain",
             file_id=f"report-{batch.id}",
         )

@@ -19,13 +19,22 @@ _FOREIGN_FROM: Final = 9_000_001
 _PAGE: Final = "<html><head><title>Error</title></head><body>Please sign in</body></html>"
 
 
-def make_pieces(batch: Batch, switches: AmazonSwitches, seller_id: str) -> Iterator[bytes]:
+def make_pieces(
+    batch: Batch, switches: AmazonSwitches, seller_id: str, *, broken: str = ""
+) -> Iterator[bytes]:
     """
     Make what is downloaded as a feed's report, in pieces.
 
     Source: the schema of a listings feed's processing report (v2): header, issues, summary.
+
+    Args:
+        batch: The feed.
+        switches: How its report is written, and distorted.
+        seller_id: Whom it names.
+        broken: In which way it is broken; empty for none.
     """
-    match switches.report_broken:
+    pieces = _write(batch, switches, seller_id, has_summary=broken != "no_summary")
+    match broken:
         case "html":
             yield _PAGE.encode()
         case "another_form":
@@ -33,13 +42,13 @@ def make_pieces(batch: Batch, switches: AmazonSwitches, seller_id: str) -> Itera
         case "empty":
             return
         case "cut":
-            whole = b"".join(_write(batch, switches, seller_id))
+            whole = b"".join(pieces)
             yield whole[: len(whole) // 2]
         case "cut_gzip":
-            whole = gzip.compress(b"".join(_write(batch, switches, seller_id)), mtime=0)
+            whole = gzip.compress(b"".join(pieces), mtime=0)
             yield whole[: len(whole) // 2]
         case _:
-            yield from _write(batch, switches, seller_id)
+            yield from pieces
 
 
 def make_summary(batch: Batch, issues: Iterable[Json], switches: AmazonSwitches) -> Json:
@@ -84,7 +93,9 @@ def make_issues(batch: Batch, switches: AmazonSwitches) -> list[Json]:
     ]
 
 
-def _write(batch: Batch, switches: AmazonSwitches, seller_id: str) -> Iterator[bytes]:
+def _write(
+    batch: Batch, switches: AmazonSwitches, seller_id: str, *, has_summary: bool
+) -> Iterator[bytes]:
     """Write the report in pieces of a bounded size, however long it is."""
     between = "\n" if switches.report_indented else ""
     issues = make_issues(batch, switches)
@@ -98,7 +109,7 @@ def _write(batch: Batch, switches: AmazonSwitches, seller_id: str) -> Iterator[b
         first, written = False, written + len(piece)
         yield piece.encode()
     ending = f"{between}]"
-    if not switches.no_summary:
+    if has_summary:
         summary = make_summary(batch, issues, switches)
         ending += f',{between}"summary":{json.dumps(summary)}'
     yield f"{ending}{between}}}".encode()

@@ -11,7 +11,7 @@ from batchhub.sandbox import Switches, rate, switch, times
 DAY_S: Final = 86_400.0
 SHARES: Final = ("none", "half", "all")
 PACKINGS: Final = ("gzip", "plain", "mislabelled")
-BREAKAGES: Final = ("none", "cut", "cut_gzip", "html", "another_form", "empty")
+BREAKAGES: Final = ("cut", "cut_gzip", "html", "another_form", "no_summary", "empty")
 
 
 @define(kw_only=True)
@@ -88,9 +88,9 @@ class AmazonSwitches(Switches):
         choices=PACKINGS,
     )
     report_indented: bool = switch(False, "a report has many lines, instead of one")
-    report_broken: str = switch(
-        "none", "what comes in the place of a whole report", choices=BREAKAGES
-    )
+    broken_reports: int = times("a report is broken, as broken_as says")
+    broken_reports_rate: float = rate("broken_reports")
+    broken_as: str = switch("cut", "what comes in the place of a whole report", choices=BREAKAGES)
     report_bytes: int = switch(
         0, "bytes a report is filled up to, unpacked, with warnings of accepted messages"
     )
@@ -101,4 +101,3 @@ class AmazonSwitches(Switches):
     foreign_issues: int = switch(0, "issues of messages that were not sent", at_least=0)
     feed_issues: int = switch(0, "issues that name no message", at_least=0)
     wrong_counts: int = switch(0, "what is added to messagesAccepted; may be negative")
-    no_summary: bool = switch(False, "a report has no summary")

@@ -27,6 +27,7 @@ class Fault:
         code: The exit code of `run`.
         healed: How the stand-in is set after that, for the job to go on; `None` to leave it.
         runs: Whether the vendor executes the batch at all.
+        ran: How many of its items it executes then; `None` for all of them.
         runs_again: Whether it executes it a second time, since no item minds that.
         is_sample: Whether it is among those that are tried with the real command each time, as
             one of its kind: an exit code, a finding, an answer lost on the way.
@@ -40,8 +41,15 @@ class Fault:
     code: int = EXIT_SOME_FAILED
     healed: dict[str, Any] | None = None
     runs: bool = True
+    ran: int | None = None
     runs_again: bool = False
     is_sample: bool = False
+
+    @property
+    def executed(self) -> int:
+        """How many items the vendor executes."""
+        all_of_them = ITEMS if self.ran is None else self.ran
+        return all_of_them if self.runs else 0
 
     @property
     def is_held(self) -> bool:

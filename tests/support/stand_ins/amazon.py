@@ -34,7 +34,7 @@ STAND_IN: Final = StandIn(
         "POST /auth/o2/token|POST /feeds/2021-06-30/documents|PUT /files/.*"
         "|GET /feeds/2021-06-30/feeds"
     ),
-    hung={"document": False, "poll": False, "results": False},
+    hung={"document": False, "poll": False, "results": False, "download": False},
     budget={},  # its own rates
     budget_account={},
 )

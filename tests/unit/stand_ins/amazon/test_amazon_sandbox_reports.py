@@ -178,8 +178,9 @@ class TestDistorted:
         sandbox.switches.wrong_counts = -2
         feed = await done(call, clock, prices(3))
         assert (await call.report(feed))["summary"]["messagesAccepted"] == 1
-        sandbox.switches.no_summary = True
+        sandbox.change_switches({"broken_reports": 1, "broken_as": "no_summary"})
         assert "summary" not in await call.report(feed)
+        assert "summary" in await call.report(feed)
 
     @pytest.mark.parametrize(
         ("packing", "says", "is_gzip"),
@@ -206,11 +207,11 @@ class TestDistorted:
         feed = await done(call, clock, [bad(1), *prices(2)])
         report_id = (await call.show(feed))["resultFeedDocumentId"]
         for form in ("cut", "html", "another_form", "empty"):
-            sandbox.switches.report_broken = form
+            sandbox.change_switches({"broken_reports": 1, "broken_as": form})
             _, content = await call.download(report_id)
             text = gzip.decompress(content)
             assert not text.endswith(b"]}}"), form
-        sandbox.switches.report_broken = "cut_gzip"
+        sandbox.change_switches({"broken_reports": 1, "broken_as": "cut_gzip"})
         _, content = await call.download(report_id)
         with pytest.raises(EOFError):
             gzip.decompress(content)
