@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from importlib import import_module
 from typing import Any, ClassVar, Final
 
 import attrs
 from aiohttp import web
 
-from batchhub.adapter import Account
 from batchhub.models import BatchItem
 from batchhub.sandbox import Batch, Call, Clock, Item, Kept, Sandbox, Tokens, route
+from batchhub_amazon.account import AmazonAccount
 
 from .calls import (
     Search,
@@ -109,19 +108,17 @@ class AmazonSandbox(Sandbox):
         self._documents = Documents(self, self.switches, seller_id)
         self._searches: Kept[Search] = Kept(self)
 
-    def account(self, base_url: str) -> Account:
+    def account(self, base_url: str) -> AmazonAccount:
         """Return the account of this seller."""
-        # Not at the top: the stand-in is there before its adapter.
-        account: Account = import_module("batchhub_amazon.account").AmazonAccount(
+        return AmazonAccount(
             seller_id=self.seller_id,
-            marketplace_ids=list(self.marketplace_ids),
+            marketplace_ids=self.marketplace_ids,
             client_id=self.client_id,
             client_secret=self.client_secret,
             refresh_token=self.refresh_token,
             base_url=base_url,
             token_url=f"{base_url}{TOKEN_PATH}",
         )
-        return account
 
     def demo_items(self, count: int) -> Iterator[BatchItem]:
         """Return `count` new prices for listings; one in 25 fails."""

@@ -356,6 +356,16 @@ class TestSandbox:
         assert await tell(7) == await tell(7)
         assert await tell(7) != await tell(8)
 
+    def test_account(self, sandbox: AmazonSandbox) -> None:
+        """The account logs in at the sandbox, and names the seller and the marketplaces."""
+        account = sandbox.account("http://h")
+        assert (account.base_url, account.token_url) == ("http://h", "http://h/auth/o2/token")
+        assert (account.seller_id, [*account.marketplace_ids]) == (
+            sandbox.seller_id,
+            ["A1PA6795UKMFR9"],
+        )
+        assert 'marketplace_ids = ["A1PA6795UKMFR9"]' in sandbox.settings_toml("http://h", "s")
+
     async def test_journal_is_json(self, call: FeedCaller, sandbox: AmazonSandbox) -> None:
         """What came is in the journal, but for signatures."""
         await call.submit(prices(1))
