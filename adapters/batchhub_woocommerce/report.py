@@ -35,9 +35,8 @@ def read_entries(entries: Sequence[msgspec.Raw], sent: Submission) -> Iterator[I
 
 def _read(entry: Mapping[str, Any], sent: Submission) -> dict[str, Any]:
     number, error = entry.get("id"), entry.get("error")
-    if (
-        "error" not in entry and str(number).lstrip("0").isdecimal()
-    ):  # a plug-in makes texts of them
+    # A plug-in may make text of numbers; 0 is none.
+    if "error" not in entry and str(number).lstrip("0").isdecimal():
         return {"state": ItemState.SUCCEEDED, "vendor_ref": str(number)}
     if not isinstance(error, dict):
         return {"state": ItemState.UNKNOWN, "message": "the shop answered neither number nor error"}
