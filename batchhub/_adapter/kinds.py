@@ -144,7 +144,9 @@ def _write_flag(value: Any, name: str) -> bool:
 
 
 def _wrong(name: str, what: str, value: Any) -> InputError:
-    return InputError(f"{name} must be {what}, not {reprlib.repr(value)}")
+    # A sheet's number is shown as it stands in the sheet.
+    shown = str(value) if isinstance(value, Decimal) else reprlib.repr(value)
+    return InputError(f"{name} must be {what}, not {shown}")
 
 
 _WRITERS: Final[Mapping[Kind, Callable[[Any, str], Any]]] = {

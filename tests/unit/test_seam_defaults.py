@@ -103,6 +103,22 @@ def test_what_is_new_needs_no_name() -> None:
         encode("set", {"about": {"id": 1.5}})
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (Decimal("7.50"), "7.50"),
+        (7.5, "7.5"),
+        ("7,5", "'7,5'"),
+        (True, "True"),
+        (["x"], r"\['x'\]"),
+    ],
+)
+def test_a_wrong_number_is_shown_as_it_was_written(value: Any, shown: str) -> None:
+    """A sheet's number has no type in it that a user never wrote."""
+    with pytest.raises(InputError, match=rf"shelf must be a (whole )?number, not {shown}$"):
+        encode("make", {"shelf": value})
+
+
 def test_an_empty_text_clears_a_number_that_is_text() -> None:
     """It has a form there, as it has none where numbers are numbers."""
     assert encode("make", {"price": ""}) == b'{"price":""}'
