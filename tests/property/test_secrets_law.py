@@ -259,14 +259,14 @@ def test_a_result_that_echoes_the_secret_is_kept_without_it(secret: str) -> None
         assert body not in redactor.body(b'{"echo": "' + body + b'"}')
 
 
+ACCOUNTS = {name: each.sandbox().account("http://127.0.0.1:1") for name, each in STAND_INS.items()}
+
+
 def make_accounts(secret: str) -> list[Any]:
     """Make an account of each vendor with the same secret."""
     return [
-        evolve(
-            stand_in.sandbox().account("http://127.0.0.1:1"),
-            **{name: form.format(secret) for name, form in stand_in.secrets.items()},
-        )
-        for stand_in in STAND_INS.values()
+        evolve(ACCOUNTS[name], **{key: form.format(secret) for key, form in each.secrets.items()})
+        for name, each in STAND_INS.items()
     ]
 
 

@@ -299,6 +299,21 @@ def test_every_public_module_has_a_page() -> None:
 
 
 @needs_the_tree
+@pytest.mark.parametrize("name", [*ADAPTERS])
+def test_every_vendor_is_listed(name: str) -> None:
+    """Whoever looks for a vendor that is included finds its page from wherever they are listed."""
+    for page in (README, *(DOCS / f"{p}.md" for p in ("index", "installation", "vendors"))):
+        assert f"({'docs/' * (page == README)}{name}.md)" in page.read_text("utf-8"), page
+    for table in ("reliability.md", "howto/prices-from-csv.md"):
+        assert f"{name}.md" in (DOCS / table).read_text("utf-8") or name == "ecwid", table
+    site = SITE.read_text("utf-8")
+    assert f'"{name}.md"' in site
+    assert f'"api/{name}.md"' in site
+    if "## Findings" in (DOCS / f"{name}.md").read_text("utf-8"):
+        assert f"({name}.md#findings)" in STATUSES
+
+
+@needs_the_tree
 def test_files_that_are_named_are_there() -> None:
     """Each file or folder of the source that the page on the architecture names exists."""
     text = (DOCS / "architecture.md").read_text(encoding="utf-8")
