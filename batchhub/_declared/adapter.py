@@ -13,7 +13,6 @@ from batchhub._adapter.exchange import (
     Accepted,
     Credentials,
     Observation,
-    Probe,
     Report,
     Steps,
     Submission,
@@ -32,7 +31,6 @@ from batchhub.errors import (
     RepeatedError,
     ReplyError,
     ResultsMissingError,
-    UnsupportedError,
 )
 from batchhub.models import BatchItem, BatchState, Finding
 
@@ -147,7 +145,7 @@ class DeclaredAdapter(Adapter[Account]):
         except RefusedError as error:
             self._raise_repeated(described, error)
             raise
-        answer = _read_json(reply)
+        answer = read_json(reply)
         if described.submit.ref is None:
             report = self._read_results(
                 described,
@@ -184,7 +182,7 @@ class DeclaredAdapter(Adapter[Account]):
         ticket: TicketRef,
         findings: list[Finding],
     ) -> Observation:
-        answer = _read_json(reply)
+        answer = read_json(reply)
 
         def find(place: Place | None) -> Any:
             return None if place is None else self._find(place, answer, reply)
@@ -226,7 +224,7 @@ class DeclaredAdapter(Adapter[Account]):
         self, described: Operation, reply: Reply, ticket: TicketRef, findings: list[Finding]
     ) -> Observation:
         """Ask the words of the items whether their batch has ended: of each, and of all sent."""
-        answer = _read_json(reply)
+        answer = read_json(reply)
         try:
             folded = fold(described.results, find_entries(described.results, answer))
         except (NoResultsError, PlaceError) as error:
@@ -266,7 +264,7 @@ class DeclaredAdapter(Adapter[Account]):
         counted: Counted | None = None,
     ) -> Report:
         try:
-            entries = find_entries(described.results, _read_json(reply), state)
+            entries = find_entries(described.results, read_json(reply), state)
             # Of a batch that was finished before, the core only takes what the report says.
             changed = self._find_change(described, kept)
             return make_report(
@@ -357,101 +355,7 @@ class DeclaredAdapter(Adapter[Account]):
         )
 
 
-class _Fetches(DeclaredAdapter):
-    """One with an operation whose results are asked for by a request of their own."""
-
-    async def fetch_results(self, ticket: TicketRef, items: Sequence[WireItem]) -> Report:
-        """Fetch the results of a finished ticket."""
-        described = self.description.operations[ticket.operation]
-        if described.results.request is None:
-            return await super().fetch_results(ticket, items)
-        values = self._with_ref(ticket.vendor_refs[0])
-        reply = await self._send(described.results.request, values, is_question=True)
-        seen = ticket.seen or Observation()
-        return self._read_results(
-            described,
-            reply,
-            total=len(items),
-            state=ticket.state,
-            kept=ticket.kept,
-            counted=Counted(seen.succeeded, seen.failed),
-        )
-
-
-class _Cancels(DeclaredAdapter):
-    """One with an operation whose batches can be stopped."""
-
-    async def cancel(self, ticket: TicketRef) -> None:
-        """Ask the vendor to stop a ticket."""
-        request = self.description.operations[ticket.operation].cancel
-        if request is None:
-            await super().cancel(ticket)
-        else:
-            await self._send(request, self._with_ref(ticket.vendor_refs[0]))
-
-
-class _Probes(DeclaredAdapter):
-    """One with a harmless request."""
-
-    async def probe(self, vendor_ref: str | None = None) -> Probe:
-        """Send the harmless request, or ask about a batch of the first operation that has polls."""
-        probe = self.description.probe
-        polled = [each for each in self.description.operations.values() if each.poll is not None]
-        if vendor_ref is None and probe is not None:
-            return await self._probe(probe.request, probe.expects, self._values)
-        if not polled or polled[0].poll is None:
-            raise UnsupportedError(f"{self.name} has no batches that can be asked about")
-        poll = polled[0].poll
-        expects = polled[0].results.list if poll.word is None else poll.word
-        return await self._probe(poll.request, expects, self._with_ref(vendor_ref or ""))
-
-    async def _probe(self, request: Request, expects: Place, values: Mapping[str, str]) -> Probe:
-        reply = await self._send(request, values, is_question=True)
-        found = self._find(expects, _read_json(reply), reply)
-        if found is None:
-            # Such as from a parked domain: it is not the vendor that answers.
-            self._refuse(reply, f"something else than the vendor does: nothing at {expects.text}")
-        is_plain = not isinstance(found, dict | list)
-        return Probe(
-            request=f"{request.method} {request.path.fill(values, quoted=True)}",
-            status=reply.status,
-            raw=reply.body,
-            reading={expects.text: found if is_plain else f"a list of {len(found)}"},
-        )
-
-
-def make_adapter(description: Description) -> type[Adapter[Any]]:
-    """Make an adapter's class; it has the verbs that the description says."""
-    operations = description.operations
-    keys = {each.key_field for each in operations.values()}
-    verbs: list[tuple[bool, type[DeclaredAdapter]]] = [
-        (any(each.results.request is not None for each in operations.values()), _Fetches),
-        (any(each.cancel is not None for each in operations.values()), _Cancels),
-        (description.probe is not None, _Probes),
-    ]
-    bases = tuple(base for is_there, base in verbs if is_there) or (DeclaredAdapter,)
-    name = description.account_type.__name__.removesuffix("Account")
-    made = type(
-        f"{name}Adapter",
-        bases,
-        {
-            "__doc__": f"The adapter that {description.source} describes.",
-            "__module__": __name__,
-            "description": description,
-            "name": description.name,
-            "account_type": description.account_type,
-            "operations": {name: each.capabilities for name, each in operations.items()},
-            "states": description.states,
-            "key_field": keys.pop() if len(keys) == 1 else None,
-            "not_executed_statuses": description.not_executed,
-            "sandbox": description.sandbox,
-        },
-    )
-    description.account_type.adapter_type = made  # so that no entry point need name it
-    return made
-
-
-def _read_json(reply: Reply) -> Any:
+def read_json(reply: Reply) -> Any:
     """Read an answer; half a character in one of its texts does not make it unreadable."""
     try:
         return reply.json()

@@ -54,9 +54,9 @@ def load(path: Path, package: str | None = None) -> type[Adapter[Any]]:
             (`SettingsError.problems`, where there are several).
     """
     # Few commands need any of it, and the door `batchhub.adapter` is imported by all.
-    from .adapter import make_adapter  # noqa: PLC0415
     from .building import build  # noqa: PLC0415
     from .checks import check_values  # noqa: PLC0415
+    from .making import make_adapter  # noqa: PLC0415
     from .mistakes import Mistakes  # noqa: PLC0415
     from .reading import read_file, read_table  # noqa: PLC0415
 
