@@ -110,7 +110,7 @@ def _prepare(connection: Connection, path: Path | None) -> None:
 def _use_wal(connection: Connection) -> None:
     # SQLite does not wait for others while it changes the journal mode, so several first
     # starts at once meet "database is locked" here; only one of them has to succeed.
-    end_s = time.monotonic() + BUSY_TIMEOUT_S
+    end_s: float | None = None
     while True:
         mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
         if mode == "wal" or not _is_writable(connection):
@@ -119,7 +119,9 @@ def _use_wal(connection: Connection) -> None:
             keep_track(connection)  # a new file only, and before anything is written to it
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
         except DBAPIError as error:
-            if "locked" not in str(error) or time.monotonic() > end_s:
+            now_s = time.monotonic()
+            end_s = end_s or now_s + BUSY_TIMEOUT_S  # beside what it may have waited before that
+            if "locked" not in str(error) or now_s > end_s:
                 raise
             time.sleep(0.05)
 
