@@ -54,7 +54,8 @@ class Worker:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="batchhub-store")
         self._connection: Connection | None = None
         self._busy = threading.Lock()
-        _busy.add(self._busy)
+        with _forking:  # which looks at all of them
+            _busy.add(self._busy)
 
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call a function with the connection, and arguments, in the thread."""
