@@ -16,8 +16,10 @@ import aioresponses.core
 import pytest
 from aiohttp import ClientResponse
 from hypothesis import HealthCheck, settings
+from support.patience import PATIENCE_S
 
 from batchhub._base import under_way
+from batchhub.cli.shell import invocation
 
 _TAKES_STREAM_WRITER = "stream_writer" in inspect.signature(ClientResponse.__init__).parameters
 
@@ -67,6 +69,10 @@ settings.register_profile(
 )
 settings.register_profile("batchhub", settings.get_profile("explore"), derandomize=True)
 settings.load_profile("batchhub")
+
+# A command that runs in the tests' own process must not end that process, as it does where
+# something of it does not come to an end in two seconds.
+invocation._CLOSE_S = PATIENCE_S  # type: ignore[misc]
 
 aioresponses.core.ClientResponse = _MockedResponse  # type: ignore[attr-defined]
 
