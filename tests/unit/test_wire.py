@@ -200,7 +200,7 @@ def test_what_is_no_object_of_the_type_is_one_clear_error(raw: bytes | None, wha
 
     with pytest.raises(BodyError, match=r"^item 'i-9' ") as caught:
         broken.as_(Tree)
-    assert what in str(caught.value)
+    assert what.lower() in str(caught.value).lower()
     assert len(str(caught.value)) < 600
 
 
