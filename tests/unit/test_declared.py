@@ -12,7 +12,7 @@ from attrs import frozen
 
 from batchhub import BatchHub, BatchState, BatchStatus, Contact, ItemResult, ItemState, Outcome
 from batchhub.adapter import Account, Adapter, declared
-from batchhub.errors import InputError
+from batchhub.errors import InputError, ReplyError
 from batchhub.testing import FakeClock, ScriptedVendor
 
 HEAD = """
@@ -552,6 +552,15 @@ async def test_credentials_go_as_the_scheme_says(
     assert sent.headers["User-Agent"] == "s 17 - x"
     assert (probe.request, probe.status) == ("GET /me?page=1", 200)
     assert b"Acme" in probe.raw
+
+
+async def test_a_probe_believes_only_the_vendor(tmp_path: Path) -> None:
+    """An answer without what the file expects is somebody else's."""
+    text = HEAD + '\n[probe]\nrequest = "GET /me"\nexpects = "name"\n' + POLLED
+    async with opened(tmp_path, text) as world:
+        world.vendor.on("GET", "/me").reply({"parked": True})
+        with pytest.raises(ReplyError, match="nothing at name"):
+            await world.hub.probe("shop")
 
 
 async def test_refused_credentials_pause_the_account(tmp_path: Path) -> None:
