@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import uuid4
 
 from attrs import evolve
@@ -81,7 +82,6 @@ class SendAttempt:
             steps=steps,
             was_in_doubt=self._was_in_doubt,
         )
-        # What was counted and kept meanwhile.
         return evolve(change, ticket=_with_steps(change.ticket, self.ticket))
 
     async def _confirm(self, more_sends: int) -> float | None:
@@ -89,11 +89,14 @@ class SendAttempt:
         ticket = self.ticket
         if self._was_in_doubt and not may_resend(self._lane, self._job, ticket, self._items):
             return None
-        counted = evolve(ticket, sends=ticket.sends + more_sends)
+        # Under a new attempt nothing has gone yet: what counts from its sending, such as the time
+        # until the vendor lists it, begins now. An upload, or the wait for a turn, may take long.
+        now = {} if self._was_in_doubt else _read_time(self._lane)
+        counted = evolve(ticket, sends=ticket.sends + more_sends, **now)
         fenced = await self._lane.begin(counted, ticket.attempt_id, more_sends=more_sends)
         if fenced.durable_at_s is not None:
             # Of what it is now: more may have been kept meanwhile.
-            self._take(evolve(self.ticket, sends=self.ticket.sends + more_sends))
+            self._take(evolve(self.ticket, sends=self.ticket.sends + more_sends, **now))
         return fenced.durable_at_s
 
     async def _keep(self, kept: Mapping[str, str]) -> None:
@@ -113,14 +116,29 @@ def make_intent(ticket: TicketRecord, lane: LaneContext) -> TicketRecord:
     return evolve(
         ticket,
         attempt_id=str(uuid4()),
-        attempted_at=lane.ages.now(),
-        attempted_boot=lane.clock.boot_id,
-        attempted_boot_s=lane.clock.boot_s(),
         sends=1,
+        **_read_time(lane),
     )
 
 
+def _read_time(lane: LaneContext) -> dict[str, Any]:
+    """Return when an attempt is about to be sent, as its ticket has it."""
+    return {
+        "attempted_at": lane.ages.now(),
+        "attempted_boot": lane.clock.boot_id,
+        "attempted_boot_s": lane.clock.boot_s(),
+    }
+
+
 def _with_steps(ticket: TicketRecord, sent: TicketRecord) -> TicketRecord:
-    """Return a ticket with what its submit has counted and kept."""
-    sends = 0 if ticket.attempt_id is None else sent.sends
-    return evolve(ticket, sends=sends, kept=sent.kept)
+    """Return a ticket with what was written of it while it was sent."""
+    if ticket.attempt_id is None:
+        return evolve(ticket, sends=0, kept=sent.kept)
+    return evolve(
+        ticket,
+        attempted_at=sent.attempted_at,
+        attempted_boot=sent.attempted_boot,
+        attempted_boot_s=sent.attempted_boot_s,
+        sends=sent.sends,
+        kept=sent.kept,
+    )

@@ -104,7 +104,7 @@ class TicketRecord:
         total: How many items it has.
         attempt_id: The attempt whose request was or is about to be sent; also the idempotency
             key. `None` while nothing was sent, or once it is certain that nothing ran.
-        attempted_at: When that attempt was first stored.
+        attempted_at: When that attempt was about to be sent for the first time.
         attempted_boot: In which boot of the machine that was.
         attempted_boot_s: At how many seconds since that boot.
         sends: How often it was sent under this attempt, or was about to be; 0 while only requests

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 import pytest
 from support.hosts import Answer, Host, open_host
 from support.hubs import numbered
-from support.vendor import Conversation, ScriptedAccount, Vendor
+from support.vendor import Conversation, ScriptedAccount, ScriptedAdapter, Vendor, capable
 
 from batchhub import BatchHub, BatchState, BatchStatus
-from batchhub.adapter import Accepted, Transport
+from batchhub.adapter import Accepted, Attempt, Transport
 from batchhub.errors import NoAnswerError, RefusedError, ReplyError
 from batchhub.testing import FakeClock
 
@@ -219,3 +219,33 @@ async def test_who_goes_past_the_transport_is_believed(host: Host) -> None:
     status, sends = await run(host, talk)
     assert status.is_held
     assert sends == 1
+
+
+async def test_the_time_until_a_batch_is_listed_begins_when_it_left(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not when it was intended: what comes first may wait for longer than that for its turn."""
+    host.answers(FINE, DOWN, FINE)
+    clock, left_at, sought = FakeClock(), [], []
+
+    async def talk(transport: Transport) -> Accepted:
+        await prepares_first(transport)
+        await clock.sleep(50.0)
+        left_at.append(clock.now())
+        await transport.request("POST", "/batches", body=b"{}")
+        return TAKEN
+
+    async def find(self: ScriptedAdapter, attempt: Attempt) -> None:
+        sought.append((clock.now(), attempt.attempted_at))
+
+    monkeypatch.setattr(ScriptedAdapter, "find_attempt", find)
+    vendor = capable(Vendor(), finds_attempts=True, visibility_grace_s=60.0)
+    vendor.submits = deque([talk, TAKEN])
+    account = ScriptedAccount(vendor=vendor, base_url=host.url)
+    hub = BatchHub(":memory:", {"shop": account}, clock=clock, seed=1)
+    async with clock.running(), hub:
+        status = await (await hub.submit("shop", numbered(2))).wait(timeout_s=600)
+
+    assert (status.state, len(vendor.submissions)) == (BatchState.COMPLETED, 2)
+    assert (sought[-1][0] - left_at[0]).total_seconds() >= 60.0
+    assert {attempted_at for _, attempted_at in sought} == {left_at[0]}
