@@ -35,11 +35,14 @@ def may_be_unknown(world: World, account: str, mark: int) -> bool:
         return True
     if kind.recognises:
         return _is_forgotten(world)
-    if kind.repeats:  # but for what was answered, whatever that was
+    if kind.repeats or may_be_misread(world):  # but for what was answered, whatever that was
         return may_be_misread(world)
+    if kind.is_apart:  # which of them had the item is not seen
+        sent = [one for one in world.loop.wire.sent if one.vendor == account]
+        submits = [one for one in sent if kind.is_submit(one.method, one.path)]
+        answers = [is_answered(world, one, kind.accepted) for one in submits]
+        return world.faults.has_disturbed or not all(answers)
     sent = [one for one in world.loop.wire.sent if mark in one.marks]
-    if may_be_misread(world):
-        return True
     if not sent:  # an intent, and then nothing was sent, as it seems
         return world.faults.has_disturbed
     return not any(is_answered(world, one, kind.accepted) for one in sent)

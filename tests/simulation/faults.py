@@ -6,6 +6,7 @@ import asyncio
 import math
 import sqlite3
 from collections.abc import Callable
+from contextvars import Context
 from typing import TYPE_CHECKING, Any, Final
 
 from simloop._net import DRIVER
@@ -68,8 +69,9 @@ class Faults:
             await asyncio.sleep(delay_s)
             do()
 
-        # On the driver's host, whoever is here now: it may have just died.
-        task = self._world.loop.net.host(DRIVER).create_task(wait())
+        # On the driver's host, whoever is here now: it may have just died, in the middle of a
+        # submit, of whose context the next life must know nothing.
+        task = Context().run(self._world.loop.net.host(DRIVER).create_task, wait())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -119,7 +119,8 @@ def _judge_item(world: World, job: Told, result: ItemResult, ran: list[Ran]) -> 
         if not ran or (effects and not _is_repeat(world, job)):
             raise LawBrokenError(f"{where}; the vendor says {ran}")
     elif result.state is ItemState.NOT_EXECUTED:
-        if ran:
+        own = {ref for ticket in job.status.tickets for ref in ticket.vendor_refs}
+        if any(one.ticket in own for one in ran) or (ran and not _is_repeat(world, job)):
             raise LawBrokenError(f"{where}; the vendor says {ran}")
     elif not _may_be_unknown(world, job, int(result.id)):
         raise LawBrokenError(f"{where} ({result.message}); the vendor says {ran}")

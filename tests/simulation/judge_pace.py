@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from batchhub.adapter import Budget
+
 from .wire import Sent
 from .witness import LawBrokenError
 
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     from .world import World
 
 _SLACK_S: Final = 1e-3
+_SLACK: Final = 0.01
 
 _KEPT_S: Final = 6.0
 """Seconds until what one process heard is in the store for the others: a sign of life, and some."""
@@ -26,7 +29,10 @@ def judge_pace(world: World) -> None:
     for account in world.vendors.accounts(world.plan).values():
         sent = [one for one in world.loop.wire.sent if one.vendor in account.base_url]
         budget = account.budget
-        _judge_budget(world, sent, budget.requests, budget.per_s)
+        if budget.burst > budget.requests:
+            _judge_bucket(world, sent, budget)
+        else:
+            _judge_budget(world, sent, budget.requests, budget.per_s)
         _judge_cool_downs(world, sent)
 
 
@@ -39,6 +45,21 @@ def _judge_budget(world: World, sent: list[Sent], most: int, per_s: float) -> No
             raise LawBrokenError(
                 f"{most + 1} requests in {last - first:.1f} s, from {first:.1f} s on; "
                 f"the budget is {most} in {per_s:.0f} s"
+            )
+
+
+def _judge_bucket(world: World, sent: list[Sent], budget: Budget) -> None:
+    """No while holds more than the vendor's bucket had, and what came back into it."""
+    level, before_s = float(budget.burst), 0.0
+    for at_s in sorted(one.begun_s for one in sent):
+        back = (at_s - before_s) * budget.requests / budget.per_s
+        level, before_s = min(float(budget.burst), level + back) - 1.0, at_s
+        if level < budget.burst / 2:
+            world.count_law("budget")
+        if level < -_SLACK:
+            raise LawBrokenError(
+                f"more than {budget.burst} requests at once by {at_s:.1f} s, though "
+                f"{budget.requests} come back in {budget.per_s:.1f} s"
             )
 
 

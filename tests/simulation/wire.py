@@ -128,7 +128,7 @@ class Wire:
             self._latest[packet.conn] = request
             self.sent.append(request)
         latest = self._latest.get(packet.conn)
-        if latest is not None and latest.host == packet.src and latest.method == "POST":
+        if latest is not None and latest.host == packet.src and latest.method in {"POST", "PUT"}:
             latest.marks.update(_find_marks(packet.payload))
 
 

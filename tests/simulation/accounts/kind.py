@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -36,6 +37,7 @@ class Kind:
         read: Returns the mark and the product of an item that ran.
         mark: How a mark looks in a request, as a pattern with one group.
         submit: The requests that have an effect, as a pattern of method and path.
+        is_apart: Whether the items are not in it, but were uploaded before.
         accepted: The HTTP status of those that were taken.
         operation: The operation of its items; `None` is the adapter's default.
         recognises: Whether the vendor recognises a batch that it had, by its key.
@@ -46,6 +48,8 @@ class Kind:
         limit: Returns the account with so many requests a minute, and bytes a ticket.
         item_bytes: What an item is taken to have, where an account can't be told how large a
             ticket is; `None` where it can.
+        clock_s: Seconds by which a machine's clock and the vendor's may differ, as far as the
+            adapter relies on that.
         switches: How the vendor is set from the beginning.
         spares: Which faults of `plan.SWITCHES` it does not have.
         faults: The vendor's own faults: switches by the name of each.
@@ -58,6 +62,7 @@ class Kind:
     read: Callable[[Execution], tuple[int, str]]
     mark: bytes = rb'"price":\s*(\d+)'
     submit: str = "POST .*"
+    is_apart: bool = False
     accepted: int = 200
     operation: str | None = None
     recognises: bool = False
@@ -67,6 +72,7 @@ class Kind:
     has_tickets: bool = True
     limit: Callable[[Account, int, int], Account] = limit
     item_bytes: int | None = None
+    clock_s: float = math.inf
     switches: Mapping[str, Any] = field(factory=dict)
     spares: frozenset[str] = frozenset()
     faults: Mapping[str, Mapping[str, Any]] = field(factory=dict)
