@@ -248,10 +248,10 @@ class DeclaredAdapter(Adapter[Account]):
             age_s=reply.age_s,
         )
 
-    def _find_state(self, word: str | None) -> BatchState:
-        """Return a finished batch's state: without a word for it, its counts have ended it."""
+    def _find_state(self, word: str | None) -> BatchState | None:
+        """Return what the vendor's word for a batch means; `None` if nobody described it."""
         states = {each.casefold(): state for each, state in self.states.items()}
-        return states.get((word or "").strip().casefold(), BatchState.COMPLETED)
+        return states.get((word or "").strip().casefold())
 
     def _read_results(
         self,
@@ -259,7 +259,7 @@ class DeclaredAdapter(Adapter[Account]):
         reply: Reply,
         *,
         total: int,
-        state: BatchState,
+        state: BatchState | None,
         kept: Mapping[str, str],
         counted: Counted | None = None,
     ) -> Report:

@@ -8,6 +8,7 @@ from typing import Any
 from batchhub._adapter.exchange import Observation, Probe, Report, TicketRef, WireItem
 from batchhub._adapter_class import Adapter
 from batchhub.errors import UnsupportedError
+from batchhub.models import BatchState
 
 from .adapter import DeclaredAdapter, read_json
 from .description import Description, Request
@@ -26,11 +27,14 @@ class _Fetches(DeclaredAdapter):
         values = self._with_ref(ticket.vendor_refs[0])
         reply = await self._send(described.results.request, values, is_question=True)
         seen = ticket.seen or Observation()
+        state: BatchState | None = ticket.state
+        if state is BatchState.COMPLETED:  # its counts may have ended it, whatever its word
+            state = self._find_state(next(iter(seen.words), None))
         return self._read_results(
             described,
             reply,
             total=len(items),
-            state=ticket.state,
+            state=state,
             kept=ticket.kept,
             counted=Counted(seen.succeeded, seen.failed),
         )

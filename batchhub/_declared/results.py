@@ -33,6 +33,9 @@ class Counted:
 
 _NOT_COUNTED: Final = Counted()
 
+_WITHOUT_RESULTS: Final = {BatchState.FAILED, BatchState.CANCELLED, BatchState.LOST}
+"""The states of batches that may well have no results."""
+
 
 @frozen
 class Fold:
@@ -51,7 +54,7 @@ class Fold:
 
 
 def find_entries(
-    results: Results, answer: Any, state: BatchState = BatchState.COMPLETED
+    results: Results, answer: Any, state: BatchState | None = BatchState.COMPLETED
 ) -> Sequence[Any]:
     """
     Return the list of results in an answer.
@@ -59,14 +62,14 @@ def find_entries(
     Args:
         results: Where it is.
         answer: The answer.
-        state: The batch's state: one that failed, or was cancelled, may have none.
+        state: What its word says: a batch that failed, or was cancelled, may have none.
 
     Raises:
         NoResultsError: There is none. An empty list is one.
         PlaceError: The place can't be looked for.
     """
     found = results.list.find(answer)
-    if found is None and state is not BatchState.COMPLETED:
+    if found is None and state in _WITHOUT_RESULTS:
         return ()
     if not isinstance(found, list):
         what = "nothing" if found is None else "no list"
@@ -95,21 +98,22 @@ def make_report(
     entries: Sequence[Any],
     *,
     total: int,
-    state: BatchState,
+    state: BatchState | None,
     counted: Counted = _NOT_COUNTED,
     findings: tuple[Finding, ...] = (),
 ) -> Report:
     """
     Make the report of a finished batch.
 
-    Items that it does not name are what the description says, but only of a batch that was
+    Items that it does not name are what the description says, but only of a batch whose word says
     completed, and only if that agrees with what the vendor counts: else nobody can tell.
 
     Args:
         results: How to read them.
         entries: Of the answer.
         total: How many items were sent.
-        state: The batch's final state.
+        state: What its word says: where counts alone have ended it, that is not the end, or
+            nothing (`None`).
         counted: What the vendor counts.
         findings: To be reported besides.
     """
@@ -123,11 +127,12 @@ def make_report(
     is_pending = any(_is_pending(results, entry) for entry in entries)
     rest = results.rest if state is BatchState.COMPLETED else ItemState.UNKNOWN
     doubt = () if rest is ItemState.UNKNOWN else _find_doubt(reports, rest, total, counted)
+    is_early = results.rest is not rest and state not in _WITHOUT_RESULTS
     return Report(
         items=reports,
         rest=ItemState.UNKNOWN if doubt else rest,
-        # Counts and failures may come later than the word: it is asked again for a while.
-        is_settled=not (is_pending or doubt),
+        # Word, counts and failures may come one after another: it is asked again for a while.
+        is_settled=not (is_pending or doubt or is_early),
         findings=(*findings, *_find_unknown(unknown), *doubt),
     )
 

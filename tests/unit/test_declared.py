@@ -379,6 +379,29 @@ async def test_the_rest_has_to_agree_with_what_the_vendor_counts(
     assert ("rest_differs" in codes(status)) is (rest is ItemState.UNKNOWN)
 
 
+@pytest.mark.parametrize("request_of_its_own", ["", 'request = "GET /shops/{shop}/report/{ref}"\n'])
+@pytest.mark.parametrize("word", ["aborted", None, "running"])
+async def test_the_rest_needs_a_word_for_success_whatever_is_counted(
+    tmp_path: Path, word: str | None, request_of_its_own: str
+) -> None:
+    """Counts can end a batch; that the items nobody names went well, only a known word says."""
+    text = REST.replace("max_items = 10", "max_items = 10\ncounts_items = true")
+    text = text.replace('word = "state"', 'word = "state"\ndone = "n"')
+    text = text.replace(
+        "[operations.price.results]\n", f"[operations.price.results]\n{request_of_its_own}"
+    )
+    async with opened(tmp_path, HEAD + text) as world:
+        world.vendor.on("POST", BATCHES).reply({"id": "b1"})
+        answer = {"state": word, "n": 2, "results": []}
+        world.vendor.on("GET", BATCH).reply(answer).repeat()
+        if request_of_its_own:
+            world.vendor.on("GET", "/shops/{shop}/report/{ref}").reply({"results": []}).repeat()
+        status, found = await run(world, TWO)
+    assert status.state is BatchState.COMPLETED
+    assert "completed_by_counts" in codes(status)
+    assert set(states(found).values()) == {ItemState.UNKNOWN}
+
+
 # No word for the batch.
 
 FOLDED = POLLED.replace('word = "state"', "fold = true", 1)
