@@ -392,7 +392,7 @@ async def test_the_rest_needs_a_word_for_success_whatever_is_counted(
     )
     async with opened(tmp_path, HEAD + text) as world:
         world.vendor.on("POST", BATCHES).reply({"id": "b1"})
-        answer = {"state": word, "n": 2, "results": []}
+        answer: dict[str, Any] = {"state": word, "n": 2, "results": []}
         world.vendor.on("GET", BATCH).reply(answer).repeat()
         if request_of_its_own:
             world.vendor.on("GET", "/shops/{shop}/report/{ref}").reply({"results": []}).repeat()
