@@ -19,7 +19,7 @@ from attrs import asdict, frozen
 
 from batchhub.errors import UsageError
 
-SUITE_VERSION: Final = 1
+SUITE_VERSION: Final = 2
 """The version of the suite's rules: one more for each change that could change a grade."""
 
 _NAME: Final = "conformance.json"
