@@ -40,7 +40,7 @@ _LONGEST_ANSWER_S: Final = 840
 REQUESTS_PER_MINUTE: Final = 60
 """Requests a shop gets. Assumed: WooCommerce has no limit; whoever hosts the shop may have one."""
 
-_PATH: Final = re.compile(r"/[!\"$-~]*[^/]")
+_PATH: Final = re.compile(r"/[!\"$-~]*[!\"$-.0-~]")
 _WP_JSON: Final = "/wp-json"
 _INDEX: Final = "/index.php"
 
@@ -70,7 +70,9 @@ def _check_api_path(_: object, attribute: Attribute[str], value: object) -> None
     key = attribute.name
     if not isinstance(value, str) or not _PATH.fullmatch(value):
         raise SettingsError(
-            f"{key} must begin with '/' and not end with one, as in {API_PATH}", key=key
+            f"{key} must begin with '/', not end with one, and have no space or '#', as in "
+            f"{API_PATH}",
+            key=key,
         )
 
 
