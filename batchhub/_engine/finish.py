@@ -84,21 +84,31 @@ def end_with_report(
     final = ticket.finished_as or BatchState.COMPLETED
     if final is not BatchState.COMPLETED:
         report = _doubt_rest(report, ticket, final, lane.capabilities(job))
+    results, findings = _join(lane, job, ticket, items, report)
+    state = _end_state(job, ticket, results)
+    ended = evolve(
+        ticket.with_findings(findings),
+        state=state,
+        progress=1.0 if state is BatchState.COMPLETED else ticket.progress,
+    )
+    return Change(ticket=ended, results=results, rest=report.rest)
 
+
+def _join(
+    lane: LaneContext,
+    job: JobState,
+    ticket: TicketRecord,
+    items: Sequence[WireItem],
+    report: ReadReport,
+) -> tuple[list[ItemResult], tuple[Finding, ...]]:
     def find_keys() -> list[str | None]:
         return [lane.adapter.key_value(job.record.operation, item) for item in items]
 
     results, findings = join_report(
         [item.id for item in items], report, _only_ref(ticket), keys=find_keys
     )
-    state = _end_state(job, ticket, results)
-    ended = evolve(
-        # Of entries that name no item that was sent, these show the names.
-        ticket.with_findings(redact_findings(findings, lane.adapter.transport.redact)),
-        state=state,
-        progress=1.0 if state is BatchState.COMPLETED else ticket.progress,
-    )
-    return Change(ticket=ended, results=results, rest=report.rest)
+    # Of entries that name no item that was sent, the findings show the names.
+    return results, redact_findings(findings, lane.adapter.transport.redact)
 
 
 async def _fetch(lane: LaneContext, ref: TicketRef, items: Sequence[WireItem]) -> ReadReport:
@@ -146,6 +156,31 @@ def end_lost(
         return Change(ticket=expired, rest_message=why)
     lost = evolve(ticket, state=BatchState.LOST, message=str(error))
     return Change(ticket=lost, rest_message="the vendor no longer knows the ticket")
+
+
+async def end_lost_with(
+    lane: LaneContext, job: JobState, lost: Change, seen: Observation
+) -> Change:
+    """
+    Give the items of a ticket that the vendor no longer knows what it last said of them.
+
+    Args:
+        lane: The lane it went through.
+        job: Its job.
+        lost: The ticket at its end.
+        seen: The last answer, with results of an unfinished batch.
+    """
+    ticket, why = lost.ticket, lost.rest_message
+    items = await lane.store.tickets.get_items(ticket)
+    ref = evolve(lane.ref(job, ticket), state=ticket.state, seen=seen)
+    try:
+        report = await lane.ask(_fetch(lane, ref, items))
+    except BatchHubError:
+        return lost
+    # It was not finished: what it doesn't name is what nobody knows, whatever else that means.
+    report = evolve(report, rest=ItemState.UNKNOWN, rest_message=why)
+    results, findings = _join(lane, job, ticket, items, report)
+    return Change(ticket=ticket.with_findings(findings), results=results, rest=report.rest)
 
 
 def _end_without_results(

@@ -44,11 +44,11 @@ def join_report(
     Give every item sent exactly one result.
 
     Items are matched by id, by the key that names them at the vendor or by their place, as each
-    entry says; by position only when no entry says anything and there are as many entries as
-    items. An item that comes back twice is UNKNOWN, since nobody can tell which entry is the true
-    one. Items that come back twice, never, or uninvited are findings. Entries that belong to no
-    item may be about items that are not reported: if one of them says anything but `Report.rest`,
-    those are UNKNOWN.
+    entry says; by position only when no entry says anything, there are as many entries as items,
+    and the vendor has no names for them: one that has is free to report in any order. An item
+    that comes back twice is UNKNOWN, since nobody can tell which entry is the true one. Items that
+    come back twice, never, or uninvited are findings. Entries that belong to no item may be about
+    items that are not reported: if one of them says anything but `Report.rest`, those are UNKNOWN.
 
     Args:
         ids: The ids of the items sent, unique, in their order.
@@ -64,7 +64,7 @@ def join_report(
     stray: list[ItemReport] = []
     # By position only if nothing else is possible: one entry too few shifts all that follow.
     if entries and all(entry.id is None for entry in entries):
-        if len(entries) == len(ids):
+        if len(entries) == len(ids) and not any(keys()):
             entries = [evolve(e, id=item_id) for e, item_id in zip(entries, ids, strict=True)]
             findings.append(_by_position(len(ids)))
         else:
@@ -173,7 +173,7 @@ def _by_position(items: int) -> Finding:
 def _anonymous(entries: int, items: int) -> Finding:
     return Finding(
         code="anonymous_results",
-        message=f"entries without an id that can't be matched by position ({items} items sent)",
+        message=f"entries that do not say which item they are about ({items} items sent)",
         count=entries,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import MappingProxyType
+from typing import Final
 
 from attrs import evolve
 
@@ -28,6 +29,9 @@ from .job_state import JobState
 from .lane_context import LaneContext, log_ticket
 from .send_guard import SendGuard
 from .send_rules import find_age_s, may_resend
+
+_SENDS_UNTIL_HELD: Final = 3
+"""How often a batch that may run twice is sent to a vendor whose answers make no sense."""
 
 
 def hold(ticket: TicketRecord, why: str = "no answer came") -> Change:
@@ -183,18 +187,35 @@ def _not_accepted(
         return _not_run(job, ticket, error)
     if is_certain and not _is_transient(error):
         return hold(ticket, str(error))  # a refusal now says nothing about the first request
-    was_answered = isinstance(error, ReplyError | AdapterError)
     capabilities = lane.capabilities(job)
     resends = may_resend(lane, job, ticket, items)
     searches = capabilities.finds_attempts and not resends
-    if was_answered and capabilities.dedup_window_s is None and not searches:
-        # The vendor answered, only not with an id: the batch may well exist, so no resend,
-        # whatever else would allow one.
+    was_answered = isinstance(error, ReplyError | AdapterError)
+    if was_answered and not searches and not _may_try_again(lane, job, ticket, items, error):
+        # The vendor answered, only not with an id: the batch may well exist, and the next answer
+        # may be like this one. So no resend without an end, whatever else would allow one.
         return hold(ticket, str(error))
     if resends or searches:
         log_ticket("ticket.unanswered", job, ticket, error=str(error))
         return Change(ticket=ticket, trouble=error, answered=False)
     return evolve(hold(ticket, str(error)), trouble=error)
+
+
+def _may_try_again(
+    lane: LaneContext,
+    job: JobState,
+    ticket: TicketRecord,
+    items: Sequence[WireItem],
+    error: BatchHubError,
+) -> bool:
+    """Return whether a ticket may be sent again after an answer that can't be understood."""
+    if lane.capabilities(job).dedup_window_s is not None:
+        return True
+    return (
+        isinstance(error, ReplyError)
+        and ticket.sends < _SENDS_UNTIL_HELD
+        and lane.adapter.may_repeat(job.record.operation, items, job.record.options)
+    )
 
 
 def _not_run(job: JobState, ticket: TicketRecord, error: BatchHubError) -> Change:

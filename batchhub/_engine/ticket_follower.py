@@ -12,15 +12,19 @@ from batchhub.models import BatchState, Finding
 
 from .asking import Asking
 from .change import Change, Step
-from .finish import end_lost, fetch
+from .finish import end_lost, end_lost_with, fetch
 from .interpret import interpret
 from .job_state import JobState
 from .lane_context import LaneContext, log_ticket
+from .poll_times import LOOKS_WHILE_KEPT
 from .ticket_notes import Mark
 from .ticket_writer import TicketWriter
 
 MISSES_UNTIL_LOST: Final = 3
 """How many polls in a row must find a ticket unknown, past its grace, before it is lost."""
+
+_LAST_LOOKS: Final = 1 - 2 / LOOKS_WHILE_KEPT
+"""The share of the time results are kept after which no more than two looks are to come."""
 
 
 class TicketFollower:
@@ -37,7 +41,8 @@ class TicketFollower:
         self._lane = lane
         self._asking = asking
         self._writer = writer
-        # The answers that said a ticket is finished, until its results are there.
+        # The answers that said a ticket is finished, until its results are there; and of tickets
+        # that the vendor will soon forget unfinished, the last ones with results so far.
         self._seen: dict[tuple[int, int], Observation] = {}
 
     def forget(self) -> None:
@@ -130,6 +135,8 @@ class TicketFollower:
         lane.polls.note_progress(job, seen, answer)
         seen = self._note_stall(job, ticket, seen, capabilities.stall_s)
         overdue_changed = self._note_overdue(job)
+        if self._is_soon_forgotten(job, ticket, answer):
+            self._seen[job.job_no, position] = answer
         job.mark_observed(now)
         if seen is not ticket or overdue_changed:
             job.mark_updated(now)
@@ -222,7 +229,21 @@ class TicketFollower:
         # Several in a row: one node of the vendor's may not have heard of a ticket yet.
         if job.notes.add_miss(ticket.position) < MISSES_UNTIL_LOST:
             raise error
-        return await self._end(job, end_lost(lane, job, ticket, error))
+        change = end_lost(lane, job, ticket, error)
+        seen = self._seen.get((job.job_no, ticket.position))
+        if seen is not None and ticket.finished_as is None:
+            change = await end_lost_with(lane, job, change, seen)
+        return await self._end(job, change)
+
+    def _is_soon_forgotten(self, job: JobState, ticket: TicketRecord, answer: Observation) -> bool:
+        """Whether an answer may be the last one with what is known of a ticket's items."""
+        kept_s = self._lane.capabilities(job).results_kept_s
+        return (
+            kept_s is not None
+            and answer.report is not None
+            and not self._lane.fetches_results
+            and self._lane.is_past(ticket.accepted_at, kept_s * _LAST_LOOKS)
+        )
 
 
 _no_figures: Final = attrgetter(

@@ -62,6 +62,15 @@ def test_join_by_position_when_no_id_comes_back(sent: list[str], data: st.DataOb
 
 
 @given(ids)
+def test_no_match_by_position_where_the_vendor_has_names_for_items(sent: list[str]) -> None:
+    """It names items by what they are, so it promises no order."""
+    got = [ItemReport(id=None, state=ItemState.SUCCEEDED)] * len(sent)
+    results, findings = join_report(sent, ReadReport(entries=got), None, keys=lambda: sent)
+    assert {r.state for r in results} == {ItemState.UNKNOWN}
+    assert {f.code for f in findings} == {"anonymous_results", "missing_id"}
+
+
+@given(ids)
 def test_no_match_by_position_when_numbers_differ(sent: list[str]) -> None:
     """One entry too few without ids matches nothing: every item is unknown."""
     got = [ItemReport(id=None, state=ItemState.SUCCEEDED)] * (len(sent) + 1)

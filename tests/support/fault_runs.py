@@ -47,7 +47,8 @@ def run_under(lab: Lab, vendor: str, fault: Fault, folder: Path) -> None:
     assert {finding["code"] for finding in status["findings"]} == fault.findings
     if fault.is_held:
         assert (status["state"], status["counts"]["pending"]) == ("unconfirmed", ITEMS)
-        stand_in.check_held([(each["method"], each["path"]) for each in journal["requests"]])
+        requests = [(each["method"], each["path"]) for each in journal["requests"]]
+        stand_in.check_held(requests, fault.submits)
         assert "batchhub retry" in done.err
         assert not (folder / "results.jsonl").exists()
         return

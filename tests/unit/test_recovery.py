@@ -27,7 +27,7 @@ from batchhub.adapter import (
     Submission,
     WireItem,
 )
-from batchhub.errors import NoAnswerError, RefusedError
+from batchhub.errors import NoAnswerError, RefusedError, ReplyError
 from batchhub.testing import FakeClock
 
 NO_ANSWER = NoAnswerError("silence")
@@ -72,6 +72,31 @@ async def test_one_that_may_not_waits_for_a_decision(monkeypatch: pytest.MonkeyP
         status = await job.wait()
     assert status.is_held
     assert len(vendor.submissions) == 1
+
+
+async def test_an_answer_nobody_understands_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A batch that may run twice is sent again then, too."""
+    let_repeat(monkeypatch, answer=True)
+    vendor = Vendor(submits=deque([ReplyError("no batch's answer")] * 2))
+    async with scripted_world(vendor) as world:
+        status = await (await world.hub.submit("shop", numbered(2))).wait()
+    assert status.outcome is Outcome.SUCCEEDED
+    assert len(vendor.submissions) == 3
+
+
+@pytest.mark.parametrize(("answer", "sends"), [(True, 3), (False, 1)])
+async def test_a_vendor_that_never_makes_sense_is_not_sent_the_same_for_ever(
+    answer: bool, sends: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The third such answer is the last; one that may not run twice waits after the first."""
+    let_repeat(monkeypatch, answer=answer)
+    vendor = Vendor(submits=deque([ReplyError("no batch's answer")] * 10))
+    async with scripted_world(vendor) as world:
+        status = await (await world.hub.submit("shop", numbered(2))).wait()
+    assert status.is_held
+    assert len(vendor.submissions) == sends
 
 
 # Vendors whose list shows what they have.

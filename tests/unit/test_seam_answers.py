@@ -375,6 +375,31 @@ async def test_results_that_are_not_kept_any_more_are_not_called_lost(is_finishe
     assert "results_expired" in [finding.code for finding in status.findings]
 
 
+@pytest.mark.parametrize("rest", [ItemState.SUCCEEDED, ItemState.UNKNOWN])
+async def test_what_was_known_of_a_batch_is_kept_when_the_vendor_forgets_it(
+    rest: ItemState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It never ended, so what its last answers did not name is unknown, whatever else that says."""
+    monkeypatch.setattr(ScriptedAdapter, "fetch_results", Adapter.fetch_results)
+    vendor = capable(Vendor(), results_kept_s=600.0, visibility_grace_s=0.0)
+
+    def known() -> Report:
+        return Report(
+            items=[ItemReport(id="i1", state=ItemState.SUCCEEDED)], rest=rest, is_settled=False
+        )
+
+    vendor.polls = deque([Observation(words=("Running",), report=known)] * 10_000)
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", numbered(2))
+        await world.clock.sleep(610.0)
+        vendor.polls = deque([NotFoundError("no such batch")] * 10_000)
+        status = await job.wait()
+        results = await results_of(job)
+    assert status.state is BatchState.LOST
+    assert [result.state for result in results] == [ItemState.SUCCEEDED, ItemState.UNKNOWN]
+    assert "results_expired" in [finding.code for finding in status.findings]
+
+
 # Steps.
 
 

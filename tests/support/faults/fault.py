@@ -28,6 +28,7 @@ class Fault:
         healed: How the stand-in is set after that, for the job to go on; `None` to leave it.
         runs: Whether the vendor executes the batch at all.
         ran: How many of its items it executes then; `None` for all of them.
+        submits: How many submits there are of a job that is held.
         runs_again: Whether it executes it a second time, since no item minds that.
         is_sample: Whether it is among those that are tried with the real command each time, as
             one of its kind: an exit code, a finding, an answer lost on the way.
@@ -42,6 +43,7 @@ class Fault:
     healed: dict[str, Any] | None = None
     runs: bool = True
     ran: int | None = None
+    submits: int = 1
     runs_again: bool = False
     is_sample: bool = False
 

@@ -10,6 +10,9 @@ from .shared import MORE_SHARED, SHARED, TROUBLED_POLLS, reset
 _REFUSED: Final = {"accepted_without_id", "overdue"}
 """What is sent again at once is refused, and taken a quarter of an hour later."""
 
+_FORGOTTEN: Final = {"overdue", "results_expired", "stalled"}
+"""Of a batch whose items have not all ended when the vendor forgets it, four hours later."""
+
 FAULTS: Final[list[Fault]] = [*SHARED]
 """For the real command."""
 
@@ -38,25 +41,40 @@ MORE_FAULTS: Final[list[Fault]] = [
     ),
     Fault(name="429 without Retry-After", switches={"answer_429": 1}),
     Fault(name="an HTML page", switches={"html_error": 1}),
-    Fault(name="JSON of a submit that breaks off", switches={"cut_json": 1}, code=EXIT_HELD),
     Fault(
-        name="a page called 200",
-        switches={"html_error": 1, "html_error_status": 200},
+        name="JSON of a submit that breaks off",
+        switches={"cut_json": 1},
+        findings=_REFUSED,
+        runs_again=True,
+    ),
+    Fault(name="pages called 200", switches={"html_error": 2, "html_error_status": 200}),
+    Fault(
+        name="nothing but pages called 200",
+        switches={"html_error": -1, "html_error_status": 200},
         code=EXIT_HELD,
+        submits=3,
         runs=False,
     ),
     Fault(name="429 that says when", switches={"answer_429": 1, "retry_after": True}),
     Fault(name="429 by rate", switches={"requests_per_10_s": 1}),
     Fault(name="a word for the batch", switches={"batch_word": "right", "item_time_s": 0.2}),
     Fault(
-        name="no barcodes at all", switches={"nameless_items": -1}, findings={"joined_by_position"}
+        name="no barcodes at all",
+        switches={"nameless_items": -1},
+        unknown=ITEMS,
+        findings={"anonymous_results", "missing_id"},
     ),
-    Fault(name="no items", switches={"missing_items": -1, "results_kept_s": 100.0}, unknown=ITEMS),
+    Fault(
+        name="no items",
+        switches={"missing_items": -1},
+        unknown=ITEMS,
+        findings={*_FORGOTTEN, "missing_id"},
+    ),
     Fault(
         name="an undocumented word for a failure",
-        switches={"word_failed": "FAILURE", "results_kept_s": 100.0},
-        unknown=ITEMS,
-        findings={"unknown_word"},
+        switches={"word_failed": "FAILURE"},
+        unknown=2,
+        findings={*_FORGOTTEN, "unknown_word"},
     ),
     Fault(name="a large report", switches={"padding_bytes": 100_000}),
     Fault(name="a batch forgotten for a moment", switches={"forget_tickets": 1}),
@@ -68,8 +86,9 @@ MORE_FAULTS: Final[list[Fault]] = [
     Fault(name="a word for the batch that never ends", switches={"batch_word": "late"}),
     Fault(
         name="missing items",  # nothing else says that a batch has ended
-        switches={"missing_items": 3, "results_kept_s": 100.0},
-        unknown=ITEMS,
+        switches={"missing_items": 3},
+        unknown=3,
+        findings={*_FORGOTTEN, "missing_id"},
     ),
     Fault(
         name="doubled items", switches={"doubled_items": 2}, unknown=2, findings={"duplicate_id"}
