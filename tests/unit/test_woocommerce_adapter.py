@@ -303,7 +303,7 @@ async def test_what_was_never_there_fails(tmp_path: Path) -> None:
 async def test_an_answer_of_something_else_is_no_answer(tmp_path: Path, body: bytes) -> None:
     """A page in between answers 200 to anything: whether the shop was asked nobody knows."""
     async with open_shop(tmp_path) as shop:
-        shop.vendor.on("POST", BATCH).reply(body)
+        shop.vendor.on("POST", BATCH).reply(body).reply(body).reply(body)
         job = await shop.submit([{"id": 17}])
         status = await job.wait()
     assert status.state is BatchState.UNCONFIRMED
