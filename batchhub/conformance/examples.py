@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
-from typing import Any, TypeVar
+from concurrent.futures import Future, wait
+from contextlib import suppress
+from typing import Any, Final, TypeVar
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 T = TypeVar("T")
+
+_LOOK_S: Final = 1.0
+"""Seconds between two looks whether the event loop is still there."""
 
 
 async def check_examples(
@@ -27,12 +31,30 @@ async def check_examples(
     """
     loop = asyncio.get_running_loop()
     done: Future[None] = Future()
+    tasks: list[asyncio.Task[None]] = []
 
     @make_examples(count)
     def draw(data: st.DataObject) -> None:
-        asyncio.run_coroutine_threadsafe(check(data.draw(drawn)), loop).result()
+        example, came = data.draw(drawn), Future[None]()
+
+        async def run() -> None:
+            try:
+                await check(example)
+            except BaseException as error:
+                came.set_exception(error)
+            else:
+                came.set_result(None)
+
+        # Made by the loop: one that was closed meanwhile, with its rule, makes nothing any more.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(lambda: tasks.append(loop.create_task(run())))
+        while not wait([came], timeout=_LOOK_S).done:
+            if loop.is_closed():
+                raise SystemExit
+        came.result()
 
     def work() -> None:
+        done.set_running_or_notify_cancel()  # a loop that gives up can't take it back
         try:
             draw()
         except BaseException as error:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import strategies as st
 from support.market import MarketAdapter, MarketKit
 from support.patience import PATIENCE_S
 
 from batchhub.adapter import Observation, TicketRef
 from batchhub.conformance import RULES, BrokenError, unblocked, watch
 from batchhub.conformance.bench import Bench
+from batchhub.conformance.examples import check_examples
 from batchhub.conformance.unblocked import run_unblocked
 from batchhub.models import BatchItem
 
@@ -128,3 +132,27 @@ def test_an_alarm_that_was_set_rings_in_its_time() -> None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, *left)
         signal.signal(signal.SIGALRM, kept)
+
+
+def test_the_examples_of_a_rule_that_is_stopped_end_with_it() -> None:
+    """Their thread draws no more, and nothing of it is told in the middle of another test."""
+    tried: list[int] = []
+
+    async def check(number: int) -> None:
+        tried.append(number)
+        await asyncio.sleep(0.001)
+
+    async def be_stopped() -> None:
+        checking = asyncio.create_task(check_examples(100, st.integers(), check))
+        while len(tried) < 3:  # noqa: ASYNC110  # another thread has them tried
+            await asyncio.sleep(0)
+        assert not checking.done()
+        raise BrokenError("enough")
+
+    with pytest.raises(BrokenError, match="enough"):
+        asyncio.run(be_stopped())
+    for thread in threading.enumerate():
+        if thread.name == "batchhub-examples":
+            thread.join(PATIENCE_S)
+    assert len(tried) < 100
+    gc.collect()
