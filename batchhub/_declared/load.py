@@ -58,11 +58,11 @@ def load(path: Path, package: str | None = None) -> type[Adapter[Any]]:
     from .checks import check_values  # noqa: PLC0415
     from .making import make_adapter  # noqa: PLC0415
     from .mistakes import Mistakes  # noqa: PLC0415
-    from .reading import read_file, read_table  # noqa: PLC0415
+    from .reading import correct, read_file, read_table  # noqa: PLC0415
 
     where = str(path)
-    table = read_file(path)
     mistakes = Mistakes()
+    table = correct(read_file(path), mistakes)
     values = read_table(table, mistakes)
     check_values(values, table, mistakes)
     if len(mistakes.lines) == 1:

@@ -71,7 +71,7 @@ def _compile(text: str) -> Any:
         expression = jmespath.compile(text)
     except (jmespath.exceptions.JMESPathError, RecursionError) as error:
         why = str(error).strip().partition("\n")[0].rstrip(":. ")
-        raise Wrong(f"is no JMESPath: {why}") from None
+        raise Wrong(f"is no JMESPath: {why}{_hint(text)}") from None
     # Whether a function exists would show only when an answer came.
     known: dict[str, Any] = Functions.FUNCTION_TABLE
     for name, given in _find_calls(expression.parsed):
@@ -82,6 +82,13 @@ def _compile(text: str) -> Any:
         if given != len(wanted) and not (is_variadic and given >= len(wanted)):
             raise Wrong(f"gives {name}() {given} arguments; it takes {len(wanted)}")
     return expression
+
+
+def _hint(text: str) -> str:
+    """Return what follows a mistake in what looks like a name, such as ``batch-id``."""
+    if not all(each.isalnum() or each in "_- " for each in text):
+        return ""
+    return f"; a name with other characters than A-Z, a-z, 0-9 and _ is quoted: '\"{text}\"'"
 
 
 def _find_calls(node: Any) -> Iterator[tuple[str, int]]:

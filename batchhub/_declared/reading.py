@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,29 @@ def read_file(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{where} is not UTF-8 text (line {line})", path=where) from None
     except tomllib.TOMLDecodeError as error:
         why = str(error).replace("Cannot overwrite a value", "A key appears twice")
+        why = why.replace("at end of document", f"at line {_count_lines(path)}, the last one")
         raise SettingsError(f"{where} is no valid TOML: {why}", path=where) from None
     except RecursionError:
         raise SettingsError(f"{where} is nested too deeply", path=where) from None
+
+
+def correct(
+    value: Any, mistakes: Mistakes, part: Part = GRAMMAR, place: tuple[str, ...] = ()
+) -> Any:
+    """Return a table with misspelt keys, which are mistakes, as what they are taken for."""
+    if isinstance(part, Key) or not isinstance(value, Mapping):
+        return value
+    corrected: dict[str, Any] = {}
+    for name, inner in value.items():
+        meant, below = name, part.part if isinstance(part, Each) else part.parts.get(name)
+        if isinstance(part, Section) and below is None:
+            free = [each for each in part.parts if each not in value and each not in corrected]
+            if (near := find_near(name, free)) is not None:
+                mistakes.add((*place, name), f"unknown key; did you mean {near!r}?")
+                meant, below = near, part.parts[near]
+        inside = inner if below is None else correct(inner, mistakes, below, (*place, name))
+        corrected[meant] = inside
+    return corrected
 
 
 def read_table(table: Mapping[str, Any], mistakes: Mistakes) -> dict[str, Any]:
@@ -59,8 +79,10 @@ def _read(value: Any, part: Part, place: tuple[str, ...], mistakes: Mistakes) ->
             found[name] = _read(inner, _find_part(part, name), here, mistakes)
         except Wrong as error:
             mistakes.add((*here, *error.inside), error.why)
-    for name in _missing(part, value):
-        mistakes.add((*place, name), "is missing")
+    if isinstance(part, Section):
+        for name, each in part.parts.items():
+            if each.is_needed and name not in value:
+                mistakes.add((*place, name), "is missing")
     if isinstance(part, Each) and part.is_needed and not value:
         mistakes.add(place, "is empty")
     return found
@@ -75,11 +97,5 @@ def _find_part(part: Section | Each, name: str) -> Part:
     return part.parts[name]
 
 
-def _missing(part: Part, value: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the keys that are missing, but for those that are misspelt: that is said already."""
-    if not isinstance(part, Section):
-        return
-    meant = {find_near(name, part.parts) for name in value if name not in part.parts}
-    for name, each in part.parts.items():
-        if each.is_needed and name not in value and name not in meant:
-            yield name
+def _count_lines(path: Path) -> int:
+    return max(len(path.read_text(encoding="utf-8-sig").splitlines()), 1)

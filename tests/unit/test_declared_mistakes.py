@@ -51,6 +51,8 @@ KINDS = "must be one of text, whole_number, flag, secret"
 STATES = "must be one of queued, in_progress, completed, failed, cancelled, lost"
 WORDS = "must be one of succeeded, failed, not_executed, unknown, pending"
 INCOMPLETE = "is no JMESPath: Invalid jmespath expression: Incomplete expression"
+PLACE_OF_REF = "operations.price.submit.ref"
+QUOTED = """a name with other characters than A-Z, a-z, 0-9 and _ is quoted: '"batch-id"'"""
 ADDRESS = "must begin with http:// or https:// and a host, as in https://api.example.com"
 
 
@@ -94,11 +96,11 @@ def test_ten_mistakes_are_ten_lines(tmp_path: Path) -> None:
         ('ok = "succeeded"', 'ok = "success"'),
     )
     assert find_mistakes(tmp_path, text) == [
+        "operations.price.max_item: unknown key; did you mean 'max_items'?",
         "name: must be a name of a-z, 0-9, - and _, not 'Acme Ltd'",
         "account.budget.requests: must be a whole number above zero, not '600'",
         f"account.fields.token.kind: {KINDS}, not 'secrete'; did you mean 'secret'?",
         f"states.done: {STATES}, not 'complete'; did you mean 'completed'?",
-        "operations.price.max_item: unknown key; did you mean 'max_items'?",
         f"operations.price.submit.ref: {INCOMPLETE}",
         f"operations.price.results.words.ok: {WORDS}, not 'success'; did you mean 'succeeded'?",
         f"account.base_url: {ADDRESS}",
@@ -279,6 +281,27 @@ ALONE = {
         ("[auth]", '[headers]\n"a b" = "x"\n[auth]'),
         'headers."a b": is no name of a header',
     ),
+    "a name that JMESPath quotes": (
+        ('ref = "id"', 'ref = "batch-id"'),
+        f"{PLACE_OF_REF}: is no JMESPath: Bad jmespath expression: Unknown token '-'; {QUOTED}",
+    ),
+    "states misspelt": (("[states]", "[sates]"), "sates: unknown key; did you mean 'states'?"),
+    "submit misspelt": (
+        ("[operations.price.submit]", "[operations.price.sumbit]"),
+        "operations.price.sumbit: unknown key; did you mean 'submit'?",
+    ),
+    "key_field misspelt": (
+        ("key_field =", "keyfield ="),
+        "operations.price.keyfield: unknown key; did you mean 'key_field'?",
+    ),
+    "word misspelt": (
+        ('word = "state"', 'wort = "state"'),
+        "operations.price.poll.wort: unknown key; did you mean 'word'?",
+    ),
+    "words misspelt": (
+        ("words = {", "wordz = {"),
+        "operations.price.results.wordz: unknown key; did you mean 'words'?",
+    ),
     "an operation's odd name": (
         ("[operations.price]", "[operations.Price]\n[operations.price]"),
         "operations.Price: an operation's name is of a-z",
@@ -295,6 +318,19 @@ def test_a_mistake_has_its_place(tmp_path: Path, case: tuple[tuple[str, str] | s
         tmp_path, change(*[each for each in changes if not isinstance(each, str)])
     )
     assert line.startswith(expected)
+
+
+def test_a_misspelt_table_hides_no_other_mistake(tmp_path: Path) -> None:
+    """It is read as what it is taken for; what it is there for is not missing."""
+    text = change(
+        ("[operations.price.submit]", "[operations.price.sumbit]"),
+        ('items = "items"', "itms = 5"),
+    )
+    assert find_mistakes(tmp_path, text) == [
+        "operations.price.sumbit: unknown key; did you mean 'submit'?",
+        "operations.price.sumbit.itms: unknown key; did you mean 'items'?",
+        "operations.price.submit.items: must be text that is not empty, not 5",
+    ]
 
 
 def test_a_vendor_that_answers_at_once_needs_no_id(tmp_path: Path) -> None:
@@ -322,6 +358,9 @@ def test_whatever_is_missing_is_said(tmp_path: Path, text: str) -> None:
         (b'name = "acme"\nname = "b"\n', "is no valid TOML: A key appears twice (at line 2"),
         (b'name = "acme"\n[account\n', "is no valid TOML: Expected ']'"),
         (b'name = "acme"\nx = "\xff"\n', "is not UTF-8 text (line 2)"),
+        (b'name = "acme"\ntitle = "Acm', "Unterminated string (at line 2, the last one)"),
+        (b'name = "acme"\ntitle =\n', "Invalid value (at line 2, column 8)"),
+        (b'name = "acme"\ntitle =', "Invalid value (at line 2, the last one)"),
         (b"x = " + b"[" * 5000, "is nested too deeply"),
     ],
 )
