@@ -35,7 +35,7 @@ from batchhub.errors import (
 from batchhub.models import BatchItem, BatchState, Finding
 
 from .description import Description, Operation, Poll, Request
-from .figures import read_count, read_message, read_share, read_text
+from .figures import read_count, read_message, read_share, read_text, read_word
 from .places import Place, PlaceError
 from .requests import (
     fill_body,
@@ -187,7 +187,7 @@ class DeclaredAdapter(Adapter[Account]):
         def find(place: Place | None) -> Any:
             return None if place is None else self._find(place, answer, reply)
 
-        word = read_text(find(poll.word))
+        word = read_word(find(poll.word))
         done = read_count(find(poll.done), findings)
         succeeded = read_count(find(poll.succeeded), findings)
         failed = read_count(find(poll.failed), findings)

@@ -23,6 +23,20 @@ def read_text(value: Any) -> str | None:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def read_word(value: Any) -> str | None:
+    """Return a vendor's word for a batch or an item: text, a number, true or false."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = read_text(value)
+    return None if text is None else text.strip()
+
+
+def read_status(value: Any) -> int | None:
+    """Return an HTTP status, also out of text; `None` for anything else."""
+    text = read_word(value) or ""
+    return int(text) if _DIGITS.fullmatch(text) else None
+
+
 def read_message(value: Any) -> str | None:
     """Return a message: text, a number, or what a list of them says."""
     if isinstance(value, list):

@@ -12,7 +12,7 @@ from batchhub._base.json import dumps
 from batchhub.models import BatchState, Finding, ItemState
 
 from .description import Results
-from .figures import read_message, read_text
+from .figures import read_message, read_status, read_text, read_word
 from .places import Place
 
 _MAX_WORD: Final = 100
@@ -158,13 +158,12 @@ def _find_doubt(
 def _make_item(results: Results, entry: Any, at: int | None, unknown: list[str]) -> ItemReport:
     state, why = _find_state(results, entry, unknown)
     message = read_message(_find(results.message, entry))
-    code = _find(results.code, entry)
     return ItemReport(
         id=read_text(_find(results.id, entry)),
         key_value=read_text(_find(results.key, entry)),
         at=_find_position(results, entry) if at is None else at,
         state=state,
-        code=code if isinstance(code, int) and not isinstance(code, bool) else None,
+        code=read_status(_find(results.code, entry)),
         message=why if message is None else message,
         raw=dumps(entry),
         vendor_ref=read_text(_find(results.ref, entry)),
@@ -195,11 +194,7 @@ def _is_pending(results: Results, entry: Any) -> bool:
 
 
 def _find_word(results: Results, entry: Any) -> str | None:
-    word = _find(results.word, entry)
-    if isinstance(word, bool):
-        word = "true" if word else "false"
-    text = read_text(word)
-    return None if text is None else text.strip()
+    return read_word(_find(results.word, entry))
 
 
 def _find_name(results: Results, entry: Any, at: int) -> Any:

@@ -161,6 +161,30 @@ async def test_a_word_nobody_described_ends_nothing(tmp_path: Path) -> None:
     assert set(finding.examples) == {"archived", "fine"}
 
 
+async def test_true_and_false_are_words_too(tmp_path: Path) -> None:
+    """Also of a batch."""
+    head = HEAD.replace("[states]", '[states]\nfalse = "in_progress"\ntrue = "completed"')
+    async with opened(tmp_path, head + POLLED) as world:
+        world.vendor.on("POST", BATCHES).reply({"id": "b1"})
+        poll = world.vendor.on("GET", BATCH).reply({"state": False})
+        poll.reply({"state": True, "results": [{"sku": "A-1", "outcome": "ok"}]})
+        status, _ = await run(world, ONE)
+    assert (status.state, status.outcome) == (BatchState.COMPLETED, Outcome.SUCCEEDED)
+
+
+async def test_a_status_may_be_text(tmp_path: Path) -> None:
+    """Some vendors have every figure as text; what is none is no status."""
+    results = [
+        {"sku": "A-1", "outcome": "bad", "status": " 422"},
+        {"sku": "A-2", "outcome": "bad", "status": "E-7"},
+    ]
+    async with opened(tmp_path, HEAD + POLLED) as world:
+        world.vendor.on("POST", BATCHES).reply({"id": "b1"})
+        world.vendor.on("GET", BATCH).reply({"state": "done", "results": results})
+        _, found = await run(world, TWO)
+    assert [result.code for result in found] == [422, None]
+
+
 async def test_an_answer_without_its_parts_is_no_answer(tmp_path: Path) -> None:
     """Nothing is made up: it is asked again, and results that are missing are unknown."""
     async with opened(tmp_path, HEAD + POLLED) as world:
