@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -35,11 +36,20 @@ def raising(error: BaseException) -> Callable[[Any], Any]:
     return get
 
 
-@pytest.mark.parametrize("name", ["identity", "lane", "budget", "rates", "secrets"])
+_NEEDED = ["identity", "lane", "budget", "rates", "secrets"]
+_WRONG: list[tuple[str, Callable[[Any], Any]]] = [
+    *((name, get) for name in _NEEDED for get in (lambda _: None, lambda _: 5)),
+    *(("answer_s", get) for get in (lambda _: "soon", lambda _: 0, lambda _: math.nan)),
+]
+
+
 @pytest.mark.parametrize(
-    "get",
-    [raising(KeyError("x")), raising(SystemExit(7)), lambda _: None, lambda _: 5],
-    ids=["error", "exit", "none", "number"],
+    ("name", "get"),
+    [
+        *_WRONG,
+        *((name, raising(KeyError("x"))) for name in [*_NEEDED, "answer_s"]),
+        *((name, raising(SystemExit(7))) for name in [*_NEEDED, "answer_s"]),
+    ],
 )
 async def test_it_is_named_and_the_other_account_works(
     name: str, get: Callable[[Any], Any]
