@@ -27,10 +27,10 @@ from batchhub._http.reply import Reply
 from batchhub._http.transport import Transport
 from batchhub.errors import (
     InputError,
-    RefusedError,
     RepeatedError,
     ReplyError,
     ResultsMissingError,
+    VendorError,
 )
 from batchhub.models import BatchItem, BatchState, Finding
 
@@ -142,7 +142,7 @@ class DeclaredAdapter(Adapter[Account]):
         body = make_submit_body(described.submit, submission.json_array(), values)
         try:
             reply = await self._send(described.submit.request, values, body=body)
-        except RefusedError as error:
+        except VendorError as error:
             self._raise_repeated(described, error)
             raise
         answer = read_json(reply)
@@ -309,7 +309,7 @@ class DeclaredAdapter(Adapter[Account]):
     def _with_ref(self, ref: str) -> Mapping[str, str]:
         return {**self._values, REF: ref}
 
-    def _raise_repeated(self, described: Operation, error: RefusedError) -> None:
+    def _raise_repeated(self, described: Operation, error: VendorError) -> None:
         repeated = described.submit.repeated
         if repeated is None:
             return

@@ -518,6 +518,19 @@ async def test_a_repeated_body_is_sent_again_after_the_window(
         assert (second.at - first.at).total_seconds() >= 900
 
 
+async def test_too_many_requests_may_mean_a_repeated_body(tmp_path: Path) -> None:
+    """A vendor may call it that; the description says so by the code."""
+    text = POLLED.replace("may_repeat = true", "refuses_repeat_s = 900")
+    async with opened(tmp_path, HEAD + text + REPEATED.replace("409", "429")) as world:
+        submit = world.vendor.on("POST", BATCHES)
+        submit.reply({"code": "twice", "message": "A while ago."}, status=429)
+        job = await world.hub.submit("shop", ONE)
+        status = await job.wait(timeout_s=7200)
+    assert len(submit.requests) == 1
+    assert status.state is BatchState.UNCONFIRMED
+    assert "accepted_without_id" in codes(status)
+
+
 async def test_a_lost_answer_is_sent_again_if_the_file_says_that_it_may(tmp_path: Path) -> None:
     """With the same key where the vendor tells repeats by it."""
     text = POLLED.replace("may_repeat = true", "dedup_window_s = 3600").replace(
