@@ -38,8 +38,7 @@ async def push(vendor: str, items: int, url: str, *, counts: bool) -> dict[str, 
         path = Path(folder) / "jobs.db"
         async with BatchHub(path, {"one": account}, polling="fixed 0.5") as hub:
             operation = sandbox.demo_operation
-            # What is made once, such as statements and a connection, is there before.
-            await (await hub.submit("one", sandbox.demo_items(1), operation=operation)).wait()
+            # Nothing is sent before to warm up: some vendors allow one batch in some minutes.
             gc.collect()
             if counts:
                 tracemalloc.start()
