@@ -63,7 +63,7 @@ def digest(table: Values, operation: str) -> str:
 
     Comments and the order of keys make no difference.
     """
-    concerned = {key: value for key, value in table.items() if key not in {"operations", "title"}}
+    concerned = {key: table[key] for key in ("auth", "headers", "states", "errors") if key in table}
     concerned["operations"] = {operation: table["operations"][operation]}
     written = json.dumps(concerned, sort_keys=True, separators=(",", ":"), default=str)
     return blake2b(written.encode(), digest_size=8).hexdigest()

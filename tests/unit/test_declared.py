@@ -549,6 +549,14 @@ async def test_a_lost_answer_is_sent_again_if_the_file_says_that_it_may(tmp_path
 # A description that changes.
 
 
+PROBE = """
+[probe]
+request = "GET /shops/{shop}"
+expects = "shop"
+
+"""
+
+
 async def test_open_batches_follow_the_file_as_it_is_now(tmp_path: Path) -> None:
     """And say so; a comment, the order of keys and what others say are no change."""
     other = POLLED.replace("operations.price", "operations.stock")
@@ -572,6 +580,8 @@ async def test_open_batches_follow_the_file_as_it_is_now(tmp_path: Path) -> None
         first = await follow(text, until=BatchState.IN_PROGRESS)
         same = "# Seen again.\n" + HEAD + other.replace("= 10", "= 20")
         same += POLLED.replace('word = "outcome"\n', "", 1) + 'word = "outcome"\n'
+        same = same.replace('"secret" }', '"secret", about = "From the console." }')
+        same = same.replace("requests = 600", "requests = 300").replace("[auth]", f"{PROBE}[auth]")
         second = await follow(same, until=BatchState.IN_PROGRESS)
         changed = text.replace("/batches/{ref}", "/v2/{ref}").replace("state", "status")
         vendor.on("GET", "/shops/{shop}/v2/{ref}").reply({"status": "done", **done})
