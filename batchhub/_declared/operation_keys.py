@@ -146,7 +146,9 @@ RESULTS: Final = Section(
     parts={
         "request": key(readers.read_line, "Method and path of a request of its own."),
         "body": key(readers.read_body, f"{FIELDS_BODY} Also {{ref}}."),
-        "list": needed(readers.read_place, "Where the answer has the list of results."),
+        "list": needed(
+            readers.read_place, "Where the answer has the list of results; @ is the answer itself."
+        ),
         "key": key(
             readers.read_place,
             "The join key: where an entry has what key_field has in the item. From the entry, like "
@@ -165,8 +167,9 @@ RESULTS: Final = Section(
         ),
         "word": key(readers.read_place, "Where an entry has the vendor's word for the item."),
         "words": Each(
-            about="What the vendor's words for an item mean. A word that is missing here ends "
-            "nothing.",
+            about="What the vendor's words for an item mean; case does not matter. A word that is "
+            "missing here is never success: with fold the batch stays open, without it the item is "
+            "unknown.",
             part=key(
                 readers.read_item_state, "succeeded, failed, not_executed, unknown or pending."
             ),

@@ -88,7 +88,7 @@ def _hint(text: str) -> str:
     """Return what follows a mistake in what looks like a name, such as ``batch-id``."""
     if not all(each.isalnum() or each in "_- " for each in text):
         return ""
-    return f"; a name with other characters than A-Z, a-z, 0-9 and _ is quoted: '\"{text}\"'"
+    return f"; quote a name that has anything but A-Z, a-z, 0-9 and _: '\"{text}\"'"
 
 
 def _find_calls(node: Any) -> Iterator[tuple[str, int]]:

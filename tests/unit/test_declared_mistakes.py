@@ -52,7 +52,7 @@ STATES = "must be one of queued, in_progress, completed, failed, cancelled, lost
 WORDS = "must be one of succeeded, failed, not_executed, unknown, pending"
 INCOMPLETE = "is no JMESPath: Invalid jmespath expression: Incomplete expression"
 PLACE_OF_REF = "operations.price.submit.ref"
-QUOTED = """a name with other characters than A-Z, a-z, 0-9 and _ is quoted: '"batch-id"'"""
+QUOTED = """quote a name that has anything but A-Z, a-z, 0-9 and _: '"batch-id"'"""
 ADDRESS = "must begin with http:// or https:// and a host, as in https://api.example.com"
 
 
