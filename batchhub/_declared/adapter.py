@@ -95,6 +95,8 @@ class DeclaredAdapter(Adapter[Account]):
         del options
         described = self.description.operations[operation]
         written = write_fields(plain_json(item.payload), described.fields)
+        if not described.sends_id:  # another operation of the adapter may
+            written.pop("id", None)
         if described.key_field is not None and read_key(written, described.key_field) is None:
             what = f"{described.key_field} is missing: it names the item at the vendor"
             raise InputError(what)

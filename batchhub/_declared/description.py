@@ -142,6 +142,11 @@ class Operation:
     cancel: Request | None
     digest: str
 
+    @property
+    def sends_id(self) -> bool:
+        """Whether an item's `id` is the vendor's, and goes out with it."""
+        return self.key_field == "id" or "id" in self.fields
+
 
 @frozen(kw_only=True)
 class Auth:

@@ -104,6 +104,7 @@ def make_adapter(description: Description) -> type[Adapter[Any]]:
             "account_type": description.account_type,
             "operations": {name: each.capabilities for name, each in operations.items()},
             "states": description.states,
+            "claims_id": any(each.sends_id for each in operations.values()),
             "key_field": keys.pop() if len(keys) == 1 else None,
             "not_executed_statuses": description.not_executed,
             "sandbox": description.sandbox,

@@ -470,6 +470,29 @@ async def test_a_nested_key_names_the_item_and_what_it_changes(tmp_path: Path) -
     assert states(found) == {"7": ItemState.SUCCEEDED, "8": ItemState.SUCCEEDED}
 
 
+async def test_the_key_may_be_an_id_of_the_vendors(tmp_path: Path) -> None:
+    """It is sent then; by an operation that has another key, an item's id stays at home."""
+    by_id = POLLED.replace("sku", "id").replace('id = "text"', 'id = "integer"')
+    other = POLLED.replace("operations.price", "operations.stock")
+    async with opened(tmp_path, HEAD + by_id + other) as world:
+        submit = world.vendor.on("POST", BATCHES).reply({"id": "b1"}).reply({"id": "b2"})
+        poll = world.vendor.on("GET", BATCH)
+        poll.reply({"state": "done", "results": [{"id": 7, "outcome": "ok"}]})
+        _, found = await run(world, [{"id": "7", "price": "1"}])
+        poll.reply({"state": "done", "results": [{"sku": "A-1", "outcome": "ok"}]})
+        job = await world.hub.submit("shop", [{"id": "x", **ONE[0]}], operation="stock")
+        await job.wait(timeout_s=3600)
+        other_found = [result async for result in job.results()]
+    assert [request.body for request in submit.requests] == [
+        b'{"prices":[{"id":7,"price":1}]}',
+        b'{"prices":[{"sku":"A-1","price":9.90}]}',
+    ]
+    assert states([*found, *other_found]) == {
+        "7": ItemState.SUCCEEDED,
+        "x": ItemState.SUCCEEDED,
+    }
+
+
 async def test_errors_are_explained_by_the_files_places(tmp_path: Path) -> None:
     """Code and message of a refusal."""
     text = HEAD + '[errors]\ncode = "errors[0].key"\nmessage = "errors[].text"\n' + POLLED
