@@ -82,7 +82,7 @@ GRAMMAR: Final = Section(
                 readers.read_templated,
                 "The header's value; {names} are fields of the account that are no secrets.",
             ),
-            check=readers.check_header,
+            check=readers.check_plain_header,
         ),
         "states": Each(
             about="What the vendor's words for a batch mean; case does not matter. A word that is "

@@ -110,6 +110,16 @@ class OperationCheck:
         results, written = self._part("results"), self._part("results", self._written)
         if not isinstance(self._written.get("results"), Mapping):
             return
+        self._check_join(results, written)
+        self._check_words(results, written)
+        if "request" in written and "poll" not in self._written:
+            self._add("results", "request", why="is not used: without poll the answer has them")
+        line = results.get("request")
+        if isinstance(line, Line) and not self._names_ref(results):
+            self._add("results", "request", why="does not say {ref}, so it asks for no batch")
+
+    def _check_join(self, results: Values, written: Values) -> None:
+        """Check how an entry says which item it is about."""
         joins = [
             name for name in _JOINS if name in written and results.get(name, True) is not False
         ]
@@ -117,24 +127,26 @@ class OperationCheck:
             given = f"not {' and '.join(joins)}" if joins else "none is there"
             self._add("results", why=f"needs one of {', '.join(_JOINS)}: {given}")
         if "key" in joins and "key_field" not in self._written:
-            why = "is missing: results.key is compared with it"
-            self._add("key_field", why=why)
+            self._add("key_field", why="is missing: results.key is compared with it")
         if "first_position" in written and "position" not in written:
             self._add("results", "first_position", why="is not used without position")
+        if "in_order" in joins and "rest" in written:
+            self._add("results", "rest", why="does not go with in_order: every item has an entry")
+
+    def _check_words(self, results: Values, written: Values) -> None:
+        """Check how an entry says how its item went."""
+        words = results.get("words", {})
         if ("word" in written) == ("named" in written):
             self._add("results", why="needs word (with words) or named: how the items went")
         if "word" in written and not written.get("words"):
             self._add("results", "words", why="is missing: what the words of the items mean")
-        check_words(results.get("words", {}), (*self._place, "results", "words"), self._mistakes)
         if "words" in written and "word" not in written:
             self._add("results", "words", why="is not used without word")
-        if "request" in written and "poll" not in self._written:
-            self._add("results", "request", why="is not used: without poll the answer has them")
-        if "in_order" in joins and "rest" in written:
-            self._add("results", "rest", why="does not go with in_order: every item has an entry")
-        line = results.get("request")
-        if isinstance(line, Line) and not self._names_ref(results):
-            self._add("results", "request", why="does not say {ref}, so it asks for no batch")
+        check_words(words, (*self._place, "results", "words"), self._mistakes)
+        for word, state in words.items():
+            if state is None and "poll" not in self._written:
+                why = "pending needs poll: else nobody asks again"
+                self._add("results", "words", word, why=why)
 
     def _part(self, name: str, values: Values | None = None) -> Values:
         part = (self._values if values is None else values).get(name)

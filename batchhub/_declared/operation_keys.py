@@ -87,7 +87,7 @@ SUBMIT: Final = Section(
         "headers": Each(
             about="Headers of this request; they may name {idempotency_key} too.",
             part=key(readers.read_templated, "The header's value."),
-            check=readers.check_header,
+            check=readers.check_plain_header,
         ),
         "items": key(
             readers.read_keys,

@@ -39,6 +39,11 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
 _FIELD: Final = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _CLASS: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
+_FRAMING: Final = frozenset(
+    {"connection", "content-encoding", "content-length", "host", "transfer-encoding"}
+)
+"""Headers that say how a request is written: another value would garble it."""
+
 _MAX_WHOLE: Final = 2**53
 
 
@@ -188,9 +193,18 @@ def check_field(name: str) -> None:
 
 
 def check_header(name: str) -> None:
-    """Refuse what can't be the name of a header."""
+    """Refuse what can't be the name of a header, or is no matter of a description."""
     if not _HEADER.fullmatch(name):
         raise Wrong("is no name of a header")
+    if name.lower() in _FRAMING:
+        raise Wrong("is set by batchhub itself")
+
+
+def check_plain_header(name: str) -> None:
+    """Refuse what can't be the name of a header without credentials."""
+    check_header(name)
+    if name.lower() == "authorization":
+        raise Wrong("belongs in auth, with a field of the account")
 
 
 def check_word(name: str) -> None:

@@ -281,6 +281,22 @@ ALONE = {
         ("[auth]", '[headers]\n"a b" = "x"\n[auth]'),
         'headers."a b": is no name of a header',
     ),
+    "a header that frames the request": (
+        ("[auth]", '[headers]\ncontent-length = "5"\n[auth]'),
+        "headers.content-length: is set by batchhub itself",
+    ),
+    "a header that frames it, of auth": (
+        ('bearer = "{token}"', 'headers = { Host = "{token}" }'),
+        "auth.headers.Host: is set by batchhub itself",
+    ),
+    "credentials beside auth": (
+        ("[auth]", '[headers]\nAuthorization = "Bearer abc"\n[auth]'),
+        "headers.Authorization: belongs in auth, with a field of the account",
+    ),
+    "credentials of one request": (
+        ('ref = "id"', 'ref = "id"\nheaders = { authorization = "{shop}" }'),
+        "operations.price.submit.headers.authorization: belongs in auth",
+    ),
     "a name that JMESPath quotes": (
         ('ref = "id"', 'ref = "batch-id"'),
         f"{PLACE_OF_REF}: is no JMESPath: Bad jmespath expression: Unknown token '-'; {QUOTED}",
@@ -336,11 +352,13 @@ def test_a_misspelt_table_hides_no_other_mistake(tmp_path: Path) -> None:
 def test_a_vendor_that_answers_at_once_needs_no_id(tmp_path: Path) -> None:
     """What has no sense without a poll is said."""
     start, end = GOOD.index("[operations.price.poll]"), GOOD.index("[operations.price.results]")
-    text = GOOD[:start] + GOOD[end:] + 'request = "GET /x"\n[operations.price.cancel]\n'
+    good = GOOD.replace('ok = "succeeded"', 'ok = "succeeded", Wait = "pending"')
+    text = good[:start] + good[end:] + 'request = "GET /x"\n[operations.price.cancel]\n'
     assert find_mistakes(tmp_path, text) == [
         "operations.price.cancel.request: is missing",
         "operations.price.submit.ref: is not used: without poll the answer has the results",
         "operations.price.cancel: there is nothing to stop: the vendor answers at once",
+        "operations.price.results.words.Wait: pending needs poll: else nobody asks again",
         "operations.price.results.request: is not used: without poll the answer has them",
     ]
 
