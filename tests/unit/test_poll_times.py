@@ -3,160 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
-from datetime import timedelta
-from decimal import Decimal
-from fractions import Fraction
+from collections.abc import Iterator
 from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
-from weakref import WeakSet
 
 import pytest
-from attrs import evolve, fields
-from support.hubs import World, numbered, scripted_world
-from support.vendor import SingleAccount, Vendor, capable
+from support.hubs import numbered, scripted_world
+from support.rules import RUNNING, Notes, Returns, gaps_of, quiet
+from support.vendor import Vendor, capable
 
-from batchhub import BatchHub, BatchState
+from batchhub import BatchState
 from batchhub._engine.lane import Lane
-from batchhub.adapter import Capabilities, Observation
-from batchhub.errors import BusyError, NoAnswerError, NotFoundError, RateLimitedError, ServerError
+from batchhub.adapter import Observation
+from batchhub.errors import BusyError, NoAnswerError, RateLimitedError, ServerError
 from batchhub.hub import BatchJob
 from batchhub.polling import Fixed, Poll
-from batchhub.testing import FakeClock, capture_events
-
-RUNNING = Observation(words=("Running",))
-DONE = Observation(words=("Done",))
-FAR = 1e9
-
-
-class Notes:
-    """A rule that asks every so many seconds and writes down what it is asked and told."""
-
-    def __init__(self, every_s: float = 10.0) -> None:
-        self.every_s = every_s
-        self.asked: list[tuple[int, float, float, float | None, float | None]] = []
-        self.ends: list[tuple[float, float]] = []
-        self.lefts = 0
-
-    def next_delay_s(self, poll: Poll) -> float:
-        """Take down what is to be seen of the ticket."""
-        age_s, last_s = round(poll.age_s, 3), round(poll.last_age_s, 3)
-        self.asked.append((poll.polls, last_s, age_s, poll.done, poll.total))
-        return self.every_s
-
-    def ended(self, poll: Poll) -> None:
-        """Take down when."""
-        self.ends.append((round(poll.last_age_s, 3), round(poll.age_s, 3)))
-
-    def left(self, poll: Poll) -> None:
-        """Count."""
-        del poll
-        self.lefts += 1
-
-
-class Returns:
-    """A rule that returns, or does, whatever it was made with."""
-
-    def __init__(self, found: Any) -> None:
-        self.found = found
-
-    def next_delay_s(self, poll: Poll) -> float:
-        """Return it, or what it returns."""
-        found: float = self.found(poll) if callable(self.found) else self.found
-        return found
-
-
-def quiet(**changes: Any) -> Vendor:
-    """Make a vendor with a ticket for each item, that never stalls and is never overdue."""
-    usual: dict[str, Any] = {
-        "poll_s": 20.0,
-        "min_poll_s": 1.0,
-        "stall_s": FAR,
-        "deadline_s": lambda *_: FAR,
-    }
-    return Vendor(capabilities=Capabilities(max_items=1, tickets_per_job=100, **usual | changes))
-
-
-async def gaps_of(
-    world: World, answers: Callable[[], Any], for_s: float, tickets: int = 1
-) -> list[float]:
-    """Submit a job and return the seconds between the requests that ask about it."""
-    asked_s: list[float] = []
-
-    def answer(_: object) -> list[Observation]:
-        asked_s.append(world.clock.monotonic())
-        found = answers()
-        if isinstance(found, Exception):
-            raise found
-        return [found]
-
-    world.vendor.answer_poll = answer
-    await world.hub.submit("shop", numbered(tickets))
-    await world.clock.sleep(for_s)
-    return [later - earlier for earlier, later in pairwise(asked_s)]
-
-
-async def test_a_rule_is_asked_when_the_vendor_has_a_ticket_and_after_each_answer() -> None:
-    """It sees how old the ticket is, how old it was at the answer before, and how far it is."""
-    rule = Notes()
-    steps = [
-        Observation(words=("Running",), succeeded=0, failed=0),
-        Observation(words=("Running",), succeeded=1, failed=1),
-        DONE,
-    ]
-    vendor = capable(quiet(), max_items=4)
-    vendor.polls = deque(steps)
-    async with scripted_world(vendor, polling=rule) as world:
-        await (await world.hub.submit("shop", numbered(4))).wait()
-    polls, lasts, ages, dones, totals = zip(*rule.asked, strict=True)
-    assert polls == (0, 1, 2)
-    assert ages[0] == lasts[0] == 0.0
-    assert lasts[1:] == ages[:2]
-    assert all(9.5 <= b - a <= 10.6 for a, b in pairwise(ages))
-    assert (dones, totals) == ((None, 0.0, 2.0), (None, 4.0, 4.0))
-    [(last_s, age_s)] = rule.ends
-    assert last_s == ages[-1]
-    assert 9.5 <= age_s - last_s <= 10.6
-    assert rule.lefts == 0
-
-
-@pytest.mark.parametrize(
-    ("said", "seen"),
-    [
-        ({"progress": 0.25}, (25.0, 100.0)),
-        ({"done": 2, "progress": 0.9}, (2.0, 4.0)),  # the ratio may be of anything
-        ({}, (None, None)),
-        ({"done": 5}, (None, None)),
-        ({"done": -1}, (None, None)),
-        ({"progress": 1.5}, (None, None)),
-        ({"progress": math.nan}, (None, None)),
-        ({"progress": -math.inf}, (None, None)),
-    ],
-)
-async def test_a_rule_sees_progress_and_never_nonsense(
-    said: dict[str, Any], seen: tuple[float | None, float | None]
-) -> None:
-    """Counts of the items sent, else a share of a hundred; what can't be is not reported."""
-    rule = Notes()
-    vendor = capable(quiet(), max_items=4)
-    vendor.polls = deque([Observation(words=("Running",), **said), DONE])
-    async with scripted_world(vendor, polling=rule) as world:
-        await (await world.hub.submit("shop", numbered(4))).wait()
-    assert rule.asked[-1][3:] == seen
-
-
-async def test_progress_never_goes_back_for_a_rule() -> None:
-    """What was done once stays done, whatever a later answer says."""
-    rule = Notes()
-    vendor = capable(quiet(), max_items=4)
-    vendor.polls = deque([*(Observation(words=("Running",), done=n) for n in (3, 1, 9, 3)), DONE])
-    async with scripted_world(vendor, polling=rule) as world:
-        await (await world.hub.submit("shop", numbered(4))).wait()
-    assert [done for *_, done, _ in rule.asked] == [None, 3.0, 3.0, 3.0, 3.0]
+from batchhub.testing import FakeClock
 
 
 @pytest.mark.parametrize("every_s", [1e-9, 0.5, 1.0])
@@ -173,29 +38,6 @@ async def test_no_rule_makes_a_hot_loop_where_the_vendor_names_no_interval() -> 
     async with scripted_world(quiet(min_poll_s=0.0), polling=Fixed(1e-9)) as world:
         gaps = await gaps_of(world, lambda: RUNNING, 10.0)
     assert 90 <= len(gaps) <= 106
-
-
-async def test_a_rule_that_writes_into_what_it_sees_keeps_no_ticket_from_its_end() -> None:
-    """What the engine goes by is its own."""
-    polls: list[int] = []
-    seen = [field.name for field in fields(Poll) if field.name != "polls"]
-
-    def scribble(poll: Poll) -> float:
-        polls.append(poll.polls)
-        for name in seen:
-            setattr(poll, name, "nonsense")
-        del poll.polls
-        return 10.0
-
-    vendor = quiet()
-    vendor.polls = deque([evolve(RUNNING, progress=share) for share in (0.1, 0.5)] + [DONE])
-    with capture_events() as events:
-        async with scripted_world(vendor, polling=Returns(scribble)) as world:
-            job = await world.hub.submit("shop", numbered(1))
-            assert (await job.wait()).counts.succeeded == 1
-    assert polls == [0, 1, 2]
-    assert not events.find("rule.failed")
-    assert not events.find("ticket.postponed")
 
 
 async def test_a_rule_asks_at_least_every_half_hour() -> None:
@@ -295,243 +137,6 @@ async def test_a_ticket_that_has_stalled_is_asked_about_six_times_less_often() -
     assert min(gaps[-4:]) > 114.0
 
 
-async def wait_async(poll: Poll) -> float:
-    """Wait as no rule may."""
-    del poll
-    await asyncio.sleep(0)
-    return 1.0
-
-
-class UnshowableError(Exception):
-    """An error whose words can't be had."""
-
-    def __str__(self) -> str:
-        raise RuntimeError
-
-
-def raises(error: BaseException) -> Callable[[Poll], float]:
-    """Make a rule that raises."""
-
-    def rule(poll: Poll) -> float:
-        del poll
-        raise error
-
-    return rule
-
-
-def is_wrong_sometimes() -> Callable[[Poll], float]:
-    """Make a rule that is right at every other ticket's first poll only."""
-    numbers = count()
-    return lambda _: 0.0 if next(numbers) % 2 else 20.0
-
-
-class Boastful(float):
-    """A number that says it is between all others, such as those of other libraries may."""
-
-    def __gt__(self, other: object) -> bool:
-        return True
-
-    __lt__ = __gt__
-
-
-@pytest.mark.parametrize(
-    ("found", "logged"),
-    [
-        (None, "None"),
-        (True, "True"),
-        (0, "0"),
-        (0.0, "0.0"),
-        (-3, "-3"),
-        (math.nan, "nan"),
-        (math.inf, "inf"),
-        (-math.inf, "-inf"),
-        ("5", "'5'"),
-        ("x" * 10_000, "'xxx"),
-        pytest.param(-(10**10_000), "int", id="huge"),
-        (Decimal(5), "Decimal"),
-        (timedelta(seconds=5), "timedelta"),
-        (1j, "complex"),
-        ([5.0], "list"),
-        (wait_async, "a coroutine"),
-        (raises(KeyError("secret words")), "KeyError: 'secret words'"),
-        (raises(SystemExit(3)), "SystemExit: 3"),
-        (raises(UnshowableError()), "UnshowableError"),
-        (raises(asyncio.CancelledError()), "CancelledError"),
-        (is_wrong_sometimes(), "0.0"),
-        (Boastful("nan"), "Boastful"),
-        (Boastful(-1), "Boastful"),
-    ],
-)
-async def test_a_rule_that_is_wrong_leaves_the_usual_interval(found: Any, logged: str) -> None:
-    """Whatever it raises or returns; the log names it once, with what it was."""
-    with capture_events() as events:
-        async with scripted_world(quiet(), polling=Returns(found)) as world:
-            gaps = await gaps_of(world, lambda: RUNNING, 210.0)
-            (job,) = await world.hub.jobs()
-            assert (await job.refresh()).findings == ()
-    assert all(19.0 <= gap <= 21.0 + 1e-6 for gap in gaps)
-    assert len(gaps) >= 8
-    [said] = events.find("rule.failed", rule="Returns.next_delay_s", account="shop")
-    words = said.facts.get("returned") or said.facts["raised"]
-    assert words.startswith(logged) or logged in words
-    assert len(words) <= 200
-
-
-@pytest.mark.parametrize("found", [7, 7.0, Fraction(7), 10**400])
-async def test_any_number_of_seconds_will_do(found: Any) -> None:
-    """Whole or not, and however many."""
-    with capture_events() as events:
-        async with scripted_world(quiet(), polling=Returns(found)) as world:
-            gaps = await gaps_of(world, lambda: RUNNING, 2000.0)
-    wanted_s = min(300.0, found)
-    assert all(0.95 * wanted_s - 1e-6 <= gap <= 1.05 * wanted_s + 1e-6 for gap in gaps)
-    assert "rule.failed" not in events.names
-
-
-class Grumpy(Notes):
-    """A rule that takes no news."""
-
-    def ended(self, poll: Poll) -> None:
-        """Refuse it."""
-        super().ended(poll)
-        raise ValueError("so what")
-
-    def left(self, poll: Poll) -> Any:
-        """Return what nobody awaits."""
-        super().left(poll)
-        return wait_async(poll)
-
-
-async def test_a_rule_that_fails_when_it_is_told_of_an_end_keeps_no_job_from_it() -> None:
-    """It is logged once for each method."""
-    rule = Grumpy()
-    with capture_events() as events:
-        async with scripted_world(quiet(can_cancel=True), polling=rule) as world:
-            status = await (await world.hub.submit("shop", numbered(3))).wait()
-            world.vendor.answer_poll = lambda tickets: [RUNNING] * len(tickets)
-            job = await world.hub.submit("shop", numbered(3))
-            await world.clock.sleep(30.0)
-            await job.cancel()
-            world.vendor.answer_poll = None
-            await job.wait()
-    assert status.counts.succeeded == 3
-    assert (len(rule.ends), rule.lefts) == (3, 3)
-    said = [event.facts["rule"] for event in events.find("rule.failed")]
-    assert sorted(said) == ["Grumpy.ended", "Grumpy.left"]
-
-
-async def lose_it(world: World) -> None:
-    """Have the vendor forget the ticket."""
-    error = NotFoundError("no such batch", status=404)
-
-    def fail(_: object) -> None:
-        raise error
-
-    world.vendor.answer_poll = fail
-    await world.clock.sleep(1000.0)
-
-
-async def cancel_it(world: World) -> None:
-    """Cancel the job, whose ticket the vendor ends then."""
-    (job,) = await world.hub.jobs()
-    await job.cancel()
-    world.vendor.answer_poll = None
-    await job.wait()
-
-
-async def close_it(world: World) -> None:
-    """Close the hub while the ticket is open."""
-    await world.hub.aclose()
-
-
-@pytest.mark.parametrize("leave", [lose_it, cancel_it, close_it])
-async def test_a_rule_is_told_once_of_a_ticket_that_leaves_without_an_end(leave: Any) -> None:
-    """Lost, cancelled by the user, or left to another process: nothing is to be learned of it."""
-    rule = Notes()
-    vendor = quiet(can_cancel=True, visibility_grace_s=0.0)
-    vendor.answer_poll = lambda tickets: [RUNNING] * len(tickets)
-    async with scripted_world(vendor, polling=rule) as world:
-        await world.hub.submit("shop", numbered(1))
-        await world.clock.sleep(30.0)
-        assert rule.lefts == 0
-        await leave(world)
-        assert rule.lefts == 1
-    assert (rule.lefts, rule.ends) == (1, [])
-
-
-async def test_what_a_rule_remembers_of_a_ticket_is_there_at_its_next_call() -> None:
-    """Each ticket's own, also if the rule fails after it has noted something."""
-    seen: dict[int, list[Any]] = {}
-
-    def look(poll: Poll) -> float:
-        before = poll.memory
-        poll.memory = (poll.items, poll.polls)
-        seen.setdefault(poll.items, []).append(before)
-        raise ValueError
-
-    vendor = capable(quiet(), max_items=2)
-    vendor.answer_poll = lambda tickets: [RUNNING] * len(tickets)
-    async with scripted_world(vendor, polling=Returns(look)) as world:
-        await world.hub.submit("shop", numbered(3))
-        await world.clock.sleep(50.0)
-    assert seen[2][:3] == [None, (2, 0), (2, 1)]
-    assert seen[1][:3] == [None, (1, 0), (1, 1)]
-
-
-async def test_nothing_is_kept_of_tickets_that_have_ended() -> None:
-    """What a rule has seen of them is gone."""
-    seen = WeakSet[Any]()
-
-    def look(poll: Poll) -> float:
-        poll.memory = poll.memory or Notes()
-        seen.update((poll, poll.memory))
-        return 10.0
-
-    async with scripted_world(quiet(), polling=Returns(look)) as world:
-        for _ in range(5):
-            jobs = [await world.hub.submit("shop", numbered(4)) for _ in range(5)]
-            for job in jobs:
-                await job.wait()
-        gc.collect()
-        assert len(seen) == 0
-
-
-async def test_an_end_is_told_with_the_ages_between_which_it_was() -> None:
-    """An answer that says nothing of the ticket shows not that it still ran."""
-    rule = Notes()
-    vendor = quiet()
-    answers = iter([RUNNING, None, None, DONE])
-    vendor.answer_poll = lambda _: [next(answers)]
-    async with scripted_world(vendor, polling=rule) as world:
-        await (await world.hub.submit("shop", numbered(1))).wait()
-    [(last_s, age_s)] = rule.ends
-    assert 9.5 <= last_s <= 10.5
-    assert 38.0 <= age_s <= 42.0
-    assert [polls for polls, *_ in rule.asked] == [0, 1, 2, 3]
-
-
-async def test_an_end_is_told_once_though_its_results_are_late() -> None:
-    """They are asked for soon after the end, then less and less often; no rule is asked."""
-    rule = Notes()
-    vendor = quiet(poll_s=20.0)
-    fetched_s: list[float] = []
-    late = ServerError("not yet", status=404)
-    async with scripted_world(vendor, polling=rule) as world:
-
-        def report(items: Any) -> Any:
-            fetched_s.append(world.clock.monotonic())
-            if len(fetched_s) < 5:
-                raise late
-            return vendor_report(items)
-
-        vendor_report = vendor.default_report
-        vendor.default_report = report
-        await (await world.hub.submit("shop", numbered(1))).wait()
-    gaps = [b - a for a, b in pairwise(fetched_s)]
-    assert len(rule.ends) == len(rule.asked) == 1
-    assert [round(gap) for gap in gaps] == [2, 4, 8, 16]
-
-
 async def test_a_new_process_asks_about_tickets_at_random_within_their_interval(
     tmp_path: Path,
 ) -> None:
@@ -627,22 +232,6 @@ async def test_no_nonsense_of_a_vendors_makes_a_hot_loop(says: Any) -> None:
         await world.clock.sleep(3600.0)
         assert (await job.refresh()).state is BatchState.IN_PROGRESS
     assert polls < 600
-
-
-async def test_lanes_of_a_hub_have_rules_of_their_own(tmp_path: Path) -> None:
-    """An account's own rule, else the hub's."""
-    own, common = Notes(7.0), Notes(3.0)
-    accounts = {
-        "shop": SingleAccount(name="one", vendor=quiet(), polling=own),
-        "other": SingleAccount(name="two", vendor=quiet()),
-    }
-    clock, store = FakeClock(), tmp_path / "jobs.db"
-    async with clock.running(), BatchHub(store, accounts, clock=clock, polling=common) as hub:
-        for account in accounts:
-            await (await hub.submit(account, numbered(1))).wait()
-    assert len(own.asked) == len(common.asked) == 1
-    assert 6.6 < own.ends[0][1] < 7.4
-    assert 2.8 < common.ends[0][1] < 3.2
 
 
 async def test_polls_that_bring_only_figures_take_no_round_of_their_lane(
