@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
@@ -18,6 +18,7 @@ from batchhub.transport import Session, Transport
 
 TOKEN = "secret_t0ken/42"
 FAST = Budget(requests=100_000, per_s=1.0, burst=50_000)
+MakeTransport = Callable[..., Transport]
 
 
 @frozen(kw_only=True)
