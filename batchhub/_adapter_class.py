@@ -10,7 +10,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
+
+from attrs import evolve
 
 from ._adapter.account import Account, Budget
 from ._adapter.capabilities import NO_OPTIONS, Capabilities, JSONMapping
@@ -33,6 +35,9 @@ from ._base.json import loads
 from ._http.transport import Transport
 from .errors import AdapterError, InputError, ResultsMissingError, UnsupportedError
 from .models import BatchItem, BatchState
+
+_RATES: Final = (1e-6, 1e4)
+"""The requests a second that a header may truly say; else its budget stays as it is."""
 
 AccountT = TypeVar("AccountT", bound=Account)
 
@@ -62,6 +67,8 @@ class Adapter(ABC, Generic[AccountT]):
             such a request is repeated fast and few times.
         types: What bodies may be read as, by the names users call them: each a
             `msgspec.Struct` or an attrs class, as ``module:Class``.
+        rate_header: The header of an answer that says how many requests of its kind may be made a
+            second; `None` if there is none. See `pace`.
         sandbox: Where its stand-in server is, as ``module:Class``; `None` if it has none.
     """
 
@@ -76,6 +83,7 @@ class Adapter(ABC, Generic[AccountT]):
     claims_id: ClassVar[bool] = False
     not_executed_statuses: ClassVar[frozenset[int]] = frozenset()
     types: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    rate_header: ClassVar[str | None] = None
     sandbox: ClassVar[str | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -94,12 +102,14 @@ class Adapter(ABC, Generic[AccountT]):
         """
         Return what the vendor can do, as far as settings and a job's options change it.
 
+        By default what `operations` says, with the account's `limits` in place of it.
+
         Args:
             operation: The kind of batch.
             options: What `check_options` gave for the job, or nothing: what holds without any.
         """
         del options
-        return self.operations[operation]
+        return evolve(self.operations[operation], **self.account.limits)
 
     def check_options(self, operation: str, options: JSONMapping) -> JSONMapping:
         """
@@ -229,8 +239,9 @@ class Adapter(ABC, Generic[AccountT]):
         """
         Read the vendor's error code and message from an answer of 400 and above.
 
-        By default the fields `code` and `message` of a JSON object, or of the object in its field
-        `error`; or the text in that field.
+        By default the fields `code`, `message` and `details` of a JSON object, of the object in its
+        field `error`, or of the first in its list `errors`; or the text in that field. Errors of
+        OAuth have their code there, and their words in `error_description`.
         """
         del status, headers
         try:
@@ -239,12 +250,10 @@ class Adapter(ABC, Generic[AccountT]):
             return None, None
         if not isinstance(error, dict):
             return None, None
-        inner = None if "message" in error else error.get("error")
-        if isinstance(inner, dict):
-            error = inner
-        elif isinstance(inner, str):
-            error = {**error, "message": inner}
-        code, message = error.get("code"), error.get("message")
+        error = _find_error(error)
+        code, message, details = (error.get(name) for name in ("code", "message", "details"))
+        if isinstance(details, str) and details and message is not None:
+            message = f"{message}: {details}"
         return (None if code is None else str(code)), (None if message is None else str(message))
 
     def pace(self, headers: Mapping[str, str], rate: str) -> Mapping[str, Budget]:
@@ -261,9 +270,19 @@ class Adapter(ABC, Generic[AccountT]):
 
         Returns:
             The budgets by `rate`; ``""`` is that of all requests. Empty if the answer says nothing.
+            By default what the header of the name `rate_header` says of the request's rate, if
+            `Account.rates` has it: how many a second; how many at once stays as it is there.
         """
-        del headers, rate
-        return {}
+        known = self.account.rates.get(rate)
+        if known is None or self.rate_header is None:
+            return {}
+        try:
+            per_s = float(headers.get(self.rate_header, ""))
+        except ValueError:
+            return {}
+        if not _RATES[0] <= per_s <= _RATES[1]:
+            return {}
+        return {rate: evolve(known, requests=1, per_s=1.0 / per_s)}
 
     def read_push(self, headers: Mapping[str, str], body: bytes) -> Sequence[str]:
         """
@@ -394,6 +413,20 @@ class Adapter(ABC, Generic[AccountT]):
 
     async def aclose(self) -> None:
         """Close what the adapter opened. The core closes the transport."""
+
+
+def _find_error(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of an error's answer that has its code and its message."""
+    several = answer.get("errors")
+    if isinstance(several, list) and several and isinstance(several[0], dict):
+        return several[0]
+    inner = None if "message" in answer else answer.get("error")
+    if isinstance(inner, dict):
+        return inner
+    if isinstance(inner, str):
+        words = answer.get("error_description")
+        return {**answer, "message": inner} if words is None else {"code": inner, "message": words}
+    return answer
 
 
 def _find_name(

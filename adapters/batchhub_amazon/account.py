@@ -214,6 +214,28 @@ class AmazonAccount(Account):
                 )
 
     @property
+    def limits(self) -> Mapping[str, Any]:
+        """What the settings change of what Amazon can do (`Capabilities`)."""
+        grace_s = float(self.visibility_grace_s)
+        return {"max_bytes": self.max_feed_bytes, "visibility_grace_s": grace_s}
+
+    @property
+    def grant(self) -> Mapping[str, str]:
+        """What an access token is given for. Source: page "Connect to the SP-API", step 1."""
+        return {
+            "grant_type": "refresh_token",
+            "refresh_token": self.refresh_token,
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+        }
+
+    @property
+    def header(self) -> Mapping[str, str]:
+        """A feed's header. Source: listings-feed-schema-v2.json at 34dc93f."""
+        locale = {"issueLocale": self.issue_locale} if self.issue_locale else {}
+        return {"sellerId": self.seller_id, "version": "2.0", **locale}
+
+    @property
     def budget(self) -> Budget:
         """
         All requests: as many as the most frequent ones, which are polls.

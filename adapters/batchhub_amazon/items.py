@@ -3,103 +3,103 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any, Final
+
+from msgspec import Struct, ValidationError, convert
 
 from batchhub.adapter import Kind
 from batchhub.errors import InputError
 
 from .account import AmazonAccount
 
-KINDS: Final[Mapping[str, Kind]] = {
-    "sku": Kind.TEXT,
-    "operationType": Kind.TEXT,
-    "productType": Kind.TEXT,
-    "requirements": Kind.TEXT,
-    "price": Kind.NUMBER,
-    "currency": Kind.TEXT,
-    "quantity": Kind.INTEGER,
-    "marketplace_id": Kind.TEXT,
-}
+_TEXTS: Final = (
+    "sku",
+    "operationType",
+    "productType",
+    "requirements",
+    "currency",
+    "marketplace_id",
+)
+KINDS: Final = dict.fromkeys(_TEXTS, Kind.TEXT) | {"price": Kind.NUMBER, "quantity": Kind.INTEGER}
 """What the fields of an item take; `attributes` and `patches` are as Amazon's schemas say."""
 
-_SHORT: Final = frozenset({"price", "currency", "quantity", "marketplace_id"})
-_NEEDED: Final[Mapping[str, tuple[set[str], set[str]]]] = {
-    "UPDATE": ({"productType", "attributes"}, {"requirements"}),
-    "PARTIAL_UPDATE": ({"productType", "attributes"}, set()),
-    "PATCH": ({"productType", "patches"}, set()),
-    "DELETE": (set(), set()),
-}
-"""
-The fields that an operation needs, and those it may have besides.
-
-Source: listings-feed-schema-v2.json at 34dc93f, oneOf.
-"""
+_SHORT: Final = {"price", "currency", "quantity", "marketplace_id"}
 
 
-def make_message(item: Mapping[str, Any], account: AmazonAccount) -> dict[str, Any]:
+class Delete(Struct, tag_field="operationType", tag="DELETE", forbid_unknown_fields=True):
+    """
+    A message that deletes a listing, without its number; the others have more fields.
+
+    Source: listings-feed-schema-v2.json at 34dc93f, oneOf.
+    """
+
+    sku: str
+
+
+class Patch(Delete, tag="PATCH"):
+    """A message that changes parts of a listing."""
+
+    productType: str  # noqa: N815  # its name at Amazon, for the errors
+    patches: list[dict[str, Any]]
+
+
+class PartialUpdate(Delete, tag="PARTIAL_UPDATE"):
+    """A message that replaces attributes of a listing."""
+
+    productType: str  # noqa: N815  # as above
+    attributes: dict[str, Any]
+
+
+class Update(PartialUpdate, tag="UPDATE", omit_defaults=True):
+    """A message that makes or replaces a listing."""
+
+    requirements: str | None = None
+
+
+def make_message(item: Mapping[str, Any], account: AmazonAccount) -> Struct:
     """
     Return an item as a message without its number.
 
     Raises:
         InputError: It has no form that Amazon takes; the message names the field.
     """
-    item = {name: value for name, value in item.items() if value is not None}
-    if not str(item.get("sku", "")).strip():
-        raise InputError("sku is missing: it names the listing at Amazon")
-    if short := sorted(_SHORT & item.keys()):
-        if long := sorted(item.keys() - _SHORT - {"sku", "productType"}):
-            raise InputError(f"{short[0]} can't go with {long[0]}: give either, not both")
+    item = {name: value for name, value in item.items() if value not in (None, "")}
+    if _SHORT & item.keys():
         item = _make_patches(item, account)
-    operation = str(item.get("operationType", ""))
-    if operation not in _NEEDED:
-        known = ", ".join(_NEEDED)
+    try:
+        return convert(item, Delete | Patch | PartialUpdate | Update)
+    except ValidationError as error:
         raise InputError(
-            f"operationType must be one of {known}, not {operation!r}; or give price and currency, "
-            "or a quantity"
-        )
-    needs, may = _NEEDED[operation]
-    if missing := sorted(name for name in needs if not item.get(name)):
-        raise InputError(f"{missing[0]} is missing: {operation} needs it")
-    if others := sorted(item.keys() - needs - may - {"sku", "operationType"}):
-        raise InputError(f"{others[0]} is no field of a message with operationType {operation}")
-    return dict(item)
+            f"no message of a listings feed, nor a price or a quantity: {error}"
+        ) from None
 
 
-def _make_patches(item: Mapping[str, Any], account: AmazonAccount) -> dict[str, Any]:
+def _make_patches(item: Mapping[str, Any], account: AmazonAccount) -> Mapping[str, Any]:
     """
-    Return the message that sets price and quantity.
+    Return the message that sets price and quantity, beside what else it may patch.
 
     Source: pages "Manage purchasable offer" (marketplace, currency and audience name an offer) and
     "Merge a listing" (a quantity), read 2026-11-29.
     """
-    price, currency, quantity = item.get("price"), item.get("currency"), item.get("quantity")
-    patches = []
-    if price is not None:
-        if price <= 0:
-            raise InputError(f"price must be above 0, not {Decimal(str(price))}")
-        if not currency:
+    patches = list(item.get("patches", ()))
+    if "price" in item:
+        if "currency" not in item:
             raise InputError("currency is missing: a price needs it, such as EUR")
         offer = {
             "marketplace_id": _find_marketplace(item, account),
-            "currency": currency,
+            "currency": item["currency"],
             "audience": "ALL",
-            "our_price": [{"schedule": [{"value_with_tax": price}]}],
+            "our_price": [{"schedule": [{"value_with_tax": item["price"]}]}],
         }
         patches.append(_patch(account.price_op, "purchasable_offer", offer))
-    if quantity is not None:
-        if quantity < 0:
-            raise InputError(f"quantity must be 0 or more, not {quantity}")
-        stock = {"fulfillment_channel_code": account.channel, "quantity": quantity}
-        patches.append(_patch("merge", "fulfillment_availability", stock))
-    if not patches:
+    elif "quantity" not in item:
         raise InputError("price and quantity are missing: there is nothing to change")
-    return {
-        "sku": item["sku"],
-        "operationType": "PATCH",
-        "productType": item.get("productType", account.product_type),
-        "patches": patches,
-    }
+    if "quantity" in item:
+        stock = {"fulfillment_channel_code": account.channel, "quantity": item["quantity"]}
+        patches.append(_patch("merge", "fulfillment_availability", stock))
+    usual = {"operationType": "PATCH", "productType": account.product_type}
+    others = {name: value for name, value in item.items() if name not in _SHORT}
+    return {**usual, **others, "patches": patches}
 
 
 def _find_marketplace(item: Mapping[str, Any], account: AmazonAccount) -> str:

@@ -2,76 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
-from msgspec import Struct, ValidationError, convert
+from msgspec import Struct
 
-from batchhub.adapter import ItemReport, Report, TicketRef, encode_json, one_line
-from batchhub.errors import ReplyError
+from batchhub.adapter import ItemReport, JSONMapping, Report, TicketRef, encode_json, one_line
+from batchhub.errors import ReplyError, ResultsMissingError
 from batchhub.models import BatchState, Finding, ItemState
 from batchhub.transport import Download
 
-_ISSUES: Final = "issues.item"
-_SUMMARY: Final = "summary"
-_HARMLESS: Final = frozenset({"WARNING", "INFO"})
-_SHOWN: Final = 3
+_HARMLESS: Final = {"WARNING", "INFO"}
+_MOST: Final = 3
 """Issues of one message that are kept; some messages have hundreds."""
 
 _STRAYS: Final = 10
 """Messages that nobody sent, of which issues are kept."""
 
-_LONGEST: Final = 300
 
-
-class Summary(Struct, rename="camel"):
-    """How many messages were processed, and taken or not."""
-
-    messages_processed: int
-    messages_accepted: int
-    messages_invalid: int
-
-
-class Issues:
+class Issue(Struct, rename="camel", omit_defaults=True):
     """
-    What a report says of messages, read issue by issue.
-
-    Attributes:
-        by_message: The issues by the number of their message, a few of each.
-        of_feed: The words of issues that are of no message.
+    What is wrong with a message; without its number, with the whole feed.
 
     Source: listings-feed-processing-report-schema-v2.json at 34dc93f.
     """
 
-    def __init__(self, total: int) -> None:
-        self.by_message: dict[int, list[Mapping[str, Any]]] = {}
-        self.of_feed: list[str] = []
-        self._most = total + _STRAYS
+    message_id: int | None = None
+    code: str | None = None
+    severity: str = ""
+    message: str = ""
+    attribute_name: str | None = None
 
-    def add(self, issue: Any) -> None:
-        """Take note of an issue, unless it is a warning."""
-        if not isinstance(issue, Mapping) or issue.get("severity") in _HARMLESS:
-            return
-        number = issue.get("messageId")
-        if isinstance(number, bool) or not isinstance(number, int):
-            self.of_feed.append(describe(issue))
-            del self.of_feed[_SHOWN:]
-        elif number in self.by_message or len(self.by_message) < self._most:
-            found = self.by_message.setdefault(number, [])
-            if len(found) < _SHOWN:
-                found.append({name: _cut(value) for name, value in issue.items()})
+    def __str__(self) -> str:
+        text = (
+            one_line(f"{self.code or ''}: {self.message}".removeprefix(": ")) or "no reason given"
+        )
+        return f"{text} ({self.attribute_name})" if self.attribute_name else text
 
-    def items(self) -> Iterator[ItemReport]:
-        """Yield what became of the messages that are named."""
-        for number, issues in self.by_message.items():
-            # A severity that nobody documented does not say that the message failed.
-            is_error = any(issue.get("severity") == "ERROR" for issue in issues)
-            yield ItemReport(
-                at=number - 1,
-                state=ItemState.FAILED if is_error else ItemState.UNKNOWN,
-                message="; ".join(map(describe, issues)),
-                raw=encode_json(issues),
-            )
+
+class Summary(Struct, rename="camel"):
+    """How many messages were processed, and taken or not. Source: as for `Issue`."""
+
+    messages_processed: int
+    messages_accepted: int
+    messages_invalid: int
 
 
 async def read_report(download: Download, ticket: TicketRef) -> Report:
@@ -81,62 +54,71 @@ async def read_report(download: Download, ticket: TicketRef) -> Report:
     Raises:
         ReplyError: It is no report.
     """
-    issues, summary = Issues(ticket.total), None
-    async for place, part in download.parts(_ISSUES, _SUMMARY):
-        if place == _ISSUES:
-            issues.add(part)
-        else:
+    found: dict[int | None, list[Issue]] = {None: []}
+    summary = None
+    async for part in download.parts({"issues.item": Issue, "summary": Summary}):
+        if isinstance(part, Summary):
             summary = part
-    try:
-        counts = convert(summary, Summary)
-    except ValidationError as error:
-        raise ReplyError(f"the report has no summary of a feed: {error}", vendor="amazon") from None
-    rest = ItemState.UNKNOWN
-    findings: list[Finding] = []
+        elif part.severity not in _HARMLESS and len(found) <= ticket.total + _STRAYS:
+            issues = found.setdefault(part.message_id, [])
+            issues += [part][: _MOST - len(issues)]
+    if summary is None:
+        raise ReplyError("the report has no summary, so it is none of a feed", vendor="amazon")
+    of_feed = found.pop(None)
+    rest, findings = _judge_rest(ticket, summary, len(found))
+    if of_feed:
+        words = "the report has errors that are of no single message"
+        findings.append(
+            Finding(code="feed_issues", message=words, examples=tuple(map(str, of_feed)))
+        )
+    items = [_read_item(number, issues) for number, issues in found.items()]
+    why = str(of_feed[0]) if of_feed and rest is not ItemState.SUCCEEDED else None
+    return Report(items=items, rest=rest, rest_message=why, findings=tuple(findings))
+
+
+def judge_without_report(ticket: TicketRef, vendor: JSONMapping) -> Report:
+    """
+    Return what is known of a feed without a report.
+
+    Source: feeds_2021-06-30.json at 34dc93f, processingStatus (of a fatal error: some, none or
+    all may have completed; a cancelled feed was so before it was processed).
+
+    Raises:
+        ResultsMissingError: It is done, so there must be one.
+    """
     if ticket.state is BatchState.COMPLETED:
-        rest, findings = judge_rest(counts, len(issues.by_message), ticket.total)
-    if issues.of_feed:
-        findings = [*findings, _of_feed(issues.of_feed)]
-    return Report(
-        items=issues.items(),
-        rest=rest,
-        rest_message=next(iter(issues.of_feed), None) if rest is not ItemState.SUCCEEDED else None,
-        findings=tuple(findings),
-    )
+        raise ResultsMissingError("the feed is DONE, but has no report", vendor="amazon")
+    if ticket.state is BatchState.CANCELLED and vendor.get("processingStartTime") is None:
+        return Report(rest=ItemState.NOT_EXECUTED, rest_message="the feed was cancelled")
+    word = vendor.get("processingStatus")
+    return Report(rest_message=f"the feed is {word} and has no report: it may have run in part")
 
 
-def judge_rest(counts: Summary, named: int, total: int) -> tuple[ItemState, list[Finding]]:
+def _judge_rest(ticket: TicketRef, counts: Summary, named: int) -> tuple[ItemState, list[Finding]]:
     """
     Return what became of the messages that a report does not name.
 
     They were accepted if as many messages were. If none was processed at all, as where the feed
-    itself is wrong, none was executed.
+    itself is wrong, none was executed. Of a feed that was aborted nobody knows.
     """
     taken, refused = counts.messages_accepted, counts.messages_invalid
+    if ticket.state is not BatchState.COMPLETED:
+        return ItemState.UNKNOWN, []
     if (taken, refused, named) == (0, 0, 0):
         return ItemState.NOT_EXECUTED, []
-    rest = ItemState.SUCCEEDED if taken == total - named else ItemState.UNKNOWN
-    if rest is ItemState.SUCCEEDED and refused == named and counts.messages_processed == total:
+    rest = ItemState.SUCCEEDED if taken == ticket.total - named else ItemState.UNKNOWN
+    if (taken + named, refused, counts.messages_processed) == (ticket.total, named, ticket.total):
         return rest, []
     message = (
         f"the report counts {counts.messages_processed} messages, {taken} accepted and {refused} "
-        f"invalid; {total} were sent, and {named} are named as failed"
+        f"invalid; {ticket.total} were sent, and {named} are named as failed"
     )
     return rest, [Finding(code="counts_differ", message=message)]
 
 
-def describe(issue: Mapping[str, Any]) -> str:
-    """Return an issue in one line: its code, its words and the attribute."""
-    code, words = one_line(issue.get("code")), one_line(issue.get("message"))
-    attribute = one_line(issue.get("attributeName"))
-    text = ": ".join(part for part in (code, words) if part) or "no reason is given"
-    return f"{text} ({attribute})" if attribute and attribute not in text else text
-
-
-def _of_feed(words: Sequence[str]) -> Finding:
-    message = "the report has errors that are of no single message"
-    return Finding(code="feed_issues", message=message, examples=tuple(words))
-
-
-def _cut(value: Any) -> Any:
-    return value[:_LONGEST] if isinstance(value, str) else value
+def _read_item(number: int | None, issues: list[Issue]) -> ItemReport:
+    """Return what became of a message; of an undocumented severity, nobody knows."""
+    is_error = any(issue.severity == "ERROR" for issue in issues)
+    state = ItemState.FAILED if is_error else ItemState.UNKNOWN
+    message = "; ".join(map(str, issues))
+    return ItemReport(at=(number or 0) - 1, state=state, message=message, raw=encode_json(issues))

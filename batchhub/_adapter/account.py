@@ -204,6 +204,15 @@ class Account(ABC):
         return None
 
     @property
+    def limits(self) -> Mapping[str, Any]:
+        """
+        What its settings change of what the vendor can do in every operation.
+
+        By the names of `Capabilities`, such as `max_bytes`. See `Adapter.capabilities`.
+        """
+        return {}
+
+    @property
     def lane(self) -> str:
         """
         The name of the lane all traffic of this account goes through.

@@ -80,9 +80,19 @@ class Submission:
     idempotency_key: str
     is_repeat: bool = False
 
-    def json_array(self) -> bytes:
-        """Return its items as one JSON array, the body that `Adapter.envelope_bytes` expects."""
-        return b"[" + b",".join([item.wire for item in self.items]) + b"]"
+    def json_array(self, number: str | None = None) -> bytes:
+        """
+        Return its items as one JSON array, the body that `Adapter.envelope_bytes` expects.
+
+        Args:
+            number: The field that each item gets its place in, from 1, at a vendor that names items
+                by a number; its items are objects with fields of their own then.
+        """
+        parts = [item.wire for item in self.items]
+        if number is not None:
+            name = number.encode()
+            parts = [b'{"%b":%d,%b' % (name, n, part[1:]) for n, part in enumerate(parts, 1)]
+        return b"[" + b",".join(parts) + b"]"
 
 
 class Steps(Protocol):

@@ -309,6 +309,6 @@ def make_adapter(
         calls,
     )
     # Most vendors say nothing of their limits: their answers need not be looked at.
-    says_pace = adapter_type.pace is not Adapter.pace
+    says_pace = adapter_type.pace is not Adapter.pace or adapter_type.rate_header is not None
     transport.bind(guarded.authorize, guarded.pace if says_pace else None)
     return guarded

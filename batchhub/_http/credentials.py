@@ -33,6 +33,14 @@ _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 _TOO_MANY: Final = 429
 
+_HINTS: Final[Mapping[str | None, str]] = {
+    "invalid_client": "the client's id or secret is not right",
+    "invalid_grant": "the grant, such as a refresh token, is not right, has expired or was "
+    "withdrawn, or belongs to another client",
+    "unauthorized_client": "the client may not use this grant, such as one of another client",
+}
+"""What OAuth's codes mean. Source: RFC 6749, section 5.2."""
+
 # Of the task, and of those it starts: what the adapter asks while it gets credentials.
 _authorizing: ContextVar[CredentialKeeper | None] = ContextVar("batchhub_authorizing", default=None)
 
@@ -163,8 +171,9 @@ class CredentialKeeper:
         )
         if not is_refusal or not isinstance(error, VendorError):
             return error
+        hint = f" ({_HINTS[error.code]})" if error.code in _HINTS else ""
         return CredentialsError(
-            f"no credentials: {error}; fix those of {self._vendor}:{self._account}",
+            f"no credentials: {error}{hint}; fix those of {self._vendor}:{self._account}",
             vendor=self._vendor,
             account=self._account,
             status=error.status,

@@ -23,7 +23,7 @@ class Download:
         reply: Reply,
         spool: Spool,
         lines: Callable[[], AsyncIterator[bytes]],
-        parts: Callable[[tuple[str, ...]], AsyncIterator[tuple[str, Any]]],
+        parts: Callable[[Mapping[str, Any]], AsyncIterator[Any]],
     ) -> None:
         self._reply = reply
         self._spool = spool
@@ -44,22 +44,23 @@ class Download:
         """Read the lines, from the first one on."""
         return self._lines()
 
-    def parts(self, *places: str) -> AsyncIterator[tuple[str, Any]]:
+    def parts(self, places: Mapping[str, Any]) -> AsyncIterator[Any]:
         """
         Read it as one JSON document of any size, of which a part at a time is in memory.
 
-        As ``async for place, part in download.parts("summary", "issues.item"): …``. Broken text is
-        repaired, and the account's secrets are blanked.
+        As ``async for part in download.parts({"summary": Summary, "issues.item": Issue}): …``.
+        Broken text is repaired, and the account's secrets are blanked.
 
         Args:
-            places: Where the parts are that are needed: names from the outside to the inside,
+            places: Where the parts are that are needed, and their types, such as a
+                `msgspec.Struct` or ``dict``. A place is names from the outside to the inside, and
                 ``item`` for each element of a list.
 
         Yields:
-            The place and what is there, of JSON's own types, numbers that are not whole as
-            `decimal.Decimal`; in the document's order at each place.
+            What is there, in the document's order at each place.
 
         Raises:
-            ReplyError: It is no JSON, or not complete. What came before may have been yielded.
+            ReplyError: It is no JSON, not complete, or a part is not of its type. What came before
+                may have been yielded.
         """
         return self._parts(places)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import aiohttp
 from attrs import evolve
+from msgspec import ValidationError, convert
 from multidict import CIMultiDict
 
 from batchhub._adapter.account import Account
@@ -242,18 +243,18 @@ class Exchange:
             raise _no_room(error) from None
 
     async def parts(
-        self, call: Call, spool: Spool, places: tuple[str, ...]
-    ) -> AsyncIterator[tuple[str, Any]]:
+        self, call: Call, spool: Spool, places: Mapping[str, Any]
+    ) -> AsyncIterator[Any]:
         """
-        Yield the parts of a download that is JSON, each with its place.
+        Yield the parts of a download that is JSON, each of the type of its place.
 
         Raises:
-            ReplyError: It is no JSON.
+            ReplyError: It is no JSON, or a part is not of its type.
         """
         try:
-            async for place, part in read_parts(spool.pieces(), places):
-                yield place, self._redactor.value(part)
-        except BodyBrokenError as error:
+            async for place, part in read_parts(spool.pieces(), tuple(places)):
+                yield convert(self._redactor.value(part), places[place])
+        except (BodyBrokenError, ValidationError) as error:
             _, errors = self._way_to(call.target)
             raise errors.unreadable(None, str(error)) from None
         except DiskError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NoReturn, TypeVar
 
+import msgspec
 from attrs import field, frozen
 from multidict import CIMultiDict
 
@@ -48,6 +49,25 @@ class Reply:
             return loads(blank_json(self.body))
         except ValueError as error:
             self._refuse(f"without valid JSON: {error}", error)
+
+    def find(self, expression: str, kind: type[T]) -> T:
+        """
+        Return what stands at a place of the body, where a type for all of it would be too much.
+
+        Args:
+            expression: The place, in JMESPath: ``feed.id``, ``results[*].sku``.
+            kind: What it must be, such as `str` or ``list[str]``; a whole number may be a float.
+
+        Raises:
+            ReplyError: The body is not valid JSON, or there is nothing of that type.
+        """
+        import jmespath  # noqa: PLC0415  # slow to import, and few commands need it
+
+        compiled, answer = jmespath.compile(expression), self.json()
+        try:
+            return msgspec.convert(compiled.search(answer), kind)
+        except (jmespath.exceptions.JMESPathError, msgspec.ValidationError) as error:
+            self._refuse(f"without {expression}: {' '.join(str(error).split())}", error)
 
     def as_(self, kind: type[T]) -> T:
         """

@@ -126,11 +126,11 @@ class Amazon:
         return self.vendor.on("PUT", "/up/{id}", host="files").reply().repeat(times)
 
     def feed(self, *words: str, **others: Any) -> Expectation:
-        """Tell how far the feed f-1 is, word for word."""
+        """Tell how far the feed f-1 is, word for word; the last one for ever."""
         asked = self.vendor.on("GET", f"{FEEDS}/f-1")
         for word in words:
             asked.reply(self.make_feed("f-1", word, **others))
-        return asked
+        return asked.repeat()
 
     @staticmethod
     def make_feed(feed_id: str, word: str, **others: Any) -> dict[str, Any]:
@@ -160,7 +160,7 @@ class Amazon:
     def runs(self, body: bytes, word: str = "DONE") -> None:
         """Take a batch without trouble up to its report."""
         self.takes_feeds().reply({"feedId": "f-1"}, status=202)
-        self.feed("IN_QUEUE", "IN_PROGRESS", word, resultFeedDocumentId="r-1").repeat()
+        self.feed("IN_QUEUE", "IN_PROGRESS", word, resultFeedDocumentId="r-1")
         self.report(body)
 
 

@@ -161,13 +161,16 @@ async def test_a_cancelled_feed_did_not_run_unless_it_had_begun(
 async def test_a_report_that_is_late_is_waited_for(amazon: Amazon) -> None:
     """A feed may be DONE a while before its report is there."""
     amazon.takes_feeds().reply({"feedId": "f-1"}, status=202)
-    amazon.feed("DONE")
-    late = amazon.feed("DONE", resultFeedDocumentId="r-1")
+    bare: dict[str, str] = {}
+    full = {"resultFeedDocumentId": "r-1"}
+    polls = amazon.vendor.on("GET", f"{FEEDS}/f-1")
+    for others in (bare, bare, full):
+        polls.reply(amazon.make_feed("f-1", "DONE", **others))
     amazon.report(report())
     _, results = await amazon.run()
 
     assert states(results) == ["succeeded"] * 3
-    assert len(late.requests) == 1
+    assert len(polls.requests) == 3
 
 
 async def test_a_link_that_has_expired_is_asked_for_again(amazon: Amazon) -> None:
@@ -177,7 +180,7 @@ async def test_a_link_that_has_expired_is_asked_for_again(amazon: Amazon) -> Non
     refused = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
     uploads = amazon.vendor.on("PUT", "/up/{id}", host="files").reply(refused, status=403).reply()
     feeds = amazon.vendor.on("POST", FEEDS).reply({"feedId": "f-1"}, status=202)
-    amazon.feed("DONE", resultFeedDocumentId="r-1").repeat()
+    amazon.feed("DONE", resultFeedDocumentId="r-1")
     amazon.vendor.on("GET", "/down/r-1", host="files").reply(refused, status=403)
     links = amazon.report(report())
     _, results = await amazon.run()

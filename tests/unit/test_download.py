@@ -19,6 +19,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct
 from support.hosts import TOKEN, Answer, Host, make_transport, open_host
 
 from batchhub import errors
@@ -129,10 +130,13 @@ async def test_lines_have_no_secrets(world: World) -> None:
 async def parts_of(
     world: World, body: bytes, *places: str, transport: Transport | None = None
 ) -> list[tuple[str, Any]]:
-    """Download a document and read its parts."""
+    """Download a document and read its parts, each with its place."""
+    found: list[tuple[str, Any]] = []
     world.host.answers(Answer(body=body))
     async with (transport or world.transport).download("/file") as download:
-        return [each async for each in download.parts(*places)]
+        for place in places:
+            found += [(place, each) async for each in download.parts({place: Any})]
+    return found
 
 
 async def test_a_document_is_read_in_parts(world: World) -> None:
@@ -177,6 +181,23 @@ async def test_what_is_no_json_is_an_error(world: World, body: bytes) -> None:
         await parts_of(world, body, "a.item")
 
 
+class Sum(Struct):
+    """What a document comes to."""
+
+    n: int
+
+
+async def test_parts_are_of_the_types_of_their_places(world: World) -> None:
+    """One that is not is an error that says where it is not."""
+    body = b'{"list": [{"n": 1}, {"n": 2, "m": 3}], "sum": {"n": 3}, "x": [{"n": "3"}]}'
+    world.host.answers(Answer(body=body))
+    async with world.transport.download("/file") as download:
+        found = [each async for each in download.parts({"list.item": dict, "sum": Sum})]
+        assert found == [{"n": 1}, {"n": 2, "m": 3}, Sum(n=3)]
+        with pytest.raises(errors.ReplyError, match=r"Expected `int`, got `str` - at `\$.n`"):
+            [each async for each in download.parts({"x.item": Sum})]
+
+
 async def test_broken_text_and_secrets_in_parts(world: World) -> None:
     """A byte that is no UTF-8 spoils no document; a secret is blanked where it stands."""
     body = b'{"a": ["x\xffy", {"' + TOKEN.encode() + b'": "my ' + TOKEN.encode() + b'"}]}'
@@ -197,7 +218,7 @@ async def test_a_large_document_is_never_in_memory(world: World) -> None:
         assert download.size_bytes == len(body) > 20 * 10**6
         tracemalloc.start()
         try:
-            async for _ in download.parts("a.item", "b"):
+            async for _ in download.parts({"a.item": dict, "b": int}):
                 count += 1
             assert tracemalloc.get_traced_memory()[1] < 5 * 10**6
         finally:

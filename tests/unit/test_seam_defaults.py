@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import pytest
 from attrs import frozen
+from support.verbs import make_submission
 
 from batchhub import BatchHub, BatchItem
 from batchhub.adapter import (
@@ -22,10 +24,12 @@ from batchhub.adapter import (
     Report,
     Steps,
     Submission,
+    WireItem,
 )
-from batchhub.errors import InputError, NoAnswerError
+from batchhub.errors import InputError, NoAnswerError, ReplyError
 from batchhub.models import ItemState
 from batchhub.testing import FakeClock
+from batchhub.transport import Reply
 
 
 @frozen(kw_only=True)
@@ -131,6 +135,61 @@ def test_basic_credentials_are_a_header() -> None:
     made = Credentials.basic("Aladdin", "open sesame")
     assert made.headers == {"Authorization": "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="}
     assert "QWxh" not in repr(made)
+
+
+def test_items_of_a_body_may_have_their_number() -> None:
+    """From 1, before their own fields, at a vendor that names them so."""
+    items = [WireItem(id="a", wire=b'{"x":1}'), WireItem(id="b", wire=b'{"x":2}')]
+    submission = make_submission(operation="set", items=items)
+    assert submission.json_array() == b'[{"x":1},{"x":2}]'
+    assert submission.json_array(number="n") == b'[{"n":1,"x":1},{"n":2,"x":2}]'
+
+
+def test_settings_change_what_a_vendor_can_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the account's `limits`, in every operation."""
+    monkeypatch.setattr(ToyAccount, "limits", {"max_items": 3})
+    adapter = ToyAdapter(ToyAccount(), cast("Any", None))
+    assert [adapter.capabilities(name).max_items for name in ("set", "make")] == [3, 3]
+    assert ToyAdapter.operations["set"].max_items == 10
+
+
+@pytest.mark.parametrize(
+    ("value", "rate", "per_s"),
+    [
+        ("0.5", "feeds", 2.0),
+        (" 4 ", "feeds", 0.25),
+        ("0.5", "other", None),
+        ("0.5", "", None),
+        *[(text, "feeds", None) for text in ("", "fast", "nan", "inf", "-1", "0", "1e-9", "1e9")],
+    ],
+)
+def test_a_header_says_how_many_requests_a_second(
+    monkeypatch: pytest.MonkeyPatch, value: str, rate: str, per_s: float | None
+) -> None:
+    """Of the rate it came with, if the account has it; what can't be true changes nothing."""
+    rates = {"feeds": Budget(requests=7, per_s=9.0, burst=15)}
+    monkeypatch.setattr(ToyAccount, "rates", rates)
+    adapter = ToyAdapter(ToyAccount(), cast("Any", None))
+    assert adapter.pace({"X-Rate": value}, rate) == {}
+    monkeypatch.setattr(ToyAdapter, "rate_header", "X-Rate")
+    budget = None if per_s is None else Budget(requests=1, per_s=per_s, burst=15)
+    assert adapter.pace({"X-Rate": value}, rate) == ({} if budget is None else {rate: budget})
+    assert adapter.pace({}, rate) == {}
+
+
+def test_a_part_of_an_answer_is_found_by_its_place() -> None:
+    """Of its type, or it is an error that says where what is missing."""
+    reply = Reply(status=200, body=b'{"feed": {"id": "f", "n": 3}, "list": [{"a": 1}, {"a": 2}]}')
+    assert reply.find("feed.id", str) == "f"
+    assert reply.find("feed.n", float) == 3.0
+    assert reply.find("list[*].a", list[int]) == [1, 2]
+    assert reply.find("length(list) == `2` && !next", bool)
+    for place, kind in (("feed.x", str), ("feed.id", int), ("length(feed.n)", int)):
+        with pytest.raises(ReplyError, match=re.escape(f"answered 200 without {place}: ")):
+            reply.find(place, kind)
+    for body in (b"<html>", b"", b"[]"):
+        with pytest.raises(ReplyError):
+            Reply(status=200, body=body).find("feed.id", str)
 
 
 async def submit(folder: Path, items: list[Any], operation: str = "set") -> list[str]:
