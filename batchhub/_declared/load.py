@@ -11,9 +11,7 @@ from weakref import WeakValueDictionary
 from batchhub._adapter_class import Adapter
 from batchhub.errors import SettingsError
 
-_made: Final[WeakValueDictionary[tuple[str, str | None, str], type[Adapter[Any]]]] = (
-    WeakValueDictionary()
-)
+_made: Final[WeakValueDictionary[tuple[object, ...], type[Adapter[Any]]]] = WeakValueDictionary()
 """The classes in use, by their files and what these say: a hub takes one class of a name."""
 
 
@@ -70,7 +68,9 @@ def load(path: Path, package: str | None = None) -> type[Adapter[Any]]:
     if mistakes.lines:
         heading = f"{where} has {len(mistakes.lines)} mistakes:"
         raise SettingsError(heading, path=where, problems=mistakes.lines)
-    key = (os.path.realpath(path), package, repr(table))
+    # Whatever leads to it: links of both kinds, other letters where case is no matter.
+    seen = path.stat()
+    key = (seen.st_dev, seen.st_ino, package, repr(table))
     if (made := _made.get(key)) is None:
         made = _made[key] = make_adapter(build(values, table, path.name))
         made.__module__ = package or f"file:{where}"

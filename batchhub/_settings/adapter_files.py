@@ -9,7 +9,6 @@ what the file said when the command began.
 from __future__ import annotations
 
 import difflib
-import os
 import stat
 from copy import copy
 from pathlib import Path
@@ -28,7 +27,6 @@ class AdapterFiles:
 
     def __init__(self) -> None:
         self._read: dict[str, type[Adapter[Any]] | SettingsError] = {}
-        self._same: dict[tuple[int, ...], type[Adapter[Any]]] = {}
 
     def get(self, path: str) -> type[Adapter[Any]]:
         """
@@ -39,7 +37,8 @@ class AdapterFiles:
         """
         if path not in self._read:
             try:
-                self._read[path] = self._load(path)
+                _look(path)
+                self._read[path] = load(Path(path))
             except SettingsError as error:
                 self._read[path] = error
         found = self._read[path]
@@ -47,16 +46,8 @@ class AdapterFiles:
             raise copy(found)
         return found
 
-    def _load(self, path: str) -> type[Adapter[Any]]:
-        seen = _look(path)
-        # Whatever leads to it: links of both kinds, other letters where case is no matter.
-        same = (seen.st_dev, seen.st_ino, seen.st_mtime_ns, seen.st_size)
-        if same not in self._same:
-            self._same[same] = load(Path(path))
-        return self._same[same]
 
-
-def _look(path: str) -> os.stat_result:
+def _look(path: str) -> None:
     """
     Look at a file before it is read: a device or a pipe has no end.
 
@@ -79,7 +70,6 @@ def _look(path: str) -> os.stat_result:
             "most",
             path=path,
         )
-    return seen
 
 
 def _suggest(path: str) -> str:
