@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from attrs import fields
+from attrs import evolve, fields
 from sqlalchemy import Connection, Table, func, select
 
 from batchhub._store import JobRecord, Store, TicketPlan, TicketRecord
 from batchhub._store.chunks import Chunk
 from batchhub.adapter import WireItem
-from batchhub.models import BatchStatus, ItemResult, ItemState
+from batchhub.models import BatchState, BatchStatus, ItemResult, ItemState
 
 NOW: Final = datetime(2026, 11, 22, 12, 30, 0, 250_000, tzinfo=UTC)
 """When everything in these tests happens."""
+
+LATER: Final = NOW + timedelta(seconds=90)
+"""When what comes after it does."""
 
 
 def make_job(job_id: str = "job-1", **changes: Any) -> JobRecord:
@@ -110,3 +113,21 @@ async def count_rows(store: Store, tables: Sequence[Table]) -> list[int]:
         return [connection.execute(query).scalar_one() for query in queries]
 
     return await store._db.read(work)
+
+
+def rows(first: int, *states: ItemState) -> list[ItemResult]:
+    """Make results of the items from a position on."""
+    return [ItemResult(id=f"i{n}", state=state) for n, state in enumerate(states, first)]
+
+
+def completed(ticket: TicketRecord) -> TicketRecord:
+    """Return a ticket as the driver ends it."""
+    return evolve(ticket, state=BatchState.COMPLETED, progress=1.0)
+
+
+async def end_all(store: Store, job_id: str, *states: ItemState) -> None:
+    """End the only ticket of a job with these results."""
+    (job, (ticket,)) = next(
+        found for found in await store.jobs.find_open("lane-1") if found[0].job_id == job_id
+    )
+    await store.tickets.end(job, completed(ticket), rows(1, *states), ItemState.UNKNOWN, at=NOW)

@@ -229,7 +229,7 @@ async def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:
 def restore(path: Path, *changes: str) -> None:
     """Make a store as version 0002 left it, from its dump."""
     with closing(sqlite3.connect(path)) as old:
-        old.executescript((Path(__file__).parent.parent / "fixtures/stores/0002.sql").read_text())
+        old.executescript((Path(__file__).parents[2] / "fixtures/stores/0002.sql").read_text())
         for change in changes:
             old.execute(change)
         old.commit()

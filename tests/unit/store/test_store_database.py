@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -27,22 +26,6 @@ from batchhub.adapter import WireItem
 from batchhub.errors import SettingsError, StoreError
 
 TABLES = (jobs, tickets, items, results)
-
-
-@pytest.fixture(params=["file", "memory"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    """Open a store of each kind."""
-    opened = await Store.open(tmp_path / "jobs.db" if request.param == "file" else None)
-    yield opened
-    await opened.aclose()
-
-
-@pytest.fixture
-async def file_store(tmp_path: Path) -> AsyncIterator[Store]:
-    """Open a store in a file."""
-    opened = await Store.open(tmp_path / "jobs.db")
-    yield opened
-    await opened.aclose()
 
 
 async def pragma(store: Store, text: str) -> int:
