@@ -126,7 +126,7 @@ POLL: Final = Section(
         "word": key(readers.read_place, "Where the answer has the vendor's word for the batch."),
         "fold": key(
             readers.read_flag,
-            "In place of word: the batch has ended when the words of all its items have.",
+            "In place of word: the batch has ended once each of its items has a word that ends it.",
         ),
         "done": key(readers.read_place, "How many items are done."),
         "succeeded": key(readers.read_place, "How many items succeeded."),
