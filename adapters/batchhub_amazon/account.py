@@ -174,8 +174,8 @@ class AmazonAccount(Account):
             example (DEFAULT is the seller's own).
         price_op: How a price is written: ``merge`` leaves the rest of the offer as it is,
             ``replace`` drops it. Source: page "Manage purchasable offer" (parts of an offer can be
-            changed). Assumed: that ``merge`` is how; an announcement of 2025-06-16 names it for
-            quantities only.
+            changed); announcement of 2025-06-16 (a merge changes quantities, and deletes the
+            quantity discounts of an offer). Assumed: that a merge can set a price.
         feeds_at_once: How many feeds may be made at once; after that, as fast as Amazon says.
         max_feed_bytes: The most bytes of a feed.
         clock_skew_s: Seconds by which this machine's clock and Amazon's may differ. Assumed.

@@ -104,7 +104,7 @@ def _judge_rest(ticket: TicketRef, counts: Summary, named: int) -> tuple[ItemSta
     taken, refused = counts.messages_accepted, counts.messages_invalid
     if ticket.state is not BatchState.COMPLETED:
         return ItemState.UNKNOWN, []
-    if (taken, refused, named) == (0, 0, 0):
+    if (counts.messages_processed, taken, refused, named) == (0, 0, 0, 0):
         return ItemState.NOT_EXECUTED, []
     rest = ItemState.SUCCEEDED if taken == ticket.total - named else ItemState.UNKNOWN
     if (taken + named, refused, counts.messages_processed) == (ticket.total, named, ticket.total):

@@ -92,6 +92,7 @@ async def test_a_feed_of_the_wrong_form_ran_nothing(amazon: Amazon) -> None:
         ([1], 2, 1, ["failed", "unknown", "unknown"]),
         ([1, 2], 3, 1, ["failed", "failed", "unknown"]),
         ([], 4, 0, ["unknown"] * 3),
+        ([], 3, 3, ["unknown"] * 3),
         ([1], 4, 2, ["failed", "succeeded", "succeeded"]),
     ],
 )
@@ -102,6 +103,14 @@ async def test_counts_that_disagree_are_a_finding(
     body = report([issue(n) for n in named], processed=processed, invalid=invalid)
     states, status = await read(amazon, body)
     assert states == expected
+    assert "counts_differ" in codes(status)
+
+
+async def test_messages_that_were_processed_and_are_nowhere_are_unknown(amazon: Amazon) -> None:
+    """Only what was not looked at was certainly not executed, and may be sent again."""
+    counts = {"messagesProcessed": 3, "messagesAccepted": 0, "messagesInvalid": 0}
+    states, status = await read(amazon, json.dumps({"issues": [], "summary": counts}).encode())
+    assert states == ["unknown"] * 3
     assert "counts_differ" in codes(status)
 
 
