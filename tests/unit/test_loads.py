@@ -1,30 +1,22 @@
-"""Large jobs go in and out of the store by chunks, and nobody sees a part of one."""
+"""Large jobs go into the store by chunks, and nobody sees a part of one."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select, update
 from support.hubs import World, numbered, results_of, scripted_world
-from support.stores import NOW, count_rows, make_chunk, make_chunks, make_job, make_plans
-from support.vendor import ScriptedAdapter, Vendor, capable
+from support.loads import CHUNK, Source, clean, pass_to, rows, write
+from support.stores import NOW, make_chunk, make_chunks, make_job, make_plans
+from support.vendor import Vendor, capable
 
 from batchhub import BatchHub
 from batchhub._store import Store
-from batchhub._store.tables import items, jobs, results, tickets
-from batchhub.adapter import ItemReport, Observation, Report, TicketRef
-from batchhub.errors import InputError, KeyConflictError, NotKnownError, StoreError
-from batchhub.hub import BatchJob
-from batchhub.models import ItemState, Outcome
-
-TABLES = (jobs, tickets, items, results)
-CHUNK = 10
+from batchhub.errors import InputError, KeyConflictError, StoreError
+from batchhub.models import Outcome
 
 
 @pytest.fixture(autouse=True)
@@ -33,53 +25,9 @@ def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("batchhub._store.deleting.CHUNK_ITEMS", CHUNK)
 
 
-class Source:
-    """Items that come as far as a test lets them."""
-
-    def __init__(self, *, end: Exception | None = None) -> None:
-        self.taken = asyncio.Event()
-        self.go_on = asyncio.Event()
-        self._end = end
-
-    async def items(self, before: int = 25, after: int = 20) -> AsyncIterator[dict[str, object]]:
-        """Yield items, wait to be let go on, yield the others."""
-        everything = numbered(before + after)
-        for item in everything[:before]:
-            yield item
-        self.taken.set()
-        await self.go_on.wait()
-        for item in everything[before:]:
-            yield item
-        if self._end is not None:
-            raise self._end
-
-
-async def rows(hub: BatchHub) -> list[int]:
-    """Count the jobs, tickets, items and results in the store, visible or not."""
-    assert hub._opened is not None
-    return await count_rows(hub._opened.store, TABLES)
-
-
-async def write(hub: BatchHub, work: Callable[[Connection], Any]) -> Any:
-    """Do something to the store behind the hub's back."""
-    assert hub._opened is not None
-    return await hub._opened.store._db.write(work)
-
-
 async def pragma(hub: BatchHub, text: str) -> int:
     """Set or ask one of SQLite's switches on the store's connection."""
     return int(await write(hub, lambda c: c.exec_driver_sql(f"PRAGMA {text}").scalar()))
-
-
-async def pass_to(hub: BatchHub, process: str, silent_s: float = 0.0) -> None:
-    """Make what is being loaded or deleted another process's, silent for so long."""
-    assert hub._opened is not None
-    seen_at = (hub._clock.now() - timedelta(seconds=silent_s)).isoformat()
-    query = update(jobs).where(jobs.c.place.is_(None))
-    await write(
-        hub,
-        lambda connection: connection.execute(query.values(loaded_by=process, updated_at=seen_at)),
-    )
 
 
 async def leave(world: World, submit: Any, silent_s: float) -> None:
@@ -92,25 +40,6 @@ async def leave(world: World, submit: Any, silent_s: float) -> None:
     loading.cancel()
     with suppress(asyncio.CancelledError):
         await loading
-
-
-async def clean(hub: BatchHub) -> None:
-    """Let a hub do what it does in the background when it opens a store."""
-    assert hub._opened is not None
-    hub._opened.loader.clean()
-    cleaning = hub._opened.loader._cleaning
-    assert cleaning is not None
-    await cleaning
-
-
-def failing(*ids: str) -> Callable[[Any], Report]:
-    """Return a report in which some items failed."""
-    return lambda sent: Report(
-        items=[
-            ItemReport(id=i.id, state=ItemState.FAILED if i.id in ids else ItemState.SUCCEEDED)
-            for i in sent
-        ]
-    )
 
 
 # Going in.
@@ -357,177 +286,6 @@ async def test_a_process_taken_for_dead_makes_no_half_a_job(after: int) -> None:
             await loading
         assert await world.hub.jobs() == []
         assert world.vendor.submissions == []
-
-
-# Again.
-
-
-async def ended(world: World, count: int, *failed: str) -> BatchJob:
-    """Submit items of which some fail, and wait."""
-    world.vendor.default_report = failing(*failed)
-    job = await world.hub.submit("shop", numbered(count))
-    await job.wait()
-    return job
-
-
-async def test_a_large_retry_has_all_that_failed() -> None:
-    """By chunks as well; asked again, it is the same job."""
-    async with scripted_world(capable(Vendor(), max_items=1000)) as world:
-        failed = [f"i{n}" for n in range(1, 101) if n % 3]
-        job = await ended(world, 100, *failed)
-        world.vendor.default_report = failing()
-
-        again = await job.retry()
-        assert (await job.retry()).id == again.id
-        assert (await again.wait()).counts.succeeded == len(failed)
-        assert [result.id for result in await results_of(again)] == failed
-
-
-async def test_two_retries_at_once_are_one_job(tmp_path: Path) -> None:
-    """Of one hub or of two, small or large."""
-    path = tmp_path / "jobs.db"
-    for count in (5, 50):
-        async with scripted_world(capable(Vendor(), max_items=1000), path) as world:
-            job = await ended(world, count, *(f"i{n}" for n in range(1, count + 1)))
-            world.vendor.default_report = failing()
-            async with scripted_world(store=path, clock=world.clock) as other:
-                same = await other.hub.job(job.id)
-                found = await asyncio.gather(job.retry(), same.retry(), job.retry(), same.retry())
-
-            assert len({one.id for one in found}) == 1
-            assert (await found[0].wait()).counts.succeeded == count
-            assert len(await world.hub.jobs()) == 2
-        path = tmp_path / "more.db"
-
-
-@pytest.mark.parametrize("is_opened_anew", [False, True])
-async def test_a_retry_that_died_is_undone(tmp_path: Path, is_opened_anew: bool) -> None:
-    """The items it had marked can be retried, all of them."""
-    path = tmp_path / "jobs.db"
-    async with scripted_world(capable(Vendor(), max_items=1000), path) as world:
-        job = await ended(world, 60, *(f"i{n}" for n in range(1, 61)))
-        opened = world.hub._opened
-        assert opened is not None
-        extend = opened.store.loads.extend
-
-        async def die(*args: Any) -> None:
-            await extend(*args)
-            raise asyncio.CancelledError
-
-        opened.store.loads.extend = die  # type: ignore[assignment,method-assign]
-        opened.loader.drop = lambda _: asyncio.create_task(asyncio.sleep(0))  # type: ignore[assignment,method-assign]
-        with pytest.raises(asyncio.CancelledError):
-            await job.retry()
-        opened.store.loads.extend = extend  # type: ignore[method-assign]
-        await pass_to(world.hub, "gone", silent_s=40)
-        marked = select(results.c.position).where(results.c.retried_in.is_not(None))
-        assert len(await write(world.hub, lambda c: c.execute(marked).all())) == 2 * CHUNK
-        if is_opened_anew:
-            await clean(world.hub)
-            assert await write(world.hub, lambda c: c.execute(marked).all()) == []
-
-        world.vendor.default_report = failing()
-        again = await job.retry()
-        assert (await again.wait()).counts.succeeded == 60
-        assert [found.id for found in await world.hub.jobs()] == [job.id, again.id]
-
-
-async def test_a_retry_of_a_job_that_is_deleted_meanwhile_is_refused() -> None:
-    """The job is no more, or the retry has none of it."""
-    async with scripted_world(capable(Vendor(), max_items=1000)) as world:
-        job = await ended(world, 45, *(f"i{n}" for n in range(1, 46)))
-        await world.clock.sleep(10)
-        found = await asyncio.gather(job.retry(), world.hub.prune(5), return_exceptions=True)
-
-        if isinstance(found[0], BatchJob):
-            assert (await found[0].wait()).counts.total == 45
-        else:
-            assert isinstance(found[0], StoreError | NotKnownError)
-            assert await rows(world.hub) == [0, 0, 0, 0]
-
-
-# Going out.
-
-
-async def test_old_jobs_go_by_chunks(tmp_path: Path) -> None:
-    """They are out of sight at once, and no transaction deletes more than a chunk."""
-    async with scripted_world(capable(Vendor(), max_items=7), tmp_path / "jobs.db") as world:
-        for count in (45, 3, 1, 100):
-            await ended(world, count)
-        await world.clock.sleep(10)
-        young = await ended(world, 2)
-        counted = []
-
-        async def watch() -> None:
-            while True:
-                counted.append(await rows(world.hub))
-                assert [job.id for job in await world.hub.jobs()] in ([young.id], everything)
-                await asyncio.sleep(0)
-
-        everything = [job.id for job in await world.hub.jobs()]
-        watching = asyncio.create_task(watch())
-        gone = await world.hub.prune(5)
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
-
-        assert (gone.jobs, gone.items) == (4, 149)
-        assert await rows(world.hub) == [1, 1, 2, 2]
-
-
-async def test_a_prune_that_died_is_finished(tmp_path: Path) -> None:
-    """What was out of sight already is deleted by the next one, and is never seen again."""
-    path = tmp_path / "jobs.db"
-    async with scripted_world(store=path) as world:
-        job = await ended(world, 45)
-        await world.clock.sleep(10)
-        opened = world.hub._opened
-        assert opened is not None
-        now = world.clock.now()
-        await opened.store.loads.hide_old(now, "gone", now - timedelta(seconds=60))
-
-        assert await world.hub.jobs() == []
-        with pytest.raises(NotKnownError):
-            await world.hub.job(job.id)
-        assert [event async for event in world.hub.events(follow=False)] == []
-        await clean(world.hub)
-        assert await rows(world.hub) == [0, 0, 0, 0]
-
-
-async def test_a_pruned_retry_is_not_undone() -> None:
-    """What was repeated stays repeated, though the job that did it is deleted."""
-    async with scripted_world() as world:
-        job = await ended(world, 5, "i1", "i2")
-        world.vendor.default_report = failing()
-        again = await job.retry()
-        await again.wait()
-        old = update(jobs).where(jobs.c.job_id == again.id).values(ended_at="2020-01-01T00:00:00")
-        await write(world.hub, lambda c: c.execute(old))
-
-        assert (await world.hub.prune(1000)).jobs == 1
-        with pytest.raises(Exception, match="has no items to retry"):
-            await job.retry()
-
-
-async def test_a_job_after_a_prune_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also while the lane is busy with an older one: a number is never given out again."""
-
-    async def poll(_: object, asked: Sequence[TicketRef]) -> list[Observation]:
-        is_slow = asked[0].vendor_refs == ("ref-1",)
-        return [Observation(words=("Running" if is_slow else "Done",))]
-
-    monkeypatch.setattr(ScriptedAdapter, "poll", poll)
-    async with scripted_world(store=tmp_path / "jobs.db") as world:
-        await world.hub.submit("shop", numbered(1))
-        await world.clock.sleep(1)
-        quick = await world.hub.submit("shop", numbered(1))
-        await quick.wait(100)
-        await world.clock.sleep(5)
-        assert (await world.hub.prune(1)).jobs == 1
-
-        for _ in range(2):
-            job = await world.hub.submit("shop", numbered(1))
-            assert (await job.wait(100)).outcome is Outcome.SUCCEEDED
 
 
 async def test_a_load_that_another_process_has_deleted_says_so() -> None:
