@@ -154,7 +154,7 @@ class AmazonAdapter(Adapter[AmazonAccount]):
         at = f"{since:%Y-%m-%dT%H:%M:%SZ}"
         params = {"feedTypes": _TYPE, "createdSince": at, "pageSize": "100"}
         reply = await self._get(_FEEDS, GET_FEEDS, params=params)
-        if reply.find("length(feeds) == `0` && !nextToken", bool):
+        if reply.find("feeds == `[]` && !nextToken", bool):
             return None
         ids = ", ".join(reply.find("feeds[:10].feedId", list[str])) or "on further pages"
         raise CantTellError(

@@ -246,6 +246,23 @@ async def test_any_feed_since_leaves_the_job_to_a_decision(
     assert len(feeds.requests) == 1
 
 
+@pytest.mark.parametrize("page", [{}, {"feeds": {}}, {"feeds": ""}, {"feeds": None}, []])
+async def test_an_answer_without_a_list_of_feeds_says_nothing(amazon: Amazon, page: Any) -> None:
+    """Least of all that there are none: it is asked for again, and nothing is sent."""
+    feeds = amazon.takes_feeds().lose_answer()
+    looks = amazon.vendor.on("GET", FEEDS).reply(page).repeat()
+
+    def is_past_grace() -> bool:
+        asked = looks.requests[-1:]
+        waited = [(each.at - feeds.requests[0].at).total_seconds() for each in asked]
+        return any(waited_s > amazon.account.visibility_grace_s for waited_s in waited)
+
+    async with amazon.hub() as hub:
+        await amazon.drive(await hub.submit("shop", ITEMS), until=is_past_grace)
+        await amazon.clock.sleep(5.0)
+    assert len(feeds.requests) == 1
+
+
 async def test_the_next_process_goes_on_where_the_last_one_ended(amazon: Amazon) -> None:
     """What was uploaded is not uploaded again; what is gone by then is."""
     amazon.login()
