@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -16,6 +17,7 @@ from .judge_order import judge_order
 from .judge_pace import judge_pace
 from .plan import Order
 from .vendors import Ran
+from .wire import Sent
 from .witness import LawBrokenError
 
 if TYPE_CHECKING:
@@ -162,14 +164,25 @@ def _judge_effects(world: World, told: list[Told], ran: dict[int, list[Ran]]) ->
 def _judge_repeats(world: World, told: list[Told]) -> None:
     """Where items may run again, they do so only after a request whose answer nobody has."""
     for job in told:
-        if not job.kind.repeats or _is_repeat(world, job) or may_be_misread(world):
+        is_spoilt = may_be_misread(world) or any(world.struck[f] for f in job.kind.doubtful)
+        if not job.kind.repeats or _is_repeat(world, job) or is_spoilt:
             continue
         for mark in _marks(job):
             sent = [one for one in world.loop.wire.sent if mark in one.marks]
             if len(sent) > 1:
                 world.count_law("repeat")
-            if any(is_answered(world, one, job.kind.accepted) for one in sent[:-1]):
+            if any(_is_heedless(world, job, *pair) for pair in pairwise(sent)):
                 raise LawBrokenError(f"{job.name}: item {mark} was sent again, though answered")
+
+
+def _is_heedless(world: World, job: Told, first: Sent, again: Sent) -> bool:
+    """Whether a request was repeated by somebody who could know that it was answered."""
+    if not is_answered(world, first, job.kind.accepted):
+        return False
+    if first.host != again.host and world.struck["usurped"]:  # it did not wait for the answer
+        return False
+    assert first.heard_s is not None
+    return first.heard_s < again.begun_s
 
 
 def _judge_orphans(told: list[Told], ran: dict[int, list[Ran]]) -> None:
