@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from batchhub._base import waits
 from batchhub._base.log import get_logger
+from batchhub._base.lost_time import LostTime
 
 DEADLINES_S: Final = {"submit": 900.0, "fetch_results": 900.0}
 """Seconds a verb may take, where an adapter says nothing else (`Capabilities.verb_s`) …"""
@@ -234,7 +235,8 @@ class _Pulse:
         self._loop = loop
         self._thread_id = threading.get_ident()
         self._calls = calls
-        self._beaten_s = self._lost_s = 0.0
+        self._beaten_s = self._lost_before_s = 0.0
+        self._lost = LostTime(_LOOK_S / 4)
         self._is_needed = threading.Event()
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="batchhub-pulse", daemon=True)
@@ -242,7 +244,7 @@ class _Pulse:
 
     def beat(self) -> None:
         """Take note that the loop has its turn; called once a second while calls are under way."""
-        self._beaten_s, self._lost_s = time.monotonic(), 0.0
+        self._beaten_s, self._lost_before_s = time.monotonic(), self._lost.lost_s
         self._is_needed.set()
 
     def rest(self) -> None:
@@ -257,20 +259,18 @@ class _Pulse:
 
     def _run(self) -> None:
         named: str | None = None
-        looked_s, ran_s = time.monotonic(), time.process_time()
+        self._lost.begin()
         while True:
             if not self._is_needed.is_set():
                 self._is_needed.wait()
-                looked_s, ran_s = time.monotonic(), time.process_time()
+                self._lost.begin()
             if self._is_over.wait(_LOOK_S / 4):
                 return
             if self._loop.is_closed():
                 return  # its hub was never closed; what this thread does now is another's business
-            before_s, had_run_s = looked_s, ran_s
-            looked_s, ran_s = time.monotonic(), time.process_time()
-            late_s = looked_s - before_s - _LOOK_S / 4
-            self._lost_s += max(0.0, late_s - (ran_s - had_run_s))
-            still_s = looked_s - self._beaten_s - self._lost_s - _LOOK_S
+            self._lost.look()
+            lost_s = self._lost.lost_s - self._lost_before_s
+            still_s = time.monotonic() - self._beaten_s - lost_s - _LOOK_S
             # A loop that nobody runs, between two calls of `run_until_complete`, is in no way.
             if still_s < BLOCKED_S / 2 or not self._loop.is_running():
                 named = None

@@ -25,6 +25,7 @@ from batchhub.testing import FakeClock
 from .faults import Fault, Interceptor
 from .kit import Kit
 from .run import BrokenError, Run
+from .unblocked import run_time
 from .watch import MOST_CALLS, Asked, Watch, watch_adapter
 
 ACCOUNT: Final = "one"
@@ -33,7 +34,7 @@ LONG_S: Final = 12 * 3600.0
 """Seconds of the fake clock that a job is waited for at most."""
 
 STUCK_S: Final = 120.0
-"""Seconds of the machine's clock after which a run is given up."""
+"""Seconds, while the process runs, after which a run is given up."""
 
 _SLOW_S: Final = 4.0
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
@@ -261,12 +262,25 @@ class Bench:
 @asynccontextmanager
 async def _in_time() -> AsyncIterator[asyncio.Timeout]:
     try:
-        async with asyncio.timeout(STUCK_S) as limit:
-            yield limit
+        async with asyncio.timeout(None) as limit:
+            counting = asyncio.create_task(_end(limit))
+            try:
+                yield limit
+            finally:
+                counting.cancel()
     except TimeoutError:
         raise BrokenError(
             f"no end after {MOST_CALLS} calls of the adapter's verbs a ticket, or {STUCK_S:.0f} s"
         ) from None
+
+
+async def _end(limit: asyncio.Timeout) -> None:
+    """End what takes too long, not counting the time in which the process did not run."""
+    end_s = run_time() + STUCK_S
+    while (left_s := end_s - run_time()) > 0.0:  # noqa: ASYNC110  # nobody tells of time
+        await asyncio.sleep(left_s)
+    if not limit.expired():
+        limit.reschedule(asyncio.get_running_loop().time())
 
 
 @contextmanager

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from support.market import MarketAdapter, MarketKit
 from support.patience import PATIENCE_S
 
+from batchhub._base import lost_time
 from batchhub.adapter import Observation, TicketRef
-from batchhub.conformance import RULES, BrokenError, unblocked, watch
+from batchhub.conformance import RULES, BrokenError, bench, unblocked, watch
 from batchhub.conformance.bench import Bench
 from batchhub.conformance.examples import check_examples
 from batchhub.conformance.unblocked import run_unblocked
@@ -35,11 +36,17 @@ class Time:
     """The machine's time, which passes where a test says so only."""
 
     def __init__(self) -> None:
-        self.now_s = 0.0
+        self.now_s = self.ran_s = 0.0
+        self.looks = 0
 
     def monotonic(self) -> float:
         """Return the seconds that have passed."""
+        self.looks += threading.current_thread() is threading.main_thread()
         return self.now_s
+
+    def process_time(self) -> float:
+        """Return the seconds in which something was computed."""
+        return self.ran_s
 
 
 class Blocks(MarketAdapter):
@@ -104,6 +111,42 @@ def test_code_that_blocks_is_stopped_where_it_is(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(unblocked, "time", time)
     with pytest.raises(BrokenError, match=r"blocked for 0\.2 s, in encode, line \d+ of .*ends\.py"):
         hold(make_bench(Blocks), "A1", blocked_s=0.2)
+
+
+@pytest.mark.parametrize("is_stopped", [False, True], ids=["runs", "stopped"])
+def test_a_run_that_takes_too_long_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, is_stopped: bool
+) -> None:
+    """Unless it was the process that did not run."""
+    monkeypatch.setattr(bench, "STUCK_S", 0.001)
+    if is_stopped:
+        monkeypatch.setattr(unblocked, "time", Time())
+        hold(make_bench(MarketAdapter), "A1")
+        return
+    with pytest.raises(BrokenError, match=r"no end after 500 calls .* or 0 s"):
+        hold(make_bench(NeverEnds), "A1")
+
+
+@pytest.mark.parametrize("ran_s", [0.0, 0.7, 3_600.0], ids=["stopped", "starved", "computes"])
+def test_time_in_which_the_process_did_not_run_is_not_counted(
+    monkeypatch: pytest.MonkeyPatch, ran_s: float
+) -> None:
+    """A machine may be so busy that a second of work takes an hour: nobody has blocked anything."""
+    time = Time()
+    monkeypatch.setattr(unblocked, "time", time)
+    monkeypatch.setattr(lost_time, "time", time)
+
+    async def stand_still() -> None:
+        time.now_s, time.ran_s, seen = 3_600.0, ran_s, time.looks
+        wait = threading.Event().wait
+        while time.looks < seen + 10:  # the alarm rings meanwhile, and this thread is its own
+            wait(0.001)
+
+    if ran_s < 1.0:
+        run_unblocked(stand_still(), blocked_s=1.0)
+        return
+    with pytest.raises(BrokenError, match=r"blocked for 1 s, in (wait|stand_still)"):
+        run_unblocked(stand_still(), blocked_s=1.0)
 
 
 def test_a_task_that_swallows_its_cancellation_is_left() -> None:

@@ -139,7 +139,8 @@ class _Stopped:
 async def test_a_process_that_was_stopped_blames_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not the method it was in at that moment: it did not run."""
     stopped, original = _Stopped(), ScriptedAdapter.encode
-    monkeypatch.setattr("batchhub._engine.verb_calls.time", stopped)
+    for module in ("_engine.verb_calls", "_base.lost_time"):
+        monkeypatch.setattr(f"batchhub.{module}.time", stopped)
 
     def encode(self: ScriptedAdapter, *args: Any) -> bytes:
         wait = threading.Event().wait
