@@ -887,27 +887,62 @@ async def test_a_head_answer_may_tell_of_a_large_body(make_transport: MakeTransp
 # -- refusals whose words are no use -------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("answer", "cut"),
-    [
-        (b"HTTP/1.1 401 No\r\nContent-Length: 10\r\n\r\n{", True),
-        (b"HTTP/1.1 401 No\r\nContent-Length: 10\r\n\r\n{", False),
-        (b"HTTP/1.1 401 No\r\nContent-Length: 999999999\r\n\r\n{", False),
-        (_answer(b"hello", "Content-Encoding: gzip", status="401 No"), False),
-        (_answer(gzip.compress(bytes(2**24)), "Content-Encoding: gzip", status="401 No"), False),
-    ],
-    ids=["cut", "stalled", "endless", "damaged", "bomb"],
-)
-async def test_a_refusal_counts_also_if_its_words_can_not_be_read(
-    make_transport: MakeTransport, answer: bytes, cut: bool
-) -> None:
-    """The status came whole, and it is enough."""
-    async with _says(answer, then_cut=cut).listening() as wire:
-        transport = make_transport(wire.url, limits=Limits(read_s=0.5))
+@pytest.fixture
+async def stall(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """Have a minute pass for the event loop as soon as the client has something of an answer."""
+    loop, came = asyncio.get_running_loop(), asyncio.Event()
+    get_time, data_received = loop.time, client_proto.ResponseHandler.data_received
+
+    def receive(self: client_proto.ResponseHandler, data: bytes) -> None:
+        data_received(self, data)
+        came.set()
+
+    async def pass_time() -> None:
+        await came.wait()
+        for _ in range(20):  # who waits for the head has it, and waits for more
+            await asyncio.sleep(0)
+        monkeypatch.setattr(loop, "time", lambda: get_time() + Limits().read_s)
+
+    monkeypatch.setattr(client_proto.ResponseHandler, "data_received", receive)
+    passing = asyncio.create_task(pass_time())
+    yield
+    passing.cancel()
+
+
+async def _check_refusal(make_transport: MakeTransport, wire: Wire) -> None:
+    """Check that a refusal is told whose words are no use: the status came whole."""
+    async with wire.listening():
+        transport = make_transport(wire.url)
         error = await _fail(transport)
 
     assert str(error) == ("shop answered 401 Unauthorized; fix the credentials of shop:7")
     assert transport.paused is not None
+
+
+@pytest.mark.parametrize(
+    ("answer", "cut"),
+    [
+        (b"HTTP/1.1 401 No\r\nContent-Length: 10\r\n\r\n{", True),
+        (_answer(b"hello", "Content-Encoding: gzip", status="401 No"), False),
+        (_answer(gzip.compress(bytes(2**24)), "Content-Encoding: gzip", status="401 No"), False),
+    ],
+    ids=["cut", "damaged", "bomb"],
+)
+async def test_a_refusal_counts_also_if_its_words_can_not_be_read(
+    make_transport: MakeTransport, answer: bytes, cut: bool
+) -> None:
+    """They break off, or are none."""
+    await _check_refusal(make_transport, _says(answer, then_cut=cut))
+
+
+@pytest.mark.usefixtures("stall")
+@pytest.mark.parametrize("length", [10, 999_999_999], ids=["stalled", "endless"])
+async def test_a_refusal_counts_also_if_its_words_do_not_come(
+    make_transport: MakeTransport, length: int
+) -> None:
+    """Not within the time that an answer may pause."""
+    head = f"HTTP/1.1 401 No\r\nContent-Length: {length}\r\n\r\n"
+    await _check_refusal(make_transport, _says(head.encode() + b"{"))
 
 
 # -- redirects -----------------------------------------------------------------------------------
