@@ -92,8 +92,8 @@ refresh_token = { env = "AMAZON_REFRESH_TOKEN" }
 #feeds_at_once = 3
 # Maximum size of a feed, in bytes.
 #max_feed_bytes = 10485760
-# Seconds by which this machine's clock and Amazon's may differ.
-#clock_skew_s = 900
+# Seconds by which the clocks of Amazon's own machines may differ.
+#clock_skew_s = 60
 # Seconds after which a new feed is in Amazon's list of feeds.
 #visibility_grace_s = 300
 """
@@ -178,7 +178,7 @@ class AmazonAccount(Account):
             quantity discounts of an offer). Assumed: that a merge can set a price.
         feeds_at_once: How many feeds may be made at once; after that, as fast as Amazon says.
         max_feed_bytes: The most bytes of a feed.
-        clock_skew_s: Seconds by which this machine's clock and Amazon's may differ. Assumed.
+        clock_skew_s: Seconds by which the clocks of Amazon's own machines may differ. Assumed.
         visibility_grace_s: Seconds for which a new feed may be missing in the list. Assumed.
     """
 
@@ -198,7 +198,7 @@ class AmazonAccount(Account):
     price_op: str = field(default="merge", validator=_check_op)
     feeds_at_once: int = whole_number(default=FEEDS_AT_ONCE)
     max_feed_bytes: int = whole_number(default=MAX_FEED_BYTES)
-    clock_skew_s: int = whole_number(default=900)
+    clock_skew_s: int = whole_number(default=60)
     visibility_grace_s: int = whole_number(default=300)
 
     def __attrs_post_init__(self) -> None:

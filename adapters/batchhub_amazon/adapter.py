@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -137,21 +138,26 @@ class AmazonAdapter(Adapter[AmazonAccount]):
         if document := steps.kept.get("document"):
             with suppress(RefusedError):
                 return await self._make_feed(document)
-        document = await self._upload(submission)
-        await steps.keep(document=document)
+        document, date = await self._upload(submission)
+        await steps.keep(document=document, date=date)
         return await self._make_feed(document)
 
     async def find_attempt(self, attempt: Attempt) -> Accepted | None:
         """
         Look whether there is any feed since; which attempt made it Amazon does not say.
 
+        Since the upload, by Amazon's own clock: this machine's may be wrong by any time.
+
         Source: feeds_2021-06-30.json at 34dc93f, getFeeds (newer feeds of a type) and Feed (no
         field names the document it was made of).
         """
         if "document" not in attempt.kept:
             return None  # the request that has an effect comes after it is kept
-        since = attempt.attempted_at - timedelta(seconds=self.account.clock_skew_s)
-        at = f"{since:%Y-%m-%dT%H:%M:%SZ}"
+        try:
+            made = parsedate_to_datetime(attempt.kept["date"])
+        except ValueError:
+            raise CantTellError("Amazon did not say what time it was before the feed") from None
+        at = f"{made - timedelta(seconds=self.account.clock_skew_s):%Y-%m-%dT%H:%M:%SZ}"
         params = {"feedTypes": _TYPE, "createdSince": at, "pageSize": "100"}
         reply = await self._get(_FEEDS, GET_FEEDS, params=params)
         if reply.find("feeds == `[]` && !nextToken", bool):
@@ -221,8 +227,8 @@ class AmazonAdapter(Adapter[AmazonAccount]):
             )
         return sells
 
-    async def _upload(self, submission: Submission) -> str:
-        """Put the messages at another host, by a URL that is good for minutes; return their id."""
+    async def _upload(self, submission: Submission) -> tuple[str, str]:
+        """Put the messages at another host, by a URL good for minutes; return their id and date."""
         body = encode_json({"contentType": _CONTENT_TYPE})
         # Without a feed a document does nothing: it may be asked for twice.
         reply = await self.transport.request(
@@ -231,7 +237,7 @@ class AmazonAdapter(Adapter[AmazonAccount]):
         feed = self._head() + submission.json_array(number="messageId") + b"}"
         url, headers = reply.find("url", str), {"Content-Type": _CONTENT_TYPE}
         await self.transport.request("PUT", url, body=feed, headers=headers, auth=False)
-        return reply.find("feedDocumentId", str)
+        return reply.find("feedDocumentId", str), reply.headers.get("Date", "")
 
     async def _make_feed(self, document: str) -> Accepted:
         places = self.account.marketplace_ids

@@ -7,6 +7,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from functools import cached_property, partial
 from typing import Any, ClassVar
 
@@ -69,7 +70,7 @@ class Sandbox(SandboxState, ABC):
     def __init__(self, *, clock: Clock | None = None, seed: int = 0) -> None:
         super().__init__(clock=clock, seed=seed)
         self._routes: dict[str, list[Route]] = {"": [*find_routes(self)]}
-        self._servers = {"": LoopbackServer(self.make_app)}
+        self._servers = {"": LoopbackServer(self.make_app, self.find_date)}
         self._ports: dict[str, int] = {}
         self._network = Network(self)
         self._guard = Guard(self, patience=self.patience)
@@ -122,7 +123,11 @@ class Sandbox(SandboxState, ABC):
         """
         self._routes.setdefault(host, []).extend(routes)
         if host not in self._servers:
-            self._servers[host] = LoopbackServer(partial(self.make_app, host))
+            self._servers[host] = LoopbackServer(partial(self.make_app, host), self.find_date)
+
+    def find_date(self) -> datetime:
+        """Return the time by the vendor's own clock, which the Date of its answers has."""
+        return self.clock.now()
 
     def url_of(self, host: str = "") -> str:
         """

@@ -124,7 +124,7 @@ class ScriptedVendor:
             raise UsageError("a scripted vendor runs once; make another one")
         async with AsyncExitStack() as servers:
             for host in self._hosts:
-                server = LoopbackServer(partial(self._make_app, host))
+                server = LoopbackServer(partial(self._make_app, host), self._clock.now)
                 self._urls[host] = await servers.enter_async_context(server.running())
             self._servers = servers.pop_all()
         self._task = asyncio.current_task()

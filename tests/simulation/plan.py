@@ -28,9 +28,6 @@ FAILPOINTS: Final = (
     "results.kept",
 )
 
-_CLOCKS: Final = 8
-"""More often than that no world sets a clock."""
-
 _OTHERS: Final = 0.5
 """The part of the worlds in which there are others."""
 
@@ -299,11 +296,8 @@ def _vendor(chance: random.Random, _: tuple[str, ...], accounts: tuple[str, ...]
     return Fault(kind=kind, at_s=chance.uniform(0.0, 6.0), vendor=vendor, values=values)
 
 
-def _clock(chance: random.Random, machines: tuple[str, ...], accounts: tuple[str, ...]) -> Fault:
+def _clock(chance: random.Random, machines: tuple[str, ...], _: tuple[str, ...]) -> Fault:
     by_s = chance.choice((-86_400.0, -4000.0, -30.0, 30.0, 2000.0, 86_400.0))
-    # It may be set more than once.
-    most_s = min(KINDS[name].clock_s for name in accounts) / _CLOCKS
-    by_s = max(-most_s, min(most_s, by_s))
     machine = chance.choice(machines)
     return Fault(kind="clock", at_s=_at_s(chance), machine=machine, values={"by_s": by_s})
 

@@ -271,12 +271,16 @@ class AmazonSandbox(Sandbox):
             shown["resultFeedDocumentId"] = batch.about.report_id
         return shown
 
+    def find_date(self) -> datetime:
+        """Return the time by Amazon's clock."""
+        return self._shown_moment(self.clock.monotonic())
+
     def _shown_moment(self, monotonic: float) -> datetime:
         return self.moment(monotonic) + timedelta(seconds=self.switches.clock_ahead_s)
 
     def _read_search(self, call: Call) -> Search:
         """Source: the model, getFeeds, nextToken: it comes alone."""
-        now = self._shown_moment(self.clock.monotonic())
+        now = self.find_date()
         if "nextToken" not in call.query:
             return read_search(call, now)
         found = self._searches.find(call.query["nextToken"])

@@ -54,7 +54,6 @@ KIND = Kind(
     is_apart=True,
     accepted=202,
     operation="listings",
-    clock_s=900.0,  # the account's clock_skew_s
     switches={"rate_scale": 1000.0},
     faults=_FAULTS,
     doubtful=frozenset({"fatal", "fatal_with_report"}),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -48,8 +47,6 @@ class Kind:
         limit: Returns the account with so many requests a minute, and bytes a ticket.
         item_bytes: What an item is taken to have, where an account can't be told how large a
             ticket is; `None` where it can.
-        clock_s: Seconds by which a machine's clock and the vendor's may differ, as far as the
-            adapter relies on that.
         switches: How the vendor is set from the beginning.
         spares: Which faults of `plan.SWITCHES` it does not have.
         faults: The vendor's own faults: switches by the name of each.
@@ -72,7 +69,6 @@ class Kind:
     has_tickets: bool = True
     limit: Callable[[Account, int, int], Account] = limit
     item_bytes: int | None = None
-    clock_s: float = math.inf
     switches: Mapping[str, Any] = field(factory=dict)
     spares: frozenset[str] = frozenset()
     faults: Mapping[str, Mapping[str, Any]] = field(factory=dict)

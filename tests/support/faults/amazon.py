@@ -84,12 +84,12 @@ _DOUBTS: Final[list[Fault]] = [
     ),
     Fault(
         name="a lost feed, and a clock that is behind",
-        switches={"lost_submit_answers": 1, "clock_ahead_s": -600.0},
+        switches={"lost_submit_answers": 1, "clock_ahead_s": -86_400.0},
         code=EXIT_HELD,
     ),
     Fault(
         name="a lost feed, and a clock that is ahead",
-        switches={"lost_submit_answers": 1, "clock_ahead_s": 600.0},
+        switches={"lost_submit_answers": 1, "clock_ahead_s": 86_400.0},
         code=EXIT_HELD,
     ),
     Fault(name="a feed that is seen late", switches={"visible_after_s": 60.0}),
