@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
 
 from batchhub._adapter.exchange import WireItem
+from batchhub._base.show import duration
 from batchhub._store import TicketRecord
-from batchhub.models import BatchState
+from batchhub.models import BatchState, Finding
 
 from .change import Step
 from .job_state import JobState
@@ -16,6 +19,8 @@ from .send_attempt import SendAttempt
 from .send_rules import may_resend, repeat_delay_s, search_delay_s
 from .ticket_notes import Mark
 from .ticket_writer import TicketWriter
+
+_REPEAT_WAITS: Final = "repeat_waits"
 
 
 class TicketSender:
@@ -49,7 +54,7 @@ class TicketSender:
                 return await self._search(job, ticket, items)
             return await self._writer.write(job, hold(ticket))
         if not ticket.is_in_doubt and (wait_s := await repeat_delay_s(lane, job, ticket, items)):
-            return Step(delay_s=wait_s, answered=False)
+            return await self._wait_for_window(job, ticket, wait_s)
         job.notes.mark(ticket.position, Mark.SENDING)
         try:
             return await self._send(job, ticket, items)
@@ -65,6 +70,21 @@ class TicketSender:
             # A late answer came during the resend. It knows more than a request without one.
             return Step(delay_s=0.0, trouble=change.trouble, answered=False)
         return await self._writer.write(job, change)
+
+    async def _wait_for_window(self, job: JobState, ticket: TicketRecord, wait_s: float) -> Step:
+        """Say why a ticket waits, which may be for long: the vendor would refuse it."""
+        if not any(finding.code == _REPEAT_WAITS for finding in ticket.findings):
+            until = self._lane.ages.now() + timedelta(seconds=wait_s)
+            window_s = self._lane.capabilities(job).refuses_repeat_s or 0.0
+            finding = Finding(
+                code=_REPEAT_WAITS,
+                message="the vendor has just had the same items, and refuses that for "
+                f"{duration(window_s)}; until then they wait",
+                examples=(f"{until:%Y-%m-%d %H:%M:%S} UTC",),
+            )
+            await self._writer.save(job, ticket.with_findings([finding]))
+            self._lane.announce(job.job_id)
+        return Step(delay_s=wait_s, answered=False)
 
     async def _read_again(self, job: JobState, ticket: TicketRecord) -> Step:
         """Take a ticket as it is in the store, where it is not what this process knew."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from batchhub.errors import (
     NotFoundError,
     RepeatedError,
 )
+from batchhub.models import Finding
 from batchhub.testing import FakeClock
 
 OK = ItemState.SUCCEEDED
@@ -325,20 +327,24 @@ async def test_a_body_that_may_be_repeated_goes_out_again_after_the_window(
 
 async def test_the_same_body_of_another_ticket_waits_for_the_windows_end(tmp_path: Path) -> None:
     """Also in the next process; a job with another body passes."""
-    clock, sent = FakeClock(), list[tuple[str, float]]()
+    clock, sent, said = FakeClock(), list[tuple[str, float]](), list[Finding]()
     vendor = capable(Vendor(), refuses_repeat_s=900.0)
-    began_s = clock.monotonic()
+    began_s, began_at = clock.monotonic(), clock.now()
 
     async def note(world: World, key: str, n: int) -> None:
         job = await world.hub.submit("shop", [{"id": "i1", "n": n, "target": f"t{n}"}], key=key)
-        await job.wait()
+        status = await job.wait()
         sent.append((key, clock.monotonic() - began_s))
+        said.extend(status.findings)
 
     async with scripted_world(vendor, tmp_path / "jobs.db", clock) as world:
         await note(world, "first", 1)
     async with scripted_world(vendor, tmp_path / "jobs.db", clock) as world:
         await note(world, "other", 2)
         await note(world, "same", 1)
+    (waits,) = (finding for finding in said if finding.code == "repeat_waits")
+    until = datetime.strptime(waits.examples[0], "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=UTC)
+    assert abs((until - began_at).total_seconds() - 900.0) < 5.0
     assert sent[0][1] < sent[1][1] < 60.0
     assert sent[2][1] >= 900.0
 
