@@ -8,7 +8,6 @@ import os
 import random
 import warnings
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
@@ -21,20 +20,20 @@ from ._base.clock import Clock, SystemClock
 from ._base.file_mode import FileMode
 from ._base.log import get_logger
 from ._base.store_path import find_store_path
+from ._engine.account_adapter import open_adapter
 from ._engine.event_feed import EventFeed
 from ._engine.events import EventStream
 from ._engine.intake import RawItems
-from ._engine.open_hub import OpenHub, make_adapter
+from ._engine.open_hub import OpenHub
 from ._engine.plan import Plan, make_plan
 from ._engine.pushes import check_push, read_push
 from ._engine.submit import check_arguments, store_job
-from ._engine.verb_calls import VerbCalls
 from ._settings.accounts import make_accounts
 from ._settings.file import load_settings
 from ._settings.registry import AdapterInfo, Registry
 from ._store import DamagedError
 from .adapter import Account, Adapter, Probe
-from .errors import AdapterError, InputError, NotKnownError, UsageError
+from .errors import InputError, NotKnownError, UsageError
 from .job import BatchJob
 from .models import BatchEvent, BatchState, Finding
 from .polling import PollRule
@@ -379,39 +378,23 @@ class BatchHub:
         check_arguments(key=key)
         if account not in self._accounts:
             raise NotKnownError("account", account, self._accounts)
-        from ._http.session import open_session  # noqa: PLC0415  # slow to import
-
-        async with open_session() as session:
-            calls = VerbCalls()
-            adapter = make_adapter(
-                self._registry,
-                self._accounts[account],
-                session,
-                calls,
-                clock=self._clock,
-                rng=self._rng,
+        async with open_adapter(
+            self._registry, self._accounts[account], clock=self._clock, rng=self._rng
+        ) as adapter:
+            return await make_plan(
+                adapter,
+                items,
+                account=account,
+                operation=operation,
+                options=options or {},
+                stop=bool(stop_on_first_failure),
+                on_refused=on_refused,
+                find_joined=(
+                    None
+                    if key is None or not self._has_store
+                    else partial(self._find_joined, key, self._accounts[account].lane)
+                ),
             )
-            try:
-                return await make_plan(
-                    adapter,
-                    items,
-                    account=account,
-                    operation=operation,
-                    options=options or {},
-                    stop=bool(stop_on_first_failure),
-                    on_refused=on_refused,
-                    find_joined=(
-                        None
-                        if key is None or not self._has_store
-                        else partial(self._find_joined, key, self._accounts[account].lane)
-                    ),
-                )
-            finally:
-                try:
-                    with suppress(AdapterError):  # what it keeps open is no reason to fail
-                        await adapter.aclose()
-                finally:
-                    calls.close()
 
     @property
     def _has_store(self) -> bool:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from batchhub._base.clock import SystemClock
+from batchhub._engine.account_adapter import make_adapter
 from batchhub._engine.guarded import GuardedAdapter
-from batchhub._engine.open_hub import make_adapter
 from batchhub._engine.verb_calls import VerbCalls
 from batchhub._settings.registry import Registry
 from batchhub.adapter import Observation, TicketRef

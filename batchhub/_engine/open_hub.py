@@ -12,17 +12,15 @@ from batchhub._adapter.risks import find_risks
 from batchhub._base.clock import Clock
 from batchhub._base.file_mode import FileMode
 from batchhub._base.log import get_logger
-from batchhub._http.transport import Transport
-from batchhub._settings.account_check import check_limits, check_names
+from batchhub._settings.account_check import check_names
 from batchhub._settings.registry import Registry
 from batchhub._settings.twins import check_twins
 from batchhub._store import Store
-from batchhub.adapter import Adapter
 from batchhub.errors import AdapterError, BatchHubError, NotKnownError, SettingsError, StoreError
 from batchhub.polling import PollRule
 
+from .account_adapter import make_adapter
 from .driver import Driver
-from .guarded import GuardedAdapter
 from .lane import Lane
 from .lane_rules import find_learners, make_rule
 from .loading import Loader
@@ -269,46 +267,3 @@ def _warn_of_risks(accounts: Mapping[str, Account]) -> None:
             if (name, account.lane, risk) not in _warned:
                 _warned.add((name, account.lane, risk))
                 _log.warning("account.warned", account=name, lane=account.lane, risk=risk)
-
-
-def make_adapter(
-    registry: Registry,
-    account: Account,
-    session: Session,
-    calls: VerbCalls,
-    *,
-    clock: Clock,
-    rng: random.Random,
-) -> GuardedAdapter:
-    """
-    Make the adapter that speaks for an account, with a transport of its own.
-
-    Raises:
-        NotKnownError: It is not installed.
-        AdapterError: It does not load, or can't be made.
-    """
-    adapter_type = registry.get_for(account)
-    source = registry.source_for(account)
-    check_names(account, source)
-    check_limits(account, source)
-    transport = Transport(
-        session=session,
-        clock=clock,
-        vendor=adapter_type.name,
-        account=account,
-        budget=account.budget,
-        rates=account.rates,
-        explain=adapter_type.explain,
-        not_executed_statuses=adapter_type.not_executed_statuses,
-        rng=rng,
-    )
-    guarded = GuardedAdapter.make(
-        lambda: adapter_type(account, transport),
-        transport,
-        f"{adapter_type.name!r} ({source})",
-        calls,
-    )
-    # Most vendors say nothing of their limits: their answers need not be looked at.
-    says_pace = adapter_type.pace is not Adapter.pace or adapter_type.rate_header is not None
-    transport.bind(guarded.authorize, guarded.pace if says_pace else None)
-    return guarded

@@ -100,7 +100,9 @@ async def test_an_answer_that_never_ends(
 ) -> None:
     """An answer that does not come to its end is given up, and no item runs twice for that."""
     limits = Limits(total_s=0.5) if is_endless else Limits(read_s=0.2)
-    monkeypatch.setattr("batchhub._engine.open_hub.Transport", partial(Transport, limits=limits))
+    monkeypatch.setattr(
+        "batchhub._engine.account_adapter.Transport", partial(Transport, limits=limits)
+    )
     switches = {
         "trickled_answers": 1,
         "trickle_bytes_per_s": 1_000.0 if is_endless else 0.0,

@@ -147,7 +147,9 @@ async def test_a_report_too_large(
 ) -> None:
     """A report over the limit is not read to its end, and asked for again as long as it is kept."""
     limits = Limits(max_answer_bytes=100_000)
-    monkeypatch.setattr("batchhub._engine.open_hub.Transport", partial(Transport, limits=limits))
+    monkeypatch.setattr(
+        "batchhub._engine.account_adapter.Transport", partial(Transport, limits=limits)
+    )
     seller.sandbox.change_switches({"padding_bytes": 50_000, "results_kept_s": 600.0})
     async with seller.open() as hub:
         job = await hub.submit("seller", stocks(3))
