@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from support.hubs import numbered
-from support.vendor import ScriptedAccount, Vendor
+from support.vendor import ScriptedAccount, ScriptedAdapter, Vendor
 
 from batchhub import BatchHub
 from batchhub.adapter import Capabilities
@@ -134,3 +134,22 @@ async def test_a_key_makes_no_store(tmp_path: Path) -> None:
     assert (await hub.plan("shop", numbered(1), key="monday")).joins is None
     assert (await make_hub().plan("shop", numbered(1), key="monday")).joins is None
     assert names_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError("it was not open")])
+async def test_a_plan_closes_its_adapter(
+    monkeypatch: pytest.MonkeyPatch, error: Exception | None
+) -> None:
+    """Also if there is no plan; that the adapter can't be closed hides neither."""
+    closed: list[ScriptedAdapter] = []
+
+    async def close(adapter: ScriptedAdapter) -> None:
+        closed.append(adapter)
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(ScriptedAdapter, "aclose", close)
+    assert (await make_hub().plan("shop", numbered(1))).items == 1
+    with pytest.raises(NotKnownError):
+        await make_hub().plan("shop", numbered(1), operation="nonsense")
+    assert len(closed) == 2
