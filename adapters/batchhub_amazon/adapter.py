@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -30,10 +29,13 @@ from batchhub.adapter import (
 )
 from batchhub.errors import (
     CantTellError,
+    ContactError,
     OtherHostError,
     RefusedError,
+    RepeatedError,
     ReplyError,
     ResultsMissingError,
+    VendorError,
 )
 from batchhub.models import BatchItem, BatchState
 from batchhub.transport import Reply
@@ -134,13 +136,28 @@ class AmazonAdapter(Adapter[AmazonAccount]):
 
         What was uploaded is known by its id, which is kept. It may be gone when a job goes on after
         a long time: then the feed is refused, and made anew.
+
+        Raises:
+            RepeatedError: The feed is refused, and one of the same document may have been made: it
+                may be refused for just that.
         """
         if document := steps.kept.get("document"):
-            with suppress(RefusedError):
-                return await self._make_feed(document)
+            was_tried = steps.kept.get("tried") == document
+            try:
+                return await self._make_feed(document, steps)
+            except RefusedError as error:
+                if was_tried:
+                    raise RepeatedError(
+                        f"a feed of document {document} may have been made, and another one is "
+                        f"refused: {error}",
+                        vendor=self.name,
+                        account=self.account.identity,
+                        status=error.status,
+                        code=error.code,
+                    ) from error
         document, date = await self._upload(submission)
         await steps.keep(document=document, date=date)
-        return await self._make_feed(document)
+        return await self._make_feed(document, steps)
 
     async def find_attempt(self, attempt: Attempt) -> Accepted | None:
         """
@@ -239,7 +256,18 @@ class AmazonAdapter(Adapter[AmazonAccount]):
         await self.transport.request("PUT", url, body=feed, headers=headers, auth=False)
         return reply.find("feedDocumentId", str), reply.headers.get("Date", "")
 
-    async def _make_feed(self, document: str) -> Accepted:
+    async def _make_feed(self, document: str, steps: Steps) -> Accepted:
+        """Make a feed of a document; unless it is certain that none was made, that is kept."""
+        was_tried = steps.kept.get("tried") == document
+        await steps.keep(tried=document)
+        try:
+            return await self._create_feed(document)
+        except (VendorError, ContactError) as error:
+            if not was_tried and not error.may_have_run:
+                await steps.keep(tried=None)
+            raise
+
+    async def _create_feed(self, document: str) -> Accepted:
         places = self.account.marketplace_ids
         feed = {"feedType": _TYPE, "marketplaceIds": places, "inputFeedDocumentId": document}
         body = encode_json(feed)

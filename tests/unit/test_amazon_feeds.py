@@ -228,6 +228,27 @@ async def test_a_feed_that_never_came_is_made_anew_past_the_grace(amazon: Amazon
     assert amazon.account.clock_skew_s <= since <= amazon.account.clock_skew_s + 2
 
 
+@pytest.mark.parametrize("is_limited", [False, True])
+async def test_a_document_that_is_refused_after_a_lost_answer_is_not_uploaded_anew(
+    amazon: Amazon, is_limited: bool
+) -> None:
+    """It may be refused because a feed was made of it, which the list did not show in time."""
+    feeds = amazon.takes_feeds().lose_answer()
+    if is_limited:  # that nothing ran now says nothing of the first one
+        feeds.reply({"errors": []}, status=429, headers={"Retry-After": "60"})
+    used = {"errors": [{"code": "InvalidInput", "message": "Document was used"}]}
+    feeds.reply(used, status=400)
+    amazon.vendor.on("GET", FEEDS).reply({"feeds": []}).repeat()
+    status, results = await amazon.run()
+
+    assert status.state is BatchState.UNCONFIRMED
+    assert states(results) == []
+    assert "Document was used" in (status.tickets[0].message or "")
+    made = [asked.json()["inputFeedDocumentId"] for asked in feeds.requests]
+    assert made == ["d-1"] * (3 if is_limited else 2)
+    assert len([asked for asked in amazon.vendor.requests if asked.method == "PUT"]) == 1
+
+
 @pytest.mark.parametrize("more", [None, "page-2"])
 async def test_any_feed_since_leaves_the_job_to_a_decision(
     amazon: Amazon, more: str | None
