@@ -384,10 +384,9 @@ class Adapter(ABC, Generic[AccountT]):
         Raises:
             ResultsMissingError: The vendor says that the batch is finished, but sent no results.
         """
-        del items
         report = None if ticket.seen is None else ticket.seen.report
         if callable(report):
-            report = report()
+            report = report(items)
         if report is None:
             raise ResultsMissingError(
                 f"{self.name} says that the batch is finished, but sent no results",

@@ -234,7 +234,8 @@ class Observation:
         message: Why the whole batch failed, in the vendor's words.
         vendor: The other fields of the answer, as they came.
         report: The results, where they come with the answer; or what makes them of it, called
-            once, when the ticket is finished. `Adapter.fetch_results` gets it as `TicketRef.seen`.
+            once with the items as they were sent, when the ticket is finished.
+            `Adapter.fetch_results` gets it as `TicketRef.seen`.
         is_gone: Whether the vendor does not know the ticket: a 404 inside an answer about several.
         findings: What the adapter noticed while reading.
         age_s: Seconds the answer had waited in a cache; `None` if it came fresh.
@@ -248,7 +249,7 @@ class Observation:
     progress: float | None = None
     message: str | None = None
     vendor: JSONMapping = field(factory=dict)
-    report: Report | Callable[[], Report] | None = field(default=None, repr=False)
+    report: Report | Callable[[Sequence[WireItem]], Report] | None = field(default=None, repr=False)
     is_gone: bool = False
     findings: tuple[Finding, ...] = ()
     age_s: float | None = None

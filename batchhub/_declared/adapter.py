@@ -152,7 +152,7 @@ class DeclaredAdapter(Adapter[Account]):
             report = self._read_results(
                 described,
                 reply,
-                total=len(submission.items),
+                submission.items,
                 state=BatchState.COMPLETED,
                 kept=steps.kept,
             )
@@ -213,7 +213,6 @@ class DeclaredAdapter(Adapter[Account]):
                 self._read_results,
                 described,
                 reply,
-                total=ticket.total,
                 state=self._find_state(word),
                 counted=Counted(succeeded, failed),
                 kept=ticket.kept,
@@ -238,16 +237,20 @@ class DeclaredAdapter(Adapter[Account]):
             state=BatchState.COMPLETED if has_ended else state,
             done=min(folded.ended, ticket.total),
             vendor=_keep_plain(answer),
-            report=partial(
-                self._read_results,
-                described,
-                reply,
-                total=ticket.total,
-                state=BatchState.COMPLETED,
-                kept=ticket.kept,
-            ),
+            report=partial(self._read_folded, ticket, reply),
             findings=(*findings, *folded.findings),
             age_s=reply.age_s,
+        )
+
+    def _read_folded(self, ticket: TicketRef, reply: Reply, items: Sequence[WireItem]) -> Report:
+        """Read the results of a batch that its items ended, if all that were sent are there."""
+        return self._read_results(
+            self.description.operations[ticket.operation],
+            reply,
+            items,
+            state=BatchState.COMPLETED,
+            kept=ticket.kept,
+            needed=[(item.id, self.key_value(ticket.operation, item)) for item in items],
         )
 
     def _find_state(self, word: str | None) -> BatchState | None:
@@ -259,11 +262,12 @@ class DeclaredAdapter(Adapter[Account]):
         self,
         described: Operation,
         reply: Reply,
+        items: Sequence[WireItem],
         *,
-        total: int,
         state: BatchState | None,
         kept: Mapping[str, str],
         counted: Counted | None = None,
+        needed: Sequence[tuple[str, str | None]] = (),
     ) -> Report:
         try:
             entries = find_entries(described.results, read_json(reply), state)
@@ -272,9 +276,10 @@ class DeclaredAdapter(Adapter[Account]):
             return make_report(
                 described.results,
                 entries,
-                total=total,
+                total=len(items),
                 state=state,
                 counted=counted or Counted(),
+                needed=needed,
                 findings=changed,
             )
         except NoResultsError as error:

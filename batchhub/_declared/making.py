@@ -33,7 +33,7 @@ class _Fetches(DeclaredAdapter):
         return self._read_results(
             described,
             reply,
-            total=len(items),
+            items,
             state=state,
             kept=ticket.kept,
             counted=Counted(seen.succeeded, seen.failed),

@@ -100,6 +100,7 @@ def make_report(
     total: int,
     state: BatchState | None,
     counted: Counted = _NOT_COUNTED,
+    needed: Sequence[tuple[str, str | None]] = (),
     findings: tuple[Finding, ...] = (),
 ) -> Report:
     """
@@ -115,6 +116,7 @@ def make_report(
         state: What its word says: where counts alone have ended it, that is not the end, or
             nothing (`None`).
         counted: What the vendor counts.
+        needed: Id and key of the items, in their order, of which each must be there.
         findings: To be reported besides.
     """
     unknown: list[str] = []
@@ -128,12 +130,24 @@ def make_report(
     rest = results.rest if state is BatchState.COMPLETED else ItemState.UNKNOWN
     doubt = () if rest is ItemState.UNKNOWN else _find_doubt(reports, rest, total, counted)
     is_early = results.rest is not rest and state not in _WITHOUT_RESULTS
+    # As many entries as items may be about others, while one that was sent still runs.
+    is_early = is_early or not _are_there(needed, reports)
     return Report(
         items=reports,
         rest=ItemState.UNKNOWN if doubt else rest,
         # Word, counts and failures may come one after another: it is asked again for a while.
         is_settled=not (is_pending or doubt or is_early),
         findings=(*findings, *_find_unknown(unknown), *doubt),
+    )
+
+
+def _are_there(needed: Sequence[tuple[str, str | None]], reports: Sequence[ItemReport]) -> bool:
+    """Whether each item is in a report: by its id, its key or its place."""
+    ids = {report.id for report in reports}
+    keys = {report.key_value for report in reports} - {None}
+    places = {report.at for report in reports}
+    return all(
+        item_id in ids or key in keys or at in places for at, (item_id, key) in enumerate(needed)
     )
 
 

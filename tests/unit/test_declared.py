@@ -449,6 +449,51 @@ async def test_a_batch_without_a_word_has_ended_when_all_its_items_have(tmp_path
     assert codes(status) == {"unknown_word"}
 
 
+async def test_an_item_nobody_sent_does_not_end_a_batch_for_one_that_runs(tmp_path: Path) -> None:
+    """As many entries as items were sent are not yet an entry for each of them."""
+    ok, foreign = {"sku": "A-1", "outcome": "ok"}, {"sku": "Z", "outcome": "ok"}
+    async with opened(tmp_path, HEAD + FOLDED) as world:
+        world.vendor.on("POST", BATCHES).reply({"id": "b1"})
+        poll = world.vendor.on("GET", BATCH)
+        poll.reply({"results": [ok, foreign]})
+        poll.reply({"results": [ok, foreign, {"sku": "A-2", "outcome": "waits"}]})
+        poll.reply({"results": [ok, foreign]})
+        poll.reply({"results": [ok, foreign, {"sku": "A-2", "outcome": "bad"}]})
+        status, found = await run(world, TWO)
+    assert len(poll.requests) == 4
+    assert states(found) == {"A-1": ItemState.SUCCEEDED, "A-2": ItemState.FAILED}
+    assert codes(status) == {"foreign_id"}
+
+
+async def test_an_item_that_is_never_named_is_waited_for_for_a_while(tmp_path: Path) -> None:
+    """Then nobody can tell how it went."""
+    ok, foreign = {"sku": "A-1", "outcome": "ok"}, {"sku": "Z", "outcome": "ok"}
+    async with opened(tmp_path, HEAD + FOLDED) as world:
+        world.vendor.on("POST", BATCHES).reply({"id": "b1"})
+        poll = world.vendor.on("GET", BATCH).reply({"results": [ok, foreign]}).repeat()
+        _, found = await run(world, TWO)
+    assert len(poll.requests) > 1
+    assert states(found) == {"A-1": ItemState.SUCCEEDED, "A-2": ItemState.UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("join", "names"),
+    [('id = "id"', [{"id": "A-2"}, {"id": "A-1"}]), ('position = "n"', [{"n": 1}, {"n": 0}])],
+)
+async def test_a_folded_batch_ends_at_once_however_its_items_are_named(
+    tmp_path: Path, join: str, names: list[dict[str, Any]]
+) -> None:
+    """Each that was sent has an ended word: nothing is waited for."""
+    text = FOLDED.replace('key = "sku"', join, 1)
+    async with opened(tmp_path, HEAD + text) as world:
+        world.vendor.on("POST", BATCHES).reply({"id": "b1"})
+        poll = world.vendor.on("GET", BATCH)
+        poll.reply({"results": [{**name, "outcome": "ok"} for name in names]})
+        _, found = await run(world, TWO)
+    assert len(poll.requests) == 1
+    assert set(states(found).values()) == {ItemState.SUCCEEDED}
+
+
 # Keys, refusals, repeats.
 
 

@@ -107,12 +107,13 @@ async def test_an_acceptance_without_id_and_report_is_a_fault() -> None:
 
 @pytest.mark.usefixtures("by_poll")
 async def test_results_may_come_with_the_poll() -> None:
-    """What makes them of the answer is called once, at the end."""
+    """What makes them of the answer is called once, at the end, with what was sent."""
     calls = 0
 
-    def make() -> Report:
+    def make(sent: Sequence[WireItem]) -> Report:
         nonlocal calls
         calls += 1
+        assert [item.id for item in sent] == ["i1", "i2"]
         return Report(items=[ItemReport(at=1, state=ItemState.FAILED)], rest=OK)
 
     running = Observation(words=("Running",), report=make)
@@ -389,7 +390,7 @@ async def test_what_was_known_of_a_batch_is_kept_when_the_vendor_forgets_it(
     monkeypatch.setattr(ScriptedAdapter, "fetch_results", Adapter.fetch_results)
     vendor = capable(Vendor(), results_kept_s=600.0, visibility_grace_s=0.0)
 
-    def known() -> Report:
+    def known(_: Sequence[WireItem]) -> Report:
         return Report(
             items=[ItemReport(id="i1", state=ItemState.SUCCEEDED)], rest=rest, is_settled=False
         )
