@@ -10,6 +10,8 @@ from .mistakes import Wrong, suggest
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*", re.ASCII)
 
+_HEADING: Final = re.compile(r"^(?:Bad|Invalid) jmespath expression: ")
+
 
 class PlaceError(Exception):
     """An answer has something at a place that the expression can't work with."""
@@ -70,7 +72,7 @@ def _compile(text: str) -> Any:
     try:
         expression = jmespath.compile(text)
     except (jmespath.exceptions.JMESPathError, RecursionError) as error:
-        why = str(error).strip().partition("\n")[0].rstrip(":. ")
+        why = _HEADING.sub("", str(error).strip().partition("\n")[0].rstrip(":. "))
         raise Wrong(f"is no JMESPath: {why}{_hint(text)}") from None
     # Whether a function exists would show only when an answer came.
     known: dict[str, Any] = Functions.FUNCTION_TABLE

@@ -38,6 +38,7 @@ _KINDS: Final = {kind.value: kind for kind in Kind}
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
 _FIELD: Final = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _CLASS: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
+_WORD: Final = re.compile(r"[A-Za-z_-]{1,20}", re.ASCII)
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _FRAMING: Final = frozenset(
     {"connection", "content-encoding", "content-length", "host", "transfer-encoding"}
@@ -223,7 +224,7 @@ def _choice(known: Mapping[str, E]) -> Callable[[Any], E]:
         if not isinstance(value, str) or value not in known:
             near = find_near(value, known) if isinstance(value, str) else None
             hint = "" if near is None else f"; did you mean {near!r}?"
-            raise Wrong(f"must be one of {', '.join(known)}, not {_show(value)}{hint}")
+            raise Wrong(f"must be one of {', '.join(known)}{_show_word(value)}{hint}")
         return known[value]
 
     return read
@@ -249,6 +250,13 @@ def _read_json(value: Any, inside: tuple[str, ...]) -> Any:
     if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     raise Wrong(f"has no form in JSON: {_show(value)}", inside)
+
+
+def _show_word(value: Any) -> str:
+    """Return what follows a list of words: nothing where it may be a secret in the wrong place."""
+    if isinstance(value, bool | dict | list) or (isinstance(value, str) and _WORD.fullmatch(value)):
+        return f", not {_show(value)}"
+    return ""
 
 
 def _show(value: Any) -> str:

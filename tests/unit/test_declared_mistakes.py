@@ -50,7 +50,7 @@ words = { ok = "succeeded" }
 KINDS = "must be one of text, whole_number, flag, secret"
 STATES = "must be one of queued, in_progress, completed, failed, cancelled, lost"
 WORDS = "must be one of succeeded, failed, not_executed, unknown, pending"
-INCOMPLETE = "is no JMESPath: Invalid jmespath expression: Incomplete expression"
+INCOMPLETE = "is no JMESPath: Incomplete expression"
 PLACE_OF_REF = "operations.price.submit.ref"
 QUOTED = """quote a name that has anything but A-Z, a-z, 0-9 and _: '"batch-id"'"""
 ADDRESS = "must begin with http:// or https:// and a host, as in https://api.example.com"
@@ -299,7 +299,7 @@ ALONE = {
     ),
     "a name that JMESPath quotes": (
         ('ref = "id"', 'ref = "batch-id"'),
-        f"{PLACE_OF_REF}: is no JMESPath: Bad jmespath expression: Unknown token '-'; {QUOTED}",
+        f"{PLACE_OF_REF}: is no JMESPath: Unknown token '-'; {QUOTED}",
     ),
     "states misspelt": (("[states]", "[sates]"), "sates: unknown key; did you mean 'states'?"),
     "submit misspelt": (
@@ -334,6 +334,13 @@ def test_a_mistake_has_its_place(tmp_path: Path, case: tuple[tuple[str, str] | s
         tmp_path, change(*[each for each in changes if not isinstance(each, str)])
     )
     assert line.startswith(expected)
+
+
+@pytest.mark.parametrize("kind", ['"sk-live-4f9a"', '"correct horse battery staple"', "48151623"])
+def test_a_secret_in_the_place_of_a_word_is_not_shown(tmp_path: Path, kind: str) -> None:
+    """Only what looks like a word is repeated."""
+    [line] = find_mistakes(tmp_path, change(('kind = "secret"', f"kind = {kind}")))
+    assert line == f"account.fields.token.kind: {KINDS}"
 
 
 def test_a_misspelt_table_hides_no_other_mistake(tmp_path: Path) -> None:
