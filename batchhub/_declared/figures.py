@@ -6,6 +6,7 @@ import re
 from typing import Any, Final
 
 from batchhub._adapter.answers import one_line
+from batchhub._adapter.plain import encode_json
 from batchhub.models import Finding
 
 _MAX_COUNT: Final = 2**53
@@ -38,9 +39,11 @@ def read_status(value: Any) -> int | None:
 
 
 def read_message(value: Any) -> str | None:
-    """Return a message: text, a number, or what a list of them says."""
+    """Return a message: text, a number, an object as JSON, or what a list of them says."""
     if isinstance(value, list):
-        return "; ".join(filter(None, map(read_message, value))) or None
+        return one_line("; ".join(filter(None, map(read_message, value))))
+    if isinstance(value, dict) and value:
+        return one_line(encode_json(value).decode())
     return one_line(value)
 
 

@@ -183,7 +183,10 @@ RESULTS: Final = Section(
             "How the items went that a finished batch does not name. Default: unknown.",
         ),
         "code": key(readers.read_place, "The item's own HTTP status."),
-        "message": key(readers.read_place, "The vendor's message; a list is joined."),
+        "message": key(
+            readers.read_place,
+            "The vendor's message; a list is joined, an object is given as JSON.",
+        ),
         "ref": key(readers.read_place, "The vendor's id for the item."),
     },
 )

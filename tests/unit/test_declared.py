@@ -497,6 +497,37 @@ async def test_a_folded_batch_ends_at_once_however_its_items_are_named(
 # Keys, refusals, repeats.
 
 
+@pytest.mark.parametrize(
+    ("why", "message"),
+    [
+        ({"text": "too\nlow", "min": 5}, '{"text":"too\\nlow","min":5}'),
+        ([{"code": "E1"}, "second", {}], '{"code":"E1"}; second'),
+        ({}, None),
+        ([], None),
+    ],
+)
+async def test_a_message_may_be_an_object(tmp_path: Path, why: Any, message: str | None) -> None:
+    """It is given as it came, in a line."""
+    entry = {"sku": "A-1", "outcome": "bad", "why": why}
+    async with opened(tmp_path, HEAD + POLLED) as world:
+        world.vendor.on("POST", BATCHES).reply({"id": "b1"})
+        world.vendor.on("GET", BATCH).reply({"state": "done", "results": [entry]})
+        _, [found] = await run(world, ONE)
+    assert found.message == message
+
+
+async def test_a_message_of_many_parts_is_cut(tmp_path: Path) -> None:
+    """A vendor that repeats itself ten thousand times is heard once."""
+    entry = {"sku": "A-1", "outcome": "bad", "why": [{"code": "E1"}] * 10_000}
+    async with opened(tmp_path, HEAD + POLLED) as world:
+        world.vendor.on("POST", BATCHES).reply({"id": "b1"})
+        world.vendor.on("GET", BATCH).reply({"state": "done", "results": [entry]})
+        _, [found] = await run(world, ONE)
+    assert found.message is not None
+    assert found.message.startswith('{"code":"E1"}; {"code":"E1"}')
+    assert len(found.message) <= 1000
+
+
 async def test_a_nested_key_names_the_item_and_what_it_changes(tmp_path: Path) -> None:
     """Dotted in key_field, JMESPath in the results; a number is as good as text."""
     text = POLLED.replace('key_field = "sku"', 'key_field = "product.no"')
