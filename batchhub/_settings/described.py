@@ -70,16 +70,19 @@ def describe_files(
         if not is_file(table.adapter_name):
             continue
         adapter, error, name = None, None, table.adapter
+        problems: tuple[str, ...] = ()
         try:
             adapter = find_described(accounts, table, registry)
         except SettingsError as failure:
-            error = in_short(failure)
+            error, problems = in_short(failure), failure.problems
         else:
             name = adapter.name
         if (adapter or name) not in shown:
             shown.append(adapter or name)
             source = path_of(table.adapter)
-            yield AdapterInfo(name=name, source=source, adapter=adapter, error=error)
+            yield AdapterInfo(
+                name=name, source=source, adapter=adapter, error=error, problems=problems
+            )
 
 
 def in_short(error: BatchHubError) -> str:

@@ -69,12 +69,14 @@ class AdapterInfo:
             describes the adapter.
         adapter: The adapter's class; `None` if it can't be used.
         error: Why it can't be used, in one line; `None` if it can.
+        problems: All that is wrong with the file, where that is more than the line says.
     """
 
     name: str
     source: str
     adapter: type[Adapter[Any]] | None
     error: str | None
+    problems: tuple[str, ...] = ()
 
 
 class Registry:

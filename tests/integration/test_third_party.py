@@ -132,6 +132,7 @@ async def test_the_command_line_shows_it(site: Path) -> None:
         "sandbox": False,
         "grade": None,
         "error": None,
+        "problems": [],
     } in json.loads(output)
 
 

@@ -155,6 +155,20 @@ def test_adapters_shows_the_files_that_accounts_name(command: Command) -> None:
     found = json.loads(command("adapters", "--json").stdout)[-2:]
     assert [info["name"] for info in found] == ["file:acme.toml", "file:soft.toml"]
     assert "account 'a' in batchhub.toml: acme.toml" in found[0]["error"]
+    assert "name: must be a name of a-z, 0-9, - and _, not 5" in found[0]["problems"]
+    assert "account: is missing" in found[0]["problems"]
+
+
+def test_an_adapter_that_works_has_no_problems(command: Command) -> None:
+    """And of a file with one mistake the error says it."""
+    settle(a=ACCOUNT)
+    assert json.loads(command("adapters", "--json").stdout)[-1]["problems"] == []
+
+    text = Path("acme.toml").read_text()
+    Path("acme.toml").write_text(text.replace('name = "acme"', 'name = "Acme"', 1))
+    found = json.loads(command("adapters", "--json").stdout)[-1]
+    assert found["problems"] == []
+    assert "name: must be a name" in found["error"]
 
 
 def test_broken_settings_hide_no_installed_adapter(command: Command) -> None:

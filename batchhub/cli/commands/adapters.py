@@ -167,4 +167,5 @@ def _to_json(info: AdapterInfo) -> dict[str, object]:
         "sandbox": adapter is not None and adapter.sandbox is not None,
         "grade": find_grade(info),
         "error": info.error,
+        "problems": list(info.problems),
     }
