@@ -105,6 +105,9 @@ class TicketFollower:
         seen = self._seen.get((job.job_no, ticket.position))
         change = await fetch(self._lane, job, ticket, seen)
         if change is None:
+            if seen is not None and seen.report is not None:
+                # What came with this answer will not change: another one has to be asked for.
+                self._seen.pop((job.job_no, ticket.position), None)
             return Step(delay_s=self._lane.polls.delay_s(job, ticket.position))
         return await self._end(job, change)
 

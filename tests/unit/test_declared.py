@@ -465,6 +465,23 @@ async def test_an_item_nobody_sent_does_not_end_a_batch_for_one_that_runs(tmp_pa
     assert codes(status) == {"foreign_id"}
 
 
+async def test_results_of_a_poll_are_asked_for_again_whatever_other_operations_do(
+    tmp_path: Path,
+) -> None:
+    """Another one has a request of its own for them; what came with a poll changes in a poll."""
+    by_itself = POLLED.replace("operations.price", "operations.stock")
+    by_itself = by_itself.replace("list =", 'request = "GET /results/{ref}"\nlist =')
+    async with opened(tmp_path, HEAD + POLLED + by_itself) as world:
+        world.vendor.on("POST", BATCHES).reply({"id": "b1"})
+        poll = world.vendor.on("GET", BATCH)
+        poll.reply({"state": "done", "results": [{"sku": "A-1", "outcome": "waits"}]})
+        poll.reply({"state": "done", "results": [{"sku": "A-1", "outcome": "ok"}]})
+        job = await world.hub.submit("shop", ONE, operation="price")
+        await job.wait(timeout_s=3600)
+        found = [result async for result in job.results()]
+    assert states(found) == {"A-1": ItemState.SUCCEEDED}
+
+
 async def test_an_item_that_is_never_named_is_waited_for_for_a_while(tmp_path: Path) -> None:
     """Then nobody can tell how it went."""
     ok, foreign = {"sku": "A-1", "outcome": "ok"}, {"sku": "Z", "outcome": "ok"}
