@@ -281,7 +281,7 @@ def _has_table_of_settings(entry: EntryPoint) -> bool:
 def _default_of(attribute: Attribute[Any]) -> str:
     if attribute.default is NOTHING:
         return "required"
-    return "" if attribute.default is None else f"`{attribute.default}`"
+    return "" if attribute.default in (None, "") else f"`{attribute.default}`"
 
 
 # The map of imports.

@@ -82,6 +82,8 @@ def _make_patches(item: Mapping[str, Any], account: AmazonAccount) -> Mapping[st
     "Merge a listing" (a quantity), read 2026-11-29.
     """
     patches = list(item.get("patches", ()))
+    if "marketplace_id" in item:
+        _find_marketplace(item, account)
     if "price" in item:
         if "currency" not in item:
             raise InputError("currency is missing: a price needs it, such as EUR")

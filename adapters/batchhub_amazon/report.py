@@ -39,7 +39,7 @@ class Issue(Struct, rename="camel", omit_defaults=True):
         return f"{text} ({self.attribute_name})" if self.attribute_name else text
 
 
-class Summary(Struct, rename="camel"):
+class Summary(Struct, rename="camel", frozen=True):
     """How many messages were processed, and taken or not. Source: as for `Issue`."""
 
     messages_processed: int
@@ -55,9 +55,10 @@ async def read_report(download: Download, ticket: TicketRef) -> Report:
         ReplyError: It is no report.
     """
     found: dict[int | None, list[Issue]] = {None: []}
-    summary = None
+    summary, is_clear = None, True
     async for part in download.parts({"issues.item": Issue, "summary": Summary}):
         if isinstance(part, Summary):
+            is_clear = is_clear and summary in {None, part}
             summary = part
         elif part.severity not in _HARMLESS and len(found) <= ticket.total + _STRAYS:
             issues = found.setdefault(part.message_id, [])
@@ -66,6 +67,9 @@ async def read_report(download: Download, ticket: TicketRef) -> Report:
         raise ReplyError("the report has no summary, so it is none of a feed", vendor="amazon")
     of_feed = found.pop(None)
     rest, findings = _judge_rest(ticket, summary, len(found))
+    if not is_clear:
+        words = "the report has several summaries, which count differently"
+        rest, findings = ItemState.UNKNOWN, [Finding(code="counts_differ", message=words)]
     if of_feed:
         words = "the report has errors that are of no single message"
         findings.append(

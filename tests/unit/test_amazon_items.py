@@ -106,6 +106,7 @@ def test_a_price_may_go_with_other_patches() -> None:
         ({"sku": "x", "price": 1}, "currency is missing"),
         ({"sku": "x", "price": "1,5", "currency": "EUR"}, "price must be a number"),
         ({"sku": "x", "quantity": "1.5"}, "quantity must be a whole number"),
+        ({"sku": "x", "quantity": 1, "marketplace_id": "A0"}, "marketplace_id can't be 'A0'"),
         ({"sku": "x", "currency": "EUR"}, "price and quantity are missing"),
         ({"sku": "x", "quantity": 1, "colour": "red"}, "unknown field `colour`"),
         ({"sku": "x", "operationType": "WIPE"}, "Invalid value 'WIPE'"),

@@ -106,6 +106,19 @@ async def test_counts_that_disagree_are_a_finding(
     assert "counts_differ" in codes(status)
 
 
+@pytest.mark.parametrize("processed", [(0, 3), (3, 0), (3, 3)])
+async def test_two_summaries_that_disagree_say_nothing(
+    amazon: Amazon, processed: tuple[int, int]
+) -> None:
+    """Whichever comes last; two that say the same are as one."""
+    one, other = (report(processed=each).split(b'"summary": ')[1][:-1] for each in processed)
+    body = b'{"issues": [], "summary": %b, "summary": %b}' % (one, other)
+    states, status = await read(amazon, body)
+    is_clear = processed == (3, 3)
+    assert states == ["succeeded" if is_clear else "unknown"] * 3
+    assert ("counts_differ" in codes(status)) is not is_clear
+
+
 async def test_messages_that_were_processed_and_are_nowhere_are_unknown(amazon: Amazon) -> None:
     """Only what was not looked at was certainly not executed, and may be sent again."""
     counts = {"messagesProcessed": 3, "messagesAccepted": 0, "messagesInvalid": 0}
