@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import quote
@@ -59,6 +59,9 @@ _MARKETPLACES: Final = "/sellers/v1/marketplaceParticipations"
 _TYPE: Final = "JSON_LISTINGS_FEED"
 _CONTENT_TYPE: Final = "application/json; charset=UTF-8"
 
+_LISTED_FOR: Final = timedelta(days=28)
+"""For how long a feed is in the list of feeds, at least."""
+
 _STATES: Final = {
     "IN_QUEUE": BatchState.QUEUED,
     "IN_PROGRESS": BatchState.IN_PROGRESS,
@@ -74,7 +77,7 @@ _LISTINGS: Final = Capabilities(
     poll_s=30.0,
     can_cancel=True,
     finds_attempts=True,
-    results_kept_s=28 * 86_400.0,
+    results_kept_s=_LISTED_FOR.total_seconds(),
 )
 
 
@@ -163,22 +166,28 @@ class AmazonAdapter(Adapter[AmazonAccount]):
         """
         Look whether there is any feed since; which attempt made it Amazon does not say.
 
-        Since the upload, by Amazon's own clock: this machine's may be wrong by any time.
+        Since the upload, by Amazon's own clock: this machine's may be wrong by any time. After a
+        long time a feed may be gone from the list.
 
         Source: feeds_2021-06-30.json at 34dc93f, getFeeds (newer feeds of a type) and Feed (no
-        field names the document it was made of).
+        field names the document it was made of); changelog "Feed retention policy change from 90
+        days to 28 days", read 2026-11-29.
         """
         if "document" not in attempt.kept:
             return None  # the request that has an effect comes after it is kept
-        try:
-            made = parsedate_to_datetime(attempt.kept["date"])
-        except ValueError:
-            raise CantTellError("Amazon did not say what time it was before the feed") from None
+        made = _read_date(attempt.kept["date"])
         at = f"{made - timedelta(seconds=self.account.clock_skew_s):%Y-%m-%dT%H:%M:%SZ}"
         params = {"feedTypes": _TYPE, "createdSince": at, "pageSize": "100"}
-        reply = await self._get(_FEEDS, GET_FEEDS, params=params)
+        try:
+            reply = await self._get(_FEEDS, GET_FEEDS, params=params)
+        except RefusedError as error:  # as it would for ever
+            raise CantTellError(f"Amazon does not list feeds made since {at}: {error}") from error
         if reply.find("feeds == `[]` && !nextToken", bool):
-            return None
+            if _read_date(reply.headers.get("Date", "")) - made < _LISTED_FOR:
+                return None
+            raise CantTellError(
+                f"Amazon has no feed made since {at}, but lists feeds for {_LISTED_FOR.days} days"
+            )
         ids = ", ".join(reply.find("feeds[:10].feedId", list[str])) or "on further pages"
         raise CantTellError(
             f"Amazon has feeds made since {at}, and does not say which attempt made a feed: {ids}"
@@ -281,3 +290,11 @@ class AmazonAdapter(Adapter[AmazonAccount]):
     def _head(self) -> bytes:
         """Return what comes before the messages of a feed."""
         return b'{"header":%b,"messages":' % encode_json(self.account.header)
+
+
+def _read_date(text: str) -> datetime:
+    """Read the time of an answer of Amazon's."""
+    try:
+        return parsedate_to_datetime(text)
+    except ValueError:
+        raise CantTellError("Amazon did not say what time it was") from None

@@ -267,6 +267,34 @@ async def test_any_feed_since_leaves_the_job_to_a_decision(
     assert len(feeds.requests) == 1
 
 
+@pytest.mark.parametrize("days", [27, 29, 91])
+async def test_after_weeks_nobody_can_tell(amazon: Amazon, days: int) -> None:
+    """A feed may be gone from the list then; what Amazon refuses to say is not asked for ever."""
+    feeds = amazon.takes_feeds().lose_answer()
+    async with amazon.hub() as hub:
+        job = await hub.submit("shop", ITEMS)
+        await amazon.drive(job, until=lambda: len(feeds.requests) > 0)
+    await amazon.clock.sleep(days * 86_400.0)
+    looks = amazon.vendor.on("GET", FEEDS)
+    if days > 90:
+        wrong = {"errors": [{"code": "InvalidInput", "message": "createdSince is too old"}]}
+        looks.reply(wrong, status=400)
+    else:
+        looks.reply({"feeds": []}).repeat()
+    if is_known := days < 28:
+        feeds.reply({"feedId": "f-1"}, status=202)
+        amazon.feed("DONE", resultFeedDocumentId="r-1")
+        amazon.report(report())
+    async with amazon.hub() as hub:
+        await hub.resume()
+        status, _ = await wait(await hub.job(job.id))
+
+    assert (status.state is BatchState.UNCONFIRMED) is not is_known
+    assert len(feeds.requests) == 1 + is_known
+    said = "createdSince is too old" if days > 90 else "lists feeds for 28 days"
+    assert is_known or said in (status.tickets[0].message or "")
+
+
 @pytest.mark.parametrize("page", [{}, {"feeds": {}}, {"feeds": ""}, {"feeds": None}, []])
 async def test_an_answer_without_a_list_of_feeds_says_nothing(amazon: Amazon, page: Any) -> None:
     """Least of all that there are none: it is asked for again, and nothing is sent."""
