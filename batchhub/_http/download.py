@@ -62,5 +62,6 @@ class Download:
         Raises:
             ReplyError: It is no JSON, not complete, or a part is not of its type. What came before
                 may have been yielded.
+            ReplyTooLargeError: A part is larger than a line may be.
         """
         return self._parts(places)

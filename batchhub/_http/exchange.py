@@ -27,7 +27,7 @@ from .body import Answer, BodyBrokenError, BodyTooLargeError, find_whole, read_b
 from .connector import StaleConnectionError
 from .direct import Head
 from .errors import NETWORK_ERRORS, ErrorMaker, Explain, parse_age, parse_retry_after
-from .json_parts import read_parts
+from .json_parts import PartTooLargeError, read_parts
 from .limits import Limits
 from .recording import note_exchange
 from .redactor import Redactor
@@ -250,10 +250,17 @@ class Exchange:
 
         Raises:
             ReplyError: It is no JSON, or a part is not of its type.
+            ReplyTooLargeError: A part is larger than a line may be.
         """
+        max_bytes = self._limits.max_line_bytes
         try:
-            async for place, part in read_parts(spool.pieces(), tuple(places)):
+            found = read_parts(spool.pieces(), tuple(places), max_part_bytes=max_bytes)
+            async for place, part in found:
                 yield convert(self._redactor.value(part), places[place])
+        except PartTooLargeError:
+            _, errors = self._way_to(call.target)
+            what = f"a part is larger than {max_bytes} bytes"
+            raise errors.unreadable(None, what, ReplyTooLargeError) from None
         except (BodyBrokenError, ValidationError) as error:
             _, errors = self._way_to(call.target)
             raise errors.unreadable(None, str(error)) from None

@@ -12,8 +12,12 @@ _DEEPEST: Final = 500
 """How deep a document may be nested; in a deeper one each level costs more than the one before."""
 
 
+class PartTooLargeError(Exception):
+    """A part, or a text or a number elsewhere, is larger than the limit."""
+
+
 async def read_parts(
-    pieces: AsyncIterable[bytes], places: tuple[str, ...]
+    pieces: AsyncIterable[bytes], places: tuple[str, ...], *, max_part_bytes: int
 ) -> AsyncIterator[tuple[str, Any]]:
     """
     Yield the parts of a document that are at one of some places, in their order at each.
@@ -25,16 +29,18 @@ async def read_parts(
         pieces: The document, cut anywhere.
         places: Names from the outside to the inside, ``item`` for each element of a list:
             ``issues.item`` is each element of the list in the field `issues`.
+        max_part_bytes: How large a part may be, and a text beside them; a piece more may be read.
 
     Raises:
         BodyBrokenError: It is no JSON, not complete, or nested too deeply.
+        PartTooLargeError: A part is larger than the limit.
     """
     import ijson  # noqa: PLC0415  # few vendors need it
 
     found: dict[str, Any] = {place: ijson.sendable_list() for place in places}
     readers = [ijson.items_coro(parts, place) for place, parts in found.items()]
     events = ijson.sendable_list()
-    looking, depth = ijson.basic_parse_coro(events), 0
+    looking, progress = ijson.basic_parse_coro(events), _Progress(places, max_part_bytes)
     decoder = getincrementaldecoder("utf-8-sig")("replace")
     try:
         async for piece in pieces:
@@ -42,7 +48,7 @@ async def read_parts(
             if not text:
                 continue  # it would be the end
             looking.send(text)
-            depth = _follow(depth, events)
+            progress.follow(events, len(text))
             for reader in readers:
                 reader.send(text)
             for place, parts in found.items():
@@ -60,19 +66,48 @@ async def read_parts(
             yield place, part
 
 
-def _follow(depth: int, events: list[tuple[str, Any]]) -> int:
+class _Progress:
     """
-    Return how deep in the document its reading is after some events, which are dropped.
+    How far the reading of a document is: how deep, and how much waits for the end of a part.
 
-    Raises:
-        BodyBrokenError: It was too deep in between.
+    Args:
+        places: Where the parts are.
+        max_part_bytes: How large one may be.
     """
-    for event, _ in events:
-        if event in {"start_map", "start_array"}:
-            depth += 1
-            if depth > _DEEPEST:
-                raise BodyBrokenError("it is nested too deeply")
-        elif event in {"end_map", "end_array"}:
-            depth -= 1
-    events.clear()
-    return depth
+
+    def __init__(self, places: tuple[str, ...], max_part_bytes: int) -> None:
+        self._places = frozenset(places)
+        self._max_part_bytes = max_part_bytes
+        self._names: list[str] = []
+        """The way to what is read now, from the outside to the inside."""
+        self._part_depth: int | None = None
+        """Where the part began that is not complete, the outermost one."""
+        self._waiting_bytes = 0
+
+    def follow(self, events: list[tuple[str, Any]], size_bytes: int) -> None:
+        """
+        Take note of a piece, and of the events that it brought, which are dropped.
+
+        Raises:
+            BodyBrokenError: It was too deep in between.
+            PartTooLargeError: Too much has come since anything was complete.
+        """
+        is_complete = self._part_depth is None and bool(events)
+        names = self._names
+        for event, value in events:
+            if event == "map_key":
+                names[-1] = value
+            elif event in {"start_map", "start_array"}:
+                if self._part_depth is None and ".".join(names) in self._places:
+                    self._part_depth = len(names)
+                names.append("item")
+                if len(names) > _DEEPEST:
+                    raise BodyBrokenError("it is nested too deeply")
+            elif event in {"end_map", "end_array"}:
+                names.pop()
+                if self._part_depth == len(names):
+                    self._part_depth, is_complete = None, True
+        events.clear()
+        self._waiting_bytes = 0 if is_complete else self._waiting_bytes + size_bytes
+        if self._waiting_bytes > self._max_part_bytes:
+            raise PartTooLargeError

@@ -29,7 +29,7 @@ class Limits:
         max_answer_bytes: The most bytes in an answer's body, compressed or decompressed.
         download_s: Seconds for a whole download, however steadily it comes.
         max_download_bytes: The most bytes of a download on disk, decompressed.
-        max_line_bytes: The most bytes in a line of a download.
+        max_line_bytes: The most bytes in a line of a download, or in a part of one that is JSON.
     """
 
     connect_s: float = field(default=10.0, validator=validators.gt(0))

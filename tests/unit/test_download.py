@@ -166,7 +166,8 @@ def test_parts_do_not_depend_on_where_they_were_cut(parts: list[Any], size: int)
             for start in range(0, len(body), size):
                 yield body[start : start + size]
 
-        return [each async for each in read_parts(pieces(), ("first.item", "last"))]
+        places = ("first.item", "last")
+        return [each async for each in read_parts(pieces(), places, max_part_bytes=10**6)]
 
     expected = json.loads(body)["first"]
     assert asyncio.run(read()) == [*(("first.item", each) for each in expected), ("last", 1)]
@@ -315,6 +316,22 @@ async def test_too_long_a_line_ends_in_a_plain_error(world: World, size: int) ->
         with pytest.raises(errors.ReplyTooLargeError, match="a line is longer than 1000 bytes"):
             await read()
     assert seen == [1, 1000]
+
+
+async def test_too_large_a_part_ends_in_a_plain_error(world: World) -> None:
+    """Those before it are given."""
+    body = b'{"a": [1, "' + b"x" * 4 * PIECE_BYTES + b'"]}'
+    world.host.answers(Answer(body=body))
+    seen: list[object] = []
+    async with world.make(limits=Limits(max_line_bytes=1000)).download("/file") as download:
+
+        async def read() -> None:
+            async for part in download.parts({"a.item": object}):
+                seen.append(part)  # noqa: PERF401
+
+        with pytest.raises(errors.ReplyTooLargeError, match="a part is larger than 1000 bytes"):
+            await read()
+    assert seen == [1]
 
 
 class Slow:
