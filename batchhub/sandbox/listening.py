@@ -10,20 +10,32 @@ from email.utils import format_datetime
 from aiohttp import web
 
 
+def date_answers(app: web.Application, find_date: Callable[[], datetime]) -> None:
+    """
+    Let the Date of an application's answers be of a clock, not of the machine.
+
+    Args:
+        app: The application.
+        find_date: Gives the time, aware and in UTC.
+    """
+
+    async def set_date(request: web.Request, response: web.StreamResponse) -> None:
+        del request
+        response.headers["Date"] = format_datetime(find_date(), usegmt=True)
+
+    app.on_response_prepare.append(set_date)
+
+
 class LoopbackServer:
     """
     An HTTP server that can be started and stopped again and again.
 
     Args:
         make_app: Builds the application; called at each start.
-        find_date: Gives the time that the Date of its answers has, aware and in UTC.
     """
 
-    def __init__(
-        self, make_app: Callable[[], web.Application], find_date: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, make_app: Callable[[], web.Application]) -> None:
         self._make_app = make_app
-        self._find_date = find_date
         self._runner: web.AppRunner | None = None
         self._url = ""
 
@@ -61,10 +73,8 @@ class LoopbackServer:
         """
         if self._runner is not None:
             raise RuntimeError("the server runs already")
-        app = self._make_app()
-        app.on_response_prepare.append(self._set_date)
         runner = web.AppRunner(
-            app,
+            self._make_app(),
             access_log=None,
             shutdown_timeout=0.1,
             # An endless answer ends when its client has gone.
@@ -80,11 +90,6 @@ class LoopbackServer:
         shown_host = f"[{host}]" if ":" in host else host
         self._url = f"http://{shown_host}:{runner.addresses[0][1]}"
         return self._url
-
-    async def _set_date(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Date an answer: otherwise aiohttp does, by the time of the machine."""
-        del request
-        response.headers["Date"] = format_datetime(self._find_date(), usegmt=True)
 
     async def aclose(self) -> None:
         """Stop the server, if it runs."""

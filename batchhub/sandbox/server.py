@@ -26,7 +26,7 @@ from .batches import Batches
 from .call import Call
 from .guard import Guard
 from .items import Item
-from .listening import LoopbackServer
+from .listening import LoopbackServer, date_answers
 from .network import Network
 from .routes import Route, find_routes
 from .standard import VERBS
@@ -70,7 +70,7 @@ class Sandbox(SandboxState, ABC):
     def __init__(self, *, clock: Clock | None = None, seed: int = 0) -> None:
         super().__init__(clock=clock, seed=seed)
         self._routes: dict[str, list[Route]] = {"": [*find_routes(self)]}
-        self._servers = {"": LoopbackServer(self.make_app, self.find_date)}
+        self._servers = {"": LoopbackServer(self.make_app)}
         self._ports: dict[str, int] = {}
         self._network = Network(self)
         self._guard = Guard(self, patience=self.patience)
@@ -123,7 +123,7 @@ class Sandbox(SandboxState, ABC):
         """
         self._routes.setdefault(host, []).extend(routes)
         if host not in self._servers:
-            self._servers[host] = LoopbackServer(partial(self.make_app, host), self.find_date)
+            self._servers[host] = LoopbackServer(partial(self.make_app, host))
 
     def find_date(self) -> datetime:
         """Return the time by the vendor's own clock, which the Date of its answers has."""
@@ -148,6 +148,7 @@ class Sandbox(SandboxState, ABC):
         app = web.Application(
             client_max_size=self.max_body_bytes, middlewares=[self._make_journaling(host)]
         )
+        date_answers(app, self.find_date)
         for route in self._routes[host]:
             if route.rate and route.rate not in self.rates:
                 raise LookupError(f"{route.method} {route.path}: there is no rate {route.rate!r}")

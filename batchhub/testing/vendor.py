@@ -13,7 +13,7 @@ from aiohttp import web
 
 from batchhub._base.clock import Clock, SystemClock
 from batchhub.errors import NotKnownError, UsageError
-from batchhub.sandbox import LoopbackServer
+from batchhub.sandbox.listening import LoopbackServer, date_answers
 
 from .answers import Exchange
 from .expectation import ANYTHING, Expectation, Predicate
@@ -124,7 +124,7 @@ class ScriptedVendor:
             raise UsageError("a scripted vendor runs once; make another one")
         async with AsyncExitStack() as servers:
             for host in self._hosts:
-                server = LoopbackServer(partial(self._make_app, host), self._clock.now)
+                server = LoopbackServer(partial(self._make_app, host))
                 self._urls[host] = await servers.enter_async_context(server.running())
             self._servers = servers.pop_all()
         self._task = asyncio.current_task()
@@ -177,6 +177,7 @@ class ScriptedVendor:
 
     def _make_app(self, host: str) -> web.Application:
         app = web.Application(client_max_size=0)  # no limit
+        date_answers(app, self._clock.now)
         app.router.add_route("*", "/{path:.*}", partial(self._handle, host))
         return app
 
