@@ -310,12 +310,17 @@ class Driver:
                 row = await self._store.lanes.get(lane.name)
 
     def _restore(self, lane: Lane, row: LaneRow) -> None:
-        """Take over what earlier owners sent; one that died may have sent more than it said."""
+        """
+        Take over what earlier owners sent; one that died may have sent more than it said.
+
+        A lane that nobody has taken before has sent nothing. Of a store in memory nobody knows
+        whether an earlier process had one too.
+        """
         died = row.owner is not None and row.owner.token != self._process.token
-        lane.adapter.transport.restore(
-            Spent.read(row.sent, row.cooled, lane=lane.name),
-            unseen_since=row.seen_at if died else None,
-        )
+        spent = Spent.read(row.sent, row.cooled, lane=lane.name)
+        if row.epoch == 0 and self._store.path is not None:
+            spent = Spent(at=self._clock.now())
+        lane.adapter.transport.restore(spent, unseen_since=row.seen_at if died else None)
 
     # Keeping it, and letting it go.
 

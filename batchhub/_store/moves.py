@@ -36,7 +36,7 @@ _ADD: Final = lanes.insert()
 _SET_LAST: Final = (
     update(lanes)
     .where(lanes.c.lane == bindparam("new_lane"))
-    .values(last_place=bindparam("new_last"))
+    .values(last_place=bindparam("new_last"), epoch=lanes.c.epoch + 1)
 )
 _IS_LEFT: Final = select(jobs.c.job_no).where(jobs.c.lane == bindparam("old_lane")).limit(1)
 _DROP: Final = delete(lanes).where(lanes.c.lane == bindparam("old_lane"))
@@ -53,6 +53,7 @@ def move_jobs(connection: Connection, old_lane: str, new_lane: str, account: str
     Move an account's jobs to another lane, before those it has; return whether any was moved.
 
     A job whose key another one has there stays. Nothing is moved while a process drives that lane.
+    Its epoch is raised: the jobs may have sent in the lane they come from.
     """
     if get_lane(connection, new_lane).owner is not None:
         return False
@@ -65,7 +66,7 @@ def move_jobs(connection: Connection, old_lane: str, new_lane: str, account: str
     connection.execute(_MOVE, names)
     last = {"new_lane": new_lane, "new_last": connection.execute(_LAST, names).scalar() or 0}
     if not connection.execute(_SET_LAST, last).rowcount:
-        connection.execute(_ADD, {"lane": new_lane, "last_place": last["new_last"]})
+        connection.execute(_ADD, {"lane": new_lane, "last_place": last["new_last"], "epoch": 1})
     if connection.execute(_IS_LEFT, {"old_lane": old_lane}).first() is None:
         connection.execute(_DROP, {"old_lane": old_lane})
     return True

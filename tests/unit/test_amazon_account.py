@@ -129,7 +129,7 @@ async def test_a_token_is_renewed_before_its_end_and_after_a_403(amazon: Amazon)
     gone = {"errors": [{"code": "Unauthorized", "message": "denied", "details": "expired"}]}
     polls = amazon.vendor.on("GET", f"{FEEDS}/f-1").reply(gone, status=403)
     running = amazon.make_feed("f-1", "IN_PROGRESS")
-    polls.reply(running).repeat(40).reply(amazon.make_feed("f-1", "CANCELLED")).repeat()
+    polls.reply(running).repeat(50).reply(amazon.make_feed("f-1", "CANCELLED")).repeat()
     await amazon.run()
 
     tokens = [asked.headers["x-amz-access-token"] for asked in polls.requests]

@@ -135,6 +135,17 @@ async def test_jobs_that_nobody_certainly_owns_stay(
     assert not any(account.vendor.submissions for account in accounts.values())
 
 
+async def test_a_lane_with_moved_jobs_may_have_sent_before(store: Path) -> None:
+    """So it does not count as taken for the first time, after which a whole burst may go."""
+    clock = FakeClock()
+    async with clock.running(), BatchHub(store, {"shop": ScriptedAccount(name="a")}, clock=clock):
+        pass
+
+    with closing(sqlite3.connect(store)) as connection:
+        epochs = dict(connection.execute("SELECT lane, epoch FROM lanes"))
+    assert epochs["scripted:127.0.0.1:9:a"] > 0
+
+
 async def test_two_names_of_one_account_are_one(store: Path) -> None:
     """The same settings under two names take their jobs over."""
     vendor, clock = Vendor(), FakeClock()

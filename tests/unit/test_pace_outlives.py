@@ -76,6 +76,15 @@ class Kept(ScriptedAccount):
         return Budget(requests=4, per_s=10.0, burst=1)
 
 
+class Bucket(ScriptedAccount):
+    """An account whose vendor has a bucket."""
+
+    @property
+    def budget(self) -> Budget:
+        """Three at once, and one more every two minutes."""
+        return Budget(requests=1, per_s=120.0, burst=3)
+
+
 @pytest.fixture(autouse=True)
 def over_http(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the scripted vendor be asked over HTTP when a ticket is submitted."""
@@ -264,3 +273,45 @@ async def test_a_budget_holds_over_processes(tmp_path: Path, killed: bool) -> No
     assert len(server.asked_s) >= 3
     for at_s in server.asked_s:
         assert sum(at_s <= other_s < at_s + 10.0 for other_s in server.asked_s) <= 4
+
+
+async def asked_in(store: Path | None, clock: FakeClock, server: Server, for_s: float) -> list[int]:
+    """Return how many seconds after its begin a process sends, of more than it may."""
+    del server.asked_s[:]
+    account, began_s = Bucket(base_url=f"http://127.0.0.1:{server.port}"), clock.monotonic()
+    async with BatchHub(store, {"shop": account}, clock=clock) as hub:
+        await hub.submit("shop", numbered(45))
+        await clock.sleep(for_s)
+    return [round(at_s - began_s) for at_s in server.asked_s]
+
+
+async def test_a_lane_that_a_store_never_had_has_sent_nothing(tmp_path: Path) -> None:
+    """Its first process may use the whole burst, and the next one what that has left."""
+    clock = FakeClock()
+    server = Server(clock)
+    async with clock.running(), server.running():
+        first = await asked_in(tmp_path / "jobs.db", clock, server, 100.0)
+        second = await asked_in(tmp_path / "jobs.db", clock, server, 130.0)
+
+    assert first == [0, 0, 0]
+    assert len(second) == 1
+    assert second[0] >= 20
+
+
+async def test_nobody_knows_what_was_sent_before_a_store_in_memory() -> None:
+    """A script without a store may run every minute: each begins with one request."""
+    clock = FakeClock()
+    server = Server(clock)
+    async with clock.running(), server.running():
+        with pytest.warns(UserWarning, match="in memory"):
+            assert await asked_in(None, clock, server, 100.0) == [0]
+
+
+async def test_the_first_owner_of_a_lane_may_have_been_killed(tmp_path: Path) -> None:
+    """It may have sent its whole burst before it said anything of it."""
+    clock, store = FakeClock(), tmp_path / "jobs.db"
+    server = Server(clock)
+    async with clock.running(), server.running(), other_process(store) as other:
+        await other.take(Bucket(base_url=f"http://127.0.0.1:{server.port}").lane, clock.now())
+        other.lock.release(is_let_go=False)
+        assert await asked_in(store, clock, server, 100.0) == []
