@@ -323,6 +323,16 @@ async def test_what_follows_from_tickets_is_worked_out_for_older_jobs(tmp_path: 
         ]
 
 
+async def test_a_lane_of_an_older_store_may_have_sent_a_moment_ago(tmp_path: Path) -> None:
+    """It is none that nobody has taken before, which may use its budget's whole burst."""
+    restore(tmp_path / "jobs.db")
+
+    await (await Store.open(tmp_path / "jobs.db")).aclose()
+
+    with closing(sqlite3.connect(tmp_path / "jobs.db")) as now:
+        assert {epoch for (epoch,) in now.execute("SELECT epoch FROM lanes")} == {1}
+
+
 async def test_a_number_that_was_given_out_is_never_given_out_again(tmp_path: Path) -> None:
     """Neither in a store that was migrated, nor in a new one, after the newest job is gone."""
     path = tmp_path / "jobs.db"

@@ -100,9 +100,10 @@ def _create_lanes() -> None:
         sa.Column("cooled", sa.JSON),
     )
     op.create_index("ix_lanes_owner", "lanes", ["owner"])
+    # An epoch above 0: an earlier version may have sent a moment ago.
     op.execute(
-        "INSERT INTO lanes (lane, last_place, latest_at) "
-        "SELECT lane, MAX(place), MAX(updated_at) FROM jobs GROUP BY lane"
+        "INSERT INTO lanes (lane, last_place, latest_at, epoch) "
+        "SELECT lane, MAX(place), MAX(updated_at), 1 FROM jobs GROUP BY lane"
     )
 
 
