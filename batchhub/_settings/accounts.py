@@ -304,7 +304,8 @@ class _Reader:
 
     def _warn(self, key: str) -> None:
         path = self._table.where
-        place = (path, self._table.name, key)
+        # Of the file, not of its name: a relative one is another file in another folder.
+        place = (str(Path(path).resolve()), self._table.name, key)
         if place in _warned:
             return
         _warned.add(place)

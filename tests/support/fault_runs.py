@@ -42,16 +42,18 @@ def run_under(lab: Lab, vendor: str, fault: Fault, folder: Path) -> None:
             assert done.code == EXIT_SOME_FAILED, done.err
         journal = ask_sandbox(url, "journal")
     assert journal["knocks"] == 0
-    assert len({one["item_id"] for one in journal["executions"]}) == fault.executed
+    executed = len({one["item_id"] for one in journal["executions"]})
     status = json.loads(done.out)
     assert {finding["code"] for finding in status["findings"]} == fault.findings
     if fault.is_held:
         assert (status["state"], status["counts"]["pending"]) == ("unconfirmed", ITEMS)
         requests = [(each["method"], each["path"]) for each in journal["requests"]]
         stand_in.check_held(requests, fault.submits)
+        assert executed <= fault.executed  # the vendor may still be at work
         assert "batchhub retry" in done.err
         assert not (folder / "results.jsonl").exists()
         return
+    assert executed == fault.executed
     results = read_results(folder / "results.jsonl")
     most = 1 + fault.runs_again
     check_truth(stand_in.names, results, journal["executions"], most=most)
