@@ -14,6 +14,9 @@ work twice:
 
 In doubt is a ticket whose intent is written and whose answer is not: whether the vendor has it
 is unknown, for instance after a time-out or a crash.
+
+An answer that makes no sense is no answer either; but as the next one may be like it, what may run
+twice is sent three times at most then, and what only a user allowed is not repeated (`send`).
 """
 
 from __future__ import annotations
