@@ -13,6 +13,7 @@ from attrs import field, frozen
 from batchhub.models import BatchState, Finding, ItemState
 
 from .capabilities import JSONMapping
+from .kinds import Kind
 
 NOTHING_KEPT: Final[Mapping[str, str]] = MappingProxyType({})
 """What steps have kept of most batches."""
@@ -314,8 +315,11 @@ class RowMap:
         templates: The templates by the item's key; dotted where it is nested.
         quoted: Keys whose columns are percent-encoded, as parts of a URL.
         set_under: The key that holds what else the user sets, by name; `None` is the item itself.
+        kinds: What the fields of every item made so take, as `Adapter.fields` says of each; `None`
+            where it may differ from row to row.
     """
 
     templates: Mapping[str, str]
     quoted: frozenset[str] = frozenset()
     set_under: str | None = None
+    kinds: Mapping[str, Kind] | None = None
