@@ -23,10 +23,10 @@ from ._base.store_path import find_store_path
 from ._engine.account_adapter import open_adapter
 from ._engine.event_feed import EventFeed
 from ._engine.events import EventStream
-from ._engine.intake import RawItems
 from ._engine.open_hub import OpenHub
 from ._engine.plan import Plan, make_plan
 from ._engine.pushes import check_push, read_push
+from ._engine.raw_items import RawItems
 from ._engine.submit import check_arguments, store_job
 from ._settings.accounts import make_accounts
 from ._settings.file import load_settings
@@ -286,6 +286,7 @@ class BatchHub:
         options: Mapping[str, Any] | None = None,
         ahead: bool = False,
         on_finding: Callable[[Finding], None] | None = None,
+        on_refused: Callable[[InputError], None] | None = None,
     ) -> BatchJob:
         """
         Store items as a job, and begin to send them in the background.
@@ -310,11 +311,16 @@ class BatchHub:
                 job has the finding ``went_ahead`` then.
             on_finding: Called, before anything is sent, for each finding that the job has from the
                 start: ``same_target`` if several items change the same thing.
+            on_refused: Called for every item that can't be sent, before the next one is read; the
+                others are sent. Its exception ends the submit, and nothing is sent. By default the
+                first item that can't be sent is raised. An item without an id keeps the number it
+                has among all of them, and `key` stands for the items that are sent.
 
         Raises:
             NotKnownError: There is no such account, adapter or operation.
-            InputError: An item or an option is wrong, or there are no items; or two items change
-                the same, and the options let the vendor run them in any order.
+            InputError: An item or an option is wrong, or there are no items, or `on_refused` had
+                all of them; or two items change the same, and the options let the vendor run them
+                in any order.
             UnsupportedError: The vendor can't do this.
             KeyConflictError: The key belongs to a job with other items or options.
             StoreError: The job could not be stored.
@@ -336,6 +342,7 @@ class BatchHub:
             options=options or {},
             ahead=ahead,
             on_finding=on_finding,
+            on_refused=on_refused,
         )
         opened.driver.drive(lane)
         if added.status is None:

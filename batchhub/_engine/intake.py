@@ -22,19 +22,11 @@ from batchhub._store import TicketPlan
 from batchhub._store.chunks import CHUNK_BYTES, CHUNK_ITEMS, Chunk
 from batchhub._store.targets import pack_targets
 from batchhub.errors import InputError
-from batchhub.models import BatchItem, Finding
+from batchhub.models import Finding
 
 from .guarded import GuardedAdapter
+from .raw_items import CountsRows, RawItem, RawItems, normalise
 from .targets import JobTargets
-
-RawItem = BatchItem | Mapping[str, Any]
-"""An item as users pass it."""
-
-RawItems = Iterable[RawItem] | AsyncIterable[RawItem]
-"""Items as users pass them."""
-
-MAX_ID_BYTES: Final = 256
-"""The longest id of an item."""
 
 STRETCH_S: Final = 0.005
 """Seconds of CPU after which other tasks get their turn."""
@@ -50,6 +42,7 @@ class Intake:
 
     Attributes:
         total: How many items there are.
+        refused: How many more can't be sent.
         tickets: How many tickets they were cut into.
         body_bytes: The bytes of the requests' bodies.
         sample: The first item in its stored form; `None` before there is one.
@@ -71,6 +64,7 @@ class Intake:
         cpu_s: Callable[[], float] = time.thread_time,
     ) -> None:
         self.total = 0
+        self.refused = 0
         self.tickets = 0
         self.body_bytes = 0
         self.sample: bytes | None = None
@@ -133,10 +127,11 @@ class Intake:
         on_refused: Callable[[InputError], None] | None,
     ) -> None:
         position, breath, take_one = 0, self._breath, self._take_one
+        counted = raw_items if isinstance(raw_items, CountsRows) else None
         breath.begin()
         if isinstance(raw_items, AsyncIterable):
             async for raw in raw_items:
-                position += 1
+                position = position + 1 if counted is None else counted.row
                 take_one(raw, position, options, on_refused)
                 if self._is_full or breath.is_due():
                     await self._rest()
@@ -146,17 +141,18 @@ class Intake:
                 raise InputError(f"items are an iterable of mappings, not {kind}")
             raws = iter(raw_items)
             while True:
-                before = position
+                taken = 0
                 # As many as are not worth a look at the clock; no chunk gets too many of them.
                 for raw in islice(raws, min(breath.items, CHUNK_ITEMS - len(self._items))):
-                    position += 1
+                    taken += 1
+                    position = position + 1 if counted is None else counted.row
                     take_one(raw, position, options, on_refused)
                     if self._chunk_bytes >= CHUNK_BYTES:
                         break
-                if position == before:
+                if not taken:
                     break
                 self._digest_now()
-                if self._is_full or breath.is_due(position - before):
+                if self._is_full or breath.is_due(taken):
                     await self._rest()
 
     async def repeat(self, item: WireItem, target: bytes | None, position: int) -> None:
@@ -241,7 +237,7 @@ class Intake:
         adapter, targets, item_id = self._adapter, self.targets, None
         assert targets is not None  # noqa: S101  # made before
         try:
-            item = _normalise(raw, position, adapter, self._operation)
+            item = normalise(raw, position, adapter, self._operation)
             item_id = item.id or ""
             # A hash instead of the id: the same memory for any id.
             hashed = hash(item_id) & _HASH_BITS
@@ -258,6 +254,7 @@ class Intake:
             refused = InputError(reason, position=position, item_id=shown)
             if on_refused is None:
                 raise refused from None
+            self.refused += 1
             on_refused(refused)
 
     @property
@@ -361,44 +358,3 @@ def _twice(item_id: str, first: int, position: int) -> InputError:
     return InputError(
         f"the id {item_id!r} is there twice, first in item {first}; ids are unique in a job{hint}"
     )
-
-
-def _normalise(raw: RawItem, position: int, adapter: GuardedAdapter, operation: str) -> BatchItem:
-    """Give an item its id; take the id out of the payload unless the vendor has one there."""
-    claims_id = adapter.claims_id
-    if type(raw) is BatchItem or isinstance(raw, BatchItem):
-        item_id, payload = raw.id, raw.payload
-        if item_id is None and claims_id:
-            item_id = payload.get("id")
-    elif type(raw) is dict or isinstance(raw, Mapping):
-        item_id, payload = raw.get("id"), raw
-        if not claims_id and "id" in raw:
-            payload = {key: value for key, value in raw.items() if key != "id"}
-    else:
-        raise InputError(f"an item is a mapping or a BatchItem, not {type(raw).__name__}")
-    if item_id is None:
-        item_id = adapter.item_id(operation, payload)
-    elif claims_id and isinstance(item_id, int) and not isinstance(item_id, bool):
-        item_id = str(item_id)  # the vendor's own number
-    if item_id is None:
-        item_id = str(position)
-    elif type(item_id) is not str or not item_id.isascii() or not 0 < len(item_id) <= MAX_ID_BYTES:
-        item_id = _check_id(item_id)
-    if type(raw) is BatchItem and raw.id is item_id:
-        return raw
-    return BatchItem(id=item_id, payload=payload)
-
-
-def _check_id(item_id: object) -> str:
-    if item_id == "":
-        raise InputError("the id is empty; write one, or leave the id out")
-    if not isinstance(item_id, str):
-        raise InputError(f"the id {item_id!r} is not text; write it in quotes")
-    item_id = str.__str__(item_id)  # of a subclass, such as an enumeration, the plain text
-    try:
-        size = len(item_id.encode())
-    except UnicodeEncodeError:
-        raise InputError(f"the id {item_id!r} is no valid Unicode text") from None
-    if size > MAX_ID_BYTES:
-        raise InputError(f"the id takes {size} bytes; it may take {MAX_ID_BYTES}")
-    return item_id

@@ -13,7 +13,8 @@ from batchhub.errors import InputError
 from batchhub.models import Finding
 
 from .guarded import GuardedAdapter
-from .intake import Intake, RawItems
+from .intake import Intake
+from .raw_items import RawItems
 from .submit import check_operation, make_fingerprint
 
 REQUESTS_PER_TICKET: Final = 2
@@ -86,18 +87,10 @@ async def make_plan(
         KeyConflictError: From `find_joined`.
     """
     operation, checked = check_operation(adapter, operation, options, stop=stop)
-    refused = 0
-
-    def refuse(error: InputError) -> None:
-        nonlocal refused
-        refused += 1
-        if on_refused is not None:
-            on_refused(error)
-
     intake = Intake(adapter, operation)
-    await intake.take(items, checked, on_refused=refuse)
+    await intake.take(items, checked, on_refused=on_refused or _pass_over)
     joins = None
-    if find_joined is not None and intake.total and not refused:
+    if find_joined is not None and intake.total and not intake.refused:
         joins = await find_joined(make_fingerprint(intake, operation, checked, stop=stop))
     return Plan(
         account=account,
@@ -106,12 +99,16 @@ async def make_plan(
         items=intake.total,
         tickets=intake.tickets,
         bytes=intake.body_bytes,
-        refused=refused,
+        refused=intake.refused,
         least_s=_least_s(intake.tickets, adapter.account.budget),
         joins=joins,
         sample=intake.sample,
         findings=intake.findings(),
     )
+
+
+def _pass_over(_error: InputError) -> None:
+    """Do nothing more with an item that is counted."""
 
 
 def _least_s(tickets: int, budget: Budget) -> float:

@@ -19,8 +19,9 @@ from batchhub.errors import InputError, NotKnownError, UnsupportedError, UsageEr
 from batchhub.models import Finding
 
 from .guarded import GuardedAdapter
-from .intake import Intake, RawItems
+from .intake import Intake
 from .loading import Loader
+from .raw_items import RawItems
 
 _log = get_logger()
 
@@ -40,6 +41,7 @@ async def store_job(
     options: Mapping[str, Any],
     ahead: bool,
     on_finding: Callable[[Finding], None] | None,
+    on_refused: Callable[[InputError], None] | None,
 ) -> Added:
     """
     Store items as a job, or find the job that has the same key.
@@ -70,9 +72,9 @@ async def store_job(
     )
     async with loader.load(record) as load:
         intake = Intake(adapter, operation, load.put)
-        await intake.take(items, checked)
+        await intake.take(items, checked, on_refused=on_refused)
         if not intake.total:
-            raise InputError("there are no items; nothing was sent")
+            raise InputError(f"{_why_none(intake.refused)}; nothing was sent")
         findings = intake.findings()
         if on_finding is not None:
             for finding in findings:
@@ -93,6 +95,7 @@ async def store_job(
         account=added.job.account,
         lane=added.job.lane,
         items=intake.total,
+        refused=intake.refused,
     )
     return added
 
@@ -139,6 +142,13 @@ def check_arguments(
 def make_fingerprint(intake: Intake, operation: str, options: JSONMapping, *, stop: bool) -> str:
     """Return the digest by which a submit with the same key is found to be the same job."""
     return intake.fingerprint(operation=operation, options=dict(options), stop=stop)
+
+
+def _why_none(refused: int) -> str:
+    """Say why no item is left to be sent."""
+    if not refused:
+        return "there are no items"
+    return "the only item was refused" if refused == 1 else f"all {refused} items were refused"
 
 
 def _check_secrets(account: Account, texts: Mapping[str, str | None]) -> None:

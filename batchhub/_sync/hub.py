@@ -14,8 +14,8 @@ from typing import Any, Final, Self
 from batchhub import hub as _hub
 from batchhub import job as _job
 from batchhub._base.clock import Clock
-from batchhub._engine.intake import RawItems
 from batchhub._engine.plan import Plan
+from batchhub._engine.raw_items import RawItems
 from batchhub._settings.registry import AdapterInfo
 from batchhub.adapter import Account, Adapter, Probe
 from batchhub.errors import InputError
@@ -24,7 +24,7 @@ from batchhub.polling import PollRule
 
 from .bridge import Bridge, CallerQueue
 from .event import BatchEvent, read_events
-from .iterators import read_by_caller
+from .iterators import read_by_caller, refuse_by_caller
 from .job import BatchJob
 from .like import like
 
@@ -166,19 +166,22 @@ class BatchHub:
         options: Mapping[str, Any] | None = None,
         ahead: bool = False,
         on_finding: Callable[[Finding], None] | None = None,
+        on_refused: Callable[[InputError], None] | None = None,
     ) -> BatchJob:
         """
         Store items as a job and begin to send them, as `batchhub.BatchHub.submit` does.
 
         An iterable of items is read in the calling thread, where a database cursor belongs, some
         hundred items at a time. What it raises is raised here, and nothing is stored. An async
-        iterable is read in the hub's thread. `on_finding` is called in the calling thread.
+        iterable is read in the hub's thread. `on_finding` and `on_refused` are called in the
+        calling thread. What they raise is raised here.
         """
         queue = CallerQueue()
+        taken, refuse = refuse_by_caller(read_by_caller(items, queue), on_refused, queue)
         submit = partial(
             self._hub.submit,
             account,
-            read_by_caller(items, queue),
+            taken,
             operation=operation,
             stop_on_first_failure=stop_on_first_failure,
             key=key,
@@ -187,6 +190,7 @@ class BatchHub:
             options=options,
             ahead=ahead,
             on_finding=None if on_finding is None else queue.listener(on_finding),
+            on_refused=refuse,
         )
         return self._handle(self._bridge.call_with(queue, submit))
 
@@ -208,15 +212,16 @@ class BatchHub:
         `on_refused` is called in the calling thread. What it raises is raised here.
         """
         queue = CallerQueue()
+        taken, refuse = refuse_by_caller(read_by_caller(items, queue), on_refused, queue)
         plan = partial(
             self._hub.plan,
             account,
-            read_by_caller(items, queue),
+            taken,
             operation=operation,
             stop_on_first_failure=stop_on_first_failure,
             key=key,
             options=options,
-            on_refused=None if on_refused is None else queue.listener(on_refused),
+            on_refused=refuse,
         )
         return self._bridge.call_with(queue, plan)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar, cast
 
-from batchhub._engine.intake import RawItems
+from batchhub._engine.raw_items import CountsRows, RawItem, RawItems
+from batchhub.errors import InputError
 
 from .bridge import Bridge, CallerQueue, read_async_chunk
 
@@ -33,3 +34,61 @@ def read_by_caller(items: RawItems, queue: CallerQueue) -> RawItems:
     if not is_plain or isinstance(items, AsyncIterable):
         return items
     return queue.iterate(cast("Iterable[Any]", items))
+
+
+def refuse_by_caller(
+    items: RawItems, on_refused: Callable[[InputError], None] | None, queue: CallerQueue
+) -> tuple[RawItems, Callable[[InputError], None] | None]:
+    """
+    Have refused items told in the thread of the caller, each before the next one is read.
+
+    Args:
+        items: The items, as `read_by_caller` gave them.
+        on_refused: What the caller calls; what it raises ends the call.
+        queue: What the caller does while it waits.
+
+    Returns:
+        The items, and what the hub calls.
+    """
+    if on_refused is None:
+        return items, None
+    waiting: list[InputError] = []
+    if not isinstance(items, AsyncIterable):  # nothing to iterate over; the hub says so
+        return items, waiting.append
+    make = _RowsInStep if isinstance(items, CountsRows) else _InStep
+    return make(items, waiting, on_refused, queue), waiting.append
+
+
+class _InStep:
+    """Items, the next of which is read when the caller has heard of what was refused before."""
+
+    def __init__(
+        self,
+        items: AsyncIterable[RawItem],
+        waiting: list[InputError],
+        on_refused: Callable[[InputError], None],
+        queue: CallerQueue,
+    ) -> None:
+        self._items = items
+        self._waiting = waiting
+        self._on_refused = on_refused
+        self._queue = queue
+
+    async def __aiter__(self) -> AsyncIterator[RawItem]:
+        async for item in self._items:
+            yield item
+            if self._waiting:
+                await self._queue.call(self._pass_on)
+
+    def _pass_on(self) -> None:
+        while self._waiting:
+            self._on_refused(self._waiting.pop(0))
+
+
+class _RowsInStep(_InStep):
+    """Items that are made of rows, of which some make no item."""
+
+    @property
+    def row(self) -> int:
+        """The number of the row the last item was made of."""
+        return cast("CountsRows", self._items).row

@@ -12,7 +12,7 @@ from support.hubs import numbered, results_of, scripted_world
 from support.vendor import ScriptedAccount, Vendor, capable, report_states
 
 from batchhub import BatchHub, BatchItem, BatchState, Contact, ItemState, Outcome
-from batchhub._engine.intake import RawItem
+from batchhub._engine.raw_items import RawItem
 from batchhub.adapter import Observation
 from batchhub.errors import (
     ConnectError,

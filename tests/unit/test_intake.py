@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from support.vendor import ScriptedAccount, ScriptedAdapter
 from support.verbs import guard
 
-from batchhub._engine.intake import MAX_ID_BYTES, Intake
+from batchhub._engine.intake import Intake
+from batchhub._engine.raw_items import MAX_ID_BYTES
 from batchhub._store import TicketPlan
 from batchhub._store.chunks import Chunk
 from batchhub.adapter import Capabilities, WireItem
