@@ -39,7 +39,7 @@ from ._adapter.exchange import (
     TicketRef,
     WireItem,
 )
-from ._adapter.kinds import Kind, write_fields
+from ._adapter.kinds import Kind, find_kind, write_fields
 from ._adapter.plain import encode_json, plain_json
 from ._adapter_class import Adapter
 from ._declared import declared
@@ -74,6 +74,7 @@ __all__ = [
     "decode_fields",
     "decode_object",
     "encode_json",
+    "find_kind",
     "flag",
     "header_secret",
     "identity",

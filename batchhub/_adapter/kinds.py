@@ -1,20 +1,14 @@
-"""What kind of value a field of an item takes, and the form each is sent in."""
+"""What kind of value a field of an item takes, and how a table of kinds is laid over an item."""
 
 from __future__ import annotations
 
 import enum
-import math
-import re
-import reprlib
-from collections.abc import Callable, Mapping
-from decimal import Decimal
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from batchhub.errors import InputError
+from attrs import define, field
 
-_JSON_NUMBER: Final = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
-_LONGEST_NUMBER: Final = 300
-_MAX_EXPONENT: Final = 300
+from .values import write_flag, write_integer, write_number, write_number_as_text, write_text
 
 
 class Kind(enum.Enum):
@@ -52,6 +46,25 @@ def read_key(item: Any, name: str) -> str | None:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def find_kind(kinds: Mapping[str, Kind], path: Sequence[str]) -> Kind | None:
+    """
+    Return what a field takes, by a table of kinds; `None` for anything.
+
+    Args:
+        kinds: What each field takes, as `Adapter.fields` gives it.
+        path: Where the field is, from the outside in. All that is in a text field is text.
+    """
+    layer, kind = _find_layer(kinds), None
+    for key in path:
+        node = layer.get(key)
+        if node is None:
+            return None
+        layer, kind = node.inner, node.kind
+        if kind is Kind.TEXT:
+            break
+    return kind
+
+
 def write_fields(item: Mapping[str, Any], kinds: Mapping[str, Kind]) -> dict[str, Any]:
     """
     Return an item with each field in the form it is sent in; other fields stay as they are.
@@ -59,100 +72,88 @@ def write_fields(item: Mapping[str, Any], kinds: Mapping[str, Kind]) -> dict[str
     Args:
         item: The item, of JSON's own types and `decimal.Decimal`.
         kinds: What each field takes; nested ones by dotted names, which also reach into lists.
-            A field that is missing or `None` takes anything.
+            A field that is missing or `None` takes anything. The table is not to change later: it
+            is read once, and costs an item only what the item has.
 
     Raises:
         InputError: A field does not have a value of its kind; the message names it.
     """
-    written = dict(item)
+    written = _write(item, _find_layer(kinds))
+    return dict(item) if written is item else written
+
+
+@define
+class _Node:
+    """
+    A place in a table of kinds.
+
+    Attributes:
+        name: Its dotted name.
+        kind: What it takes, if it is named itself.
+        write: Brings a value into the form of that kind.
+        inner: What is in it, by key.
+    """
+
+    name: str
+    kind: Kind | None = None
+    write: Callable[[Any, str], Any] | None = None
+    inner: dict[str, _Node] = field(factory=dict)
+
+
+def _find_layer(kinds: Mapping[str, Kind]) -> dict[str, _Node]:
+    """Return a table of kinds by key; it is made once for each table."""
+    known = _layers.get(id(kinds))
+    # A table that is kept here can't share its id with another.
+    if known is not None and known[0] is kinds:
+        return known[1]
+    layer = _make_layer(kinds)
+    if len(_layers) >= _MOST_LAYERS:
+        _layers.clear()
+    _layers[id(kinds)] = kinds, layer
+    return layer
+
+
+def _make_layer(kinds: Mapping[str, Kind]) -> dict[str, _Node]:
+    outermost = _Node(name="")
     for name, kind in kinds.items():
-        _write(written, name.split("."), name, _WRITERS[kind])
-    return written
+        node, path = outermost, name.split(".")
+        for n, key in enumerate(path, 1):
+            node = node.inner.setdefault(key, _Node(name=".".join(path[:n])))
+        node.kind, node.write = kind, _WRITERS[kind]
+    return outermost.inner
 
 
-def _write(
-    part: dict[str, Any], path: list[str], name: str, write: Callable[[Any, str], Any]
-) -> None:
-    key, *rest = path
-    value = part.get(key)
-    if value is None:
-        return
-    if not rest:
-        part[key] = write(value, name)
-    elif isinstance(value, list):
-        part[key] = [_write_inner(each, rest, name, write) for each in value]
-    else:
-        part[key] = _write_inner(value, rest, name, write)
+def _write(part: Mapping[str, Any], layer: dict[str, _Node]) -> Any:
+    """Return a part of an item with its fields written: itself where nothing is different."""
+    written: dict[str, Any] | None = None
+    for key, value in part.items():
+        node = layer.get(key)
+        if node is None or value is None:
+            continue
+        new = _write_value(value, node)
+        if new is not value:
+            written = dict(part) if written is None else written
+            written[key] = new
+    return part if written is None else written
 
 
-def _write_inner(value: Any, path: list[str], name: str, write: Callable[[Any, str], Any]) -> Any:
-    if not isinstance(value, Mapping):
-        return value
-    inner = dict(value)
-    _write(inner, path, name, write)
-    return inner
-
-
-def _write_number(value: Any, name: str) -> int | float | Decimal:
-    if isinstance(value, str):
-        if len(value) > _LONGEST_NUMBER or not _JSON_NUMBER.fullmatch(value):
-            raise _wrong(name, "a number", value)
-        value = Decimal(value)
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        raise _wrong(name, "a number", value)
-    if isinstance(value, Decimal):
-        exponent = value.as_tuple().exponent
-        if not isinstance(exponent, int) or abs(value.adjusted()) > _MAX_EXPONENT:
-            raise _wrong(name, "a number", value)
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise _wrong(name, "a number", value)
+def _write_value(value: Any, node: _Node) -> Any:
+    if node.write is not None:
+        return node.write(value, node.name)
+    if isinstance(value, Mapping):
+        return _write(value, node.inner)
+    if isinstance(value, list):
+        return [_write(each, node.inner) if isinstance(each, Mapping) else each for each in value]
     return value
 
 
-def _write_integer(value: Any, name: str) -> int:
-    number = _write_number(value, name)
-    if number != int(number):
-        raise _wrong(name, "a whole number", value)
-    return int(number)
-
-
-def _write_number_as_text(value: Any, name: str) -> str:
-    if value == "":
-        return ""
-    number = _write_number(value, name)
-    return format(number, "f") if isinstance(number, Decimal) else str(number)
-
-
-def _write_text(value: Any, name: str) -> Any:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Mapping):
-        return {key: _write_text(each, f"{name}.{key}") for key, each in value.items()}
-    if isinstance(value, list):
-        return [_write_text(each, name) for each in value]
-    if value is None:
-        return value
-    raise _wrong(name, "text; write it in quotes", value)
-
-
-def _write_flag(value: Any, name: str) -> bool:
-    if isinstance(value, bool):
-        return value
-    if value in ("true", "false"):
-        return bool(value == "true")
-    raise _wrong(name, "true or false", value)
-
-
-def _wrong(name: str, what: str, value: Any) -> InputError:
-    # A sheet's number is shown as it stands in the sheet.
-    shown = str(value) if isinstance(value, Decimal) else reprlib.repr(value)
-    return InputError(f"{name} must be {what}, not {shown}")
-
-
 _WRITERS: Final[Mapping[Kind, Callable[[Any, str], Any]]] = {
-    Kind.INTEGER: _write_integer,
-    Kind.NUMBER: _write_number,
-    Kind.NUMBER_AS_TEXT: _write_number_as_text,
-    Kind.TEXT: _write_text,
-    Kind.FLAG: _write_flag,
+    Kind.INTEGER: write_integer,
+    Kind.NUMBER: write_number,
+    Kind.NUMBER_AS_TEXT: write_number_as_text,
+    Kind.TEXT: write_text,
+    Kind.FLAG: write_flag,
 }
+
+_MOST_LAYERS: Final = 64
+_layers: Final[dict[int, tuple[Mapping[str, Kind], dict[str, _Node]]]] = {}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -12,10 +13,13 @@ import msgspec
 
 from batchhub.errors import InputError
 
+from .values import name_character
+
 _MAX_BITS: Final = 1024
 _LARGE: Final = 2**53
 _SIMPLE: Final = frozenset({str, bool, type(None)})
 _ITEM: Final = "the item"
+_HALF: Final = re.compile("[\ud800-\udfff]")
 _encoder: Final = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -47,8 +51,27 @@ def encode_json(value: Any) -> bytes:
     """
     try:
         return _encoder.encode(value)
-    except (UnicodeEncodeError, OverflowError, TypeError) as error:
+    except UnicodeEncodeError:
+        place, odd = next(_find_halves(value, _ITEM), (_ITEM, "half of a character"))
+        raise InputError(f"{place} has {odd} in it, which has no form in JSON") from None
+    except (OverflowError, TypeError) as error:
         raise InputError(f"the item has no form in JSON: {error}") from None
+
+
+def _find_halves(value: Any, place: str) -> Iterator[tuple[str, str]]:
+    """Yield where a plain value has half of a character, and which."""
+    if isinstance(value, str):
+        halves = _HALF.search(value)
+        if halves is not None:
+            yield place, name_character(halves[0])
+    elif isinstance(value, dict):
+        inner = "" if place == _ITEM else f"{place}."
+        for key, part in value.items():
+            yield from _find_halves(key, f"a key in {place}")
+            yield from _find_halves(part, f"{inner}{key}")
+    elif isinstance(value, list):
+        for n, part in enumerate(value):
+            yield from _find_halves(part, f"{place}[{n}]")
 
 
 def _is_plain(value: Any) -> bool:  # noqa: PLR0911  # a way out for each type
