@@ -33,6 +33,7 @@ class Format(StrEnum):
     TSV = "tsv"
     JSON = "json"
     PARQUET = "parquet"
+    XLSX = "xlsx"
 
 
 class Compression(StrEnum):
@@ -47,6 +48,9 @@ _SHOWN: Final = 20
 READABLE: Final = (Format.JSONL, Format.CSV, Format.TSV, Format.JSON)
 """What items are read from."""
 
+WRITABLE: Final = (Format.JSONL, Format.CSV, Format.TSV, Format.JSON, Format.PARQUET)
+"""What results are written as."""
+
 PLAIN_ENDINGS: Final = frozenset({"", ".txt", ".log", ".out"})
 """Endings that say nothing about the format. Results go there as JSON Lines."""
 
@@ -56,10 +60,11 @@ _ENDINGS: Final = {
     **{f".{format}": format for format in Format},
 }
 
+_WORKBOOKS: Final = frozenset({".xlsm", ".xlsb", ".xls", ".ods"})
+"""Endings of other workbooks. Their first bytes say what can be read, or what to do."""
 
-def parse_format(
-    name: str | None, say: Say, known: Sequence[Format] = tuple(Format)
-) -> Format | None:
+
+def parse_format(name: str | None, say: Say, known: Sequence[Format] = WRITABLE) -> Format | None:
     """
     Return the format with a name; `None` if there is no name.
 
@@ -75,10 +80,11 @@ def parse_format(
 
 def format_of(name: str) -> Format | None:
     """Return the format that a file's name says; `None` if it says none."""
-    return _ENDINGS.get(ending_of(name))
+    ending = ending_of(name)
+    return Format.XLSX if ending in _WORKBOOKS else _ENDINGS.get(ending)
 
 
-def get_format(name: str, say: Say, known: Sequence[Format] = tuple(Format)) -> Format:
+def get_format(name: str, say: Say, known: Sequence[Format] = WRITABLE) -> Format:
     """
     Return the format that a file's name says.
 
