@@ -18,11 +18,16 @@ class OddCell:
         name: The cell's name, such as ``C7``.
         reason: What is odd, and what to do: ``holds #DIV/0!; correct the formula``.
         number: Its value where a number is wanted; `None` if it has none that is certain.
+        format: The format that shows its number otherwise, as the workbook has it, such as ``000``;
+            a row that is set aside keeps both.
+        error: The error it holds, such as ``#DIV/0!``.
     """
 
     name: str
     reason: str
     number: Decimal | int | None = None
+    format: str | None = None
+    error: str | None = None
 
 
 Cell: TypeAlias = str | int | Decimal | bool | OddCell

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import stat
 import sys
@@ -11,14 +10,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final, cast
 
-from batchhub._tables.formats import Compression, compression_of, load_extra, name_of
+from batchhub._tables.formats import name_of
+from batchhub._tables.packing import find_packing
 from batchhub.errors import UsageError
 
 STDOUT: Final = "-"
 """The name that stands for standard output."""
 
 _MODE: Final = 0o666
-_LEVEL: Final = 6
 
 
 class Place:
@@ -50,9 +49,8 @@ class Place:
             self._path, self.name = Path(target), os.fspath(target)
             _check(self._path)
         self.is_terminal = self._stream is not None and self._stream.isatty()
-        self._compression = None if self._path is None else compression_of(self.name)
-        if self._compression is Compression.ZSTD:
-            self._zstd = load_extra("zstandard", "zstd", self.name)
+        if self._path is not None:
+            self._pack = find_packing(self.name)
 
     @property
     def is_file(self) -> bool:
@@ -90,26 +88,11 @@ class Place:
         elif self._path is None:
             raise AssertionError("a place is a path or a stream")
         elif self.is_file:
-            with _beside(self._path.resolve()) as file, self._packed(file) as packed:
+            with _beside(self._path.resolve()) as file, self._pack(file) as packed:
                 yield packed
         else:
-            with self._path.open("wb") as file, self._packed(file) as packed:
+            with self._path.open("wb") as file, self._pack(file) as packed:
                 yield packed
-
-    @contextmanager
-    def _packed(self, file: IO[bytes]) -> Iterator[IO[bytes]]:
-        if self._compression is Compression.GZIP:
-            # Neither name nor time in it: the same results are the same file.
-            with gzip.GzipFile(
-                filename="", mode="wb", compresslevel=_LEVEL, fileobj=file, mtime=0
-            ) as packed:
-                yield cast("IO[bytes]", packed)
-        elif self._compression is Compression.ZSTD:
-            packer = self._zstd.ZstdCompressor(write_checksum=True)
-            with packer.stream_writer(file, closefd=False) as packed:
-                yield packed
-        else:
-            yield file
 
 
 def _check(path: Path) -> None:

@@ -1,0 +1,98 @@
+"""What a file of rows that were set aside says of each: its line and why; ignored when read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from attrs import frozen
+
+from batchhub.errors import InputError
+
+from .rows import Cell
+
+LINE: Final = "_batchhub_line"
+"""The column, or key, with the line a row was in."""
+
+REASON: Final = "_batchhub_reason"
+"""The column, or key, with why it was refused."""
+
+TEXT: Final = "_batchhub_text"
+"""The key with the text of a line that held no JSON object."""
+
+MISSING: Final = "_batchhub_missing"
+"""Stands where a row has no cell, since an empty one would say something else."""
+
+_NAMES: Final = (LINE, REASON)
+
+
+@frozen
+class Marks:
+    """
+    The columns of a table that say where its rows come from.
+
+    Attributes:
+        names: The names of all columns.
+        places: Which of them these are, counted from 0.
+    """
+
+    names: Sequence[str]
+    places: frozenset[int]
+
+    @classmethod
+    def find(cls, header: Sequence[str]) -> Marks | None:
+        """Find them in a header; `None` if it has none."""
+        names = [name.strip() for name in header]
+        places = frozenset(n for n, name in enumerate(names) if name in _NAMES)
+        return cls(names, places) if places else None
+
+    def strip(self, cells: Sequence[Cell]) -> list[Cell]:
+        """Return a row, or the header, without them."""
+        if len(cells) > len(self.names) and self._are_last:
+            # What is too much in a row stands before what was added to it.
+            return list(cells[: -len(self.places)])
+        return [cell for n, cell in enumerate(cells) if n not in self.places]
+
+    def take(self, cells: Sequence[Cell]) -> list[Cell]:
+        """
+        Return a row as it is to be read.
+
+        Args:
+            cells: Its cells, as many as there are columns.
+
+        Raises:
+            InputError: A cell is still missing, or its cells are no longer in their columns.
+        """
+        for n, cell in enumerate(cells):
+            if cell == MISSING:
+                reason = f"column {self.names[n]!r} has no cell; write it in place of {MISSING}"
+                raise InputError(f"{reason}, or leave it empty")
+            if n in self.places and self.names[n] == LINE and not str(cell).strip().isdecimal():
+                if cell == "":  # of a row that was added
+                    continue
+                shown = f"{LINE} holds {str(cell)[:40]!r}, and no number"
+                raise InputError(f"the cells are not in their columns: {shown}")
+        return self.strip(cells)
+
+    @property
+    def _are_last(self) -> bool:
+        first = len(self.names) - len(self.places)
+        return self.places == frozenset(range(first, len(self.names)))
+
+
+def take_object(found: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return an object as it is to be read, without what was added to it.
+
+    Raises:
+        InputError: It is the text of a line that held no object.
+    """
+    if TEXT in found:
+        reason = f"holds a line that was no JSON object as {TEXT}; write the object in its place"
+        raise InputError(reason)
+    return strip_object(found)
+
+
+def strip_object(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an object without what was added to it."""
+    return {key: value for key, value in found.items() if key not in _NAMES}

@@ -1,0 +1,225 @@
+"""Rows that are set aside, in a file of the kind they come from: CSV, a workbook, JSON Lines."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import IO, Any, Final, Protocol
+
+from attrs import field, frozen
+
+from batchhub._base import json as _json
+from batchhub._tables.formats import load_extra
+from batchhub.errors import UsageError
+
+from .marks import LINE, MISSING, REASON, TEXT, Marks, strip_object
+from .rows import Cell, OddCell
+
+Raw = Sequence[Cell] | Mapping[str, Any] | bytes
+"""A row as its source has it: cells, a JSON object, or the bytes of a line that is none."""
+
+_MOST_ROWS: Final = 1_048_576
+_MOST_COLUMNS: Final = 16_384
+_MOST_CHARS: Final = 32_767
+_MADE: Final = datetime(1980, 1, 1)  # noqa: DTZ001  # the same rows are the same file
+_NO_VALUE: Final = "#N/A"
+_OWN_BOM: Final = frozenset({"utf-8-sig", "utf-16", "utf-32"})
+_BOM: Final = "\ufeff"
+
+
+class RejectFile(Protocol):
+    """What writes rows to an open file."""
+
+    def add(self, number: int, raw: Raw, reason: str) -> None:
+        """
+        Write a row.
+
+        Raises:
+            OSError: The file can't be written.
+            UsageError: The file can't hold it.
+        """
+
+    def end(self) -> None:
+        """Write what comes at the end."""
+
+
+@frozen(kw_only=True)
+class Origin:
+    """
+    The table that rows come from.
+
+    Attributes:
+        header: The names of its columns, as they are written.
+        delimiter: What separates its cells.
+        encoding: Its encoding.
+        has_bom: Whether it begins with a byte order mark.
+        marks: The columns that an earlier file of rejects added.
+    """
+
+    header: Sequence[str]
+    delimiter: str
+    encoding: str
+    has_bom: bool
+    marks: Marks | None = field(init=False)
+
+    @marks.default
+    def _find_marks(self) -> Marks | None:
+        return Marks.find(self.header)
+
+    def strip(self, cells: Sequence[Cell]) -> list[Cell]:
+        """Return a row without what an earlier file of rejects added."""
+        return list(cells) if self.marks is None else self.marks.strip(cells)
+
+    def lay_out(self, raw: Raw, line: Cell, reason: str) -> list[Cell]:
+        """
+        Return a row with where it was and why, as it is written.
+
+        Where a row has too few cells, those that are missing are marked: an empty cell says
+        something else. Where it has too many, it keeps them, and its line and reason come behind.
+        """
+        assert not isinstance(raw, bytes | Mapping)  # noqa: S101  # a table has cells
+        cells = self.strip(raw)
+        missing = len(self.strip(self.header)) - len(cells)
+        return [*cells, *[MISSING] * missing, line, reason]
+
+
+class CsvRejects:
+    """
+    A table of text, cells as they were.
+
+    Args:
+        file: Where it goes.
+        origin: The table the rows come from.
+        delimiter: What separates the cells.
+    """
+
+    def __init__(self, file: IO[bytes], origin: Origin, delimiter: str) -> None:
+        self._origin = origin
+        self._encoding, bom = _find_writing(origin)
+        self._text = io.TextIOWrapper(file, self._encoding, newline="", write_through=True)
+        self._text.write(bom)
+        self._writer = csv.writer(self._text, delimiter=delimiter, lineterminator="\n")
+        self._writer.writerow([*origin.strip(origin.header), LINE, REASON])
+
+    def add(self, number: int, raw: Raw, reason: str) -> None:
+        """Write a row."""
+        # A reason may quote what the encoding of the table lacks.
+        known = reason.encode(self._encoding, "backslashreplace").decode(self._encoding)
+        self._writer.writerow(self._origin.lay_out(raw, str(number), known))
+
+    def end(self) -> None:
+        """Hand on what is written; the file stays open."""
+        self._text.detach()
+
+
+class WorkbookRejects:
+    """
+    A workbook with one sheet: text as text, numbers as numbers.
+
+    Args:
+        file: Where it goes.
+        origin: The table the rows come from.
+        name: The file's name, for messages.
+    """
+
+    def __init__(self, file: IO[bytes], origin: Origin, name: str) -> None:
+        self._origin = origin
+        self._name = name
+        self._book = load_writer(name).Workbook(file, {"constant_memory": True})
+        self._book.set_properties({"created": _MADE})
+        self._sheet = self._book.add_worksheet("rejects")
+        self._formats: dict[str, Any] = {}
+        self._row = 0
+        self._write([*origin.strip(origin.header), LINE, REASON])
+
+    def add(self, number: int, raw: Raw, reason: str) -> None:
+        """Write a row."""
+        if self._row >= _MOST_ROWS:
+            raise UsageError(f"a sheet has room for {_MOST_ROWS:,} rows; name a .csv")
+        self._write(self._origin.lay_out(raw, number, reason))
+
+    def end(self) -> None:
+        """Write the workbook."""
+        self._book.close()
+
+    def _write(self, cells: Sequence[Cell]) -> None:
+        if len(cells) > _MOST_COLUMNS:
+            raise UsageError(f"a sheet has room for {_MOST_COLUMNS:,} columns; name a .csv")
+        for column, cell in enumerate(cells):
+            self._write_cell(column, cell)
+        self._row += 1
+
+    def _write_cell(self, column: int, cell: Cell) -> None:
+        at, sheet = (self._row, column), self._sheet
+        if isinstance(cell, str):
+            # The module takes such a text for one of its own, with fonts in it.
+            if len(cell) > _MOST_CHARS or (cell.startswith("<r>") and cell.endswith("</r>")):
+                raise UsageError("a cell of a workbook can't hold all of a text; name a .csv")
+            sheet.write_string(*at, cell)
+        elif isinstance(cell, bool):
+            sheet.write_boolean(*at, cell)
+        elif not isinstance(cell, OddCell):
+            self._write_number(at, cell)
+        elif cell.number is not None and cell.format is not None:
+            self._write_number(at, cell.number, self._find_format(cell.format))
+        else:
+            error = cell.error or _NO_VALUE  # a row without a value would not be refused again
+            sheet.write_formula(*at, f"={error}", None, error)
+
+    def _write_number(
+        self, at: tuple[int, int], number: int | Decimal, format_: Any = None
+    ) -> None:
+        value = float(number)
+        if float(f"{value:.16G}") == value:
+            self._sheet.write_number(*at, value, format_)
+        else:  # the module would write 16 of its 17 digits
+            self._sheet.write_formula(*at, f"={value!r}", format_, value)
+
+    def _find_format(self, name: str) -> Any:
+        if name not in self._formats:
+            self._formats[name] = self._book.add_format({"num_format": name})
+        return self._formats[name]
+
+
+class JsonRejects:
+    """An object a line, with two more keys; the text of a line that is none under a third."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def add(self, number: int, raw: Raw, reason: str) -> None:
+        """Write an object, or a line."""
+        marks = {LINE: number, REASON: reason}
+        if isinstance(raw, Mapping):
+            self._file.write(_json.dumps({**strip_object(raw), **marks}) + b"\n")
+            return
+        assert isinstance(raw, bytes)  # noqa: S101  # JSON has no cells
+        # In escapes also what is no text: no byte is lost.
+        text = raw.decode("utf-8", "surrogateescape")
+        self._file.write(json.dumps({**marks, TEXT: text}).encode() + b"\n")
+
+    def end(self) -> None:
+        """Write nothing more."""
+
+
+def load_writer(name: str) -> Any:
+    """
+    Import what writes workbooks.
+
+    Raises:
+        UsageError: It is not installed.
+    """
+    return load_extra("xlsxwriter", "excel", name)
+
+
+def _find_writing(origin: Origin) -> tuple[str, str]:
+    """Return the encoding to write a table in, and what comes before its first character."""
+    name = codecs.lookup(origin.encoding).name
+    if name in {"utf-8", "utf-8-sig"}:
+        return "utf-8", _BOM if origin.has_bom else ""
+    return name, _BOM if origin.has_bom and name not in _OWN_BOM else ""
