@@ -44,6 +44,7 @@ from ._adapter.plain import encode_json, plain_json
 from ._adapter_class import Adapter
 from ._declared import declared
 from ._http.transport import Transport
+from ._http.words import describe_page
 
 __all__ = [
     "NOT_JSON",
@@ -73,6 +74,7 @@ __all__ = [
     "declared",
     "decode_fields",
     "decode_object",
+    "describe_page",
     "encode_json",
     "find_kind",
     "flag",

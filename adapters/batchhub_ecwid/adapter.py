@@ -25,8 +25,9 @@ from batchhub.adapter import (
     Submission,
     TicketRef,
     WireItem,
+    describe_page,
 )
-from batchhub.errors import InputError, NotFoundError, RefusedError, ReplyError, ResultsMissingError
+from batchhub.errors import InputError, RefusedError, ReplyError, ResultsMissingError
 from batchhub.models import BatchItem, BatchState
 
 from . import wire
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 _OPTION: Final = "allow_parallel_mode"
 _SHORTEST_SECRET: Final = 8
 _BAD_REQUEST: Final = 400
+_OTHER_NAME: Final = {"ticket": "ticketId", "ticketId": "ticket"}
+"""The names of the parameter that names a ticket, each with the other one."""
 
 
 def _deadline_s(items: int, options: Mapping[str, Any]) -> float:
@@ -93,7 +96,7 @@ class EcwidAdapter(Adapter[EcwidAccount]):
         self._ticket_param = "ticket"
         token = account.token.encode()
         self._token = token if len(token) >= _SHORTEST_SECRET else b""
-        self._is_param_settled = False
+        self._is_proven = False
         self._capabilities = {
             operation: evolve(capabilities, max_bytes=account.max_request_bytes)
             for operation, capabilities in self.operations.items()
@@ -194,10 +197,12 @@ class EcwidAdapter(Adapter[EcwidAccount]):
             params["allowParallelMode"] = "true"
         reply = await self._request("POST", "/batch", params, submission.json_array())
         answer = wire.read_object(reply.body) or {}
-        ticket = answer.pop("ticket", None)
-        if not isinstance(ticket, str) or not ticket:
+        ticket, odd_form = wire.read_ticket(answer)
+        if ticket is None:
             raise self._broken("the answer to a new batch has no ticket", reply)
-        return Accepted(vendor_refs=(ticket,), vendor=answer)
+        others = {name: value for name, value in answer.items() if name != "ticket"}
+        findings = () if odd_form is None else (odd_form,)
+        return Accepted(vendor_refs=(ticket,), vendor=others, findings=findings)
 
     async def poll_one(self, ticket: TicketRef) -> Observation:
         """
@@ -236,7 +241,7 @@ class EcwidAdapter(Adapter[EcwidAccount]):
                 account=self.account.identity,
                 status=reply.status,
             )
-        return make_report(answer, ticket.total)
+        return make_report(answer, ticket.total, items)
 
     async def cancel(self, ticket: TicketRef) -> None:
         """
@@ -290,8 +295,9 @@ class EcwidAdapter(Adapter[EcwidAccount]):
         """
         Ask for a ticket's status.
 
-        The pages disagree on the parameter's name, so a 400 to the usual one is answered by
-        trying the other, once in the adapter's life; what worked is kept.
+        The pages disagree on the parameter's name, so a 400 is answered by trying the other one.
+        That is kept only if its answer is a status. A 400 may have any other cause, and whatever
+        else the other name brings, a 404 too, says nothing of the ticket: the 400 stays.
 
         Args:
             ticket: The ticket.
@@ -304,26 +310,32 @@ class EcwidAdapter(Adapter[EcwidAccount]):
         try:
             reply = await self._get_batch(name, ref, more)
         except RefusedError as error:
-            # Another ticket's poll may have settled on the other name meanwhile.
-            is_settled = self._is_param_settled and self._ticket_param == name
-            if error.status != _BAD_REQUEST or is_settled:
+            if error.status != _BAD_REQUEST or (self._is_proven and self._ticket_param == name):
                 raise
-            return await self._ask_by_other_name(ref, more, error)
-        self._is_param_settled = True
-        return reply
-
-    async def _ask_by_other_name(self, ref: str, more: str, refusal: RefusedError) -> Reply:
-        other = "ticketId"
+            refusal = error
+        else:
+            self._prove(name, reply)
+            return reply
+        # Another ticket's poll may have proven the other name meanwhile.
+        other = _OTHER_NAME[name]
         try:
             reply = await self._get_batch(other, ref, more)
-        except NotFoundError:
-            self._ticket_param, self._is_param_settled = other, True
-            raise
         except RefusedError:
-            self._is_param_settled = True
+            if self._is_proven and self._ticket_param == other:
+                raise
             raise refusal from None
-        self._ticket_param, self._is_param_settled = other, True
+        if not self._prove(other, reply):
+            raise refusal
         return reply
+
+    def _prove(self, name: str, reply: Reply) -> bool:
+        """Keep a parameter's name for good if its answer is a status; return whether it is one."""
+        if self._is_proven and self._ticket_param == name:
+            return True
+        is_status = wire.is_status(reply.body)
+        if is_status and not self._is_proven:
+            self._ticket_param, self._is_proven = name, True
+        return is_status
 
     def _get_batch(self, name: str, ref: str, more: str) -> Awaitable[Reply]:
         ref = ref if ref.isalnum() and ref.isascii() else quote(ref, safe="")
@@ -337,6 +349,9 @@ class EcwidAdapter(Adapter[EcwidAccount]):
         )
 
     def _broken(self, what: str, reply: Reply) -> ReplyError:
+        code, words = wire.read_error(reply.body)
+        says = words or code or describe_page(reply.body)
+        what = f"{what}; it says: {says}" if says else what
         return ReplyError(
             f"{what} (ecwid, store {self.account.identity}, HTTP {reply.status})",
             vendor=self.name,

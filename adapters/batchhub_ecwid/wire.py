@@ -3,8 +3,8 @@ Ecwid's JSON and Ecwid's words: what a status answer holds, and what it means.
 
 Two generations of the API answer differently and both are read: the older one always
 sends `responses`, with bodies as JSON (`httpBody`); the newer one sends them only when
-asked, with bodies as text (`escapedHttpBody`). Bodies are not looked at here, except
-for the vendor's words on a failure.
+asked, with bodies as text (`escapedHttpBody`). Of bodies only the vendor's words on a failure are
+read here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from batchhub.adapter import NOT_JSON, Observation, decode_object, one_line, read_fields
-from batchhub.models import BatchState
+from batchhub.models import BatchState, Finding
 
 STATES: Final[Mapping[str, BatchState]] = {
     "QUEUED": BatchState.QUEUED,
@@ -37,10 +37,11 @@ class Entry(msgspec.Struct, frozen=True, rename="camel"):
     What an answer says of one item.
 
     Source: older page "Get batch request status", RequestDetails; `httpCode` is only in a
-    template of that time. Assumed: any of it may be null or absent, and a code may be text.
+    template of that time. Assumed: any of it may be null or absent, a code may be text, and an id
+    that is all digits a number.
     """
 
-    id: str | None = None
+    id: str | int | None = None
     status: str | None = None
     http_body: msgspec.Raw = _ABSENT
     escaped_http_body: msgspec.Raw = _ABSENT
@@ -79,7 +80,7 @@ class Entry(msgspec.Struct, frozen=True, rename="camel"):
 class BrokenEntry(msgspec.Struct, frozen=True):
     """An element of `responses` that is no entry; its id where that much can be read."""
 
-    id: str | None = None
+    id: str | int | None = None
 
 
 class Answer(msgspec.Struct, frozen=True, rename="camel"):
@@ -96,6 +97,12 @@ class _FastAnswer(msgspec.Struct, frozen=True, rename="camel"):
     responses: list[Entry] | None = None
 
 
+class _Word(msgspec.Struct, frozen=True, rename="camel"):
+    status: str
+    total_requests: msgspec.Raw = _ABSENT
+
+
+_word = msgspec.json.Decoder(_Word)
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _elements = msgspec.json.Decoder(list[msgspec.Raw])
 _fast_answer = msgspec.json.Decoder(_FastAnswer)
@@ -110,10 +117,56 @@ def read_observation(body: bytes) -> Observation:
         ValueError: It is not a JSON object, or has no status.
     """
     fields = decode_object(body, without=_RESULTS)
-    word = _check_word(fields.pop("status", None))
+    word, done = _check_word(fields.pop("status", None)), fields.get("completedRequests")
+    is_usual = type(done) is int and type(fields.get("totalRequests")) is int and word in STATES
     return Observation(
-        words=(word,), done=read_count(fields.get("completedRequests")), vendor=fields
+        words=(word,),
+        done=_read_done(done),
+        vendor=fields,
+        findings=() if is_usual else find_odd_forms(word, fields),
     )
+
+
+def is_status(body: bytes) -> bool:
+    """Return whether an answer is a batch's status, whatever else is in it."""
+    try:
+        read = _word.decode(body)
+    except NOT_JSON:
+        return False
+    return read.status.upper() in STATES or read.total_requests is not _ABSENT
+
+
+def find_odd_forms(word: str, fields: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """Return what an answer has in another form than documented, and is read all the same."""
+    odd = [f"status {one_line(word)!r}"] if word not in STATES and word.upper() in STATES else []
+    for name in ("totalRequests", "completedRequests"):
+        value = fields.get(name)
+        if isinstance(value, str) and read_count(value) is not None:
+            odd.append(f"{name} {value!r}, a text")
+    return (make_odd_form(odd),) if odd else ()
+
+
+def make_odd_form(examples: Sequence[str]) -> Finding:
+    """Make the finding of what has another form than documented, and can mean only one thing."""
+    return Finding(
+        code="odd_form",
+        message="answers in another form than documented; each can mean only one thing",
+        count=len(examples),
+        examples=tuple(dict.fromkeys(examples)),
+    )
+
+
+def read_ticket(answer: Mapping[str, Any]) -> tuple[str | None, Finding | None]:
+    """
+    Read the id of a new batch, also if it is a number, of any length.
+
+    Source: newer example of a request and its answer (`ticket`, a text). Assumed: a number in its
+    place is the id, digit by digit.
+    """
+    ticket = answer.get("ticket")
+    if isinstance(ticket, int) and not isinstance(ticket, bool) and ticket >= 0:
+        return str(ticket), make_odd_form([f"ticket {ticket}, a number"])
+    return (ticket if isinstance(ticket, str) and ticket.strip() else None), None
 
 
 def read_answer(body: bytes) -> Answer:
@@ -149,10 +202,12 @@ def read_error(body: bytes) -> tuple[str | None, str | None]:
 
     Source: older page "Get batch request status", errors (`errorMessage`); the vendor's own
     sample of a refused create (`error_message`); the vendor's pages on errors (`errorCode`).
+    Assumed: `message` and `error`, as gateways have them.
     """
     error = read_object(body) or {}
     code = one_line(error.get("errorCode"))
-    return code, one_line(error.get("errorMessage")) or one_line(error.get("error_message"))
+    names = ("errorMessage", "error_message", "message", "error")
+    return code, next(filter(None, (one_line(error.get(name)) for name in names)), None)
 
 
 def read_count(value: object) -> int | None:
@@ -162,6 +217,13 @@ def read_count(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         return None
     return value
+
+
+def _read_done(value: object) -> int | None:
+    """Read how many items are done; below 0, which is nonsense that the core reports."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return read_count(value)
 
 
 def _read_leniently(body: bytes) -> Answer:
@@ -184,7 +246,7 @@ def _read_entry(element: msgspec.Raw) -> Entry | BrokenEntry:
     except NOT_JSON:
         pass
     try:
-        return BrokenEntry(msgspec.json.decode(_fields.decode(element)["id"], type=str))
+        return BrokenEntry(msgspec.json.decode(_fields.decode(element)["id"], type=str | int))
     except (*NOT_JSON, KeyError):
         return BrokenEntry()
 

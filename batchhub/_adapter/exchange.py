@@ -210,11 +210,13 @@ class Accepted:
         vendor_refs: The ids it gave; at least one, unless there is a report.
         vendor: The other fields of the answer, as they came.
         report: The results, of a vendor that answers at once: the ticket is finished then.
+        findings: What the adapter noticed while reading.
     """
 
     vendor_refs: tuple[str, ...] = ()
     vendor: JSONMapping = field(factory=dict)
     report: Report | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 @frozen(kw_only=True)

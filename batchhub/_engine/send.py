@@ -24,7 +24,7 @@ from batchhub.models import BatchState, Finding, ItemState
 
 from .change import Change
 from .finish import end_with_report, read_report
-from .foreign import check_refs, keep_fields
+from .foreign import check_refs, keep_fields, keep_findings, redact_findings
 from .job_state import JobState
 from .lane_context import LaneContext, log_ticket
 from .send_guard import SendGuard
@@ -150,6 +150,10 @@ async def _accept(
         vendor = transport.redact(keep_fields(accepted.vendor))
     except AdapterError:  # no reason to lose the ids
         vendor = {}
+    try:
+        findings = redact_findings(keep_findings(accepted.findings), transport.redact)
+    except AdapterError:  # nor are these
+        findings = ()
     taken = evolve(
         ticket,
         state=BatchState.QUEUED,
@@ -157,6 +161,8 @@ async def _accept(
         vendor=vendor,
         accepted_at=lane.ages.now(),
     )
+    if findings:
+        taken = taken.with_findings(findings)
     if accepted.report is not None:
         try:
             report = await lane.ask(read_report(lane, "submit", accepted.report, ticket.total))

@@ -109,7 +109,7 @@ async def test_other_fields_of_a_create_are_kept(
 
 
 @pytest.mark.parametrize(
-    "body", ["", "{}", "[]", "<html>", '{"ticket":""}', '{"ticket":null}', '{"ticket":7}', '"t"']
+    "body", ["", "{}", "[]", "<html>", '{"ticket":""}', '{"ticket":null}', '{"ticket":true}', '"t"']
 )
 async def test_a_create_without_a_ticket_may_have_run(
     vendor: aioresponses, adapter: EcwidAdapter, body: str
@@ -207,28 +207,71 @@ async def test_a_spelling_that_worked_is_never_changed(
         await adapter.poll_one(TICKET)
 
 
-async def test_two_refusals_leave_the_usual_spelling(
+async def test_two_refusals_say_nothing_of_the_spelling(
     vendor: aioresponses, adapter: EcwidAdapter
 ) -> None:
-    """If both are refused the first refusal counts, and the other is not tried again."""
+    """If both are refused the first refusal counts, and the question stays open."""
     vendor.get(STATUS, status=400, payload={"errorMessage": "first"}, repeat=True)
     vendor.get(STATUS_BY_ID, status=400, payload={"errorMessage": "second"})
-    for _ in range(2):
-        with pytest.raises(RefusedError, match="first"):
-            await adapter.poll_one(TICKET)
-    assert [len(calls) for calls in vendor.requests.values()] == [2, 1]
+    with pytest.raises(RefusedError, match="first"):
+        await adapter.poll_one(TICKET)
+    vendor.get(STATUS_BY_ID, payload=QUEUED)
+    assert (await adapter.poll_one(TICKET)).words == ("QUEUED",)
 
 
-async def test_a_404_to_the_other_spelling_is_an_answer(
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": 404, "payload": {"errorMessage": "Ticket not found"}},
+        {"payload": {"items": []}},
+        {"payload": {"status": "error", "errorMessage": "no ticket given"}},
+        {"body": "<html><title>Hello</title></html>"},
+    ],
+)
+async def test_what_is_no_status_proves_no_spelling(
+    vendor: aioresponses, adapter: EcwidAdapter, answer: dict[str, Any]
+) -> None:
+    """A stray 400 stays what it is, and the usual spelling is asked for the next time."""
+    vendor.get(STATUS, status=400, payload={"errorMessage": "stray"})
+    vendor.get(STATUS_BY_ID, **answer)
+    with pytest.raises(RefusedError, match="stray") as caught:
+        await adapter.poll_one(TICKET)
+    assert not isinstance(caught.value, NotFoundError)
+    vendor.get(STATUS, payload=QUEUED)
+    assert (await adapter.poll_one(TICKET)).words == ("QUEUED",)
+
+
+async def test_a_404_to_a_proven_spelling_is_an_answer(
     vendor: aioresponses, adapter: EcwidAdapter
 ) -> None:
-    """A 404 says that the name was right and the ticket is gone."""
+    """Once the other spelling brought a status, its 404 says that the ticket is gone."""
     vendor.get(STATUS, status=400)
+    vendor.get(STATUS_BY_ID, payload=QUEUED)
+    await adapter.poll_one(TICKET)
     vendor.get(STATUS_BY_ID, status=404)
     with pytest.raises(NotFoundError):
         await adapter.poll_one(TICKET)
+
+
+async def test_a_spelling_is_proven_by_another_ticket_meanwhile(
+    vendor: aioresponses, adapter: EcwidAdapter
+) -> None:
+    """A ticket whose 400 came before another one proved the other spelling is judged by that."""
+    is_proven = asyncio.Event()
+    gone = make_ticket("gone", operation="batch", total=2)
+
+    async def answer_late(*_: Any, **__: Any) -> None:
+        await is_proven.wait()
+
+    vendor.get(STATUS, status=400)
     vendor.get(STATUS_BY_ID, payload=QUEUED)
+    vendor.get(URL(BATCH).with_query(ticket="gone"), status=400, callback=answer_late)
+    vendor.get(URL(BATCH).with_query(ticketId="gone"), status=404)
+    late = asyncio.create_task(adapter.poll_one(gone))
     await adapter.poll_one(TICKET)
+    is_proven.set()
+    with pytest.raises(NotFoundError):
+        await late
 
 
 async def test_two_polls_at_once_both_find_the_other_spelling(

@@ -67,7 +67,7 @@ def test_the_documented_template_names_no_field_that_is_lost() -> None:
         ("7", 7),
         ("", None),
         ("-1", None),
-        (-1, None),
+        (-1, -1),
         (True, None),
         (1.5, None),
         (None, None),
@@ -75,7 +75,7 @@ def test_the_documented_template_names_no_field_that_is_lost() -> None:
     ],
 )
 def test_a_count_is_a_whole_number_or_nothing(given: object, count: int | None) -> None:
-    """What is no number of items is nothing, rather than a guess."""
+    """What is no number is nothing, rather than a guess; below 0 is for the core to report."""
     body = json.dumps({"status": "QUEUED", "completedRequests": given}).encode()
     assert wire.read_observation(body).done == count
 
@@ -193,7 +193,6 @@ def test_a_code_is_an_http_status_or_nothing(fields: Mapping[str, Any], code: in
         ("NOT_EXECUTED", 424, ItemState.NOT_EXECUTED, None),
         ("NOT_EXECUTED", 200, ItemState.UNKNOWN, "contradictory_item"),
         ("SKIPPED", 200, ItemState.UNKNOWN, "unknown_item_word"),
-        ("completed", 200, ItemState.UNKNOWN, "unknown_item_word"),
         (None, 200, ItemState.UNKNOWN, "broken_item"),
         ("", 200, ItemState.UNKNOWN, "broken_item"),
     ],
@@ -228,7 +227,7 @@ def test_findings_name_what_they_were_met_at() -> None:
         (None, None),
         ("COMPLETED", None),
         ([], None),
-        ({"id": 5, "status": "COMPLETED", "httpStatusCode": 200}, None),
+        ({"id": 5.5, "status": "COMPLETED", "httpStatusCode": 200}, None),
         ({"id": "b", "status": 5, "httpStatusCode": 200}, "b"),
         ({"id": "b", "status": "COMPLETED", "httpStatusCode": [200]}, "b"),
         ({"id": "b", "status": "COMPLETED", "httpStatusCode": True}, "b"),
@@ -260,7 +259,16 @@ def test_an_entry_without_an_id_is_kept_without() -> None:
         ({"httpBody": {"errorMessage": " ", "error_message": "Bad value"}}, "Bad value"),
         ({"httpBody": {"errorCode": "SKU_EXISTS"}}, "SKU_EXISTS"),
         ({"escapedHttpBody": '{"errorMessage":"No such sku"}'}, "No such sku"),
-        ({"escapedHttpBody": "<html>", "httpStatusLine": "It broke. Sorry."}, "It broke. Sorry."),
+        (
+            {"escapedHttpBody": "<html>", "httpStatusLine": "It broke"},
+            "It broke (a page of HTML without a title)",
+        ),
+        (
+            {"escapedHttpBody": "<html><title>nginx</title>", "httpStatusLine": None},
+            "Not Found (a page of HTML, 'nginx')",
+        ),
+        ({"escapedHttpBody": "No product\r\n7"}, "No product 7"),
+        ({"httpBody": {"message": "upstream"}}, "upstream"),
         ({"httpBody": {"errorMessage": None}, "httpStatusLine": "Not there"}, "Not there"),
         ({"httpBody": ["errorMessage"], "httpStatusLine": ""}, "Not Found"),
         ({"httpStatusLine": None, "httpStatusCode": 599}, "HTTP status 599"),
@@ -285,7 +293,7 @@ def test_a_total_that_differs_is_a_finding(total: object, differs: bool) -> None
     """The vendor's number of items is compared with what was sent."""
     status = {"status": "COMPLETED", "totalRequests": total, "responses": [OK, OK]}
     report = make_report(wire.read_answer(json.dumps(status).encode()), 2)
-    assert [finding.code for finding in report.findings] == ["total_differs"] * differs
+    assert ("total_differs" in codes_of(report)) is differs
 
 
 @pytest.mark.parametrize(

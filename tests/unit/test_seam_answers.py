@@ -93,6 +93,25 @@ async def test_an_id_is_kept_though_the_report_that_came_with_it_can_not_be_read
     assert [ticket.vendor_refs for ticket in vendor.polled] == [("r1",)]
 
 
+@pytest.mark.parametrize("report", [None, Report(rest=OK)])
+async def test_what_was_noticed_at_an_acceptance_is_a_finding(report: Report | None) -> None:
+    """It is on the status, whether the results came at once or later."""
+    odd = Finding(code="odd_form", message="an id of another form", examples=("7",))
+    accepted = Accepted(vendor_refs=("r1",), report=report, findings=(odd,))
+    async with scripted_world(Vendor(submits=deque([accepted]))) as world:
+        status = await (await world.hub.submit("shop", numbered(2))).wait()
+    assert (status.outcome, status.findings) == (Outcome.SUCCEEDED, (odd,))
+
+
+@pytest.mark.parametrize("findings", [None, "odd", ["odd"], 7])
+async def test_findings_that_are_none_cost_no_acceptance(findings: Any) -> None:
+    """The id is worth more than what an adapter noticed."""
+    accepted = Accepted(vendor_refs=("r1",), findings=findings)
+    async with scripted_world(Vendor(submits=deque([accepted]))) as world:
+        status = await (await world.hub.submit("shop", numbered(2))).wait()
+    assert (status.outcome, status.findings) == (Outcome.SUCCEEDED, ())
+
+
 async def test_an_acceptance_without_id_and_report_is_a_fault() -> None:
     """The vendor may have taken it: it is held, not sent again."""
     vendor = Vendor(submits=deque([Accepted()]))
