@@ -17,15 +17,18 @@ import os
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from typing import IO, Any
 
-from ._tables.reading import ItemReader, ReadSettings
+from ._tables.reading import ColumnReading, ItemReader, Notation, ReadSettings, Survey
 from ._tables.writing import ResultsWriter, Written
 from .adapter import Adapter
 from .errors import InputError, NotKnownError, UsageError
 from .models import ItemResult
 
 __all__ = [
+    "ColumnReading",
     "ItemReader",
+    "Notation",
     "ResultsWriter",
+    "Survey",
     "Written",
     "read_items",
     "write_results",
@@ -43,18 +46,22 @@ def read_items(
     format: str | None = None,
     delimiter: str | None = None,
     encoding: str | None = None,
-    decimal: str = ".",
-    infer: bool = True,
+    sheet: str | None = None,
+    decimal: str | None = None,
+    number: Iterable[str] = (),
     text: Iterable[str] = (),
+    empty: str | Mapping[str, str] | Iterable[str] = (),
     on_refused: Callable[[InputError], None] | None = None,
 ) -> ItemReader:
     """
     Read items from a file, for `BatchHub.submit`.
 
     A row of a table becomes an item: its columns are the item's keys, and ``body.price`` is
-    ``price`` in ``body``; or `map` and `set` say what becomes of each row. A cell is a number where
-    JSON has one, ``true`` or ``false``, and else text; an empty cell is left out. A figure that
-    JSON lacks, such as ``9,90``, is refused rather than sent as text.
+    ``price`` in ``body``; or `map` and `set` say what becomes of each row. The adapter says what
+    each field takes: a number field takes a figure in the notation of the file, or the row is
+    refused; a text field keeps every character. A column of a field that the adapter does not know
+    is of numbers, or of true and false, only if every cell of it is, and else text. So a table is
+    read twice; what can't be, such as standard input, is copied to disk.
 
     Args:
         source: A path, ``-`` for standard input, or a stream of bytes, which is left open.
@@ -67,13 +74,20 @@ def read_items(
             texts.
         id: The template of each item's id, with `map` or `set`; by default the column ``id``, else
             the item's number.
-        format: ``jsonl``, ``csv``, ``tsv`` or ``json``. By default the name's ending says it, also
-            with ``.gz`` behind it; of standard input and streams their first character.
+        format: ``jsonl``, ``csv``, ``tsv``, ``json`` or ``xlsx``. By default the name's ending says
+            it, also with ``.gz`` or ``.zst`` behind it; of standard input and streams their first
+            character. A workbook is known by its first bytes.
         delimiter: The CSV delimiter: one character or ``tab``. By default detected from the header.
         encoding: The encoding of CSV; by default UTF-8.
-        decimal: What stands before the fraction of a number in CSV: ``.`` or ``,``.
-        infer: Whether cells of CSV may become numbers, true and false; if not, all are text.
-        text: Columns of CSV that are kept as text.
+        sheet: The sheet of a workbook; by default the only one that is visible.
+        decimal: What stands before the fraction of figures: ``point`` or ``comma``. By default the
+            figures themselves show it; a file in which all may be either is refused.
+        number: Columns that are numbers.
+        text: Columns that are kept as text.
+        empty: What an empty cell means: ``refuse`` the row, ``omit`` the value, ``null``, or
+            ``text`` (an empty one), for all fields or by field, as a mapping or ``FIELD=WORD``
+            texts. By default it is refused in a path, an id and the adapter's key field, and
+            omitted elsewhere.
         on_refused: Called with each row that is no item, in place of raising it; reading goes on.
 
     Returns:
@@ -82,7 +96,7 @@ def read_items(
 
     Raises:
         UsageError: No such file, format, encoding or operation, or an argument makes no sense or
-            is not for this format. While iterating it is `InputError`, with the line.
+            is not for this format. While iterating it is `InputError`, with the line or row.
     """
     if adapter is None and map is not None:
         raise UsageError("map is in the words of an adapter; give adapter, too")
@@ -97,9 +111,11 @@ def read_items(
         format=format,
         delimiter=delimiter,
         encoding=encoding,
+        sheet=sheet,
         decimal=decimal,
-        infer=infer,
+        number=number,
         text=text,
+        empty=empty,
     )
     return ItemReader(source, settings, on_refused)
 

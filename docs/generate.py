@@ -261,7 +261,7 @@ def account_settings(kind: type[Account]) -> Callable[[], str]:
         docs = {**attribute_docs(Account), **attribute_docs(kind)}
         rows = [
             (f"`{f.name}`", _default_of(f))
-            for f in sorted(fields(kind), key=lambda f: f.name in {"proxy", "polling"})
+            for f in sorted(fields(kind), key=lambda f: f.name in {"proxy", "polling", "decimal"})
         ]
         return table(
             ("setting", "default", "description"),

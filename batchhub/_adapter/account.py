@@ -71,12 +71,24 @@ def flag(**kwargs: Any) -> Any:
     return field(converter=_read_flag, validator=_check_flag, **kwargs)
 
 
+_DECIMALS: Final = (None, "point", "comma")
+
+
 def _read_proxy(value: str | None) -> str | None:
     return value or None  # an empty setting is none, as an empty variable is
 
 
 def _read_polling(value: object) -> PollRule | None:
     return read_polling(value)
+
+
+def _read_decimal(value: str | None) -> str | None:
+    return value.lower() if isinstance(value, str) and value else value or None
+
+
+def _check_decimal(_: object, __: object, value: str | None) -> None:
+    if value not in _DECIMALS:
+        raise SettingsError(f"decimal is point or comma, not {value!r}")
 
 
 def _check_proxy(_: object, __: object, value: str | None) -> None:
@@ -94,7 +106,8 @@ class Account(ABC):
     its own calls this one's.
 
     Raises:
-        SettingsError: `base_url` is not scheme and host, `proxy` is no proxy, or `polling` no rule.
+        SettingsError: `base_url` is not scheme and host, `proxy` is no proxy, `polling` no rule, or
+            `decimal` no notation.
 
     Attributes:
         base_url: Where the vendor answers: scheme and host, and a path if the class `has_path`. A
@@ -105,6 +118,8 @@ class Account(ABC):
             ``backoff 1 2 60`` for 1 second, then twice as long each time, up to 60; in Python also
             a rule of `batchhub.polling`, or an object of your own. By default it is as for all
             accounts.
+        decimal: What stands before the fraction of figures in the tables for it, ``point`` or
+            ``comma``, where a command names none. By default the figures of each table show it.
     """
 
     adapter: ClassVar[str]
@@ -147,6 +162,8 @@ class Account(ABC):
     )
 
     polling: PollRule | None = field(default=None, converter=_read_polling)
+
+    decimal: str | None = field(default=None, converter=_read_decimal, validator=_check_decimal)
 
     def __attrs_post_init__(self) -> None:
         # Not a converter of the field: adapters declare it anew, with a default of their own.

@@ -36,6 +36,13 @@ class Format(StrEnum):
     XLSX = "xlsx"
 
 
+class Notation(StrEnum):
+    """What stands before the fraction of a figure."""
+
+    POINT = "point"
+    COMMA = "comma"
+
+
 class Compression(StrEnum):
     """How a file is compressed: the ending after that of its format."""
 
@@ -45,7 +52,7 @@ class Compression(StrEnum):
 
 _SHOWN: Final = 20
 
-READABLE: Final = (Format.JSONL, Format.CSV, Format.TSV, Format.JSON)
+READABLE: Final = (Format.JSONL, Format.CSV, Format.TSV, Format.JSON, Format.XLSX)
 """What items are read from."""
 
 WRITABLE: Final = (Format.JSONL, Format.CSV, Format.TSV, Format.JSON, Format.PARQUET)

@@ -41,7 +41,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "_declared": _SEAM,
     "adapter": {"_declared", *_SEAM},
     "_settings": {"adapter", "_declared", "polling", "models", "_base", "errors"},
-    "_tables": {"adapter", "models", "_wire", "_base", "errors"},
+    "_tables": {"adapter", "_adapter", "models", "_wire", "_base", "errors"},
     "_engine": {"_store", "_settings", *_DOOR},
     "job": _ENGINE,
     "hub": {"job", *_ENGINE},

@@ -70,7 +70,15 @@ def test_what_hands_items_over_takes_the_same_options(command: Command, name: st
     options = (
         *("ITEMS", "--account", "--operation", "--key", "--label", "--option", "--dry-run"),
         *("--format", "--map", "--set", "--id", "--delimiter", "--encoding"),
-        *("--decimal-comma", "--no-infer", "--text", "--stop-on-first-failure", "--keep-going"),
+        *(
+            "--sheet",
+            "--decimal",
+            "--number",
+            "--text",
+            "--empty",
+            "--stop-on-first-failure",
+            "--keep-going",
+        ),
     )
     assert set(options) <= set(words)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import socket
 from collections.abc import Callable
@@ -87,14 +88,24 @@ def test_a_dry_run_tells_all_that_is_refused(command: Command) -> None:
     assert [found["line"] for found in plan["refusals"]] == list(range(14, 26))
 
 
-def test_a_source_that_breaks_off_is_told(command: Command) -> None:
-    """Behind bytes that can't be read nothing is counted, and that is said."""
+def test_a_table_that_breaks_off_is_refused_whole(command: Command) -> None:
+    """All of a table is looked at before its first row, so there is one error and no count."""
     Path("items.csv").write_bytes(b"n\n1\n\xff\n3\n")
     result = command("run", "items.csv", "--account", "work", "--dry-run")
     assert result.exit_code == ExitCode.USAGE
-    assert "refused: items.csv: line 3: the byte 0xff is no UTF-8" in result.stderr
-    assert "items.csv can't be read further" in result.stderr
-    assert "the others are 1 item in 1 ticket" in result.stdout
+    assert "error: items.csv: line 3: the byte 0xff is no UTF-8" in result.stderr
+    assert not result.stdout
+
+
+def test_a_source_that_breaks_off_is_reported(command: Command) -> None:
+    """Behind bytes that can't be read nothing is counted, and that is said."""
+    lines = b"".join(b'{"n":%d}\n' % n for n in range(100_000))
+    Path("items.jsonl.gz").write_bytes(gzip.compress(lines)[:-1000])
+    result = command("run", "items.jsonl.gz", "--account", "work", "--dry-run")
+    assert result.exit_code == ExitCode.USAGE
+    assert "refused: items.jsonl.gz: the gzip data ends too early" in result.stderr
+    assert "items.jsonl.gz can't be read further" in result.stderr
+    assert "the others are " in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ class Exact(ScriptedAdapter):
 def prices(tmp_path: Path) -> Path:
     """A table of two rows, and one that is none."""
     path = tmp_path / "prices.csv"
-    path.write_text("sku,price\n007,9.90\n12,4.50,\n13,1\n")
+    path.write_text("sku,price\n007,9.90\n12,4.50,x\n13,1\n")
     return path
 
 
@@ -94,7 +94,7 @@ async def test_items_are_handed_to_a_hub(prices: Path) -> None:
         with pytest.raises(InputError) as caught:
             await world.hub.submit("shop", items)
         assert str(items.explain(caught.value)).startswith(f"{prices}: line 3: the row has 3 cells")
-        rewrite(prices, contents(prices).replace(b",\n", b"\n"))
+        rewrite(prices, contents(prices).replace(b",x\n", b"\n"))
         again = read_items(prices, adapter=ScriptedAdapter, set={"n": "{price}"}, id="{sku}")
         job = await world.hub.submit("shop", again)
         await job.wait()
@@ -104,15 +104,15 @@ async def test_items_are_handed_to_a_hub(prices: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "message"),
     [
-        ({"format": "xml"}, "format must be one of jsonl, csv, tsv, json, not 'xml'"),
-        ({"decimal": "x"}, "decimal is '.' or ',', not 'x'"),
+        ({"format": "xml"}, "format must be one of jsonl, csv, tsv, json, xlsx, not 'xml'"),
+        ({"decimal": "x"}, "decimal is point or comma, not 'x'"),
         ({"delimiter": "ab"}, "delimiter is one character or the word tab, not 'ab'"),
         ({"encoding": "nope"}, "encoding: there is no encoding 'nope'"),
         ({"set": {"a": "{b"}}, "set: '{b' has a { alone"),
         ({"id": "{a}"}, "id names the items that map and set make"),
         ({"map": "PUT /{sku}"}, "map is in the words of an adapter; give adapter, too"),
         ({"adapter": Exact, "operation": "nope"}, "no operation named 'nope'; known: more, work"),
-        ({"format": "jsonl", "infer": False}, "infer=False is for CSV, and this is JSON Lines"),
+        ({"format": "jsonl", "text": ["a"]}, "text is for tables, and this is JSON Lines"),
     ],
 )
 def test_an_argument_has_its_own_name(prices: Path, said: dict[str, Any], message: str) -> None:
@@ -126,9 +126,9 @@ def test_an_argument_has_its_own_name(prices: Path, said: dict[str, Any], messag
     ("table", "said", "message"),
     [
         (
-            "a;b\n1;9,90\n",
-            {},
-            "decimal=',' reads it as one, or keep the column as text by text=['b']",
+            "a;b\n1;1,234\n",
+            {"number": "b"},
+            "name it by decimal='point' or decimal='comma'",
         ),
         ("a\n\xe7\n", {}, "as in encoding='windows-1252'"),
         ("a\n1\n", {"text": "b"}, "text: there is no column 'b'"),

@@ -125,11 +125,11 @@ async def test_a_line_without_end_is_refused(
         await read(write(tmp_path, b"{}\n" + b"x" * (3 << 20)))
 
 
-@pytest.mark.parametrize("name", ["items.xlsx", "items", "items.gz", "items.xlsx.gz"])
+@pytest.mark.parametrize("name", ["items.pdf", "items", "items.gz", "items.parquet.gz"])
 def test_other_forms_are_refused(tmp_path: Path, name: str) -> None:
     """The form is told by the ending; one that tells nothing leads to --format."""
     with pytest.raises(
-        UsageError, match=r"one of \.jsonl, .*; or say --format jsonl, csv, tsv, json"
+        UsageError, match=r"one of \.jsonl, .*; or say --format jsonl, csv, tsv, json, xlsx"
     ):
         open_items(write(tmp_path, b"{}\n", name))
 
@@ -139,7 +139,7 @@ async def test_the_form_can_be_said(tmp_path: Path) -> None:
     path = write(tmp_path, b"a\nx\n", "items.txt")
     assert await read(path, format="csv") == [(2, {"a": "x"})]
     with pytest.raises(
-        UsageError, match="--format must be one of jsonl, csv, tsv, json, not 'xml'"
+        UsageError, match="--format must be one of jsonl, csv, tsv, json, xlsx, not 'xml'"
     ):
         open_items(path, format="xml")
 
@@ -169,15 +169,17 @@ async def test_standard_input_tells_its_form(
 async def test_what_is_said_of_csv_is_refused_for_others(tmp_path: Path) -> None:
     """An option that would silently do nothing is an error, also if the form is told late."""
     for options, option in (
-        ({"delimiter": ";"}, "--delimiter"),
-        ({"encoding": "utf-16"}, "--encoding"),
-        ({"decimal": ","}, "--decimal-comma"),
-        ({"infer": False}, "--no-infer"),
-        ({"text": ["a"]}, "--text"),
+        ({"delimiter": ";"}, "--delimiter is for CSV"),
+        ({"encoding": "utf-16"}, "--encoding is for CSV"),
+        ({"sheet": "Prices"}, "--sheet is for workbooks"),
+        ({"decimal": "comma"}, "--decimal is for tables"),
+        ({"number": ["a"]}, "--number is for tables"),
+        ({"text": ["a"]}, "--text is for tables"),
+        ({"empty": ["a=omit"]}, "--empty is for tables"),
     ):
-        with pytest.raises(UsageError, match=f"{option} is for CSV, and this is JSON Lines"):
+        with pytest.raises(UsageError, match=f"{option}, and this is JSON Lines"):
             open_items(write(tmp_path, b"{}"), **options)
-        with pytest.raises(UsageError, match=f"{option} is for CSV, and this is a JSON array"):
+        with pytest.raises(UsageError, match=f"{option}, and this is a JSON array"):
             await read_pipe(b"[]", **options)
 
 

@@ -87,7 +87,7 @@ def test_what_is_written_is_read(
         text.encode(encoding),
         chunk_bytes,
         delimiter=delimiter,
-        infer=False,
+        text=names,
         encoding=encoding if encoding == "utf-16" else None,
     )
     rows = [dict(zip(names, row, strict=True)) for row in table if any(row)]
@@ -119,10 +119,7 @@ def test_a_cell_is_the_number_json_says_or_its_own_text(cell: str, is_odd: bool)
     """What is read as a number has JSON's value for it; all else but true and false is kept."""
     row = write_row([cell, "-"], ";" if is_odd else ",")
     found, error = read(f"x{';' if is_odd else ','}y\n{row}\n".encode(), 1 << 20)
-    if error is not None:
-        assert any(char.isdigit() for char in cell)
-        assert set(cell.strip()) & set(",.'’ \u00a0\u2009\u202f")  # noqa: RUF001
-        return
+    assert error is None
     ((_, item),) = found
     value = item.get("x", "")
     if isinstance(value, str):
@@ -130,5 +127,5 @@ def test_a_cell_is_the_number_json_says_or_its_own_text(cell: str, is_odd: bool)
     elif isinstance(value, bool):
         assert cell.strip().lower() == str(value).lower()
     else:
-        assert value == json.loads(cell.strip(), parse_float=Decimal)
+        assert value == json.loads(cell, parse_float=Decimal)
         assert isinstance(value, int | Decimal)

@@ -1,4 +1,4 @@
-"""What a cell of a table means: a number by JSON's grammar, true or false, else its text."""
+"""What a cell becomes by the kind of its field: a number, true or false, or its own text."""
 
 from __future__ import annotations
 
@@ -7,95 +7,170 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
-from batchhub._tables.formats import Say
+from attrs import frozen
 
-CellReader = Callable[[str], Any]
+from batchhub._base import json as _json
+from batchhub._tables.formats import Notation
+from batchhub.adapter import Kind
+
+from .figures import PLAIN, read_figure
+from .rows import Cell, OddCell
+from .signs import looks_shortened
+
+CellReader = Callable[[Any], Any]
 """Turns a cell into a value; raises `ValueError` with the reason if that would be a guess."""
 
-_NUMBER: Final = re.compile(
-    r"-?(?:0|[1-9][0-9]{0,399})(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,4})?", re.ASCII
-)
-"""As in JSON. Longer ones are no figures that any reader of JSON would keep."""
 
-_FRACTION: Final = re.compile(r"-?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?", re.ASCII)
-_BLANKS: Final = "\u00a0\u2009\u202f"
-_GROUPED: Final = re.compile(
-    rf"-?[0-9]{{1,3}}(?:(?:\.[0-9]{{3}})+,[0-9]+|(?:,[0-9]{{3}})+\.[0-9]+|(?:,[0-9]{{3}}){{2,}}"
-    rf"|(?:[ {_BLANKS}'’][0-9]{{3}})+[.,][0-9]+|(?:[{_BLANKS}'’][0-9]{{3}})+)",  # noqa: RUF001
-    re.ASCII,
-)
-"""Figures with something between their thousands: 1.234,56 and 1 234,56. A plain blank or points
-alone may be a telephone number's or a version's."""
-
-_POINTS: Final = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{3})+", re.ASCII)
-_AMBIGUOUS: Final = re.compile(r"-?[1-9][0-9]{0,2},[0-9]{3}", re.ASCII)
-_WORDS: Final = {"true": True, "false": False}
-_LONGEST_WORD: Final = 5
-_LARGEST: Final = 308
-
-
-def keep_text(cell: str) -> str:
-    """Read a cell as the text it is."""
-    return cell
-
-
-def make_cell_reader(*, decimal_comma: bool, say: Say) -> CellReader:
+@frozen(kw_only=True)
+class CellReaders:
     """
-    Make what reads cells. Blanks around a number, true or false are no part of it.
+    What reads the cells of one source.
 
-    What people take for a figure and JSON doesn't is refused rather than kept as text. Numbers with
-    a fraction or an exponent come as `Decimal`, which keeps every digit.
+    Attributes:
+        of: Makes what reads the cells of a field, by its kind; `None` if nobody knows it.
+        text: Reads a cell as a part of a text.
+        name: Reads a cell as what names something at the vendor.
+        label: How a message about a cell begins, with the column in place of ``{!r}``.
+    """
+
+    of: Callable[[Kind | None], CellReader]
+    text: CellReader
+    name: CellReader
+    label: str
+
+
+NUMBERS: Final = frozenset({Kind.INTEGER, Kind.NUMBER, Kind.NUMBER_AS_TEXT})
+"""The kinds that are numbers to people."""
+
+_FLAGS: Final = {"true": True, "false": False}
+_FAST: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+_PLAIN: Final = re.compile(PLAIN)
+
+
+def read_table_cells(notation: Notation) -> CellReaders:
+    """Return what reads the cells of a table with figures in a notation."""
+    return CellReaders(
+        of=lambda kind: make_cell_reader(kind, notation),
+        text=read_text,
+        name=read_name,
+        label="column {!r}: ",
+    )
+
+
+def read_json_values() -> CellReaders:
+    """Return what reads values that are JSON's own already."""
+    return CellReaders(
+        of=lambda kind: _read_json_digits if kind is Kind.TEXT else _keep,
+        text=_read_json_text,
+        name=lambda value: _read_json_text(value).strip(),
+        label="{!r} ",
+    )
+
+
+def make_cell_reader(kind: Kind | None, notation: Notation) -> CellReader:
+    """
+    Make what reads the cells of a field.
+
+    Numbers with a fraction come as `Decimal`, which keeps every digit.
 
     Args:
-        decimal_comma: Whether ``9,90`` is a number.
-        say: Names an argument in a message.
+        kind: What the field takes; `None` is text.
+        notation: That of the file's figures.
     """
-    comma = say(decimal=",")
-
-    def read(cell: str) -> Any:
-        bare = cell.strip()
-        if not (bare[:1].isdigit() or bare.startswith(("-", ","))):
-            return _WORDS.get(bare.lower(), cell) if len(bare) <= _LONGEST_WORD else cell
-        number = _read_number(bare)
-        if number is None:
-            number = read_other(bare)
-        elif decimal_comma and "." in bare:
-            raise ValueError(
-                f"{bare[:40]!r} has a point, which may be meant for thousands or for a fraction; "
-                f"with {comma} write a comma"
-            )
-        return cell if number is None else number
-
-    def read_other(bare: str) -> Any:
-        if _GROUPED.fullmatch(bare) or (decimal_comma and _POINTS.fullmatch(bare)):
-            raise ValueError(f"{bare[:40]!r} has something between its thousands; write it without")
-        if not _FRACTION.fullmatch(bare):
-            return None
-        number = _read_number(bare.replace(",", "."))
-        what = f"{bare[:40]!r} is no number as it is written"
-        if bare.lstrip("-").startswith(","):
-            hint = "" if decimal_comma else f" and say {comma}"
-            raise ValueError(f"{what}; write a 0 before the comma{hint}")
-        if decimal_comma or number is None:
-            return number
-        if _AMBIGUOUS.fullmatch(bare):
-            raise ValueError(
-                f"{bare!r} has a comma for thousands or for a fraction; write it without the "
-                f"comma, or {comma} reads it as {bare.replace(',', '.')}"
-            )
-        raise ValueError(f"{what}; {comma} reads it as one")
-
-    return read
+    if kind is None or kind is Kind.TEXT:
+        return read_text
+    if kind is Kind.FLAG:
+        return read_flag
+    number = make_number_reader(notation)
+    return _whole(number) if kind is Kind.INTEGER else number
 
 
-def _read_number(cell: str) -> Decimal | int | None:
-    """Read a number; `None` if it is none that a reader of JSON would keep."""
-    match = _NUMBER.fullmatch(cell)
-    if match is None:
-        return None
-    if match[1] is None and match[2] is None:
-        return int(cell)
-    number = Decimal(cell)
-    if number and not -_LARGEST < number.adjusted() < _LARGEST:
-        return None
-    return number
+def make_number_reader(notation: Notation) -> CellReader:
+    """Make what reads numbers."""
+    has_point = notation is Notation.POINT
+
+    def read_number(cell: Cell) -> Decimal | int:
+        if isinstance(cell, str):
+            match = _FAST.fullmatch(cell) if has_point else None
+            if match is None:
+                return read_figure(cell, notation)
+            return int(cell) if match[1] is None else Decimal(cell)
+        if isinstance(cell, OddCell) and cell.number is not None:
+            return cell.number
+        if isinstance(cell, OddCell | bool):
+            raise _odd(cell, "is not a number")
+        return cell
+
+    return read_number
+
+
+def read_text(cell: Cell) -> str:
+    """Return the text of a cell; of a number all its digits."""
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, OddCell | bool):
+        raise _odd(cell, "is a truth value; write it as text")
+    return format(cell, "f") if isinstance(cell, Decimal) else str(cell)
+
+
+def read_name(cell: Cell) -> str:
+    """Return the text of a cell that names something, without the blanks at its ends."""
+    text = read_text(cell).strip()
+    if "+" in text and looks_shortened(text):
+        raise ValueError(f"{text!r} looks shortened by a spreadsheet; write all its digits")
+    return text
+
+
+def read_flag(cell: Cell) -> bool:
+    """Return whether a cell says true or false, in any case."""
+    if isinstance(cell, bool):
+        return cell
+    value = _FLAGS.get(cell.strip().lower()) if isinstance(cell, str) else None
+    if value is None:
+        raise _odd(cell, "is not true or false")
+    return value
+
+
+def read_plain(text: str) -> Any:
+    """Read a value that nobody knows the kind of: a plain JSON number, true, false, else text."""
+    if _PLAIN.fullmatch(text):
+        return Decimal(text) if "." in text else int(text)
+    return _FLAGS.get(text.strip().lower(), text)
+
+
+def _whole(read_number: CellReader) -> CellReader:
+    def read_integer(cell: Cell) -> int:
+        number = read_number(cell)
+        if number != int(number):
+            raise ValueError(f"{_show(cell)} is not a whole number")
+        return int(number)
+
+    return read_integer
+
+
+def _odd(cell: Cell, what: str) -> ValueError:
+    """Make the error for a cell that does not hold what its field takes."""
+    if isinstance(cell, OddCell):
+        return ValueError(f"{cell.name} {cell.reason}")
+    return ValueError(f"{_show(cell)} {what}")
+
+
+def _show(cell: Cell) -> str:
+    return repr(cell[:40]) if isinstance(cell, str) else str(cell).upper()
+
+
+def _keep(value: Any) -> Any:
+    return value
+
+
+def _read_json_digits(value: Any) -> Any:
+    """Return a number as the text of its digits; all else is what its field may take."""
+    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    return _json.dumps(value).decode() if is_number else value
+
+
+def _read_json_text(value: Any) -> str:
+    if isinstance(value, dict | list):
+        what = "an object" if isinstance(value, dict) else "an array"
+        raise ValueError(f"is {what}, not text")  # noqa: TRY004  # of a value in a file
+    return value if isinstance(value, str) else _json.dumps(value).decode()

@@ -1,18 +1,15 @@
-"""From a row's columns to an item: templates with ``{column}`` in them."""
+"""What an item is made of: values by their place in it, each a template with ``{column}`` in it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import methodcaller
+from collections.abc import Iterable
 from typing import Any, Final
 from urllib.parse import quote
 
 from attrs import frozen
 
-from batchhub._base import json as _json
-from batchhub._tables.formats import suggest
-from batchhub.errors import InputError, UsageError
+from batchhub.errors import UsageError
 
 ID: Final = "id"
 """The key and the column that name an item in the results; always text."""
@@ -20,154 +17,87 @@ ID: Final = "id"
 Path = tuple[str, ...]
 """Where a value goes in an item, from the outside in."""
 
+Pieces = tuple[tuple[bool, str], ...]
+"""A template in pieces: whether each is the name of a column, and the name or the text."""
+
 _PIECE: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
 _BRACES: Final = {"{{": "{", "}}": "}"}
 
 
-class Row:
-    """
-    What an item is made of: a JSON object, or the cells of a table by their columns.
-
-    `a.b` is `b` in `a`, where there is no key of that name.
-
-    Args:
-        values: The values by their names.
-        read: Makes a value of a cell.
-    """
-
-    def __init__(
-        self, values: Mapping[str, Any], read: Callable[[str, str], Any] | None = None
-    ) -> None:
-        self._values = values
-        self._read = read
-
-    def has(self, column: str) -> bool:
-        """Whether there is a value."""
-        return self._find(column) not in (None, "")
-
-    def value(self, column: str) -> Any:
-        """Return a column's own value; raises `InputError` if it is missing or empty."""
-        found = self._find(column)
-        if found not in (None, ""):
-            return found if self._read is None else self._read(column, found)
-        if column in self._values or column.partition(".")[0] in self._values:
-            raise InputError(f"{column!r} is empty")
-        raise InputError(f"there is no {column!r} in it{suggest(column, list(self._values))}")
-
-    def text(self, column: str) -> str:
-        """Return a column's text, of a number its digits; raises `InputError` if it has none."""
-        found = self._find(column)
-        if found in (None, ""):
-            found = self.value(column)
-        if isinstance(found, dict | list):
-            kind = "an object" if isinstance(found, dict) else "an array"
-            raise InputError(f"{column!r} is {kind}, not text")
-        return found if isinstance(found, str) else _json.dumps(found).decode()
-
-    def quoted(self, column: str) -> str:
-        """Return a column's text as a part of a URL; raises `InputError` if it has none."""
-        text = self.text(column).strip()
-        if not text:
-            raise InputError(f"{column!r} is empty")
-        return quote(text, safe="")
-
-    def _find(self, column: str) -> Any:
-        if column in self._values:
-            return self._values[column]
-        found: Any = self._values
-        for part in column.split("."):
-            found = found.get(part) if isinstance(found, Mapping) else None
-        return found
-
-
 @frozen(kw_only=True)
-class Field:
+class Part:
     """
     One value of an item.
 
     Attributes:
         path: Where it goes.
-        find: Finds it in a row.
-        columns: The columns it is made of.
-        asked_by: The argument that asks for it.
-        is_optional: Whether it is left out where its column is empty.
+        pieces: The template it is made by.
+        asked_by: The argument that asks for it; empty for a column that is taken as it is.
+        is_quoted: Whether columns are percent-encoded, as parts of a URL are; blanks at their ends
+            are left out, which no vendor's names have.
+        names: What users call it: its place without what the adapter sets all values under, its
+            whole place, and its column.
     """
 
     path: Path
-    find: Callable[[Row], Any]
-    columns: Sequence[str]
+    pieces: Pieces
     asked_by: str = ""
-    is_optional: bool = False
+    is_quoted: bool = False
+    names: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Its place in the item, dotted."""
+        return ".".join(self.path)
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns it is made of."""
+        return [text for is_column, text in self.pieces if is_column]
+
+    @property
+    def column(self) -> str | None:
+        """The one column whose value it is; `None` if it is text made of more, or of none."""
+        is_value = len(self.pieces) == 1 and self.pieces[0][0] and not self.is_quoted
+        return self.pieces[0][1] if is_value else None
+
+    @property
+    def constant(self) -> str | None:
+        """Its text, if no column is in it."""
+        return None if self.columns else "".join(text for _, text in self.pieces)
 
 
-def make_item(fields: Iterable[Field], row: Row) -> dict[str, Any]:
+def take_column(path: Path, column: str) -> Part:
+    """Make the value that is a column as it is."""
+    return Part(path=path, pieces=((True, column),), names=(column,))
+
+
+def make_part(
+    path: Path, template: str, asked_by: str, *, is_quoted: bool, names: tuple[str, ...]
+) -> Part:
     """
-    Make an item of a row.
-
-    Raises:
-        InputError: A column it needs is missing or empty, or a cell can't be read.
-    """
-    item: dict[str, Any] = {}
-    for field in fields:
-        if field.is_optional and not row.has(field.columns[0]):
-            continue
-        holder = item
-        for part in field.path[:-1]:
-            holder = holder.setdefault(part, {})
-        holder[field.path[-1]] = field.find(row)
-    return item
-
-
-def take_column(path: Path, column: str, *, is_text: bool) -> Field:
-    """Make the field that is a column as it is, where it is not empty."""
-    find = methodcaller("text" if is_text else "value", column)
-    return Field(path=path, find=find, columns=[column], is_optional=True)
-
-
-def fill_template(
-    path: Path,
-    text: str,
-    asked_by: str,
-    *,
-    is_text: bool,
-    is_quoted: bool,
-    read_constant: Callable[[str], Any],
-) -> Field:
-    """
-    Make the field that is a template such as ``/products/{product_id}``.
+    Make the value that a template such as ``/products/{product_id}`` gives.
 
     A template that is one column gives its value, any other text; ``{{`` and ``}}`` stand for
     braces.
 
-    Args:
-        path: Where it goes.
-        text: The template.
-        asked_by: The argument it was given by.
-        is_text: Whether the value is text whatever it looks like.
-        is_quoted: Whether columns are percent-encoded, as parts of a URL are; blanks at their ends
-            are left out, which no vendor's names have.
-        read_constant: Reads a template that names no column, like a cell.
-
     Raises:
         UsageError: A brace is left open, or names nothing.
     """
-    pieces = _parse(text, asked_by)
-    columns = [piece for is_column, piece in pieces if is_column]
-    if not columns:
-        constant: Any = "".join(piece for _, piece in pieces)
-        try:
-            constant = constant if is_text or not constant else read_constant(constant)
-        except ValueError as error:
-            raise UsageError(f"{asked_by}: {error}") from None
-        return Field(path=path, find=lambda _: constant, columns=(), asked_by=asked_by)
+    pieces = tuple(_parse(template, asked_by))
+    return Part(path=path, pieces=pieces, asked_by=asked_by, is_quoted=is_quoted, names=names)
 
-    def fill(row: Row) -> str:
-        find = row.quoted if is_quoted else row.text
-        return "".join(find(piece) if is_column else piece for is_column, piece in pieces)
 
-    is_value = len(pieces) == 1 and not (is_text or is_quoted)
-    find = methodcaller("value", columns[0]) if is_value else fill
-    return Field(path=path, find=find, columns=columns, asked_by=asked_by)
+def put(item: dict[str, Any], path: Path, value: Any) -> None:
+    """Put a value at its place in an item."""
+    for part in path[:-1]:
+        item = item.setdefault(part, {})
+    item[path[-1]] = value
+
+
+def quote_part(text: str) -> str:
+    """Write a text as a part of a URL."""
+    return text if text.isalnum() and text.isascii() else quote(text, safe="")
 
 
 def _parse(text: str, asked_by: str) -> list[tuple[bool, str]]:

@@ -23,8 +23,8 @@ _TOO_DEEP: Final = "not valid JSON: nested too deeply"
 _AT: Final = re.compile(r" \(byte (\d+)\)")
 _elements: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
-Found = tuple[int, "dict[str, Any] | InputError"]
-"""Where something is, counted from 1, and the item, or why it is none."""
+Found = tuple[int, "dict[str, Any] | InputError", Any]
+"""Where something is, counted from 1; the item, or why it is none; and what it was made of."""
 
 MakeItem = Callable[[dict[str, Any]], dict[str, Any]]
 """Makes an item of an object."""
@@ -45,15 +45,17 @@ def read_objects(stream: IO[bytes], make: MakeItem, *, say: Say) -> Iterator[Fou
         bare = (line.removeprefix(BOM) if number == 1 else line).strip()
         if not bare:
             continue
+        raw: Any = bare
         try:
-            yield number, make(_parse_object(bare))
+            raw = _parse_object(bare)
+            yield number, make(raw), raw
         except InputError as error:
             reason = error.reason
             if bare.startswith(b"["):
                 reason = f"a JSON array; write one object a line, or say {say(format='json')}"
             elif reason.startswith("not an object"):
                 reason += "; write one object a line"
-            yield number, InputError(reason, line=number)
+            yield number, InputError(reason, line=number), raw
 
 
 def read_array(stream: IO[bytes], make: MakeItem, *, say: Say) -> Iterator[Found]:
@@ -72,10 +74,12 @@ def read_array(stream: IO[bytes], make: MakeItem, *, say: Say) -> Iterator[Found
     if not data.removeprefix(BOM).strip():
         return
     for number, element in enumerate(_split_array(data.removeprefix(BOM), say), 1):
+        raw: Any = bytes(element)
         try:
-            yield number, make(_parse_object(element))
+            raw = _parse_object(element)
+            yield number, make(raw), raw
         except InputError as error:
-            yield number, InputError(error.reason, position=number)
+            yield number, InputError(error.reason, position=number), raw
 
 
 def _parse_object(data: bytes | msgspec.Raw) -> dict[str, Any]:

@@ -4,37 +4,44 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import IO, Any, Final, cast
+from typing import IO, Any, Final, TypeAlias, cast
 
 from attrs import evolve
 
-from batchhub._tables.formats import (
-    READABLE,
-    Compression,
-    Format,
-    compression_of,
-    format_of,
-    get_format,
-    name_of,
-    parse_format,
-)
+from batchhub._tables.formats import READABLE, Format, format_of, get_format, parse_format
 from batchhub.adapter import Adapter
 from batchhub.errors import InputError, UsageError
 
 from . import source as _source
 from .background import in_background
+from .csv_rows import CsvRows, find_delimiter
 from .encodings import MARK_BYTES, UTF16_BOMS, choose_encoding, find_encoding
-from .mapping import Row, make_item
-from .objects import BOM, Found, read_array, read_objects
+from .excel import open_workbook
+from .file_kinds import FileKind, explain_kind
+from .json_maps import ObjectMaker
+from .objects import BOM, Found, MakeItem, read_array, read_objects
+from .rows import Rows
 from .settings import ReadSettings
-from .table import find_delimiter, read_table
+from .source import Origin
+from .survey import Survey
+from .table import Table
 
 _UNSENT: Final = "nothing was sent"
-_TABLES: Final = frozenset({Format.CSV, Format.TSV})
-_NAMES: Final = {Format.JSONL: "JSON Lines", Format.JSON: "a JSON array"}
+_CSV: Final = frozenset({Format.CSV, Format.TSV})
+_TABLES: Final = frozenset({*_CSV, Format.XLSX})
+_NAMES: Final = {
+    Format.JSONL: "JSON Lines",
+    Format.JSON: "a JSON array",
+    Format.CSV: "CSV",
+    Format.TSV: "CSV",
+    Format.XLSX: "a workbook",
+}
+_WORKBOOKS: Final = frozenset({FileKind.WORKBOOK, FileKind.MACRO_WORKBOOK})
 _FIRST: Final = {b"[": Format.JSON, b"{": Format.JSONL}
+
+_Pause: TypeAlias = Callable[[], None]
 
 
 class ItemReader:
@@ -42,14 +49,22 @@ class ItemReader:
     The items of one file, pipe or stream, read once by ``async for`` or ``for``.
 
     Made by `batchhub.tables.read_items`. The file is opened at once, and closed when it has been
-    read to its end, when reading breaks off, or by ``with``.
+    read to its end, when reading breaks off, or by ``with``. A table is looked at as a whole before
+    its first item; what can't be read twice, such as standard input, is copied to disk for that.
 
     Attributes:
         name: What the source is called in messages: its path, or ``standard input``.
+        row: The number of the row that the last item was made of, from 1; rows that are no items
+            count. 0 before the first.
         line: Where the item begins that was yielded last, from 1; 0 before the first.
-        place: What `line` counts: ``line``, or in a JSON array ``element``.
+        place: What `line` counts: ``line``, ``row`` in a workbook, or in a JSON array ``element``.
+        raw: What the last item was made of: the cells of a table, a JSON object, or the bytes of a
+            line that holds none.
+        header: The names of a table's columns, as they are written.
+        survey: How a table is read; `None` before its first item, and of JSON.
         on_refused: Called with what is wrong with a row that is no item, in place of raising it;
             reading goes on with the next row.
+        on_survey: Called with how a table is read, before its first item.
         is_cut_off: Whether reading ended early, because nothing more could be made out.
         is_terminal: Whether somebody has to type the items.
     """
@@ -60,11 +75,17 @@ class ItemReader:
         settings: ReadSettings,
         on_refused: Callable[[InputError], None] | None = None,
     ) -> None:
+        self.row = 0
         self.line = 0
         self.place = "line"
+        self.raw: Any = None
+        self.header: Sequence[str] = ()
+        self.survey: Survey | None = None
         self.on_refused = on_refused
+        self.on_survey: Callable[[Survey], None] | None = None
         self.is_cut_off = False
         self._settings = settings
+        self._omitted: Mapping[str, int] = {}
         say = settings.say
         self._format = parse_format(settings.format, say, READABLE)
         delimiter = settings.delimiter
@@ -72,14 +93,11 @@ class ItemReader:
         named = settings.encoding
         self._encoding = None if named is None else find_encoding(named, say)
         self._has_begun = False
-        self._is_ours = isinstance(source, str | os.PathLike)
-        if isinstance(source, str | os.PathLike):
-            self.name, self._stream, is_named = _source.open_file(os.fspath(source))
-        else:
-            self.name, self._stream, is_named = name_of(source), source, False
-        self.is_terminal = self._is_ours and not is_named and self._stream.isatty()
+        self._origin = Origin(source)
+        self.name = self._origin.name
+        self.is_terminal = self._origin.is_terminal
         try:
-            self._find_format(is_named=is_named)
+            self._find_named_format()
         except UsageError:
             self.close()
             raise
@@ -93,21 +111,28 @@ class ItemReader:
 
     def close(self) -> None:
         """Close the file; standard input and streams of others are left open."""
-        if self._is_ours:
-            self._stream.close()
+        self._origin.close()
 
-    def fit(self, adapter: type[Adapter[Any]], operation: str) -> None:
+    @property
+    def omitted(self) -> Mapping[str, int]:
+        """How many empty cells were left out so far, by the name of the value."""
+        return dict(self._omitted)
+
+    def fit(self, adapter: type[Adapter[Any]], operation: str, decimal: str | None = None) -> None:
         """
-        Read for an adapter: what is text to it stays text, and rows are mapped as it says.
+        Read for an adapter: fields are of the kinds it says, and rows are mapped as it says.
 
         Args:
             adapter: The adapter's class.
             operation: The kind of batch.
+            decimal: The notation of figures that the account has, where the user names none.
 
         Raises:
             UsageError: A template is broken, or the adapter takes no mapping.
         """
-        self._settings = evolve(self._settings, adapter=adapter, operation=operation)
+        self._settings = evolve(
+            self._settings, adapter=adapter, operation=operation, account_decimal=decimal
+        )
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """
@@ -145,7 +170,7 @@ class ItemReader:
         """Return what is counted, and where an error is that came up while items were taken."""
         if error.position is not None:
             return self.place, self.line
-        return "line", error.line
+        return "row" if self.place == "row" else "line", error.line
 
     def locate(self, error: InputError) -> str:
         """Write where an error is that came up while the items were taken, and what it is."""
@@ -172,9 +197,15 @@ class ItemReader:
         end = "" if text.endswith(_UNSENT) else f"; {_UNSENT}"
         return UsageError(f"{self.name}: {text}{end}")
 
-    def _take(self, found: Found) -> Iterator[dict[str, Any]]:
+    def _take(self, found: Found | Survey) -> Iterator[dict[str, Any]]:
         """Yield an item; of what is none raise or report the error."""
-        self.line, item = found
+        if isinstance(found, Survey):
+            self.survey = found
+            if self.on_survey is not None:
+                self.on_survey(found)
+            return
+        self.row += 1
+        self.line, item, self.raw = found
         if not isinstance(item, InputError):
             yield item
         elif self.on_refused is None:
@@ -183,71 +214,103 @@ class ItemReader:
             self.on_refused(item)
 
     def _cut_off(self, error: InputError) -> None:
-        if self.on_refused is None:
+        if self.on_refused is None or not self.row:
             raise error
         self.is_cut_off = True
         self.on_refused(error)
 
-    def _find_format(self, *, is_named: bool) -> None:
+    def _find_named_format(self) -> None:
         """Find the format by the name, unless it was said; a pipe's is found when it is read."""
         found = format_of(self.name)
-        if self._format is None and is_named:
-            if compression_of(self.name) is Compression.ZSTD:
-                raise UsageError(f"{self.name}: items may be compressed with gzip (.gz) only")
+        if self._format is None and self._origin.is_file:
             self._format = get_format(self.name, self._settings.say, READABLE)
         if self._delimiter is None and Format.TSV in {found, self._format}:
             self._delimiter = "\t"
-        if self._format is not None:
+        if self._format is not None and self._format not in _TABLES:
             self._check_options(self._format)
 
-    def _read(self, pause: Callable[[], None]) -> Iterator[Found]:
+    def _read(self, pause: _Pause) -> Iterator[Found | Survey]:
         if self._has_begun:
             raise UsageError(f"{self.name}: its items have been read; open it again")
         self._has_begun = True
-        is_gzip = compression_of(self.name) is Compression.GZIP
-        source = _source.unpack(self._stream, must_be_gzip=is_gzip, pause=pause)
-        if self._format is None:
-            self._format = _detect_format(source)
-            self._check_options(self._format)
-        is_table = self._format in _TABLES
-        head = source.look_ahead(lambda head: len(head) >= MARK_BYTES) if is_table else b""
-        stream = cast("IO[bytes]", io.BufferedReader(source, _source.CHUNK_BYTES))
-        say = self._settings.say
-        if is_table:
-            encoding = choose_encoding(head, self._encoding, say)
-            return read_table(stream, encoding, self._delimiter, self._settings)
-        if self._format is Format.JSON:
+        head = self._origin.look(pause)
+        format = self._find_format(head)
+        self._check_options(format)
+        if format in _TABLES:
+            return self._read_table(format, head, pause)
+        stream = cast("IO[bytes]", io.BufferedReader(self._origin.open(pause), _source.CHUNK_BYTES))
+        make = self._make_object()
+        if format is Format.JSON:
             self.place = "element"
-            return read_array(stream, self._make_item, say=say)
-        return read_objects(stream, self._make_item, say=say)
+            return read_array(stream, make, say=self._settings.say)
+        return read_objects(stream, make, say=self._settings.say)
 
-    def _make_item(self, value: dict[str, Any]) -> dict[str, Any]:
-        fields = self._settings.fields
-        return value if fields is None else make_item(fields, Row(value))
+    def _read_table(self, format: Format, head: bytes, pause: _Pause) -> Iterator[Found | Survey]:
+        """Yield how the table is read, then what its rows hold."""
+        rows = self._open_rows(format, head, pause)
+        self.place = rows.place
+        table = Table(rows, self._settings)
+        maker = table.look()
+        self.header, self._omitted = table.header, table.omitted
+        if maker is None or table.survey is None:
+            return
+        yield table.survey
+        yield from table.read(maker)
+
+    def _open_rows(self, format: Format, head: bytes, pause: _Pause) -> Rows:
+        say = self._settings.say
+        if format is Format.XLSX:
+            file = self._origin.file(pause)
+            return open_workbook(file, self.name, sheet=self._settings.sheet, say=say)
+        encoding = choose_encoding(head[:MARK_BYTES], self._encoding, say)
+        self._origin.keep(pause)
+        return CsvRows(lambda: self._origin.open(pause), encoding, self._delimiter, say)
+
+    def _find_format(self, head: bytes) -> Format:
+        """
+        Return the format, which the first bytes show whatever the name says.
+
+        Raises:
+            InputError: It is none that holds items.
+        """
+        kind = self._origin.kind
+        if kind in _WORKBOOKS:
+            self._format = Format.XLSX
+        elif kind is not FileKind.TEXT:
+            raise InputError(explain_kind(kind, head))
+        elif self._format is Format.XLSX:
+            raise InputError("it is no workbook but text; name it .csv, or save it as .xlsx")
+        elif self._format is None:
+            self._format = _detect_format(head)
+        return self._format
+
+    def _make_object(self) -> MakeItem:
+        if self._settings.parts is None:
+            return dict
+        maker = ObjectMaker(self._settings)
+        self._omitted = maker.omitted
+        return maker.make
 
     def _check_options(self, format: Format) -> None:
-        """Refuse what is said of CSV and would silently do nothing."""
+        """Refuse what is said of another format and would silently do nothing."""
         settings, say = self._settings, self._settings.say
+        is_mapped = settings.parts is not None or settings.map is not None
         options = {
-            say("delimiter"): settings.delimiter,
-            say("encoding"): settings.encoding,
-            say("decimal"): settings.decimal != ".",
-            say(infer=False): not settings.infer,
-            say("text"): settings.text,
+            say("delimiter"): (settings.delimiter, _CSV, "CSV"),
+            say("encoding"): (settings.encoding, _CSV, "CSV"),
+            say("sheet"): (settings.sheet, frozenset({Format.XLSX}), "workbooks"),
+            say("decimal"): (settings.decimal, _TABLES, "tables"),
+            say("number"): (settings.number, _TABLES, "tables"),
+            say("text"): (settings.text, _TABLES, "tables"),
+            say("empty"): (settings.empty, set(Format) if is_mapped else _TABLES, "tables"),
         }
-        for option, is_said in options.items():
-            if is_said and format not in _TABLES:
-                raise InputError(f"{option} is for CSV, and this is {_NAMES[format]}")
+        for option, (is_said, formats, what) in options.items():
+            if is_said and format not in formats:
+                raise InputError(f"{option} is for {what}, and this is {_NAMES[format]}")
 
 
-def _detect_format(source: _source.Source) -> Format:
-    """Find the format by the first character that is no space."""
-
-    def is_enough(head: bytes) -> bool:
-        is_found = bool(head.removeprefix(BOM).strip()) and not BOM.startswith(head)
-        return is_found or len(head) > _source.MAX_BYTES
-
-    head = source.look_ahead(is_enough)
+def _detect_format(head: bytes) -> Format:
+    """Return the format of text by its first character that is no space."""
     if head.startswith(UTF16_BOMS):
         return Format.CSV
     first = head.removeprefix(BOM).lstrip()[:1]

@@ -6,20 +6,24 @@ from collections.abc import Iterable, Mapping
 from inspect import getattr_static
 from typing import Any, Final
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, converters, field, frozen
 
-from batchhub._tables.formats import Say, in_python
+from batchhub._tables.formats import Notation, Say, in_python
 from batchhub.adapter import Adapter, Kind, RowMap
-from batchhub.errors import AdapterError, BatchHubError, InputError, UsageError
+from batchhub.errors import AdapterError, BatchHubError, UsageError
 
-from .cells import CellReader, keep_text, make_cell_reader
-from .mapping import ID, Field, fill_template, make_paths, take_column
-
-_DECIMALS: Final = frozenset({".", ","})
+from .empty import EmptyRules, parse_empty
+from .mapping import ID, Part, make_part, make_paths, take_column
 
 
 def _keep(given: Mapping[str, str] | Iterable[str]) -> Mapping[str, str] | tuple[str, ...]:
     return given if isinstance(given, Mapping) else tuple(given)
+
+
+def _keep_empty(
+    given: str | Mapping[str, str] | Iterable[str],
+) -> str | Mapping[str, str] | tuple[str, ...]:
+    return given if isinstance(given, str | Mapping) else tuple(given)
 
 
 def _as_tuple(texts: Iterable[str]) -> tuple[str, ...]:
@@ -40,12 +44,17 @@ class ReadSettings:
         format: The name of the format.
         delimiter: What separates the cells of CSV.
         encoding: The encoding of CSV.
-        decimal: What stands before the fraction of a number: a point or a comma.
-        infer: Whether cells may become anything but text.
-        text: Columns that are kept as text.
+        sheet: The sheet of a workbook.
+        decimal: The notation of figures that the user names: ``point`` or ``comma``.
+        account_decimal: The notation of figures that the account has, if the user names none.
+        number: Columns that are numbers.
+        text: Columns that are text.
+        empty: What empty cells mean, as the user says it.
         say: Names an argument in a message.
-        read_cell: What reads the cells of columns that are not kept as text.
-        fields: The values of an item; `None` where rows are items.
+        notation: The notation of figures, if one was named.
+        empty_rules: What empty cells mean.
+        parts: The values of an item; `None` where rows are items.
+        kinds: What the fields of every item take; `None` if items differ.
 
     Raises:
         UsageError: A template is broken, or the adapter takes no mapping.
@@ -59,41 +68,51 @@ class ReadSettings:
     format: str | None = None
     delimiter: str | None = None
     encoding: str | None = None
-    decimal: str = field(default=".")
-    infer: bool = True
+    sheet: str | None = None
+    decimal: str | None = field(default=None, converter=converters.optional(str))
+    account_decimal: str | None = None
+    number: tuple[str, ...] = field(default=(), converter=_as_tuple)
     text: tuple[str, ...] = field(default=(), converter=_as_tuple)
+    empty: str | Mapping[str, str] | tuple[str, ...] = field(default=(), converter=_keep_empty)
     say: Say = in_python
-    read_cell: CellReader = field(init=False)
-    _texts: frozenset[str] = field(init=False)
-    fields: tuple[Field, ...] | None = field(init=False)
+    notation: Notation | None = field(init=False)
+    empty_rules: EmptyRules = field(init=False)
+    _row_map: RowMap | None = field(init=False)
+    parts: tuple[Part, ...] | None = field(init=False)
+    kinds: Mapping[str, Kind] | None = field(init=False)
 
-    @decimal.validator
-    def _check_decimal(self, _: Attribute[str], value: str) -> None:
-        if value not in _DECIMALS:
-            raise UsageError(f"{self.say('decimal')} is '.' or ',', not {value!r}")
+    @text.validator
+    def _check_text(self, _: Attribute[Any], value: tuple[str, ...]) -> None:
+        both = [name for name in value if name in self.number]
+        if both:
+            named = f"{self.say(number=both[:1])} and {self.say(text=both[:1])}"
+            raise UsageError(f"{named} contradict each other; give one of them")
 
-    @read_cell.default
-    def _make_cell_reader(self) -> CellReader:
-        if not self.infer:
-            return keep_text
-        return make_cell_reader(decimal_comma=self.decimal == ",", say=self.say)
+    @notation.default
+    def _find_notation(self) -> Notation | None:
+        said = self.decimal or self.account_decimal
+        if said is None:
+            return None
+        if said not in set(Notation):
+            raise UsageError(f"{self.say('decimal')} is point or comma, not {said!r}")
+        return Notation(said)
 
-    @_texts.default
-    def _find_texts(self) -> frozenset[str]:
-        if self.adapter is None:
-            return frozenset({ID})
-        kinds = _ask(self.adapter, "fields", self._find_operation(self.adapter), {})
-        return frozenset({ID, *(name for name, kind in kinds.items() if kind is Kind.TEXT)})
+    @empty_rules.default
+    def _read_empty(self) -> EmptyRules:
+        return parse_empty(self.empty, self.say)
 
-    @fields.default
-    def _make_fields(self) -> tuple[Field, ...] | None:
-        row_map = None
-        if self.map is not None and self.adapter is not None:
-            operation = self._find_operation(self.adapter)
-            row_map = _ask(self.adapter, "read_map", operation, self.map)
+    @_row_map.default
+    def _read_map(self) -> RowMap | None:
+        if self.map is None or self.adapter is None:
+            return None
+        found: RowMap = _ask(self.adapter, "read_map", self._get_operation(), self.map)
+        return found
+
+    @parts.default
+    def _make_parts(self) -> tuple[Part, ...] | None:
         assigned = parse_assignments(self.set, self.say)
-        if row_map is not None or assigned:
-            return tuple(self._map(row_map, assigned))
+        if self._row_map is not None or assigned:
+            return tuple(self._map(self._row_map, assigned))
         if self.id is not None and self.map is None:
             say = self.say
             raise UsageError(
@@ -102,72 +121,70 @@ class ReadSettings:
             )
         return None
 
+    @kinds.default
+    def _find_kinds(self) -> Mapping[str, Kind] | None:
+        if self.adapter is None:
+            return {}
+        if self._row_map is not None and self._row_map.kinds is not None:
+            return self._row_map.kinds
+        if getattr_static(self.adapter, "fields") is getattr_static(Adapter, "fields"):
+            return self.find_kinds({})
+        return None
+
     @property
     def wants_map(self) -> bool:
         """Whether rows are items, and the adapter could have made items of them."""
         return (
-            self.fields is None
+            self.parts is None
             and self.adapter is not None
             and getattr_static(self.adapter, "read_map") is not getattr_static(Adapter, "read_map")
         )
 
-    def read_column(self, column: str, cell: str) -> Any:
-        """
-        Return what a cell of a column means.
+    @property
+    def key_path(self) -> tuple[str, ...] | None:
+        """Where an item has what names it at the vendor; `None` if no field does."""
+        key = None if self.adapter is None else self.adapter.key_field
+        return None if key is None else tuple(key.split("."))
 
-        Raises:
-            InputError: It is a figure that JSON lacks.
-        """
-        if column == ID or column in self.text:
-            return cell
-        try:
-            return self.read_cell(cell)
-        except ValueError as error:
-            advice = f"or keep the column as text by {self.say(text=[column])}"
-            raise InputError(f"column {column!r}: {error}, {advice}") from None
+    def find_kinds(self, item: Mapping[str, Any]) -> Mapping[str, Kind]:
+        """Return what the fields of an item take, whose values are text still."""
+        assert self.adapter is not None  # noqa: S101  # else they are known
+        found: Mapping[str, Kind] = _ask(self.adapter, "fields", self._get_operation(), item)
+        return found
 
-    def is_text(self, path: tuple[str, ...]) -> bool:
-        """Whether a value is text whatever it looks like: it, or what holds it, is named so."""
-        return any(".".join(path[:n]) in self._texts for n in range(1, len(path) + 1))
+    def _get_operation(self) -> str:
+        assert self.adapter is not None  # noqa: S101  # asked only then
+        return self.operation or next(iter(self.adapter.operations))
 
-    def _find_operation(self, adapter: type[Adapter[Any]]) -> str:
-        return self.operation or next(iter(adapter.operations))
-
-    def _map(self, row_map: RowMap | None, assigned: Mapping[str, str]) -> list[Field]:
+    def _map(self, row_map: RowMap | None, assigned: Mapping[str, str]) -> list[Part]:
         """
         Bring `map`, `set` and `id` together.
 
         Raises:
             UsageError: A template is broken, or two of them give the same value.
         """
-        say, templates, under = self.say, dict[str, tuple[str, str]](), ""
+        say, templates, under = self.say, dict[str, tuple[str, str, str]](), ""
         if row_map is not None:
-            templates = {key: (text, say("map")) for key, text in row_map.templates.items()}
+            templates = {key: (text, say("map"), key) for key, text in row_map.templates.items()}
             under = f"{row_map.set_under}." if row_map.set_under else ""
-        named = [(f"{under}{name}", text, say("set")) for name, text in assigned.items()]
+        named = [(f"{under}{name}", text, say("set"), name) for name, text in assigned.items()]
         if self.id is not None:
-            named.append((ID, self.id, say("id")))
-        for key, text, asked_by in named:
+            named.append((ID, self.id, say("id"), ID))
+        for key, text, asked_by, name in named:
             if key in templates:
                 other = templates[key][1]
                 raise UsageError(f"{key!r} is given by {other} and by {asked_by}; give it once")
-            templates[key] = (text, asked_by)
+            templates[key] = (text, asked_by, name)
         try:
             paths = make_paths(templates)
         except UsageError as error:
             raise UsageError(f"{say('set')}: {error}") from None
-        fields = [] if ID in templates else [take_column((ID,), ID, is_text=True)]
-        for path, (key, (text, asked_by)) in zip(paths, templates.items(), strict=True):
-            made = fill_template(
-                path,
-                text,
-                asked_by,
-                is_text=self.is_text(path),
-                is_quoted=row_map is not None and key in row_map.quoted,
-                read_constant=self.read_cell,
-            )
-            fields.append(made)
-        return fields
+        parts = [] if ID in templates else [take_column((ID,), ID)]
+        for path, (key, (text, asked_by, name)) in zip(paths, templates.items(), strict=True):
+            is_quoted = row_map is not None and key in row_map.quoted
+            names = tuple(dict.fromkeys((name, key)))
+            parts.append(make_part(path, text, asked_by, is_quoted=is_quoted, names=names))
+        return parts
 
 
 _ANSWERS: Final = {"fields": Mapping, "read_map": RowMap}

@@ -23,10 +23,10 @@ from batchhub.cli.shell.open import find_store, store_exists
 from batchhub.errors import InputError
 from batchhub.models import Finding
 from batchhub.models.words import finding_text
-from batchhub.tables import ItemReader
+from batchhub.tables import ColumnReading, ItemReader
 from batchhub.wire import dumps
 
-from .run import Submission, prepare
+from .run import Submission, prepare, say_omitted
 
 SHOWN: Final = 10
 """Refused items that are shown."""
@@ -35,6 +35,16 @@ _KEPT: Final = 1000
 _SAMPLE: Final = "the first item is "
 _SAMPLE_CHARS: Final = 300
 _LEAST_CHARS: Final = 20
+_SHOWN_COLUMNS: Final = 40
+_WIDEST: Final = 30
+_SAID: Final = {"adapter": "", "user": ", as asked", "cells": ", by its cells"}
+_KINDS: Final = {
+    "integer": "whole number",
+    "number": "number",
+    "number_as_text": "number",
+    "text": "text",
+    "flag": "true or false",
+}
 
 
 @define
@@ -80,6 +90,7 @@ async def show_plan(
             raise submission.items.explain(InputError("there are no items"))
     for finding in plan["findings"]:
         say_warning(finding_text(Finding(**finding)))
+    say_omitted(submission.items)
     if invocation.common.json:
         write_json(plan | {"refused": refusals.total, "refusals": refusals.found})
     else:
@@ -114,7 +125,25 @@ async def _plan(
         if plan.joins is not None:
             job = await hub.job(plan.joins)
             age_s = (datetime.now(UTC) - job.status.created_at).total_seconds()
-    return asdict(plan) | {"joins_age_s": age_s, "sample": _read_sample(plan.sample)}
+    said = {"joins_age_s": age_s, "sample": _read_sample(plan.sample)}
+    return asdict(plan) | said | _describe_table(submission.items)
+
+
+def _describe_table(items: ItemReader) -> dict[str, Any]:
+    """Return how a table is read, as JSON; `None` for what is no table."""
+    survey = items.survey
+    return {
+        "columns": None if survey is None else [_describe_column(each) for each in survey.columns],
+        "decimal": None if survey is None else survey.notation,
+        "warnings": [] if survey is None else list(survey.warnings),
+        "omitted": dict(items.omitted),
+    }
+
+
+def _describe_column(column: ColumnReading) -> dict[str, Any]:
+    kind = None if column.kind is None else column.kind.value
+    by = column.by if column.fields else None
+    return {"name": column.name, "fields": list(column.fields), "kind": kind, "by": by}
 
 
 def _read_sample(wire: bytes | None) -> Any:
@@ -142,11 +171,34 @@ def _write_plan(plan: Mapping[str, Any], refusals: _Refusals) -> None:
         return
     write(f"would send {batch}, {number(plan['bytes'])} bytes, to {to}")
     _write_sample(plan["sample"])
+    _write_columns(plan)
     least_s = plan["least_s"]
     if least_s is not None:
         text = f"at least {duration(least_s)}" if least_s >= 1 else "less than a second"
         write(f"the requests alone take {text}, without the vendor's own time")
     write("dry run: nothing was sent or stored")
+
+
+def _write_columns(plan: Mapping[str, Any]) -> None:
+    """Write how the columns of a table are read: what each is, who says so, where it goes."""
+    columns = plan["columns"] or []
+    used = [column for column in columns if column["fields"]]
+    if not used:
+        return
+    notation = f"; figures have a decimal {plan['decimal']}" if plan["decimal"] else ""
+    write(f"columns are read as{notation}:")
+    width = min(_WIDEST, max(len(clean(column["name"], _WIDEST)) for column in used))
+    for column in used[:_SHOWN_COLUMNS]:
+        kind = _KINDS.get(column["kind"], "by row")
+        how = _SAID[column["by"]]
+        fields = ", ".join(clean(field, 40) for field in column["fields"])
+        write(f"  {clean(column['name'], _WIDEST):{width}}  {kind + how:24}  {fields}")
+    if len(used) > _SHOWN_COLUMNS:
+        write(f"  and {number(len(used) - _SHOWN_COLUMNS)} more")
+    unused = [clean(column["name"], 40) for column in columns if not column["fields"]]
+    if unused:
+        more = f" and {number(len(unused) - SHOWN)} more" if len(unused) > SHOWN else ""
+        write(f"  not used: {', '.join(unused[:SHOWN])}{more}")
 
 
 def _write_sample(sample: Any) -> None:

@@ -52,6 +52,8 @@ _LINES_OF_ALL: Final = (
     '#proxy = ""',
     "# When batches are asked about, as above. Default: as for all accounts.",
     '#polling = ""',
+    "# Figures in tables have a decimal point or a decimal comma. Default: as they show.",
+    '#decimal = ""',
 )
 _PLACEHOLDERS: Final = {"int": "0", "float": "0.0", "bool": "false"}
 
@@ -110,7 +112,7 @@ def _default_lines(account_type: type[Account]) -> Iterator[str]:
     optional: list[str] = []
     for field in fields(account_type):
         key = field.alias or field.name
-        if not field.init or key in {"proxy", "polling"}:
+        if not field.init or key in {"proxy", "polling", "decimal"}:
             continue
         if field.default is not NOTHING:
             optional.append(key)

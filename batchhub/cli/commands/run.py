@@ -36,7 +36,7 @@ from batchhub.errors import (
 from batchhub.hub import BatchHub, BatchJob
 from batchhub.models import BatchState, BatchStatus, Contact, Finding
 from batchhub.models.words import finding_text
-from batchhub.tables import ItemReader, ResultsWriter
+from batchhub.tables import ItemReader, ResultsWriter, Survey
 
 
 @frozen(kw_only=True)
@@ -109,10 +109,12 @@ def prepare(
     operation_options = parse_options(options.option or ())
     with open_items(options.items, reading) as items:
         hub = open_hub(invocation.common, options.account)
-        adapter = Registry().get_for(hub.accounts[options.account])
+        account = hub.accounts[options.account]
+        adapter = Registry().get_for(account)
         operation = options.operation or next(iter(adapter.operations))
         if operation in adapter.operations:  # the hub refuses others
-            items.fit(adapter, operation)
+            items.fit(adapter, operation, account.decimal)
+        items.on_survey = _say_survey
         yield Submission(
             options=options,
             items=items,
@@ -120,6 +122,19 @@ def prepare(
             adapter=adapter,
             operation_options=operation_options,
         )
+
+
+def _say_survey(survey: Survey) -> None:
+    """Write what a user should know of a table before anything is sent."""
+    for text in survey.warnings:
+        say_warning(text)
+
+
+def say_omitted(items: ItemReader) -> None:
+    """Write how many empty cells were left out."""
+    if items.omitted:
+        cells = ", ".join(f"{number(n)} of {clean(name, 40)}" for name, n in items.omitted.items())
+        say(f"empty cells left out: {cells}")
 
 
 async def send_now(invocation: Invocation, job: BatchJob) -> ExitCode:
@@ -203,6 +218,8 @@ async def _submit(invocation: Invocation, submission: Submission) -> BatchJob:
         raise submission.items.explain(error) from None
     invocation.job_id = job.id
     invocation.said.note(job.id, findings)
+    if not invocation.common.quiet:
+        say_omitted(submission.items)
     if options.ahead:
         older = "what older jobs still send of the same overwrites it"
         say_warning(f"job {job.id} goes ahead of all others; {older}")

@@ -30,8 +30,7 @@ STDOUT: Final = "-"
 """The name that stands for standard output."""
 
 _CHUNK_BYTES: Final = 64 * 1024
-_OPTIONS: Final = {"as_type": "--as", "infer": "--no-infer", "decimal": "--decimal-comma"}
-_FLAGS: Final = frozenset({"infer", "decimal"})
+_OPTIONS: Final = {"as_type": "--as"}
 
 
 def open_items(source: str, reading: InputOptions) -> ItemReader:
@@ -48,9 +47,11 @@ def open_items(source: str, reading: InputOptions) -> ItemReader:
         format=reading.format,
         delimiter=reading.delimiter,
         encoding=reading.encoding,
-        decimal="," if reading.decimal_comma else ".",
-        infer=not reading.no_infer,
+        sheet=reading.sheet,
+        decimal=reading.decimal,
+        number=reading.number or (),
         text=reading.text or (),
+        empty=reading.empty or (),
         say=as_option,
     )
     items = ItemReader(source, settings)
@@ -106,7 +107,7 @@ def as_option(name: str = "", /, **argument: Any) -> str:
     """Write an argument of `batchhub.tables` as the option it comes from."""
     ((each, value),) = argument.items() or [(name, None)]
     option = _OPTIONS.get(each, f"--{each}")
-    if value is None or each in _FLAGS:
+    if value is None:
         return option
     text = value[0] if isinstance(value, list) else value
     return f"{option} {shlex.quote(text)}"

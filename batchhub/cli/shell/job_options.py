@@ -6,6 +6,8 @@ from typing import ClassVar
 
 from attrs import NOTHING, frozen
 
+from batchhub._tables.formats import Notation
+
 from .completion import complete_account, complete_item_state
 from .parameters import make_argument, make_option
 
@@ -28,7 +30,9 @@ class SubmitOptions:
     """
 
     items: str = make_argument(
-        "ITEMS", "File of items: .jsonl, .csv, .tsv or .json, also .gz. Use - for standard input."
+        "ITEMS",
+        "File of items: .jsonl, .csv, .tsv, .json or .xlsx, also .gz and .zst. "
+        "Use - for standard input.",
     )
     account: str = make_option(
         "--account NAME",
@@ -75,13 +79,15 @@ class InputOptions:
         id: The template of an item's id.
         delimiter: The CSV delimiter; `None` to detect it.
         encoding: The CSV encoding; `None` is that of its byte order mark, else UTF-8.
-        decimal_comma: Whether ``9,90`` is a number in CSV.
-        no_infer: Whether all CSV cells are text.
-        text: CSV columns that are kept as text.
+        sheet: The sheet of a workbook.
+        decimal: The notation of figures.
+        number: Columns that are numbers.
+        text: Columns that are text.
+        empty: What empty cells mean, as [FIELD=]WORD.
     """
 
     format: str | None = make_option(
-        "--format FORM", "Input format: jsonl, csv, tsv or json. Default: from the file name."
+        "--format FORM", "Input format: jsonl, csv, tsv, json or xlsx. Default: from the file name."
     )
     map: str | None = make_option(
         "--map TEMPLATE",
@@ -103,16 +109,27 @@ class InputOptions:
     encoding: str | None = make_option(
         "--encoding NAME", "CSV encoding. Default: from its byte order mark, else UTF-8."
     )
-    decimal_comma: bool = make_option(
-        "--decimal-comma", "Read 9,90 in CSV as a number.", default=False
+    sheet: str | None = make_option(
+        "--sheet NAME", "Sheet of a workbook. Default: the only one that is visible."
     )
-    no_infer: bool = make_option(
-        "--no-infer",
-        "Keep all CSV cells as text. Default: numbers, true and false are read.",
-        default=False,
+    decimal: Notation | None = make_option(
+        "--decimal point|comma",
+        "What stands before the fraction of figures in a table. Default: the account's "
+        "setting, else what the figures themselves show.",
+        case_sensitive=False,
+    )
+    number: list[str] | None = make_option(
+        "--number COLUMN",
+        "Read this column as numbers; rows with anything else are refused. Repeatable.",
     )
     text: list[str] | None = make_option(
-        "--text COLUMN", "Keep this CSV column as text, whatever it looks like. Repeatable."
+        "--text COLUMN", "Keep this column as text, whatever it looks like. Repeatable."
+    )
+    empty: list[str] | None = make_option(
+        "--empty [FIELD=]WORD",
+        "What an empty cell means, for one field or for all: refuse the row, omit the value, "
+        'null, or text (send ""). Default: refuse in a path, an id or the field that names '
+        "the item, else omit. Repeatable.",
     )
 
 

@@ -224,7 +224,7 @@ def test_a_table_is_mapped_and_sent(sandbox: str, run: Run, tmp_path: Path) -> N
     write_settings(tmp_path, sandbox)
     table = 'artikel;preis;ad\n1;9,90;"çay; demli"\n2;4,50;007\n'
     (tmp_path / "fiyat.csv.gz").write_bytes(gzip.compress(table.encode()))
-    how = ("--account", "shop", "--map", "PUT /products/{artikel}", "--decimal-comma")
+    how = ("--account", "shop", "--map", "PUT /products/{artikel}", "--decimal", "comma")
     values = ("--set", "price={preis}", "--set", "name={ad}", "--id", "csv-{artikel}")
     done = run("run", "fiyat.csv.gz", *how, *values, "--out", "results.jsonl")
     assert done.code == 0, done.err

@@ -1,0 +1,188 @@
+"""The records of CSV: any encoding, what separates the cells, quotes and line breaks in them."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Final
+
+from batchhub._tables.formats import Say
+from batchhub.errors import InputError, UsageError
+
+from . import source as _source
+from .encodings import UTF8
+from .rows import Record
+
+_SEPARATORS: Final = (",", ";", "\t", "|")
+"""What may separate the cells of a table that doesn't say."""
+
+_NAMED: Final = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";"}
+_BOM: Final = "\ufeff"
+_HINT: Final = "sep="
+_SWALLOWED: Final = "; is a quote not closed?"
+_ENDS: Final = ("\n", "\r")
+
+_KEEP_BYTES: Final = "surrogateescape"
+_FIRST_BYTE: Final = 0xDC00
+_NO_TEXT: Final = re.compile("[\0\udc80-\udcff]")
+
+
+def find_delimiter(name: str, say: Say) -> str:
+    """
+    Return the character that a delimiter's name stands for.
+
+    Raises:
+        UsageError: It can't separate cells.
+    """
+    found = _NAMED.get(name.lower(), name)
+    if len(found) != 1 or found in '"\r\n\0 ':
+        raise UsageError(f"{say('delimiter')} is one character or the word tab, not {name!r}")
+    return found
+
+
+class CsvRows:
+    """
+    The records of one table in CSV. Blank lines are no records.
+
+    Args:
+        open: Opens the table, unpacked, at its beginning.
+        encoding: Its encoding.
+        delimiter: What separates its cells; `None` to detect it in the first line.
+        say: Names an argument in a message.
+
+    Attributes:
+        place: What the number of a record counts.
+        delimiter: What separates its cells, once the first record is read.
+        encoding: Its encoding.
+    """
+
+    place = "line"
+
+    def __init__(
+        self, open: Callable[[], io.RawIOBase], encoding: str, delimiter: str | None, say: Say
+    ) -> None:
+        self.delimiter = delimiter
+        self.encoding = encoding
+        self._open = open
+        self._say = say
+        self._begun = 1
+
+    def __iter__(self) -> Iterator[Record]:
+        """
+        Yield the records, each with the line it begins in.
+
+        Raises:
+            InputError: A byte is no text, a quote is not closed or in a wrong place, or a record
+                is too long.
+        """
+        # The module's own limit, for all tables of the process; ours is that of the lines.
+        csv.field_size_limit(max(csv.field_size_limit(), _source.MAX_BYTES + 1))
+        self._begun, self._has_ended = 1, True
+        lines = chain.from_iterable(self._cut())
+        try:
+            skipped, first = self._read_first(lines)
+            reader = csv.reader(chain(first, lines), delimiter=self.delimiter or ",", strict=True)
+            self._begun = skipped + 1
+            for cells in reader:
+                if cells:
+                    self._has_ended = True
+                    yield self._begun, cells
+                self._begun = skipped + reader.line_num + 1
+        except csv.Error as error:
+            raise InputError(_explain(error), line=self._begun) from None
+        except UnicodeError:
+            raise self._find_no_text() from None
+
+    def _read_first(self, lines: Iterator[str]) -> tuple[int, list[str]]:
+        """
+        Go to the first line that is not blank, past a ``sep=;``, and see what separates cells.
+
+        Returns:
+            How many lines it went past, and what is to be read again.
+        """
+        for number, line in enumerate(lines):
+            bare = line.rstrip("\r\n")
+            is_hint = bare.lower().startswith(_HINT) and len(bare) == len(_HINT) + 1
+            if bare.strip() and not is_hint:
+                unquoted = "".join(bare.split('"')[::2])
+                self.delimiter = self.delimiter or max(_SEPARATORS, key=unquoted.count)
+                return number, [line]
+            if is_hint:
+                self.delimiter = self.delimiter or bare[-1]
+                return number + 1, []
+        return 0, []
+
+    def _cut(self) -> Iterator[io.StringIO]:
+        """
+        Yield the lines with their ends, a chunk's worth at a time.
+
+        With `newline=""` lines end at LF, CR or both, and keep their ends.
+        """
+        rest, size = list[str](), 0
+        for text in self._decode():
+            if self._has_ended:
+                self._has_ended, size = False, 0
+            size += len(text)
+            if size > _source.MAX_BYTES:
+                raise _source.too_long(self._begun, _SWALLOWED)
+            # A CR at the end may be half of a CRLF.
+            end = max(text.rfind("\n"), text.rfind("\r", 0, -1)) + 1
+            if rest and rest[-1].endswith("\r"):
+                end = max(end, 1 if text.startswith("\n") else 0)
+            if end:
+                yield io.StringIO("".join([*rest, text[:end]]), newline="")
+                rest = []
+            if end < len(text):
+                rest.append(text[end:])
+        if rest:
+            yield io.StringIO("".join(rest), newline="")
+
+    def _decode(self) -> Iterator[str]:
+        """Yield the text; raises `UnicodeError` if bytes are none."""
+        stream = self._open()
+        decoder = codecs.getincrementaldecoder(self.encoding)()
+        is_first = True
+        while chunk := stream.read(_source.CHUNK_BYTES):
+            text = decoder.decode(chunk)
+            if "\0" in text:
+                raise UnicodeError
+            if is_first and text:
+                text, is_first = text.removeprefix(_BOM), False
+            yield text
+        yield decoder.decode(b"", final=True)
+
+    def _find_no_text(self) -> InputError:
+        """Look for the first line with a byte that is no text, and say what is wrong with it."""
+        named = f"{self.encoding}; is the {self._say('encoding')} right?"
+        stream = io.BufferedReader(self._open(), _source.CHUNK_BYTES)
+        try:
+            text = io.TextIOWrapper(stream, self.encoding, errors=_KEEP_BYTES, newline="")
+            for number, line in enumerate(text, 1):
+                if found := _NO_TEXT.search(line):
+                    return InputError(self._no_text(found[0]), line=number)
+        except UnicodeError:
+            pass
+        return InputError(f"can't be read as {named}")
+
+    def _no_text(self, char: str) -> str:
+        """Say what is wrong with a byte that is no text."""
+        say, is_utf8 = self._say, self.encoding == UTF8
+        what = f"the byte 0x{ord(char) - _FIRST_BYTE:02x} is no {self.encoding.upper()}"
+        if char == "\0":
+            what = "holds a NUL byte, which no text has"
+        if not is_utf8:
+            return f"{what}; is the {say('encoding')} right?"
+        named = f"{say(encoding='windows-1252')} or {say(encoding='utf-16')}"
+        return f'{what}; save the file as "CSV UTF-8", or name its encoding, as in {named}'
+
+
+def _explain(error: csv.Error) -> str:
+    if "unexpected end" in str(error):
+        return "a quote that opens in this record is never closed"
+    if "expected after" in str(error):
+        return 'text after the closing quote of a cell; a quote inside a quoted cell is written ""'
+    return f"not valid CSV: {error}"

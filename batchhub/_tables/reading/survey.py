@@ -1,0 +1,288 @@
+"""
+The first pass over a table: its notation of figures, and what the columns nobody knows are.
+
+Cells are looked at a block of rows and a column at a time, so that most of a large table goes
+through one regular expression for each block.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from attrs import Factory, define, field, frozen
+
+from batchhub._tables.formats import Notation
+from batchhub.adapter import Kind
+from batchhub.errors import InputError
+
+from .cells import NUMBERS
+from .columns import Columns
+from .figures import PLAIN, Evidence, Weight, weigh
+from .rows import Cell, OddCell, Record
+from .settings import ReadSettings
+from .table_signs import TableSigns
+
+BLOCK: Final = 512
+"""How many rows are looked at together."""
+
+_FEW: Final = 5
+"""At most so many cells that are no numbers make a column of numbers one of text with a warning."""
+
+_ALL_PLAIN: Final = re.compile(rf"(?:(?:{PLAIN})?\0)*+")
+_ONE_PLAIN: Final = re.compile(PLAIN)
+_FLAGS: Final = frozenset({"true", "false"})
+
+
+@frozen(kw_only=True)
+class ColumnReading:
+    """
+    How a column is read.
+
+    Attributes:
+        name: Its name.
+        fields: The values of an item that are made of it, by their names; empty if it is not used.
+        kind: What its cells are; `None` if it is not used, or if rows differ.
+        by: Who says so: ``adapter``, ``user``, or ``cells``: all of them look so.
+    """
+
+    name: str
+    fields: tuple[str, ...] = ()
+    kind: Kind | None = None
+    by: str = "adapter"
+
+
+@frozen(kw_only=True)
+class Survey:
+    """
+    What is known of a table when all of it was looked at.
+
+    Attributes:
+        columns: How its columns are read, in their order.
+        notation: The notation of its figures; `None` if none of them shows one.
+        warnings: What a user should know before it is sent.
+        rows: How many rows it has.
+    """
+
+    columns: tuple[ColumnReading, ...]
+    notation: Notation | None
+    warnings: tuple[str, ...]
+    rows: int
+
+
+@define
+class _Shape:
+    """What the cells of a column have in common that nobody knows."""
+
+    plain: int = 0
+    flags: int = 0
+    other: int = 0
+    figures: int = 0
+    first_other: tuple[int, str] | None = None
+    first_text: tuple[int, str] | None = None
+
+    @property
+    def kind(self) -> Kind:
+        if self.plain and not (self.other or self.flags):
+            return Kind.NUMBER
+        return Kind.FLAG if self.flags and not (self.other or self.plain) else Kind.TEXT
+
+    def add(self, lines: Sequence[int], cells: Sequence[Cell], *, is_typed: bool) -> None:
+        """
+        Look at cells.
+
+        Args:
+            lines: Where each is.
+            cells: The cells.
+            is_typed: Whether cells have types, so that a text is one whatever it looks like.
+        """
+        if self.other > _FEW and self.other > self.plain and self.figures < self.other:
+            return  # text, and nobody wonders why
+        if not is_typed and _ALL_PLAIN.fullmatch("\0".join(cells) + "\0"):  # type: ignore[arg-type]
+            self.plain += len(cells) - cells.count("")
+            return
+        for line, cell in zip(lines, cells, strict=True):
+            if not isinstance(cell, str) or cell.strip():
+                self._add(line, cell, is_typed=is_typed)
+
+    def _add(self, line: int, cell: Cell, *, is_typed: bool) -> None:
+        if isinstance(cell, OddCell):
+            is_plain, is_flag = cell.number is not None, False
+        elif isinstance(cell, str):
+            is_plain = not is_typed and _ONE_PLAIN.fullmatch(cell) is not None
+            is_flag = not is_typed and cell.strip().lower() in _FLAGS
+            self.figures += not is_plain and not is_typed and weigh(cell) is not Weight.NO_FIGURE
+        else:
+            is_flag = isinstance(cell, bool)
+            is_plain = not is_flag
+        self.plain += is_plain
+        self.flags += is_flag
+        if not is_plain and self.first_other is None:
+            self.first_other = (line, str(cell))
+        self.other += not is_plain and not is_flag
+
+
+@define
+class Surveyor:
+    """
+    Looks at a table once.
+
+    Args:
+        columns: Its columns.
+        settings: What the user and the adapter say.
+        place: What the number of a row counts.
+    """
+
+    columns: Columns
+    settings: ReadSettings
+    place: str
+    _evidence: Evidence = field(factory=Evidence)
+    _shapes: dict[str, _Shape] = field(factory=dict)
+    _signs: TableSigns = field(
+        default=Factory(lambda self: TableSigns(self.columns, self.place), takes_self=True)
+    )
+    _roles: dict[int, tuple[Mapping[str, Kind], _Roles]] = field(factory=dict)
+    _rows: int = 0
+
+    def look(self, records: Iterator[Record]) -> None:
+        """
+        Look at all rows.
+
+        Raises:
+            InputError: A column without a name has something in it.
+        """
+        block: list[Record] = []
+        for record in records:
+            block.append(record)
+            if len(block) >= BLOCK:
+                self._look_at(block)
+                block = []
+        if block:
+            self._look_at(block)
+
+    def whole(self) -> dict[str, Kind]:
+        """Return what the columns nobody knows are, each as a whole."""
+        return {name: shape.kind for name, shape in self._shapes.items()}
+
+    def decide(self) -> Notation:
+        """Return the notation of the file; raises `InputError` if that would be a guess."""
+        return self._evidence.decide(self.settings.notation, self.settings.say, self.place)
+
+    def report(self) -> Survey:
+        """Return what is known of the table."""
+        shown = self.settings.notation or (self.decide() if self._evidence.shows else None)
+        return Survey(
+            columns=tuple(self._describe(name) for name in self.columns.index),
+            notation=shown,
+            warnings=(*self._warn_of_text(), *self._signs.warnings()),
+            rows=self._rows,
+        )
+
+    def _look_at(self, block: list[Record]) -> None:
+        self._rows += len(block)
+        self._signs.see_rows(block)
+        if self.settings.kinds is not None:
+            self._look_by_column(self._find_roles(self.settings.kinds), block)
+            return
+        groups: dict[int, tuple[_Roles, list[Record]]] = {}
+        for record in block:
+            kinds = self.columns.kinds_of(record[1])
+            groups.setdefault(id(kinds), (self._find_roles(kinds), []))[1].append(record)
+        for roles, records in groups.values():
+            self._look_by_column(roles, records)
+
+    def _look_by_column(self, roles: _Roles, block: list[Record]) -> None:
+        lines = [line for line, _ in block]
+        is_typed = self.place == "row"
+        for name, at in roles.numbers:
+            cells = [cells[at] for _, cells in block]
+            if is_typed:
+                texts = [(line, c) for line, c in zip(lines, cells, strict=True) if type(c) is str]
+                self._evidence.add(name, [line for line, _ in texts], [c for _, c in texts])
+            else:
+                self._evidence.add(name, lines, cells)  # type: ignore[arg-type]
+        for name, at in roles.unknown:
+            shape = self._shapes.setdefault(name, _Shape())
+            shape.add(lines, [cells[at] for _, cells in block], is_typed=is_typed)
+        for name, at in roles.texts:
+            self._signs.see_column(name, lines, [cells[at] for _, cells in block])
+
+    def _find_roles(self, kinds: Mapping[str, Kind]) -> _Roles:
+        known = self._roles.get(id(kinds))
+        if known is None or known[0] is not kinds:
+            known = self._roles[id(kinds)] = (kinds, _find_roles(self.columns, kinds))
+        return known[1]
+
+    def _describe(self, name: str) -> ColumnReading:
+        parts = [part for part in self.columns.parts if name in part.columns]
+        if not parts:
+            return ColumnReading(name=name)
+        found = {
+            self.columns.kind_of(part, kinds) if part.column else Kind.TEXT
+            for part in parts
+            for kinds, _ in self._roles.values()
+        }
+        fields = tuple(part.names[0] for part in parts)
+        said = self.settings
+        by = "user" if name in said.number or name in said.text else "adapter"
+        if None in found:
+            by = "cells"
+            found = (found - {None}) | {self._shapes.get(name, _Shape()).kind}
+        kind = next(iter(found)) if len(found) == 1 else None
+        return ColumnReading(name=name, fields=fields, kind=kind, by=by)
+
+    def _warn_of_text(self) -> Iterator[str]:
+        """Say which columns are text because of few cells, or only by how figures are written."""
+        for name, shape in self._shapes.items():
+            if shape.kind is not Kind.TEXT or shape.first_other is None:
+                continue
+            is_few = shape.plain > shape.other + shape.flags and shape.other + shape.flags <= _FEW
+            if is_few or (shape.figures and shape.figures >= shape.other):
+                line, cell = shape.first_other
+                yield (
+                    f"column {name!r} is sent as text, since {self.place} {line} has "
+                    f"{cell[:40]!r}; {self.settings.say(number=[name])} makes it one of numbers"
+                )
+
+
+@frozen
+class _Roles:
+    """Which columns are looked at for what, each with its place."""
+
+    numbers: Sequence[tuple[str, int]]
+    unknown: Sequence[tuple[str, int]]
+    texts: Sequence[tuple[str, int]]
+
+
+def _find_roles(columns: Columns, kinds: Mapping[str, Kind]) -> _Roles:
+    numbers: dict[str, int] = {}
+    unknown: dict[str, int] = {}
+    texts: dict[str, int] = {}
+    for part in columns.parts:
+        kind = columns.kind_of(part, kinds) if part.column else Kind.TEXT
+        group = numbers if kind in NUMBERS else unknown if kind is None else texts
+        for name in part.columns:
+            group[name] = columns.index[name]
+            if kind is None:
+                texts[name] = columns.index[name]
+    return _Roles(*(tuple(each.items()) for each in (numbers, unknown, texts)))
+
+
+def check_names(columns: Columns, records: Iterator[Record], place: str) -> Iterator[Record]:
+    """
+    Yield records, as long as columns without a name have nothing in them.
+
+    Raises:
+        InputError: One has.
+    """
+    nameless = [n for n, name in enumerate(columns.names) if name is None]
+    for line, cells in records:
+        for n in nameless:
+            if cells[n] != "":
+                found: Any = cells[n]
+                raise InputError(
+                    f"column {n + 1} of the header has no name, and {place} {line} has "
+                    f"{str(found)[:40]!r} there"
+                )
+        yield line, cells
