@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import os
 import select
 import stat
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
@@ -34,7 +32,6 @@ CHUNK_BYTES: Final = 128 * 1024
 MAX_FILE_BYTES: Final = 1 << 30
 """The largest file that is copied to disk to be read at any place, as a workbook is; unpacked."""
 
-_GZIP_MAGIC: Final = b"\x1f\x8b"
 _STDIN_FD: Final = 0
 _STDIN_PATHS: Final = frozenset({"/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 _NAMELESS: Final = ("/dev/fd/", "/proc/")
@@ -105,47 +102,6 @@ class Source(io.RawIOBase):
         taken, self._ahead = self._ahead[: len(target)], self._ahead[len(target) :]
         target[: len(taken)] = taken
         return len(taken)
-
-
-def unpack(stream: IO[bytes], *, must_be_gzip: bool, pause: Callable[[], None]) -> Source:
-    """
-    Return the bytes of a stream, unpacked if they begin as gzip does.
-
-    Args:
-        stream: The stream, read as it comes.
-        must_be_gzip: Whether anything else is an error.
-        pause: Called before each read, which may take long.
-
-    Raises:
-        InputError: It is no gzip data; or, when it is read: it can't be read, or the gzip data is
-            broken or ends too early.
-    """
-
-    def read(most: int) -> bytes:
-        pause()
-        try:
-            return stream.read(most)
-        except OSError as error:
-            raise InputError(f"can't be read: {error.strerror}") from error
-
-    def read_packed(most: int) -> bytes:
-        pause()
-        try:
-            return packed.read1(most)
-        except EOFError:
-            raise InputError("the gzip data ends too early; is the file complete?") from None
-        except (gzip.BadGzipFile, zlib.error) as error:
-            reason = str(error).rpartition(": ")[2]
-            raise InputError(f"the gzip data is broken ({reason}); pack it again") from None
-
-    source = Source(read)
-    head = source.look_ahead(lambda head: len(head) >= len(_GZIP_MAGIC))
-    if head.startswith(_GZIP_MAGIC):
-        packed = gzip.GzipFile(fileobj=source, mode="rb")
-        return Source(read_packed)
-    if must_be_gzip and head:
-        raise InputError("its name ends in .gz, but it is no gzip file; unpack or rename it")
-    return source
 
 
 class Origin:
