@@ -32,7 +32,8 @@ from batchhub.models import BatchItem, BatchState
 
 from . import wire
 from .account import MAX_REQUEST_BYTES, EcwidAccount
-from .items import KINDS, encode_item, find_target, may_repeat, read_map
+from .items import encode_item, find_target, may_repeat, read_map
+from .kinds import find_thing
 from .report import make_report
 
 if TYPE_CHECKING:
@@ -122,9 +123,9 @@ class EcwidAdapter(Adapter[EcwidAccount]):
 
     @classmethod
     def fields(cls, operation: str, item: Mapping[str, Any]) -> Mapping[str, Kind]:
-        """Return what is text whatever it looks like."""
-        del operation, item
-        return KINDS
+        """Return what the item's fields take, by its path."""
+        del operation
+        return find_thing(item.get("path")).item
 
     @classmethod
     def read_map(cls, operation: str, text: str) -> RowMap:

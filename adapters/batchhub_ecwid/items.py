@@ -9,10 +9,11 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from batchhub.adapter import Kind, RowMap, WireItem, encode_json, plain_json
+from batchhub.adapter import RowMap, WireItem, encode_json, plain_json, write_fields
 from batchhub.errors import InputError
 from batchhub.models import BatchItem
 
+from .kinds import find_thing, find_thing_of_map
 from .paths import Params, add_params, has_param, make_path, normalise_path
 
 Body: TypeAlias = Mapping[str, Any] | Sequence[Any]
@@ -43,51 +44,6 @@ _PICTURE: Final = re.compile(
 _FILE_PARAM: Final = "externalUrl"
 _READS: Final = frozenset({"GET"})
 _IDEMPOTENT: Final = frozenset({"GET", "PUT", "DELETE"})
-
-_TOP: Final = ("id", "method", "path")
-
-_PERSON: Final = (
-    *("name", "firstName", "lastName", "companyName", "street", "city", "countryCode"),
-    *("countryName", "postalCode", "stateOrProvinceCode", "stateOrProvinceName", "phone"),
-)
-
-_ORDER: Final = (
-    *("id", "email", "paymentMethod", "paymentModule", "customerTaxId", "b2b_b2c"),
-    *("customerFiscalCode", "electronicInvoicePecEmail", "electronicInvoiceSdiCode", "ipAddress"),
-    *("paymentStatus", "fulfillmentStatus", "vendorOrderNumber", "refererUrl", "orderComments"),
-    *("globalReferer", "customerGroup", "paymentParams", "trackingNumber", "paymentMessage"),
-    *("externalTransactionId", "affiliateId", "privateAdminNotes", "pickupTime", "extraFields"),
-    *("externalFulfillment", "externalOrderId", "refererId", "lang"),
-    *(f"{who}.{key}" for who in ("billingPerson", "shippingPerson") for key in _PERSON),
-    *(
-        f"shippingOption.{key}"
-        for key in (
-            *("shippingCarrierName", "shippingMethodId", "shippingMethodName"),
-            *("estimatedTransitTime", "pickupInstruction", "fulfillmentType"),
-        )
-    ),
-    *(f"handlingFee.{key}" for key in ("name", "description")),
-)
-
-_PRODUCT: Final = (
-    *("sku", "name", "description", "shortDescription", "subtitle", "url"),
-    *("nameTranslated", "descriptionTranslated", "shortDescriptionTranslated"),
-    *("subtitleTranslated", "seoTitle", "seoTitleTranslated"),
-    *("seoDescription", "seoDescriptionTranslated", "externalReferenceId"),
-    *("customSlug", "googleItemCondition", "ribbon.text", "ribbon.color"),
-    *("tax.taxClassCode", "type", "code", "discountType", "status"),
-)
-
-KINDS: Final[Mapping[str, Kind]] = dict.fromkeys(
-    (*_TOP, *(f"body.{key}" for key in (*_ORDER, *_PRODUCT))), Kind.TEXT
-)
-"""
-What is text whatever it looks like: an article's number, a postal code.
-
-Source: older page "Create batch request" (`id`, `path`); the Order page, fields of type string and
-maps of strings, also those of order items, persons, shipping options and coupons. Assumed: the
-products' texts that the Order page does not have, and the undocumented ones of real orders.
-"""
 
 
 class _Method(msgspec.Struct):
@@ -159,10 +115,15 @@ def encode_item(item: BatchItem) -> bytes:
         method = _method(method)
     path = make_path(payload.get("path"))
     wire: dict[str, Any] = {"id": item_id, "method": method, "path": path}
-    if type(body) is dict and method in _WRITES_BODY:
-        wire["body"] = plain_json(body, "body")
-    elif (checked := _body(method, path, body)) is not None:
-        wire["body"] = checked
+    if type(body) is not dict or method not in _WRITES_BODY:
+        body = _body(method, path, body)
+    if body is not None:
+        body = plain_json(body, "body")
+        try:
+            kinds = find_thing(path).body
+            wire["body"] = write_fields(body, kinds) if type(body) is dict else body
+        except InputError as error:
+            raise InputError(f"body.{error}") from None
     return encode_json(wire)
 
 
@@ -215,8 +176,13 @@ def read_map(text: str) -> RowMap:
             f"--map {text[:60]!r}: write a method ({', '.join(METHODS)}) and a path, "
             "as in 'PUT /products/{product_id}'"
         )
-    templates = {"method": method.upper(), "path": path}
-    return RowMap(templates=templates, quoted=frozenset({"path"}), set_under="body")
+    thing = find_thing_of_map(path)
+    return RowMap(
+        templates={"method": method.upper(), "path": path},
+        quoted=frozenset({"path"}),
+        set_under="body",
+        kinds=None if thing is None else thing.item,
+    )
 
 
 def _make_write(
@@ -261,7 +227,7 @@ def _method(value: object) -> str:
 
 def _body(method: str, path: str, body: object) -> Any:
     """
-    Check a body and make it plain; `None` where none is sent.
+    Check that a body is one; `None` where none is sent.
 
     Text is refused. A page calls the body a string, while the same vendor's examples and
     every known client send an object; text would be sent as a JSON string, and what
@@ -285,4 +251,4 @@ def _body(method: str, path: str, body: object) -> Any:
         raise InputError("body is binary; files go by URL, in the externalUrl parameter")
     if not isinstance(body, Mapping | list | tuple):
         raise InputError(f"body must be a JSON object or array, not {type(body).__name__}")
-    return plain_json(body, "body")
+    return body

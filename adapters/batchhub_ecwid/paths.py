@@ -76,6 +76,19 @@ def normalise_path(path: str) -> str:
     return _LEADING_ZEROS.sub("/", path) if "/0" in path else path
 
 
+def split_path(path: str) -> list[str]:
+    """
+    Return the parts of a path in the spelling of `normalise_path`, without the query.
+
+    An escaped slash separates no parts here, so what fills in a part can't make two of it.
+
+    Raises:
+        InputError: It has percent escapes that are none.
+    """
+    parts = [part for part in path.partition("?")[0].split("/") if part]
+    return [_SEGMENT_TAIL.sub("", _decode(part)).lower() for part in parts]
+
+
 def add_params(path: str, params: Params | None) -> str:
     """
     Append a query to a path, percent-encoded: booleans in lower case, lists joined by commas.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from typing import Any, Final
 
 from attrs import define, field
@@ -78,8 +79,28 @@ def write_fields(item: Mapping[str, Any], kinds: Mapping[str, Kind]) -> dict[str
     Raises:
         InputError: A field does not have a value of its kind; the message names it.
     """
-    written = _write(item, _find_layer(kinds))
+    known = _layers.get(id(kinds))
+    # Of a million items each call counts.
+    layer = known[1] if known is not None and known[0] is kinds else _find_layer(kinds)
+    written: dict[str, Any] = _write(item, layer)
     return dict(item) if written is item else written
+
+
+_NOTHING: Final = frozenset({type(None)})
+_EASY: Final[Mapping[Kind, frozenset[type]]] = {
+    Kind.INTEGER: _NOTHING | {int},
+    Kind.NUMBER: _NOTHING | {int, float},
+    Kind.NUMBER_AS_TEXT: _NOTHING,
+    Kind.TEXT: _NOTHING | {str},
+    Kind.FLAG: _NOTHING | {bool},
+}
+_WRITERS: Final[Mapping[Kind, Callable[[Any, str], Any]]] = {
+    Kind.INTEGER: write_integer,
+    Kind.NUMBER: write_number,
+    Kind.NUMBER_AS_TEXT: write_number_as_text,
+    Kind.TEXT: write_text,
+    Kind.FLAG: write_flag,
+}
 
 
 @define
@@ -91,13 +112,19 @@ class _Node:
         name: Its dotted name.
         kind: What it takes, if it is named itself.
         write: Brings a value into the form of that kind.
+        easy: Types of values that are in that form already.
         inner: What is in it, by key.
     """
 
     name: str
     kind: Kind | None = None
     write: Callable[[Any, str], Any] | None = None
+    easy: frozenset[type] = _NOTHING
     inner: dict[str, _Node] = field(factory=dict)
+
+
+_MOST_LAYERS: Final = 64
+_layers: Final[dict[int, tuple[Mapping[str, Kind], dict[str, _Node]]]] = {}
 
 
 def _find_layer(kinds: Mapping[str, Kind]) -> dict[str, _Node]:
@@ -119,7 +146,7 @@ def _make_layer(kinds: Mapping[str, Kind]) -> dict[str, _Node]:
         node, path = outermost, name.split(".")
         for n, key in enumerate(path, 1):
             node = node.inner.setdefault(key, _Node(name=".".join(path[:n])))
-        node.kind, node.write = kind, _WRITERS[kind]
+        node.kind, node.write, node.easy = kind, _WRITERS[kind], _EASY[kind]
     return outermost.inner
 
 
@@ -128,9 +155,16 @@ def _write(part: Mapping[str, Any], layer: dict[str, _Node]) -> Any:
     written: dict[str, Any] | None = None
     for key, value in part.items():
         node = layer.get(key)
-        if node is None or value is None:
+        if node is None:
             continue
-        new = _write_value(value, node)
+        type_ = type(value)
+        if type_ in node.easy and (type_ is not float or isfinite(value)):
+            continue
+        new = (
+            _write(value, node.inner)
+            if type_ is dict and node.write is None
+            else _write_value(value, node)
+        )
         if new is not value:
             written = dict(part) if written is None else written
             written[key] = new
@@ -145,15 +179,3 @@ def _write_value(value: Any, node: _Node) -> Any:
     if isinstance(value, list):
         return [_write(each, node.inner) if isinstance(each, Mapping) else each for each in value]
     return value
-
-
-_WRITERS: Final[Mapping[Kind, Callable[[Any, str], Any]]] = {
-    Kind.INTEGER: write_integer,
-    Kind.NUMBER: write_number,
-    Kind.NUMBER_AS_TEXT: write_number_as_text,
-    Kind.TEXT: write_text,
-    Kind.FLAG: write_flag,
-}
-
-_MOST_LAYERS: Final = 64
-_layers: Final[dict[int, tuple[Mapping[str, Kind], dict[str, _Node]]]] = {}

@@ -25,15 +25,15 @@ def write_number(value: Any, name: str) -> int | float | Decimal:
         if len(value) > _LONGEST_NUMBER or not _JSON_NUMBER.fullmatch(value):
             raise _wrong(name, "a number", value)
         value = Decimal(value)
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        raise _wrong(name, "a number", value)
     if isinstance(value, Decimal):
-        exponent = value.as_tuple().exponent
-        if not isinstance(exponent, int) or abs(value.adjusted()) > _MAX_EXPONENT:
-            raise _wrong(name, "a number", value)
-    elif isinstance(value, float) and not math.isfinite(value):
+        fits = value.is_finite() and abs(value.adjusted()) <= _MAX_EXPONENT
+    elif isinstance(value, float):
+        fits = math.isfinite(value)
+    else:
+        fits = isinstance(value, int) and not isinstance(value, bool)
+    if not fits:
         raise _wrong(name, "a number", value)
-    return value
+    return value  # type: ignore[no-any-return]
 
 
 def write_integer(value: Any, name: str) -> int:
