@@ -23,6 +23,7 @@ from batchhub.adapter import (
     Submission,
     TicketRef,
     WireItem,
+    describe_page,
 )
 from batchhub.errors import InputError, RefusedError, ReplyError
 from batchhub.models import BatchItem, BatchState
@@ -37,7 +38,6 @@ from .status import (
     ReadStatus,
     Status,
     explain_refusal,
-    has_status,
     is_refusal,
     observe,
     read_probe,
@@ -209,7 +209,8 @@ class MircateAdapter(Adapter[MircateAccount]):
             keys = ", ".join(self.account.batch_id_keys)
             fields = ", ".join(others)[:200] or "no field at all"
             what = f"the answer to a new batch has no id under {keys}, but {fields}"
-            raise self._broken(f"{what}; see batch_id_keys", reply.status)
+            says = self._find_says(reply, wire.read_words(others))
+            raise self._broken(f"{what}{says}; see batch_id_keys", reply.status)
         return Accepted(vendor_refs=refs, vendor=others)
 
     async def poll_one(self, ticket: TicketRef) -> Observation:
@@ -218,9 +219,9 @@ class MircateAdapter(Adapter[MircateAccount]):
 
         Raises:
             NotFoundError: The vendor does not know one of them.
-            ReplyError: An answer is not a JSON object.
+            ReplyError: An answer is not a JSON object, or has no field of a status.
         """
-        return observe(await self._ask_all(ticket, read_progress))
+        return observe(await self._ask_all(ticket, read_progress), self.states)
 
     async def fetch_results(self, ticket: TicketRef, items: Sequence[WireItem]) -> Report:
         """Ask once more, and work out the items' outcome from names and counts."""
@@ -255,7 +256,7 @@ class MircateAdapter(Adapter[MircateAccount]):
             reading = explain_refusal(error, is_made_up=vendor_ref is None)
             return Probe(request=request, status=error.status or 0, raw=error.raw, reading=reading)
         status = self._read(reply, ref, read_status)
-        if not has_status(status):
+        if not status.is_status:
             raise self._broken(_NOT_MIRCATE, reply.status)
         reading = read_probe(status, self.states, self.account.item_keys)
         return Probe(request=request, status=reply.status, raw=reply.body, reading=reading)
@@ -267,7 +268,15 @@ class MircateAdapter(Adapter[MircateAccount]):
         """Source: page "Check Batch Status", request (path and header)."""
         call = self._status_paths[operation].make_call(ref)
         reply = await self._send(call, self.account.api_key, self._make_question(call, ref))
-        return self._read(reply, ref, read)
+        status = self._read(reply, ref, read)
+        if not status.is_status:
+            says = self._find_says(reply, status.words)
+            raise self._broken(f"the answer has no field of a status{says}", reply.status)
+        return status
+
+    def _find_says(self, reply: Reply, words: str | None) -> str:
+        says = words or describe_page(reply.body)
+        return f"; it says: {says}" if says else ""
 
     def _read(self, reply: Reply, ref: str, read: ReadStatus) -> Status:
         try:

@@ -8,6 +8,7 @@ add up to what was sent; otherwise its outcome is unknown.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
@@ -18,21 +19,12 @@ from batchhub.adapter import ItemReport, Report, one_line
 from batchhub.models import BatchState, Finding, ItemState
 
 from .items import key_text
-from .status import ODD_COUNT, Status
-from .wire import read_entry
+from .status import ODD_COUNT, ODD_FORM, Status, find_state, make_odd_form
+from .wire import MESSAGE_KEYS, read_count, read_entry
 
 Keys: TypeAlias = Mapping[str, str]
 """What names an item's product, by key."""
 
-_MESSAGE_KEYS: Final = (
-    "message",
-    "errorMessage",
-    "error",
-    "errors",
-    "reason",
-    "description",
-    "errorCode",
-)
 _MESSAGES: Final = {
     "odd_failures": "failedProducts is not a list",
     "unmatched_failure": "failed products that are none of the items sent",
@@ -41,9 +33,14 @@ _MESSAGES: Final = {
     "failures_differ": "more or fewer items named as failed than are counted as failed",
     "counts_differ": "counts that do not add up to the items sent",
     "word_differs": "batches called failed without a failure counted",
+    "no_effect": "counts of products left as they were, which the counted successes may include",
 }
 _PERHAPS: Final = "Mircate names a failed product that may be this one"
 _EXAMPLE: Final = 200
+_NO_EFFECT: Final = re.compile(
+    r"skip|ignor|unchang|not_?(?:found|changed|updated)|reject|invalid", re.IGNORECASE
+)
+"""Names of fields about products on which a batch had no effect. Assumed: no page has any."""
 
 
 @frozen(kw_only=True)
@@ -55,19 +52,29 @@ class Sent:
         keys: What names each item's product, by the item's id.
         by_key: The ids of the items a key and its text stand for.
         by_text: The ids of the items a text stands for, under whatever key.
+        by_folded: The same, without regard to case.
     """
 
     keys: Mapping[str, Keys]
     by_key: Mapping[tuple[str, str], Sequence[str]]
     by_text: Mapping[str, Sequence[str]]
+    by_folded: Mapping[str, Sequence[str]]
 
 
 @frozen
 class Match:
-    """The item a failed product belongs to; if that is not certain, the candidates."""
+    """
+    The item a failed product belongs to; if that is not certain, the candidates.
+
+    Attributes:
+        item_id: The item.
+        candidates: The candidates.
+        is_folded: Whether its name has other letters than the item's, large or small.
+    """
 
     item_id: str | None
     candidates: Sequence[str] = ()
+    is_folded: bool = False
 
 
 @define
@@ -77,17 +84,20 @@ class _Reading:
     named: dict[str, list[ItemReport]] = field(default=Factory(lambda: defaultdict(list)))
     in_doubt: dict[str, None] = field(factory=dict)
     odd: dict[str, list[str]] = field(default=Factory(lambda: defaultdict(list)))
+    read_so: list[Finding] = field(factory=list)
 
 
 def index_items(keys: Mapping[str, Keys]) -> Sent:
     """Index the items of a ticket by what names their products."""
     by_key: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     by_text: defaultdict[str, list[str]] = defaultdict(list)
+    by_folded: defaultdict[str, list[str]] = defaultdict(list)
     for item_id, names in keys.items():
         for key, text in names.items():
             by_key[key, text].append(item_id)
             by_text[text].append(item_id)
-    return Sent(keys=keys, by_key=by_key, by_text=by_text)
+            by_folded[text.casefold()].append(item_id)
+    return Sent(keys=keys, by_key=by_key, by_text=by_text, by_folded=by_folded)
 
 
 def make_report(
@@ -117,14 +127,21 @@ def make_report(
         for item_id in reading.in_doubt
         if item_id not in reading.named
     ]
-    unread = [f for status in statuses for f in status.findings if f.code == ODD_COUNT]
+    noted = [f for status in statuses for f in status.findings if f.code in {ODD_COUNT, ODD_FORM}]
+    is_unread = any(finding.code == ODD_COUNT for finding in noted)
     _weigh(statuses, len(reading.named), total, states, reading.odd)
+    rest = ItemState.UNKNOWN if reading.odd or is_unread else ItemState.SUCCEEDED
     return Report(
         items=items,
-        rest=ItemState.UNKNOWN if reading.odd or unread else ItemState.SUCCEEDED,
+        rest=rest,
+        rest_message=None if rest is ItemState.SUCCEEDED else _explain(statuses, reading.odd),
         # Assumed: names may come later than counts, as counts may come later than words.
         is_settled=len(reading.named) >= sum(status.failed or 0 for status in statuses),
-        findings=(*unread, *(_finding(code, met) for code, met in reading.odd.items())),
+        findings=(
+            *noted,
+            *reading.read_so,
+            *(_finding(code, met) for code, met in reading.odd.items()),
+        ),
     )
 
 
@@ -133,8 +150,9 @@ def find_items(entry: Any, sent: Sent, item_keys: Sequence[str]) -> Match:
     Find the items a failed product may be.
 
     A product is named at the top level or one below it, by one or several keys. Where no item
-    has a key's text under the same key, any key counts. An item that is named by one key and
-    contradicted by another is only a candidate, and not even that if another item fits.
+    has a key's text under the same key, any key counts, and then any case of its letters. An item
+    that is named by one key and contradicted by another is only a candidate, and not even that if
+    another item fits.
 
     Source: page "Check Batch Status", responses (objects). Assumed: what is in them.
     """
@@ -142,9 +160,13 @@ def find_items(entry: Any, sent: Sent, item_keys: Sequence[str]) -> Match:
     pairs = [(key, text) for key, texts in names.items() for text in texts]
     hits = dict.fromkeys(i for pair in pairs for i in sent.by_key.get(pair, ()))
     hits = hits or dict.fromkeys(i for _, text in pairs for i in sent.by_text.get(text, ()))
+    is_folded = not hits
+    if is_folded:
+        folded = (text.casefold() for _, text in pairs)
+        hits = dict.fromkeys(i for text in folded for i in sent.by_folded.get(text, ()))
     clean = [item_id for item_id in hits if not _contradicts(sent.keys[item_id], names)]
     if len(clean) == 1:
-        return Match(clean[0])
+        return Match(clean[0], is_folded=is_folded)
     return Match(None, tuple(clean or hits))
 
 
@@ -152,7 +174,7 @@ def read_message(entry: Any, item_keys: Sequence[str]) -> str | None:
     """Return the vendor's message on a failure: under a usual key, else its first text, if any."""
     if not isinstance(entry, Mapping):
         return None
-    usual = (entry.get(key) for key in _MESSAGE_KEYS)
+    usual = (entry.get(key) for key in MESSAGE_KEYS)
     others = (value for key, value in entry.items() if key not in item_keys)
     return next(filter(None, map(_first_text, usual)), None) or next(
         filter(None, (one_line(value) for value in others if isinstance(value, str))), None
@@ -169,6 +191,8 @@ def _read_failures(
         entry = read_entry(body)
         match = find_items(entry, sent, item_keys)
         if match.item_id is not None:
+            if match.is_folded:
+                reading.read_so.append(make_odd_form(_show(body)))
             report = ItemReport(
                 id=match.item_id,
                 state=ItemState.FAILED,
@@ -179,7 +203,7 @@ def _read_failures(
             reading.named[match.item_id].append(report)
             continue
         code = "ambiguous_failure" if match.candidates else "unmatched_failure"
-        reading.odd[code].append(body.decode("utf-8", "replace")[:_EXAMPLE])
+        reading.odd[code].append(_show(body))
         reading.in_doubt.update(dict.fromkeys(match.candidates))
 
 
@@ -205,11 +229,47 @@ def _weigh(
     if named != failed:
         odd["failures_differ"].append(f"{named} named, {failed} counted")
     if succeeded + failed != total:
-        odd["counts_differ"].append(f"{succeeded} succeeded and {failed} failed of {total}")
+        odd["counts_differ"].append(_show_counts(statuses, total))
     for status in statuses:
-        state = states.get((status.word or "").strip().casefold())
+        odd_names = (n for n, value in status.fields.items() if _NO_EFFECT.search(n) and value)
+        for name in odd_names:
+            if (number := _count_of(status.fields[name])) is not None:
+                odd["no_effect"].append(f"{name}: {number}")
+        state = find_state(status, states)
         if state in {BatchState.FAILED, BatchState.CANCELLED} and not status.failed:
             odd["word_differs"].append(f"{status.ref}: {status.word}")
+
+
+def _explain(statuses: Sequence[Status], odd: Mapping[str, Sequence[str]]) -> str:
+    """Return why nobody knows of the items that are not named, with the vendor's own facts."""
+    facts = [
+        f"{_MESSAGES[code]} ({examples[0]})" for code, examples in odd.items() if examples
+    ] or [_MESSAGES["counts_differ"]]
+    words = next(filter(None, (status.words for status in statuses)), None)
+    return "; ".join([*facts[:2], *([f"Mircate says: {words}"] if words else [])])
+
+
+def _show_counts(statuses: Sequence[Status], total: int) -> str:
+    def show(counts: Sequence[int | None]) -> str:
+        return "no" if all(count is None for count in counts) else str(sum(c or 0 for c in counts))
+
+    succeeded = show([status.succeeded for status in statuses])
+    failed = show([status.failed for status in statuses])
+    return f"{succeeded} succeeded and {failed} failed of {total}"
+
+
+def _count_of(value: Any) -> int | None:
+    """Return how many products a field is about: a count, or a list; `None` for none."""
+    if isinstance(value, list):
+        return len(value)
+    try:
+        return read_count(value) or None
+    except ValueError:
+        return None
+
+
+def _show(body: bytes) -> str:
+    return body.decode("utf-8", "replace")[:_EXAMPLE]
 
 
 def _read_names(entry: Any, item_keys: Sequence[str]) -> dict[str, set[str]]:
@@ -227,13 +287,16 @@ def _read_names(entry: Any, item_keys: Sequence[str]) -> dict[str, set[str]]:
 
 
 def _contradicts(keys: Keys, names: Mapping[str, Iterable[str]]) -> bool:
-    return any(key in names and text not in names[key] for key, text in keys.items())
+    return any(
+        key in names and text.casefold() not in {name.casefold() for name in names[key]}
+        for key, text in keys.items()
+    )
 
 
 def _first_text(value: Any) -> str | None:
     """Read words that may be wrapped in an object or a list."""
     if isinstance(value, Mapping):
-        return next(filter(None, (one_line(value.get(key)) for key in _MESSAGE_KEYS)), None)
+        return next(filter(None, (one_line(value.get(key)) for key in MESSAGE_KEYS)), None)
     if isinstance(value, list):
         return next(filter(None, (_first_text(part) for part in value[:3])), None)
     return one_line(value)

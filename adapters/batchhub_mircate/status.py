@@ -11,13 +11,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from batchhub.adapter import Observation, decode_fields, decode_object, one_line, read_fields
 from batchhub.errors import NotFoundError, RefusedError
 from batchhub.models import BatchState, Finding
 
-from .wire import read_count, read_elements, read_entry, read_error, read_ratio
+from .wire import (
+    read_count,
+    read_elements,
+    read_entry,
+    read_error,
+    read_ratio,
+    read_words,
+)
 
 STATES: Final[Mapping[str, BatchState]] = {
     "running": BatchState.IN_PROGRESS,
@@ -54,11 +61,18 @@ STATUS_FIELDS: Final = (
 )
 """The fields of a status answer. Source: page "Check Batch Status", responses."""
 
+ODD_FORM: Final = "odd_form"
+"""The finding of what is read although it has an odd form: nothing is in doubt."""
+
 _FAILURES: Final = "failedProducts"
+_EMPTY_OBJECTS: Final = ([b"{}"], [b"{", b"}"])
+"""What some writers of JSON make of an empty list, without its spaces."""
+
 _SHOWN_KEYS: Final = 20
 _MESSAGES: Final = {
     "odd_word": "batchStatus is not text",
     ODD_COUNT: "counts that are not whole numbers; their meaning is not known",
+    ODD_FORM: "answers in an odd form; each can mean only one thing, and is read so",
     "odd_ratio": "ratio is not a share of a whole",
 }
 
@@ -76,7 +90,8 @@ class Status:
         progress: The share that is done, 0..1.
         fields: The other fields as they came, the counts included, `failedProducts` not.
         failures: The elements of `failedProducts` as they came; `None` if it is no array.
-        findings: What can't be read.
+        findings: What can't be read, or is read although it has an odd form.
+        is_status: Whether it has any field of a status answer, which all are optional.
         age_s: Seconds the answer had waited in a cache.
     """
 
@@ -89,6 +104,12 @@ class Status:
     failures: Sequence[msgspec.Raw] | None = field(repr=False)
     findings: tuple[Finding, ...]
     age_s: float | None
+    is_status: bool = True
+
+    @property
+    def words(self) -> str | None:
+        """What the answer says for people, if anything."""
+        return read_words(self.fields)
 
 
 def read_status(body: bytes, ref: str, age_s: float | None = None) -> Status:
@@ -101,8 +122,13 @@ def read_status(body: bytes, ref: str, age_s: float | None = None) -> Status:
         ValueError: It is not a JSON object.
     """
     raw = read_fields(body)
-    failures = _read_failures(raw.pop(_FAILURES, None))
-    return _make_status(decode_fields(raw), failures, ref, age_s)
+    is_status = not raw.keys().isdisjoint(STATUS_FIELDS)
+    given = raw.pop(_FAILURES, None)
+    status = _make_status(decode_fields(raw), _read_failures(given), ref, age_s)
+    if given is not None and bytes(given).split() in _EMPTY_OBJECTS:
+        odd = make_odd_form(f"{_FAILURES} {{}}, no list")
+        status = evolve(status, findings=(*status.findings, odd))
+    return status if is_status else evolve(status, is_status=False)
 
 
 def read_progress(body: bytes, ref: str, age_s: float | None = None) -> Status:
@@ -112,19 +138,23 @@ def read_progress(body: bytes, ref: str, age_s: float | None = None) -> Status:
     Raises:
         ValueError: It is not a JSON object.
     """
-    return _make_status(decode_object(body, without=(_FAILURES,)), (), ref, age_s)
+    fields = decode_object(body, without=(_FAILURES,))
+    is_status = not fields.keys().isdisjoint(STATUS_FIELDS) or _FAILURES.encode() in body
+    status = _make_status(fields, (), ref, age_s)
+    return status if is_status else evolve(status, is_status=False)
 
 
 ReadStatus = Callable[[bytes, str, float | None], Status]
 
 
-def observe(statuses: Sequence[Status]) -> Observation:
+def observe(statuses: Sequence[Status], states: Mapping[str, BatchState] = STATES) -> Observation:
     """
     Sum up the answers on the batches of one ticket.
 
     Counts are sums of those that are given; the share that is done is the mean, and only
-    known where every batch has one.
+    known where every batch has one. Of a batch that failed, the vendor's words are kept.
     """
+    message = "; ".join(filter(None, (_find_reason(status, states) for status in statuses)))
     if len(statuses) == 1:  # as mostly
         (only,) = statuses
         return Observation(
@@ -132,6 +162,7 @@ def observe(statuses: Sequence[Status]) -> Observation:
             succeeded=only.succeeded,
             failed=only.failed,
             progress=only.progress,
+            message=message or None,
             vendor=only.fields,
             findings=only.findings,
             age_s=only.age_s,
@@ -141,6 +172,7 @@ def observe(statuses: Sequence[Status]) -> Observation:
         succeeded=_sum(status.succeeded for status in statuses),
         failed=_sum(status.failed for status in statuses),
         progress=_mean([status.progress for status in statuses]),
+        message=message or None,
         vendor=_join_fields(statuses),
         findings=tuple(finding for status in statuses for finding in status.findings),
         age_s=max((s.age_s for s in statuses if s.age_s is not None), default=None),
@@ -157,7 +189,7 @@ def read_probe(
         The word and what it means, the figures as they were read, the names of undocumented
         fields, how many failed products are named, and by which keys.
     """
-    state = states.get((status.word or "").strip().casefold())
+    state = find_state(status, states)
     entries = [read_entry(bytes(raw)) for raw in status.failures or ()]
     levels = [level for entry in entries for level in _levels(entry)]
     return {
@@ -176,12 +208,6 @@ def read_probe(
         "findings": [f"{finding.code}: {finding.message}" for finding in status.findings],
         "age_s": status.age_s,
     }
-
-
-def has_status(status: Status) -> bool:
-    """Return whether an answer has any field of a status answer, which all are optional."""
-    is_named = status.word is not None or bool(status.failures) or bool(status.findings)
-    return is_named or not status.fields.keys().isdisjoint(STATUS_FIELDS)
 
 
 def is_refusal(body: bytes) -> bool:
@@ -204,13 +230,33 @@ def explain_refusal(error: RefusedError, *, is_made_up: bool) -> dict[str, Any]:
     return {"credentials": "not refused", "meaning": meaning, "code": error.code}
 
 
+def make_odd_form(example: str) -> Finding:
+    """Make the finding of what has an odd form, and can mean only one thing."""
+    return Finding(code=ODD_FORM, message=_MESSAGES[ODD_FORM], examples=(example,))
+
+
+def find_state(status: Status, states: Mapping[str, BatchState]) -> BatchState | None:
+    """Return what a batch's word means; `None` if nobody knows."""
+    return states.get((status.word or "").strip().casefold())
+
+
+def _find_reason(status: Status, states: Mapping[str, BatchState]) -> str | None:
+    """Return the vendor's words, where they are on a failure."""
+    has_failed = find_state(status, states) in {BatchState.FAILED, BatchState.CANCELLED}
+    return status.words if has_failed or status.fields.get("success") is False else None
+
+
 def _make_status(
     fields: dict[str, Any],
     failures: Sequence[msgspec.Raw] | None,
     ref: str,
     age_s: float | None,
 ) -> Status:
-    findings: list[Finding] = []
+    findings = [
+        make_odd_form(f"{name} {one_line(fields[name])!r}, a text")
+        for name in ("successCount", "failCount")
+        if isinstance(fields.get(name), str) and _is_count(fields[name])
+    ]
     return Status(
         ref=ref,
         word=_read(_read_word, fields.pop("batchStatus", None), "odd_word", findings),
@@ -235,6 +281,13 @@ def _read(read: Any, value: Any, code: str, findings: list[Finding]) -> Any:
         return None
 
 
+def _is_count(value: str) -> bool:
+    try:
+        return read_count(value) is not None
+    except ValueError:
+        return False
+
+
 def _read_word(value: Any) -> str | None:
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
@@ -244,8 +297,9 @@ def _read_word(value: Any) -> str | None:
 
 
 def _read_failures(raw: msgspec.Raw | None) -> Sequence[msgspec.Raw] | None:
-    """Cut the array into its elements; absent and null are an empty one."""
-    return () if raw is None or bytes(raw) == b"null" else read_elements(raw)
+    """Cut the array into its elements; absent, null and an empty object are an empty one."""
+    is_empty = raw is None or bytes(raw) == b"null" or bytes(raw).split() in _EMPTY_OBJECTS
+    return () if raw is None or is_empty else read_elements(raw)
 
 
 def _sum(counts: Iterable[int | None]) -> int | None:

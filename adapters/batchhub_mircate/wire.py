@@ -20,9 +20,20 @@ _elements = msgspec.json.Decoder(list[msgspec.Raw])
 
 _COUNT: Final = re.compile(r"[0-9]{1,9}(?:\.0+)?", re.ASCII)
 _NUMBER: Final = r"([0-9]{1,15}(?:[.,][0-9]{1,15})?)"
-_PERCENT: Final = re.compile(rf"{_NUMBER}\s*%", re.ASCII)
+_PERCENT: Final = re.compile(rf"{_NUMBER}\s*%|%\s*{_NUMBER}", re.ASCII)
 _FRACTION: Final = re.compile(rf"{_NUMBER}\s*/\s*{_NUMBER}", re.ASCII)
 _PLAIN: Final = re.compile(_NUMBER, re.ASCII)
+MESSAGE_KEYS: Final = (
+    "message",
+    "errorMessage",
+    "error",
+    "errors",
+    "reason",
+    "description",
+    "errorCode",
+)
+"""Where words for people stand, the best first. Assumed."""
+
 MAX_EXACT: Final = 2**53
 """Whole numbers from here on are not exact as float."""
 
@@ -99,6 +110,16 @@ def read_error(body: bytes) -> tuple[str | None, str | None]:
     return code, ": ".join(parts) or None
 
 
+def read_words(fields: Mapping[str, Any]) -> str | None:
+    """
+    Return what an answer says for people; `None` if it says nothing.
+
+    Source: the platform's documents, errors (`message`, `code`). Assumed: the other names.
+    """
+    texts = (one_line(_read_reason(fields.get(name))) for name in MESSAGE_KEYS)
+    return next(filter(None, texts), None)
+
+
 def read_count(value: Any) -> int | None:
     """
     Read a number of items: a whole number of 0 or more, also as text or as ``12.0``.
@@ -121,7 +142,8 @@ def read_ratio(value: Any) -> float | None:
     """
     Read the share that is done, 0..1; `None` for no value.
 
-    ``50%``, ``12/24``, ``0.5`` and ``50`` are understood, with a comma for the point as well.
+    ``50%``, ``%50`` as Turkish has it, ``12/24``, ``0.5`` and ``50`` are understood, with a comma
+    for the point as well.
     Without ``%`` and ``/`` a number above 1 is a percentage, else a share.
 
     Source: page "Check Batch Status", responses (`ratio` is text). Assumed: all of its forms.
@@ -162,6 +184,16 @@ def _plain_id(value: Any) -> str | None:
     return str(value) if str(value).strip() else None
 
 
+def _read_reason(value: Any) -> Any:
+    """Return words that may be wrapped in an object or a list."""
+    for _ in range(3):
+        if isinstance(value, list):
+            value = next(iter(value), None)
+        elif isinstance(value, Mapping):
+            value = next((value[name] for name in (*MESSAGE_KEYS, "code") if name in value), None)
+    return value
+
+
 def _read_issue(issue: Any) -> str | None:
     if not isinstance(issue, Mapping):
         return one_line(issue)
@@ -184,7 +216,7 @@ def _read_share(value: Any) -> float:
         return _plain_share(value)
     text = value.strip() if isinstance(value, str) else ""
     if match := _PERCENT.fullmatch(text):
-        return _number(match[1]) / 100
+        return _number(match[1] or match[2]) / 100
     if match := _FRACTION.fullmatch(text):
         whole = _number(match[2])
         return _number(match[1]) / whole if whole else math.nan

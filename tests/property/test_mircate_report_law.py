@@ -103,7 +103,7 @@ async def test_success_is_what_the_counts_say(answers: list[Any]) -> None:
     if report.rest is ItemState.SUCCEEDED:
         assert len(succeeded) == plain_count(answers, "successCount")
         assert len(SENT) - len(succeeded) == plain_count(answers, "failCount")
-        assert report.findings == ()
+        assert {finding.code for finding in report.findings} <= {"odd_form"}
     else:
         assert not succeeded
         assert report.findings

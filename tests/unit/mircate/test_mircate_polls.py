@@ -68,7 +68,7 @@ async def test_an_id_of_dots_climbs_nowhere(
     def answer(url: URL, **_: Any) -> None:
         sent.append(url.raw_path)
 
-    vendor.get(status_url(part), payload={}, callback=answer)
+    vendor.get(status_url(part), payload={"ratio": None}, callback=answer)
     await adapter.poll_one(make_ticket(ref))
     assert sent == [f"/5p1hp1d2t/CALL/MerchantImportJob/checkBatchStatus/{part}"]
 
@@ -102,7 +102,7 @@ async def test_where_batches_are_asked_about_is_a_setting(
     adapter = make_adapter(
         status_paths={"receive-price": "POST /{project_id}/status"}, batch_id_keys=["ticket"]
     )
-    vendor.post("https://api.b2b.retter.io/5p1hp1d2t/status", payload={})
+    vendor.post("https://api.b2b.retter.io/5p1hp1d2t/status", payload={"batchStatus": None})
     await adapter.poll_one(make_ticket("b-1"))
     assert only_call(vendor)[2]["data"] == b'{"ticket":"b-1"}'
 
@@ -115,6 +115,67 @@ async def test_a_poll_that_makes_no_sense_is_a_broken_reply(
     vendor.get(status_url("b-1"), body=body)
     with pytest.raises(ReplyError, match="project 5p1hp1d2t/m-1"):
         await adapter.poll_one(make_ticket("b-1"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"success": False, "message": "Merchant suspended"}, "; it says: Merchant suspended"),
+        ({"error": {"code": "X", "message": "no\r\n\x1b[31mquota"}}, "; it says: no [31mquota"),
+        ({"errors": [{"message": "first"}, {"message": "second"}]}, "; it says: first"),
+        ({"errorCode": "SUSPENDED"}, "; it says: SUSPENDED"),
+        ({"data": {"batchStatus": "DONE"}}, ""),
+        ({}, ""),
+    ],
+)
+async def test_an_answer_without_any_field_of_a_status_is_none(
+    vendor: aioresponses, adapter: MircateAdapter, answer: dict[str, Any], words: str
+) -> None:
+    """Nothing is taken for queued because nothing is said; what is said stands in the error."""
+    vendor.get(status_url("b-1"), payload=answer, repeat=True)
+    for ask in (
+        adapter.poll_one(make_ticket("b-1")),
+        adapter.fetch_results(make_ticket("b-1"), []),
+    ):
+        with pytest.raises(ReplyError) as caught:
+            await ask
+        assert f"no field of a status{words} (mircate" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"batchStatus": None},
+        {"ratio": None},
+        {"failedProducts": []},
+        {"bulkOperationType": "price", "message": "working"},
+    ],
+)
+async def test_any_field_of_a_status_makes_one(
+    vendor: aioresponses, adapter: MircateAdapter, answer: dict[str, Any]
+) -> None:
+    """All fields are optional, and one without a value is one."""
+    vendor.get(status_url("b-1"), payload=answer)
+    seen = await adapter.poll_one(make_ticket("b-1"))
+    assert (seen.words, seen.message) == ((None,), None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ({"batchStatus": "FAILED", "message": "file broken"}, "file broken"),
+        ({"batchStatus": "error", "error": {"message": "no quota"}}, "no quota"),
+        ({"successCount": 0, "success": False, "message": "suspended"}, "suspended"),
+        ({"batchStatus": "DONE", "message": "thank you"}, None),
+        ({"batchStatus": "FAILED"}, None),
+    ],
+)
+async def test_a_batch_that_failed_says_why(
+    vendor: aioresponses, adapter: MircateAdapter, answer: dict[str, Any], message: str | None
+) -> None:
+    """The vendor's words on a failure are the ticket's message."""
+    vendor.get(status_url("b-1"), payload=answer)
+    assert (await adapter.poll_one(make_ticket("b-1"))).message == message
 
 
 async def test_one_unknown_batch_is_enough(vendor: aioresponses, adapter: MircateAdapter) -> None:

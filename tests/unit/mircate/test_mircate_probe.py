@@ -44,7 +44,10 @@ async def test_a_probe_reads_a_real_answer(vendor: aioresponses, adapter: Mircat
         "failed_product_keys": ["product", "why", "sku"],
         "item_keys_found": ["sku"],
         "undocumented_fields": ["new"],
-        "findings": ["odd_count: counts that are not whole numbers; their meaning is not known"],
+        "findings": [
+            "odd_form: answers in an odd form; each can mean only one thing, and is read so",
+            "odd_count: counts that are not whole numbers; their meaning is not known",
+        ],
         "age_s": None,
     }
     assert only_call(vendor)[2]["headers"]["x-api-key"] == KEY

@@ -126,7 +126,9 @@ def test_a_status_is_read_whole() -> None:
         "new": {"a": 1},
     }
     assert [bytes(raw) for raw in status.failures or ()] == [b'{"sku": "A-1"}']
-    assert status.findings == ()
+    assert [(f.code, f.examples) for f in status.findings] == [
+        ("odd_form", ("successCount '2', a text",))
+    ]
 
 
 def test_an_empty_status_says_nothing() -> None:
@@ -181,7 +183,7 @@ def test_a_text_cut_inside_a_character_hides_nothing() -> None:
 def test_several_batches_are_summed() -> None:
     """Counts are added, shares averaged, words and fields kept apart, the oldest age told."""
     one = read(batchStatus="DONE", successCount=2, failCount=1, ratio="100%")
-    two = read_status(b'{"successCount":"3","ratio":"50%"}', "b-2", 7.0)
+    two = read_status(b'{"successCount":3,"ratio":"50%"}', "b-2", 7.0)
     seen = observe([one, two])
     assert seen == Observation(
         words=("DONE", None),
