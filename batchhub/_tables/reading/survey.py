@@ -140,7 +140,7 @@ class Surveyor:
     _evidence: Evidence = field(factory=Evidence)
     _shapes: dict[str, _Shape] = field(factory=dict)
     _signs: TableSigns = field(
-        default=Factory(lambda self: TableSigns(self.columns, self.place), takes_self=True)
+        default=Factory(lambda self: TableSigns(self.place), takes_self=True)
     )
     _roles: dict[int, tuple[Mapping[str, Kind], _Roles]] = field(factory=dict)
     _rows: int = 0
@@ -206,7 +206,7 @@ class Surveyor:
             shape = self._shapes.setdefault(name, _Shape())
             shape.add(lines, [cells[at] for _, cells in block], is_typed=is_typed)
         for name, at in roles.texts:
-            self._signs.see_column(name, lines, [cells[at] for _, cells in block])
+            self._signs.see_text(name, lines, [cells[at] for _, cells in block])
 
     def _find_roles(self, kinds: Mapping[str, Kind]) -> _Roles:
         known = self._roles.get(id(kinds))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Final
 
 from batchhub.errors import InputError
@@ -14,6 +15,7 @@ from .objects import Found
 from .rows import Cell, Record, Rows
 from .settings import ReadSettings
 from .survey import Survey, Surveyor, check_names
+from .table_signs import hint_header
 
 _SEPARATOR_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab"}
 
@@ -52,15 +54,19 @@ class Table:
             return None
         line, cells = header
         self.header = [str(cell) for cell in cells]
+        following = _find_header(records)
+        hint = hint_header(header, following, self._rows.place)
         try:
             columns = Columns(read_header(cells), self._settings)
         except InputError as error:
-            raise InputError(error.reason, line=line) from None
+            raise InputError(f"{error.reason}{hint}", line=line) from None
+        records = chain([] if following is None else [following], records)
         surveyor = Surveyor(columns, self._settings, self._rows.place)
         try:
             surveyor.look(check_names(columns, self._whole_rows(records), self._rows.place))
         except InputError as error:
-            raise InputError(error.reason, line=error.line or line) from None
+            reason = f"{error.reason}{hint}" if error.line is None else error.reason
+            raise InputError(reason, line=error.line or line) from None
         self.survey = surveyor.report()
         readers = read_table_cells(surveyor.decide())
         maker = Maker(columns, self._settings, readers, surveyor.whole())
