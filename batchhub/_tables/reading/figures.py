@@ -108,7 +108,10 @@ def show_readings(cell: str) -> str:
     """Write both numbers that a cell may hold, for a message."""
     bare = cell.strip()
     point, comma = (_convert(bare, each) for each in Notation)
-    return f"{bare!r} is {point:f} with a decimal point, {comma:f} with a decimal comma"
+    return (
+        f"{bare!r} is {Decimal(point):f} with a decimal point, {Decimal(comma):f} with a decimal "
+        "comma"
+    )
 
 
 @define
@@ -172,7 +175,7 @@ class Evidence:
 
 
 def _convert(bare: str, notation: Notation) -> Decimal | int:
-    plain = bare.translate(_TO_JSON[notation])
+    plain = bare.translate(_TO_JSON[notation]).removeprefix("+")
     return int(plain) if _WHOLE.fullmatch(plain) else Decimal(plain)
 
 

@@ -83,6 +83,10 @@ class _Shape:
     first_text: tuple[int, str] | None = None
 
     @property
+    def is_filled(self) -> bool:
+        return bool(self.plain or self.flags or self.other)
+
+    @property
     def kind(self) -> Kind:
         if self.plain and not (self.other or self.flags):
             return Kind.NUMBER
@@ -112,7 +116,7 @@ class _Shape:
         elif isinstance(cell, str):
             is_plain = not is_typed and _ONE_PLAIN.fullmatch(cell) is not None
             is_flag = not is_typed and cell.strip().lower() in _FLAGS
-            self.figures += not is_plain and not is_typed and weigh(cell) is not Weight.NO_FIGURE
+            self.figures += not is_plain and not is_typed and _is_written_figure(cell)
         else:
             is_flag = isinstance(cell, bool)
             is_plain = not is_flag
@@ -121,6 +125,12 @@ class _Shape:
         if not is_plain and self.first_other is None:
             self.first_other = (line, str(cell))
         self.other += not is_plain and not is_flag
+
+
+def _is_written_figure(cell: str) -> bool:
+    """Whether a cell is a number as people write it, and no code: 9,90, but not 007 or 219E01."""
+    bare = cell.strip().lower()
+    return not bare.isalnum() and "e" not in bare and weigh(bare) is not Weight.NO_FIGURE
 
 
 @define
@@ -162,8 +172,8 @@ class Surveyor:
             self._look_at(block)
 
     def whole(self) -> dict[str, Kind]:
-        """Return what the columns nobody knows are, each as a whole."""
-        return {name: shape.kind for name, shape in self._shapes.items()}
+        """Return what the columns nobody knows are, each as a whole; empty ones are nothing."""
+        return {name: shape.kind for name, shape in self._shapes.items() if shape.is_filled}
 
     def decide(self) -> Notation:
         """Return the notation of the file; raises `InputError` if that would be a guess."""

@@ -64,13 +64,13 @@ class Table:
         surveyor = Surveyor(columns, self._settings, self._rows.place)
         try:
             surveyor.look(check_names(columns, self._whole_rows(records), self._rows.place))
+            maker = Maker(
+                columns, self._settings, read_table_cells(surveyor.decide()), surveyor.whole()
+            )
         except InputError as error:
             reason = f"{error.reason}{hint}" if error.line is None else error.reason
             raise InputError(reason, line=error.line or line) from None
-        self.survey = surveyor.report()
-        readers = read_table_cells(surveyor.decide())
-        maker = Maker(columns, self._settings, readers, surveyor.whole())
-        self.omitted = maker.omitted
+        self.survey, self.omitted = surveyor.report(), maker.omitted
         return maker
 
     def read(self, maker: Maker) -> Iterator[Found]:

@@ -13,6 +13,7 @@ from .rows import Cell, Record
 from .signs import all_end_in_zero, explain_title, find_signs, looks_like_data, looks_like_title
 from .signs import looks_like_total as _is_total
 
+_SEPARATORS: Final = (";", "\t", "|")
 _LAST: Final = 3
 """How many of the last rows may be totals."""
 
@@ -73,6 +74,7 @@ class TableSigns:
 def hint_header(header: Record, following: Record | None, place: str) -> str:
     """Return what may be wrong with a header, as the end of a message; empty if nothing shows."""
     line, cells = header
-    if following is not None and looks_like_title(cells, following[1]):
+    is_cut = any(mark in str(cell) for cell in cells for mark in _SEPARATORS)  # by another one
+    if following is not None and not is_cut and looks_like_title(cells, following[1]):
         return f"; {explain_title(cells, place, line)}"
     return "; is the header missing?" if looks_like_data(cells) else ""

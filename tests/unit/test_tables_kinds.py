@@ -1,0 +1,221 @@
+"""What a cell becomes by what its field takes, and what the columns nobody knows are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from support.tables import open_items
+from support.vendor import ScriptedAdapter
+
+from batchhub.adapter import Kind
+from batchhub.errors import InputError
+from batchhub.tables import Survey
+
+
+class Shop(ScriptedAdapter):
+    """An adapter that knows its fields."""
+
+    kinds: ClassVar[Mapping[str, Kind]] = {
+        "sku": Kind.TEXT,
+        "price": Kind.NUMBER,
+        "stock": Kind.INTEGER,
+        "weight": Kind.NUMBER_AS_TEXT,
+        "enabled": Kind.FLAG,
+    }
+
+
+class ByRow(ScriptedAdapter):
+    """An adapter whose fields depend on the item."""
+
+    @classmethod
+    def fields(cls, operation: str, item: Mapping[str, Any]) -> Mapping[str, Kind]:
+        """A thing's size is a number, and anything else's is text."""
+        del operation
+        return _THINGS if item.get("of") == "thing" else _OTHERS
+
+
+_THINGS = {"size": Kind.NUMBER}
+_OTHERS = {"size": Kind.TEXT}
+
+
+class Read:
+    """What became of a table."""
+
+    def __init__(
+        self, folder: Path, table: str, adapter: type[ScriptedAdapter] = Shop, **options: Any
+    ) -> None:
+        path = folder / "items.csv"
+        path.write_bytes(table.encode())
+        self.refused: list[str] = []
+        with open_items(path, **options) as reader:
+            reader.on_refused = lambda error: self.refused.append(reader.locate(error))
+            reader.fit(adapter, "work")
+            self.items = list(reader)
+        assert reader.survey is not None
+        self.survey: Survey = reader.survey
+        self.omitted = reader.omitted
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "value"),
+    [
+        ("sku", "219E01", "219E01"),
+        ("sku", "007", "007"),
+        ("sku", "true", "true"),
+        ("sku", " a ", " a "),
+        ("price", "9.90", Decimal("9.90")),
+        ("price", " 9.90\u00a0", Decimal("9.90")),
+        ("price", "-0", 0),
+        ("price", "+5", 5),
+        ("price", ".5", Decimal("0.5")),
+        ("price", "1,234.56", Decimal("1234.56")),
+        ("price", "1 234.56", Decimal("1234.56")),
+        ("price", "1\u202f234\u202f567.8", Decimal("1234567.8")),
+        ("price", "1'234.56", Decimal("1234.56")),
+        ("price", "0007.5", Decimal("7.5")),
+        ("price", "1.0E-7", Decimal("1.0E-7")),
+        ("price", "9007199254740993", 9007199254740993),
+        ("stock", "12.0", 12),
+        ("stock", "1,200,000", 1200000),
+        ("weight", "1.50", Decimal("1.50")),
+        ("enabled", "TRUE", True),
+        ("enabled", " false", False),
+    ],
+)
+def test_a_field_takes_its_own_kind(tmp_path: Path, column: str, cell: str, value: object) -> None:
+    """A text keeps every character, a number all its digits."""
+    (item,) = Read(tmp_path, f'x\t{column}\na\t"{cell}"\n', delimiter="tab").items
+    assert item == {"x": "a", column: value}
+    assert type(item[column]) is type(value)
+    assert str(item[column]) == str(value)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "why"),
+    [
+        ("price", "$9.90", "'$9.90' is not a number; write the digits alone"),
+        ("price", "9.90 \u20ac", "'9.90 \u20ac' is not a number; write the digits alone"),
+        ("price", "USD 5", "'USD 5' is not a number; write the digits alone"),
+        ("price", "12.5%", "'12.5%' is not a number; write the digits alone"),
+        ("price", "N/A", "'N/A' is not a number"),
+        ("price", "9,-", "'9,-' is not a number"),
+        ("price", "1.2.3", "'1.2.3' is not a number"),
+        ("price", "12 34", "'12 34' is not a number"),
+        ("price", "8.69E+12", "'8.69E+12' looks "),
+        ("price", "1e9999", "'1e9999' is not a number"),
+        ("price", "\u0661", "'\u0661' is not a number"),
+        ("price", "5\u200b", "'5\\u200b' is not a number: it holds U+200B (zero width space)"),
+        ("price", "true", "'true' is not a number"),
+        ("stock", "2.5", "'2.5' is not a whole number"),
+        ("weight", "heavy", "'heavy' is not a number"),
+        ("enabled", "yes", "'yes' is not true or false"),
+        ("enabled", "1", "'1' is not true or false"),
+    ],
+)
+def test_what_a_field_does_not_take_is_refused_by_line(
+    tmp_path: Path, column: str, cell: str, why: str
+) -> None:
+    """Nothing goes out as text that is to be a number, and no message offers that."""
+    read = Read(tmp_path, f'x\t{column}\na\t"{cell}"\nb\t\n', delimiter="tab")
+    (refused,) = read.refused
+    assert refused.startswith(f"line 2: column '{column}': {why}")
+    assert "--text" not in refused
+    assert read.items == [{"x": "b"}]
+
+
+def test_a_column_nobody_knows_is_typed_as_a_whole(tmp_path: Path) -> None:
+    """One cell that is no plain number makes all of them text; true and false likewise."""
+    table = "a,b,c,d\n1,1,true,true\n2.50,1E2,false,no\n,,,\n3,3,TRUE,\n"
+    assert Read(tmp_path, table).items == [
+        {"a": 1, "b": "1", "c": True, "d": "true"},
+        {"a": Decimal("2.50"), "b": "1E2", "c": False, "d": "no"},
+        {"a": 3, "b": "3", "c": True},
+    ]
+
+
+@pytest.mark.parametrize("cell", ["007", "1E2", "9,90", "+1", "1 000", "0x1", "1_0", "."])
+def test_only_plain_numbers_make_a_column_one_of_numbers(tmp_path: Path, cell: str) -> None:
+    """A leading zero, an exponent or a comma may be a code's."""
+    assert [item["x"] for item in Read(tmp_path, f"x;y\n5;-\n{cell};-\n").items] == ["5", cell]
+
+
+@pytest.mark.parametrize(
+    ("cells", "line"),
+    [(["1", "2", "x", "3"], 4), (["9,90", "4,50", "1"], 2), (["1"] * 600 + ["n/a"], 602)],
+)
+def test_few_cells_that_make_text_of_a_column_are_named(
+    tmp_path: Path, cells: list[str], line: int
+) -> None:
+    """A warning says which line it is, and what reads it otherwise."""
+    (warning,) = Read(tmp_path, "".join(f"{cell};\n" for cell in ["size", *cells])).survey.warnings
+    assert warning == (
+        f"column 'size' is sent as text, since line {line} has '{cells[line - 2]}'; "
+        "--number size makes it one of numbers"
+    )
+
+
+@pytest.mark.parametrize("cells", [["x", "y", "1"], ["007", "008"], ["a"], ["1", "2"], [""]])
+def test_a_column_of_text_is_no_reason_to_warn(tmp_path: Path, cells: list[str]) -> None:
+    """Most columns of text hold some numbers."""
+    assert not Read(tmp_path, "".join(f"{cell},\n" for cell in ["x", *cells])).survey.warnings
+
+
+def test_the_user_decides_where_nobody_knows(tmp_path: Path) -> None:
+    """`--number` refuses what is none, `--text` keeps what is one."""
+    table = "a;b\n1;2\nx;3\n4,5;007\n"
+    read = Read(tmp_path, table, number=["a"], text=["b"])
+    assert read.items == [{"a": 1, "b": "2"}, {"a": Decimal("4.5"), "b": "007"}]
+    assert read.refused == ["line 3: column 'a': 'x' is not a number"]
+    columns = {each.name: (each.kind, each.by) for each in read.survey.columns}
+    assert columns == {"a": (Kind.NUMBER, "user"), "b": (Kind.TEXT, "user")}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"text": ["price"]}, "line 1: --text price: price must be a number"),
+        ({"text": ["enabled"]}, "line 1: --text enabled: enabled must be true or false"),
+        ({"number": ["sku"]}, "line 1: --number sku: sku is text"),
+        ({"number": ["nope"]}, "line 1: --number: there is no column 'nope'"),
+        ({"empty": ["price=text"]}, "line 1: --empty price=text: price is not a text field"),
+        ({"empty": ["nope=omit"]}, "line 1: --empty nope=omit: there is no field 'nope'"),
+    ],
+)
+def test_what_contradicts_the_vendor_is_refused(
+    tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    """The adapter knows better than the user what its fields take."""
+    with pytest.raises(InputError) as caught:
+        Read(tmp_path, "sku,price,enabled\nA,1,true\n", **options)
+    assert str(caught.value).startswith(message)
+
+
+def test_fields_may_differ_from_row_to_row(tmp_path: Path) -> None:
+    """Each row is read by what its own item's fields take."""
+    table = "of,size\nthing,5\nother,5\nother,XL\nthing,XL\nthing,6.5\n"
+    read = Read(tmp_path, table, ByRow)
+    assert [item["size"] for item in read.items] == [5, "5", "XL", Decimal("6.5")]
+    assert read.refused == ["line 5: column 'size': 'XL' is not a number"]
+    assert {each.name: each.kind for each in read.survey.columns} == {
+        "of": Kind.TEXT,
+        "size": None,
+    }
+
+
+def test_how_each_column_is_read_is_known(tmp_path: Path) -> None:
+    """Where it goes, what it is, and who says so; a column that is not used says nothing."""
+    read = Read(
+        tmp_path,
+        "nr,price,note\n7,2.50,x\n",
+        set=["sku={nr}", "price={price}", "title=No. {nr}"],
+    )
+    assert [(c.name, c.fields, c.kind, c.by) for c in read.survey.columns] == [
+        ("nr", ("sku", "title"), Kind.TEXT, "adapter"),
+        ("price", ("price",), Kind.NUMBER, "adapter"),
+        ("note", (), None, "adapter"),
+    ]
+    assert (read.survey.notation, read.survey.rows) == ("point", 1)
