@@ -98,7 +98,7 @@ def test_an_error_is_odd(error: str) -> None:
     """The cell, the error and what to do are named."""
     found = odd_cell(cell("A2", error, kind="e"))
 
-    assert found == OddCell("A2", f"holds {error}; correct the formula")
+    assert found == OddCell("A2", f"holds {error}; correct the formula", error=error)
 
 
 @pytest.mark.parametrize("inner", ["<f>B2*2</f>", "<f>B2*2</f><v></v>", "<f>B2*2</f><v/>"])
@@ -250,7 +250,7 @@ def test_rows_have_the_numbers_of_the_sheet() -> None:
 
     assert read_cells(book) == {
         3: ["price", "sku"],
-        4: [OddCell("C4", "holds #N/A; correct the formula"), "a"],
+        4: [OddCell("C4", "holds #N/A; correct the formula", error="#N/A"), "a"],
         9: [1, "b"],
     }
 

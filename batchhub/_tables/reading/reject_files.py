@@ -165,8 +165,10 @@ class WorkbookRejects:
             sheet.write_boolean(*at, cell)
         elif not isinstance(cell, OddCell):
             self._write_number(at, cell)
-        elif cell.number is not None and cell.format is not None:
-            self._write_number(at, cell.number, self._find_format(cell.format))
+        elif (
+            held := cell.held if cell.number is None else cell.number
+        ) is not None and cell.format:
+            self._write_number(at, held, self._find_format(cell.format))
         else:
             error = cell.error or _NO_VALUE  # a row without a value would not be refused again
             sheet.write_formula(*at, f"={error}", None, error)

@@ -21,6 +21,8 @@ class OddCell:
         format: The format that shows its number otherwise, as the workbook has it, such as ``000``;
             a row that is set aside keeps both.
         error: The error it holds, such as ``#DIV/0!``.
+        held: The number behind what it shows where that is not certain: a date, a percentage. It
+            is never sent; a row that is set aside keeps it, with the format.
     """
 
     name: str
@@ -28,6 +30,7 @@ class OddCell:
     number: Decimal | int | None = None
     format: str | None = None
     error: str | None = None
+    held: Decimal | int | None = None
 
 
 Cell: TypeAlias = str | int | Decimal | bool | OddCell

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import datetime
 from decimal import Decimal
 from typing import Any, Final
+
+from attrs import evolve
 
 from batchhub._tables.reading.rows import Cell, OddCell
 
 from .formats import DATE, NumberFormat
 from .refs import cell_name
 from .scan import DATED, FORMULA, Oddity
+
+_DAY: Final = datetime.timedelta(days=1)
+_FIRST_DAY: Final = datetime.datetime(1899, 12, 30)  # noqa: DTZ001  # a sheet knows no zone
+_MARCH_1900: Final = datetime.datetime(1900, 3, 1)  # noqa: DTZ001
 
 _LARGEST: Final = 10**15
 """From here on a whole number has more digits than Excel keeps."""
@@ -57,11 +64,13 @@ def take_odd_cell(value: Any, oddity: Oddity, row: int, column: int) -> Cell:
         return OddCell(name, _NO_VALUE)
     if oddity == DATED:
         return OddCell(name, DATE)
-    return OddCell(name, f"holds {oddity}; correct the formula")
+    return OddCell(name, f"holds {oddity}; correct the formula", error=oddity)
 
 
 def _judge(value: Any, format: NumberFormat, row: int, column: int) -> Cell:
     cell = take_cell(value, row, column)
+    if isinstance(cell, OddCell):
+        return evolve(cell, format=format.code, held=_find_serial(value))
     if isinstance(cell, str) and cell:
         if not format.changes_text:
             return cell
@@ -70,3 +79,17 @@ def _judge(value: Any, format: NumberFormat, row: int, column: int) -> Cell:
     if isinstance(cell, Decimal) or (isinstance(cell, int) and not isinstance(cell, bool)):
         return format.judge(row, column, float(cell), cell) or cell
     return cell
+
+
+def _find_serial(value: Any) -> Decimal | None:
+    """Return the number that stands for a date or a time; `None` for what is none."""
+    if isinstance(value, datetime.time):
+        value = datetime.datetime.combine(_FIRST_DAY, value)
+    elif isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+        value = datetime.datetime.combine(value, datetime.time())
+    if isinstance(value, datetime.datetime):
+        # Excel has a 29 February 1900, so that the days before it are one fewer.
+        value = value - _FIRST_DAY - (_DAY if _FIRST_DAY < value < _MARCH_1900 else _DAY * 0)
+    if not isinstance(value, datetime.timedelta):
+        return None
+    return Decimal(f"{value / _DAY:.15g}")

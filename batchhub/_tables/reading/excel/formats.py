@@ -120,7 +120,9 @@ class NumberFormat:
         found = self._explain(section, number, exact, cell_name(row, column))
         if found is None:
             return None
-        return OddCell(cell_name(row, column), found[0], exact if found[1] else None)
+        reason, is_certain = found
+        taken = exact if is_certain else None
+        return OddCell(cell_name(row, column), reason, taken, format=self.code, held=exact)
 
     def shorten(self) -> str:
         """Return the format, short enough for a message."""

@@ -13,6 +13,7 @@ MAX_COLUMNS: Final = 16_384
 """As far as a sheet goes, to ``XFD1048576``."""
 
 _NAME: Final = re.compile(r"([A-Z]{1,7})([1-9][0-9]{0,9})", re.ASCII)
+_MOST_DIGITS: Final = 9
 _LETTERS: Final = 26
 _BEFORE_A: Final = ord("A") - 1
 
@@ -39,6 +40,18 @@ def column_letters(number: int) -> str:
 def cell_name(row: int, column: int) -> str:
     """Return the name of a cell; rows and columns are counted from 1."""
     return f"{column_letters(column)}{row}"
+
+
+def parse_number(text: str) -> int:
+    """
+    Return the number of a row or a column.
+
+    Raises:
+        InputError: It is none.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+        raise InputError(f"the workbook is broken: {text[:20]!r} is no row or column")
+    return int(text)
 
 
 def parse_cell(name: str) -> tuple[int, int]:

@@ -20,7 +20,7 @@ from typing import Final
 from attrs import define, field
 
 from .formats import NumberFormat
-from .refs import MAX_ROWS, cell_name, column_number, parse_area, parse_cell
+from .refs import MAX_ROWS, cell_name, column_number, parse_area, parse_cell, parse_number
 from .xml import XmlReader
 
 Area = tuple[int, int, int, int]
@@ -127,13 +127,16 @@ class _Cells:
         elif name == "mergeCell":
             self._found.merged.append(parse_area(attributes.get("ref", "")))
         elif name == "col" and attributes.get("hidden") in _TRUE:
-            columns = int(attributes.get("min", "0")), int(attributes.get("max", "0"))
+            columns = (
+                parse_number(attributes.get("min", "")),
+                parse_number(attributes.get("max", "")),
+            )
             self._found.hidden_columns.append(columns)
 
     def _begin_row(self, attributes: dict[str, str]) -> None:
         self._end_cell()
         number = attributes.get("r")
-        self.row = self.row + 1 if number is None else int(number)
+        self.row = self.row + 1 if number is None else parse_number(number)
         self._column = 0
         self._is_hidden = attributes.get("hidden") in _TRUE
 
