@@ -93,7 +93,7 @@ def test_a_table_that_breaks_off_is_refused_whole(command: Command) -> None:
     Path("items.csv").write_bytes(b"n\n1\n\xff\n3\n")
     result = command("run", "items.csv", "--account", "work", "--dry-run")
     assert result.exit_code == ExitCode.USAGE
-    assert "error: items.csv: line 3: the byte 0xff is no UTF-8" in result.stderr
+    assert "error: items.csv: line 3: not UTF-8; as windows-1252 it reads" in result.stderr
     assert not result.stdout
 
 

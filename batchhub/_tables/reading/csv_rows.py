@@ -6,15 +6,15 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 from typing import Final
 
 from batchhub._tables.formats import Say
 from batchhub.errors import InputError, UsageError
 
 from . import source as _source
-from .encodings import UTF8
+from .encodings import explain_bytes, propose
 from .rows import Record
 
 _SEPARATORS: Final = (",", ";", "\t", "|")
@@ -27,7 +27,10 @@ _SWALLOWED: Final = "; is a quote not closed?"
 _ENDS: Final = ("\n", "\r")
 
 _KEEP_BYTES: Final = "surrogateescape"
-_FIRST_BYTE: Final = 0xDC00
+_MOST_LINES: Final = 100_000
+_MOST_BYTES: Final = 4096
+"""How much is looked at to find the encoding, once a line is no text."""
+
 _NO_TEXT: Final = re.compile("[\0\udc80-\udcff]")
 
 
@@ -162,22 +165,27 @@ class CsvRows:
         try:
             text = io.TextIOWrapper(stream, self.encoding, errors=_KEEP_BYTES, newline="")
             for number, line in enumerate(text, 1):
-                if found := _NO_TEXT.search(line):
-                    return InputError(self._no_text(found[0]), line=number)
+                if _NO_TEXT.search(line):
+                    return InputError(self._no_text(line, text), line=number)
         except UnicodeError:
             pass
         return InputError(f"can't be read as {named}")
 
-    def _no_text(self, char: str) -> str:
-        """Say what is wrong with a byte that is no text."""
-        say, is_utf8 = self._say, self.encoding == UTF8
-        what = f"the byte 0x{ord(char) - _FIRST_BYTE:02x} is no {self.encoding.upper()}"
-        if char == "\0":
-            what = "holds a NUL byte, which no text has"
-        if not is_utf8:
-            return f"{what}; is the {say('encoding')} right?"
-        named = f"{say(encoding='windows-1252')} or {say(encoding='utf-16')}"
-        return f'{what}; save the file as "CSV UTF-8", or name its encoding, as in {named}'
+    def _no_text(self, line: str, rest: Iterable[str]) -> str:
+        """Say what is wrong with a line that has a byte that is no text; others show more."""
+        kept = line.encode(self.encoding, _KEEP_BYTES)
+        if "\0" in line:
+            is_utf16 = bool(propose(kept))
+            return self._explain(kept) if is_utf16 else "holds a NUL byte, which no text has"
+        for other in islice(rest, _MOST_LINES):
+            if "\0" not in other and _NO_TEXT.search(other):
+                kept += other.encode(self.encoding, _KEEP_BYTES)
+            if len(kept) > _MOST_BYTES:
+                break
+        return self._explain(kept[:_MOST_BYTES])
+
+    def _explain(self, lines: bytes) -> str:
+        return explain_bytes(lines, self.encoding, self._say)
 
 
 def _explain(error: csv.Error) -> str:

@@ -63,6 +63,7 @@ _STRICTER: Final = {"gb18030": "gb2312"}
 _WITH_ASCII: Final = 0.7
 """How much bytes count of which each second one may be ASCII: ``Ürün`` is not two of Chinese."""
 
+_COMMON: Final = 4
 _MOST_PROPOSED: Final = 3
 _TOO_FAR: Final = 0.5
 _ALIKE: Final = 0.1
@@ -121,10 +122,10 @@ def choose_encoding(head: bytes, named: str | None, say: Say) -> str:
 
 def propose(line: bytes) -> Sequence[tuple[str, str]]:
     """
-    Propose encodings for a line that can't be read, the most plausible one first.
+    Propose encodings for lines that can't be read, the most plausible one first.
 
     Args:
-        line: The line, as it is in the file.
+        line: A line, or several: what one has in common in two encodings, another may show.
 
     Returns:
         At most three encodings, each with what the cell that shows the difference best reads in
@@ -132,12 +133,12 @@ def propose(line: bytes) -> Sequence[tuple[str, str]]:
     """
     if b"\0" in line:
         return _propose_utf16(line)
-    cell = max(_CUTS.split(line), key=lambda cell: len(set(_HIGH.findall(cell))))
+    cell = max(_CUTS.split(line), key=_count_differences)
     high = len(_HIGH.findall(line))
     rated: dict[str, tuple[float, str]] = {}
     for encoding, text in _read_as(_CANDIDATES, line):
         for _, shown in _read_as((encoding,), _cut(cell)):
-            if shown not in rated:
+            if shown not in rated or rate(text) > rated[shown][0] + _ALIKE:
                 most = high * _WITH_ASCII if encoding in {"shift_jis", "big5"} else 2 * high
                 rated[shown] = (min(rate(text), most), encoding)
     if not rated:
@@ -153,11 +154,11 @@ def propose(line: bytes) -> Sequence[tuple[str, str]]:
 
 def explain_bytes(line: bytes, encoding: str, say: Say) -> str:
     """
-    Say that a line can't be read in an encoding, how it reads in others, and what to do.
+    Say that lines can't be read in an encoding, how they read in others, and what to do.
 
     Args:
-        line: The line, as it is in the file. Where it was decoded with ``surrogateescape``, it is
-            what encoding it in the same way gives.
+        line: A line, or several, as they are in the file: of what was decoded with
+            ``surrogateescape``, what encoding it in the same way gives.
         encoding: The encoding's own name.
         say: Names an argument in a message.
     """
@@ -206,6 +207,12 @@ def _read_as(encodings: Sequence[str], line: bytes) -> Iterator[tuple[str, str]]
             continue
         if not _NO_TEXT.search(text):
             yield encoding, text.strip()
+
+
+def _count_differences(cell: bytes) -> tuple[int, int]:
+    """Return how well a cell shows how encodings differ."""
+    shown = {text for _, text in _read_as(_CANDIDATES[:_COMMON], cell)}
+    return len(shown), len(set(_HIGH.findall(cell)))
 
 
 def _cut(cell: bytes) -> bytes:
