@@ -13,7 +13,6 @@ from .items import Item, ItemOutcome
 from .kept import Kept
 from .state import SandboxState
 
-_REFUSED: Final = 400
 _TROUBLE: Final = 500
 
 
@@ -172,7 +171,8 @@ class Batches:
     def _run(self, batch: Batch, item: Item, at: float) -> ItemOutcome:
         def run(item: Item) -> Any:
             if self._sandbox.strikes("item_fails"):
-                raise self._sandbox.refuse(_REFUSED, "internal error")
+                switches = self._sandbox.switches
+                raise self._sandbox.refuse(switches.item_fails_status, switches.item_fails_message)
             return self._run_item(batch, item)
 
         return self._sandbox.run(item, run, ticket=batch.id, at=at)

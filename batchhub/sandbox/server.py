@@ -226,6 +226,21 @@ class Sandbox(SandboxState, ABC):
         bare = name.isascii() and name.replace("-", "").replace("_", "").isalnum()
         return "\n".join([f"[accounts.{name if bare else json.dumps(name)}]", *lines, ""])
 
+    def usage(self, base_url: str) -> list[tuple[str, str]]:
+        """
+        Return what a user can do with it while it runs, beside batchhub: override it to add calls.
+
+        Returns:
+            What it is, and the command line.
+        """
+        return [
+            ("what it was asked", f"curl {base_url}{PREFIX}journal"),
+            (
+                "change a switch",
+                f"curl -X PUT {base_url}{PREFIX}switches -d '{{\"item_time_s\": 1}}'",
+            ),
+        ]
+
     def _make_journaling(self, host: str) -> Any:
         @web.middleware
         async def keep_journal(request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -27,6 +27,10 @@ class Switches(SwitchBoard):
     never_ends: bool = switch(False, "no batch gets past its last item")
     item_fails: int = times("an item fails without an effect")
     item_fails_rate: float = rate("item_fails")
+    item_fails_status: int = switch(
+        400, "the status of an item that fails so, where items have one", at_least=400, at_most=599
+    )
+    item_fails_message: str = switch("internal error", "what the vendor says of such an item")
     results_kept_s: float = switch(
         0.0, "seconds a batch is known after its end; 0: for ever", at_least=0.0
     )

@@ -34,12 +34,14 @@ class SandboxState:
 
     Attributes:
         switches_type: The class of its switches.
+        secret_params: Query parameters that hold credentials; the journal leaves them out.
         switches: How it is set to behave; may be changed at any time.
         journal: Every request it received, in order of arrival.
         rates: The limits that routes name, besides the account's own.
     """
 
     switches_type: ClassVar[type[Switches]] = Switches
+    secret_params: ClassVar[frozenset[str]] = frozenset()
     switches: Switches
 
     def __init__(self, *, clock: Clock | None = None, seed: int = 0) -> None:
@@ -189,7 +191,7 @@ class SandboxState:
             at=self.clock.now(),
             method=request.method,
             path=request.path,
-            query=dict(request.query),
+            query={k: v for k, v in request.query.items() if k not in self.secret_params},
             host=host,
         )
         self.journal.append(entry)

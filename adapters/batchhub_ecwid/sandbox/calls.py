@@ -12,25 +12,21 @@ MAX_ITEMS: Final = 500
 METHODS: Final = frozenset({"GET", "POST", "PUT", "DELETE"})
 """Source: older page "Create batch request", request body."""
 
+_KEYS: Final = frozenset({"id", "method", "path", "body"})
+
 JSON_TYPES: Final = frozenset({"application/json", "text/json"})
 """Source: older page "Create batch request", errors (415)."""
 
 
-def make_error(message: str, code: str | None = None) -> dict[str, Any]:
-    """
-    Build the usual error body.
-
-    Source: older page "Get batch request status", errors. Assumed: the codes.
-    """
-    body = {"errorMessage": message}
-    return body if code is None else {**body, "errorCode": code}
-
-
-def read_items(call: Call) -> list[Item]:
+def read_items(call: Call, *, strict: bool) -> list[Item]:
     """
     Read the body of a create: a bare array of items.
 
     Assumed: an empty array, and more than 500 items, are refused with 400.
+
+    Args:
+        call: The call.
+        strict: Whether a key that an item does not have is refused.
 
     Raises:
         AnswerError: 415, if it is not declared as JSON; 400, if it or one of its items is not
@@ -46,13 +42,15 @@ def read_items(call: Call) -> list[Item]:
         raise _refuse("Path $ contains bad value")
     if not 1 <= len(entries) <= MAX_ITEMS:
         raise _refuse(f"There are {len(entries)} requests in it, not 1 to {MAX_ITEMS}")
-    return [_read_item(entry, f"$[{index}]") for index, entry in enumerate(entries)]
+    return [_read_item(entry, f"$[{index}]", strict=strict) for index, entry in enumerate(entries)]
 
 
-def _read_item(entry: Any, place: str) -> Item:
+def _read_item(entry: Any, place: str, *, strict: bool) -> Item:
     if not isinstance(entry, dict):
         raise _refuse(f"Path {place} contains bad value")
     item_id, method, path = entry.get("id"), entry.get("method"), entry.get("path")
+    for name in entry.keys() - _KEYS if strict else ():
+        raise _refuse(f"Path {place}.{name[:60]} is unknown")
     are_good = {
         "id": item_id is None or isinstance(item_id, str),
         "method": isinstance(method, str) and method in METHODS,

@@ -12,9 +12,11 @@ from batchhub.models import BatchItem
 from batchhub.sandbox import AnswerError, Batch, Batches, Call, Clock, Item, Sandbox, route
 from batchhub_ecwid.account import EcwidAccount
 
-from .calls import make_error, read_items
+from .calls import JSON_TYPES, read_items
+from .demo import make_demo_items
 from .documents import get_word, make_status
-from .store import PAGE_SIZE, Store, make_demo_items
+from .errors import GENERAL, make_error, not_allowed, unknown_parameter
+from .store import PAGE_SIZE, Store
 from .switches import EcwidSwitches
 
 DEDUP_WINDOW_S: Final = 3600.0
@@ -33,13 +35,13 @@ Assumed: not where the batch stops at a failure.
 RETRY_AFTER_S: Final = 3.0
 """Source: the same."""
 
-_ERRORS: Final = {
-    403: ("The access token is invalid", "INVALID_TOKEN"),
-    404: ("Ticket not found", "TICKET_NOT_FOUND"),
-    429: ("Too many requests", "TOO_MANY_REQUESTS"),
-}
 _BATCH: Final = "/api/v3/{store_id}/batch"
 _TICKET: Final = frozenset({"ticket", "ticketId"})
+_CREATE: Final = frozenset(
+    {"stopOnFirstFailure", "allowParallelMode", "deduplicationKey", "groupId"}
+)
+_STATUS: Final = _TICKET | {"escapedJson", "status", "limit", "offset"}
+_COUNTS: Final = {"PUT": "updateCount", "DELETE": "deleteCount"}
 
 
 class EcwidSandbox(Sandbox):
@@ -60,6 +62,8 @@ class EcwidSandbox(Sandbox):
 
     switches_type: ClassVar[type[EcwidSwitches]] = EcwidSwitches
     switches: EcwidSwitches
+    # Source: the vendor's documents of 2020, `token`, which may stand for the header.
+    secret_params: ClassVar[frozenset[str]] = frozenset({"token"})
     # Source: the vendor's pages on rate limits, requests of a blocked token in a minute.
     patience: ClassVar[int] = 20
 
@@ -75,8 +79,9 @@ class EcwidSandbox(Sandbox):
         super().__init__(clock=clock, seed=seed)
         self.store_id = store_id
         self.token = token
-        self.products = products
-        self._store = Store(store_id=store_id, products=products)
+        self.switches.products = products
+        self._epoch_s = self.clock.now().timestamp() - self.clock.monotonic()
+        self._store = Store(store_id=store_id, switches=self.switches, now=self._find_second)
         self._batches = Batches(
             self, self._run_item, make_id=self._make_ticket, dedup_s=DEDUP_WINDOW_S
         )
@@ -87,15 +92,26 @@ class EcwidSandbox(Sandbox):
 
     def demo_items(self, count: int) -> Iterator[BatchItem]:
         """Return `count` new prices for products; one in 25 fails."""
-        return make_demo_items(count, products=self.products)
+        return make_demo_items(count, products=self.switches.products)
+
+    def usage(self, base_url: str) -> list[tuple[str, str]]:
+        """Return a call of its REST API, and what every sandbox has."""
+        path = f"/api/v3/{self.store_id}/products?keyword=cup&limit=2&token={self.token}"
+        return [("search its products", f"curl '{base_url}{path}'"), *super().usage(base_url)]
 
     def admits(self, call: Call) -> bool:
-        """Whether the token is right, and for this store."""
-        return call.params["store_id"] == str(self.store_id) and call.bearer == self.token
+        """
+        Whether the token is right, and for this store.
+
+        Source: the vendor's documents of 2020, `token`. Assumed: the header counts where both
+        are there.
+        """
+        token = call.query.get("token") if call.bearer is None else call.bearer
+        return call.params["store_id"] == str(self.store_id) and token == self.token
 
     def error_body(self, status: int, message: str) -> dict[str, Any]:
         """Return the usual error body."""
-        text, code = _ERRORS.get(status, ("Internal error", None))
+        text, code = GENERAL.get(status, ("Internal error", None))
         return make_error(message) if message else make_error(text, code)
 
     def find_verb(self, call: Call) -> str:
@@ -113,8 +129,9 @@ class EcwidSandbox(Sandbox):
         executed. Assumed: a batch is checked before its key is looked up; a flag that is
         neither ``true`` nor ``false`` is answered 400.
         """
+        self._check_params(call, _CREATE)
         batch = Batch(
-            items=read_items(call),
+            items=read_items(call, strict=self.switches.strict),
             about=call.query.get("groupId"),
             stops_on_failure=call.flag("stopOnFirstFailure", default=True),
             width=PARALLEL_ITEMS if call.flag("allowParallelMode", default=False) else 1,
@@ -133,6 +150,7 @@ class EcwidSandbox(Sandbox):
 
         Assumed: the list has the oldest first; a page is as long as of other entities.
         """
+        self._check_params(call, _STATUS)
         if call.query.keys() & _TICKET:
             return self._read_status(call)
         wanted = call.query.get("status")
@@ -147,6 +165,7 @@ class EcwidSandbox(Sandbox):
 
         Source: the vendor's pages on deleting batch requests, both generations.
         """
+        self._check_params(call, _TICKET)
         batch = self._get_batch(call)
         if self.switches.is_older and get_word(batch) != "QUEUED":
             return {"deleteCount": 0}
@@ -156,6 +175,7 @@ class EcwidSandbox(Sandbox):
     @route("POST", f"{_BATCH}/cancel-group", verb="cancel")
     def cancel_group(self, call: Call) -> dict[str, Any]:
         """Assumed: `updateCount` counts the batches that had not ended."""
+        self._check_params(call, _TICKET | {"groupId"})
         group = call.query.get("groupId")
         if not group or (self.switches.ticket_id_param and "ticketId" not in call.query):
             raise self.refuse(400, "A parameter is missing: groupId or ticketId")
@@ -164,14 +184,27 @@ class EcwidSandbox(Sandbox):
 
     @route("*", "/api/v3/{store_id}/{path:.*}")
     def run_directly(self, call: Call) -> web.Response:
-        """Run a call that came outside a batch; it waits for none."""
+        """
+        Run a call that came outside a batch; it waits for none.
+
+        Source: the vendor's documents of 2020, errors (the message is the reason phrase too;
+        415).
+        """
         if call.params["path"] in {"batch", "batch/cancel-group"}:
-            raise self.refuse(405, f"Method {call.method} is not allowed here")
-        path = call.request.raw_path.removeprefix(f"/api/v3/{self.store_id}")
+            raise not_allowed(call.method)
+        if call.body and call.content_type not in JSON_TYPES:
+            raise self.refuse(
+                415, "Unsupported content-type: expected application/json or text/json"
+            )
+        path = _drop_token(call.request.raw_path.removeprefix(f"/api/v3/{self.store_id}"))
         text = call.body.decode("utf-8", "replace") or None
         item = Item(method=call.method, path=path, body=text)
-        outcome = self.run(item, self._store.execute)
-        return web.json_response(outcome.body, status=outcome.status)
+        outcome = self.run(item, self._execute)
+        reason = outcome.body["errorMessage"] if outcome.failed else "OK"
+        is_plain = reason.isascii() and reason.isprintable()
+        return web.json_response(
+            outcome.body, status=outcome.status, reason=reason if is_plain else None
+        )
 
     def _read_status(self, call: Call) -> dict[str, Any]:
         batch = self._get_batch(call)
@@ -197,11 +230,35 @@ class EcwidSandbox(Sandbox):
         digits = self.make_id(132)
         return "-".join([digits[:9], digits[9:13], digits[13:17], digits[17:21], digits[21:]])
 
-    def _run_item(self, batch: Batch, item: Item) -> dict[str, Any]:
+    def _run_item(self, batch: Batch, item: Item) -> Any:
         del batch
         if not self.strikes("item_5xx"):
-            return self._store.execute(item)
+            return self._execute(item)
         with suppress(AnswerError):
             if self.switches.item_5xx_executes:
                 self._store.execute(item)
         raise self.refuse(500)
+
+    def _execute(self, item: Item) -> Any:
+        """Do what a call asks for, in a batch or outside; unless a fault strikes."""
+        if self.strikes("error_in_200"):
+            return make_error(*GENERAL[500])
+        if item.method in _COUNTS and self.strikes("no_effect"):
+            return {_COUNTS[item.method]: 0}
+        return self._store.execute(item)
+
+    def _check_params(self, call: Call, known: frozenset[str]) -> None:
+        """Assumed: the batch calls refuse parameters that they don't have."""
+        for name in call.query if self.switches.strict else ():
+            if name not in known and name != "token":
+                raise unknown_parameter(name, f"{call.method} /batch")
+
+    def _find_second(self) -> int:
+        return int(self._epoch_s + self.clock.monotonic())
+
+
+def _drop_token(path: str) -> str:
+    """Leave the token out of a path, so that none is kept."""
+    bare, _, query = path.partition("?")
+    kept = [part for part in query.split("&") if part.partition("=")[0] != "token"]
+    return "?".join([bare, "&".join(kept)]) if any(kept) else bare

@@ -1,24 +1,41 @@
-"""A small store in memory: products that can be changed, a few orders, a profile."""
+"""A store: products, orders, customers and categories that can be read, searched and changed."""
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
-from importlib.resources import files
+from collections.abc import Callable, Mapping
 from typing import Any, Final
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import unquote_plus
 
-from batchhub.models import BatchItem
-from batchhub.sandbox import AnswerError, Item, demo_turns, read_json, read_number
+from batchhub.sandbox import Item
 
-from .calls import make_error
+from . import products
+from .errors import not_allowed, not_found, refuse
+from .fields import project
+from .kinds import Kind, make_kinds
+from .parameters import Read, flag, read_query, response_fields, text
+from .switches import EcwidSwitches
+from .variations import Variations
 
 PAGE_SIZE: Final = 100
-"""Assumed: the most entities of one page, and how many it has unless asked."""
+"""Source: the vendor's documents of 2020, `limit`: the most entities of a page, and how many it
+has unless asked."""
 
-_FILTERS: Final = ("sku", "email", "paymentStatus", "fulfillmentStatus")
+_WRITE: Final[Mapping[str, Read]] = {
+    "lang": text,
+    "checkLowStockNotification": flag,
+    "rebuildVariationsOnOptionsUpdate": flag,
+    "keepOptionDisplaySettings": flag,
+    "disableAllCustomerNotifications": flag,
+}
+"""Source: the vendor's Java client, `ProductUpdateRequest`."""
+
+_PROFILE: Final[Mapping[str, Read]] = {
+    "lang": text,
+    "showExtendedInfo": flag,
+    "responseFields": response_fields(
+        ("generalInfo", "account", "settings", "formatsAndUnits", "languages")
+    ),
+}
 
 
 class Store:
@@ -27,17 +44,21 @@ class Store:
 
     Args:
         store_id: Its number.
-        products: How many products it begins with; their ids are 1 and up.
+        switches: How many entities it has, and whether it refuses what it doesn't know.
+        now: Returns the time, as seconds since 1970.
     """
 
-    def __init__(self, *, store_id: int, products: int) -> None:
+    def __init__(self, *, store_id: int, switches: EcwidSwitches, now: Callable[[], int]) -> None:
         self._store_id = store_id
-        self._products = {number: _make_product(number) for number in range(1, products + 1)}
-        self._last_product_id = products
-        data = files(__package__).joinpath("data/orders.json").read_bytes()
-        self._orders: list[dict[str, Any]] = json.loads(data)
+        self._switches = switches
+        self._now = now
+        self._kinds = make_kinds(switches, f"https://store{store_id}.example")
+        self._products = self._kinds["products"].collection
+        self._variations = Variations(self._products, switches)
+        # A SKU that was given to a product, and the product that has it now.
+        self._skus: dict[str, int] = {}
 
-    def execute(self, item: Item) -> dict[str, Any]:
+    def execute(self, item: Item) -> Any:
         """
         Execute one request, and return what it is answered.
 
@@ -48,144 +69,163 @@ class Store:
         Raises:
             AnswerError: It is refused.
         """
-        bare, _, query_text = item.path.partition("?")
-        segments = [unquote_plus(segment) for segment in bare.strip("/").split("/")]
-        query = dict(parse_qsl(query_text, keep_blank_values=True))
-        return self._dispatch(item.method, segments, query, item.body)
+        bare, _, query = item.path.partition("?")
+        segments = bare.strip("/").split("/")
+        if "%" in bare or "+" in bare:
+            segments = [unquote_plus(segment) for segment in segments]
+        kind = self._kinds.get(segments[0])
+        match segments:
+            case [_] if kind is not None:
+                return self._handle_all(kind, item.method, query, item.body)
+            case [_, name] if kind is not None:
+                return self._handle_one(kind, item.method, name, query, item.body)
+            case ["profile"]:
+                return self._read_profile(item.method, query)
+            case ["products", _, "combinations" | "inventory", *_]:
+                self._read(query, _WRITE, f"{item.method} /products/…/{segments[2]}")
+                return self._handle_part(item.method, segments, item.body)
+        raise refuse(404, f"There is nothing at /{'/'.join(segments)[:100]}", "WRONG_URL")
 
-    def _dispatch(
-        self, method: str, segments: list[str], query: Mapping[str, str], body: Any
-    ) -> dict[str, Any]:
-        match method, segments:
-            case "GET", ["products"]:
-                return _search(self._products.values(), query)
-            case "POST", ["products"]:
-                return self._create_product(body)
-            case _, ["products", text]:
-                return self._handle_product(method, text, body)
-            case "GET", ["orders"]:
-                return _search(self._orders, query)
-            case "GET", ["orders", text]:
-                return self._get_order(text)
-            case "GET", ["profile"]:
-                return _make_profile(self._store_id)
-            case _, ["products" | "orders" | "profile"] | ["orders", _]:
-                raise _not_allowed(method)
-        raise _refuse(404, f"There is nothing at {'/'.join(segments)}")
-
-    def _handle_product(self, method: str, text: str, body: Any) -> dict[str, Any]:
-        number = int(text) if text.isascii() and text.isdecimal() else 0
-        product = self._products.get(number)
-        if product is None:
-            raise _refuse(404, f"Product with id {text} is not found", "PRODUCT_NOT_FOUND")
+    def _handle_all(self, kind: Kind, method: str, query: str, body: Any) -> dict[str, Any]:
         if method == "GET":
-            return dict(product)
-        if method == "PUT":
-            product.update(_check_product(body), id=number)
-            return {"updateCount": 1}
-        if method == "DELETE":
-            del self._products[number]
-            return {"deleteCount": 1}
-        raise _not_allowed(method)
+            return self._search(kind, self._read(query, kind.search, f"GET /{kind.path}"))
+        if method == "POST":
+            self._read(query, _WRITE, f"POST /{kind.path}")
+            return self._create(kind, body)
+        raise not_allowed(method)
 
-    def _create_product(self, body: Any) -> dict[str, Any]:
-        fields = _check_product(body)
-        if not fields.get("name"):
-            raise _refuse(400, "Product.name is missing", "MISSING_VALUE")
-        sku = fields.get("sku")
-        if sku is not None and any(sku == other["sku"] for other in self._products.values()):
-            raise _refuse(409, f"There is a product with the sku {sku}", "SKU_ALREADY_EXISTS")
-        self._last_product_id = number = self._last_product_id + 1
-        self._products[number] = {**_make_product(number), **fields, "id": number}
+    def _handle_one(
+        self, kind: Kind, method: str, name: str, query: str, body: Any
+    ) -> dict[str, Any]:
+        number = kind.find_number(name)
+        if number is not None and number not in kind.collection:
+            number = None
+        if method == "GET":
+            wanted = self._read(query, kind.details, f"GET /{kind.path}/…")
+            entity = kind.complete(kind.collection.get(_there(kind, name, number)))
+            fields = wanted.get("responseFields")
+            return project(entity, fields) if fields else entity
+        if query:
+            self._read(query, _WRITE, f"{method} /{kind.path}/…")
+        if method == "PUT":
+            return self._change(kind, _there(kind, name, number), body)
+        if method == "DELETE":
+            if number is None and not kind.says_zero:
+                raise not_found(kind.fields.entity, name)
+            is_gone = number is not None and kind.collection.remove(number)
+            return {"deleteCount": int(is_gone)}
+        raise not_allowed(method)
+
+    def _change(self, kind: Kind, number: int, body: Any) -> dict[str, Any]:
+        fields = kind.fields.read(body, strict=self._switches.strict)
+        if kind.collection is self._products and fields.get("sku") is not None:
+            self._take_sku(fields["sku"], number)
+        if kind.path in {"products", "orders"}:
+            fields = {**fields, "updateTimestamp": self._now()}
+        if kind.path == "orders":
+            fields["updateDate"] = products.show_time(fields["updateTimestamp"])
+        kind.collection.change(number, fields)
+        return {"updateCount": 1}
+
+    def _create(self, kind: Kind, body: Any) -> dict[str, Any]:
+        fields = kind.fields.read(body, strict=self._switches.strict)
+        if not fields.get(kind.required):
+            raise kind.fields.missing(kind.required)
+        if kind.collection is not self._products:
+            made = kind.collection.get(kind.collection.add(fields))
+            if kind.path == "orders":
+                # Source: the vendor's Order page and its clients, the answer to a new order.
+                return {"id": made["orderNumber"], "orderid": made["id"]}
+            return {"id": made["id"]}
+        self._find_free(fields.get("sku"))
+        now = self._now()
+        number = kind.collection.add(fields | {"createTimestamp": now, "updateTimestamp": now})
+        if fields.get("sku") is not None:
+            self._skus[fields["sku"]] = number
         return {"id": number}
 
-    def _get_order(self, text: str) -> dict[str, Any]:
-        for order in self._orders:
-            # The order of 2019 has no id; it is known by its numbers.
-            names = (order.get(key) for key in ("id", "vendorOrderNumber", "orderNumber"))
-            if text in {str(name) for name in names if name is not None}:
-                return dict(order)
-        raise _refuse(404, f"Order {text} is not found", "ORDER_NOT_FOUND")
+    def _take_sku(self, sku: str, number: int) -> None:
+        self._find_free(sku, number)
+        self._skus[sku] = number
+
+    def _find_free(self, sku: str | None, number: int | None = None) -> None:
+        """
+        Refuse a SKU that another product has.
+
+        Source: the vendor's document "Products" of 2020, HTTP codes (409).
+        """
+        if sku is not None and self._find_sku(sku) not in {None, number}:
+            raise refuse(409, f"There is a product with the sku {sku}", "SKU_ALREADY_EXISTS")
+
+    def _find_sku(self, sku: str) -> int | None:
+        """Return the number of the product that has a SKU, or a variation with it."""
+        for number in (self._skus.get(sku), products.find_number(sku)):
+            if number is not None and number in self._products:
+                found = self._products.get(number)
+                variations = found.get("combinations") or ()
+                if sku in {found["sku"], *(each.get("sku") for each in variations)}:
+                    return number
+        return None
+
+    def _search(self, kind: Kind, query: Mapping[str, Any]) -> dict[str, Any]:
+        found = self._find(kind, query)
+        limit = min(query.get("limit", PAGE_SIZE), PAGE_SIZE)
+        offset = query.get("offset", 0)
+        items = [
+            kind.complete(kind.collection.get(number)) for number in found[offset : offset + limit]
+        ]
+        answer = {
+            "total": len(found),
+            "count": len(items),
+            "offset": offset,
+            "limit": limit,
+            "items": items,
+        }
+        wanted = query.get("responseFields")
+        return project(answer, wanted) if wanted else answer
+
+    def _find(self, kind: Kind, query: Mapping[str, Any]) -> Any:
+        """
+        Find what a search is for.
+
+        Source: the vendor's document "Products" of 2020, `productId` and `sku`: other parameters
+        are ignored besides them.
+        """
+        if kind.collection is self._products and "productId" in query:
+            return [number for number in sorted(query["productId"]) if number in self._products]
+        if kind.collection is self._products and "sku" in query:
+            number = self._find_sku(query["sku"])
+            return [] if number is None else [number]
+        paging = ("offset", "limit", "responseFields")
+        filters = {name: value for name, value in query.items() if name not in paging}
+        matches = kind.matches(filters)
+        order = kind.order(filters) if kind.order else None
+        return kind.collection.find(tuple(filters.items()), matches, order)
+
+    def _handle_part(self, method: str, segments: list[str], body: Any) -> Any:
+        kind = self._kinds["products"]
+        number = kind.find_number(segments[1])
+        if number is None or number not in self._products:
+            raise not_found(kind.fields.entity, segments[1])
+        return self._variations.handle(method, number, segments[2:], body)
+
+    def _read_profile(self, method: str, query: str) -> dict[str, Any]:
+        if method != "GET":
+            raise not_allowed(method)
+        fields = self._read(query, _PROFILE, "GET /profile").get("responseFields")
+        profile = _make_profile(self._store_id)
+        return project(profile, fields) if fields else profile
+
+    def _read(self, query: str, known: Mapping[str, Read], place: str) -> dict[str, Any]:
+        if not query:
+            return {}
+        return read_query(query, known, place=place, strict=self._switches.strict)
 
 
-def make_demo_items(count: int, *, products: int) -> Iterator[BatchItem]:
-    """
-    Make price updates; one in 25 fails, in turn for one of three reasons.
-
-    Args:
-        count: How many.
-        products: How many products there are.
-    """
-    for index, turn in demo_turns(count):
-        number = 1 + index % max(1, products)
-        price: Any = round(9.9 + index / 100, 2)
-        if turn is not None:
-            number, price = _spoil(turn, number, price, products)
-        yield BatchItem(
-            id=f"price-{index + 1}",
-            payload={"method": "PUT", "path": f"/products/{number}", "body": {"price": price}},
-        )
-
-
-def _check_product(body: Any) -> dict[str, Any]:
-    """
-    Check the fields of a product that have a type here; others are kept as they come.
-
-    Assumed: a value of a wrong type is answered 400, one that may not be 409.
-    """
-    if isinstance(body, str):
-        # The documents call the body of an item a string, but clients send an object.
-        with suppress(ValueError):
-            body = read_json(body)
-    if not isinstance(body, dict):
-        raise _refuse(400, "The body must be a JSON object", "WRONG_BODY")
-    for name in ("price", "compareToPrice"):
-        if name in body:
-            _check_price(name, body[name])
-    return body
-
-
-def _check_price(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value == math.inf:
-        raise _refuse(400, f"Product.{name} must be a number", "WRONG_VALUE")
-    if value < 0:
-        raise _refuse(409, f"Product.{name} can't be negative", "WRONG_VALUE")
-
-
-def _search(entities: Iterable[Mapping[str, Any]], query: Mapping[str, str]) -> dict[str, Any]:
-    try:
-        limit = min(read_number(query, "limit", PAGE_SIZE), PAGE_SIZE)
-        offset = read_number(query, "offset", 0)
-    except ValueError as error:
-        raise _refuse(400, str(error)) from None
-    wanted = {name: query[name].split(",") for name in _FILTERS if name in query}
-    found = [
-        entity
-        for entity in entities
-        if all(str(entity.get(name)) in values for name, values in wanted.items())
-    ]
-    page = found[offset : offset + limit]
-    paging = {"total": len(found), "count": len(page), "offset": offset, "limit": limit}
-    return {**paging, "items": page}
-
-
-def _refuse(status: int, message: str, code: str | None = None) -> AnswerError:
-    return AnswerError(status, make_error(message, code))
-
-
-def _not_allowed(method: str) -> AnswerError:
-    return _refuse(405, f"Method {method} is not allowed here")
-
-
-def _make_product(number: int) -> dict[str, Any]:
-    return {
-        "id": number,
-        "sku": f"SKU-{number}",
-        "name": f"Product {number}",
-        "price": round(4.99 + number / 100, 2),
-        "quantity": 10,
-        "enabled": True,
-    }
+def _there(kind: Kind, name: str, number: int | None) -> int:
+    if number is None:
+        raise not_found(kind.fields.entity, name)
+    return number
 
 
 def _make_profile(store_id: int) -> dict[str, Any]:
@@ -196,12 +236,3 @@ def _make_profile(store_id: int) -> dict[str, Any]:
         "formatsAndUnits": {"currency": "EUR", "weightUnit": "KILOGRAM", "timezone": "UTC"},
         "languages": {"enabledLanguages": ["en"], "defaultLanguage": "en"},
     }
-
-
-def _spoil(turn: int, number: int, price: float, products: int) -> tuple[int, Any]:
-    """Make an unknown product, a price that is no number, or a negative one."""
-    return [
-        (products + 1_000_000 + turn, price),
-        (number, "on request"),
-        (number, -price),
-    ][turn % 3]

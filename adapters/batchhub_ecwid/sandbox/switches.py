@@ -27,6 +27,15 @@ class EcwidSwitches(Switches):
         "2025 only with escapedJson=true",
         choices=(OLDER, NEWER),
     )
+    products: int = switch(2000, "products of the store; their ids are 1 and up", at_least=0)
+    orders: int = switch(3, "orders of the store", at_least=0)
+    customers: int = switch(20, "customers of the store; their ids are 1 and up", at_least=0)
+    categories: int = switch(10, "categories of the store; their ids are 1 and up", at_least=0)
+    strict: bool = switch(
+        True,
+        "parameters and fields that it doesn't know are refused with 400; off: parameters are "
+        "ignored, fields kept",
+    )
     one_at_a_time: bool = switch(True, "batches run one after another instead of side by side")
     unauthorized_status: int = switch(403, "the status for a wrong token", choices=(403, 401))
     ticket_id_param: bool = switch(
@@ -36,6 +45,11 @@ class EcwidSwitches(Switches):
     item_5xx: int = times("an item of a batch fails with 500, without an effect")
     item_5xx_rate: float = rate("item_5xx")
     item_5xx_executes: bool = switch(False, "an item that fails with 500 has its effect")
+
+    no_effect: int = times("a PUT or DELETE is answered 200 with a count of 0, without an effect")
+    no_effect_rate: float = rate("no_effect")
+    error_in_200: int = times("an item is answered 200 with an errorMessage, without an effect")
+    error_in_200_rate: float = rate("error_in_200")
 
     unknown_word: str = switch("", "a word to say instead of IN_PROGRESS; empty: none")
     no_responses: int = times("a COMPLETED status that should hold responses has none")

@@ -156,6 +156,13 @@ def _write_started(
     # The whole output is a valid settings file, so that it can be redirected into one.
     write(f"# sandbox of {vendor} at {url}; Ctrl-C stops it")
     write(settings.rstrip())
+    named = f"file:{file}" if file is not None else vendor
+    for what, line in (
+        ("ask it", f"batchhub doctor {vendor} --config FILE, where FILE holds the lines above"),
+        *sandbox.usage(url),
+        ("list its switches", f"batchhub sandbox {named} --switches"),
+    ):
+        write(f"# {what}: {line}")
 
 
 def _to_json(info: AdapterInfo) -> dict[str, object]:

@@ -56,7 +56,7 @@ def test_run_to_the_results(sandbox: str, run: Run, tmp_path: Path) -> None:
     assert status["counts"]["total"] == 620
     assert len(status["tickets"]) == 2
     assert "partial; 618 succeeded, 2 failed, of 620" in done.err
-    assert "Product with id … is not found  run-5, run-600" in done.err
+    assert "Product #… not found  run-5, run-600" in done.err
     assert f"batchhub retry {status['job_id']}" in done.err
     assert_nowhere(TOKEN, tmp_path)
 
