@@ -164,6 +164,26 @@ def test_a_column_of_text_is_no_reason_to_warn(tmp_path: Path, cells: list[str])
     assert not Read(tmp_path, "".join(f"{cell},\n" for cell in ["x", *cells])).survey.warnings
 
 
+@pytest.mark.parametrize(
+    ("prices", "value"),
+    [(["9.90"], Decimal("1.234")), (["9,90"], "1.234"), (["5"], "1.234"), (["1.234"], None)],
+)
+def test_what_may_be_a_thousand_is_no_number_by_itself(
+    tmp_path: Path, prices: list[str], value: object
+) -> None:
+    """A point in a file of decimal commas, or in one that shows nothing, decides for text."""
+    table = "price;size\n" + "".join(f"{price};1.234\n" for price in prices)
+    if value is None:
+        with pytest.raises(InputError, match="name it by --decimal point or --decimal comma"):
+            Read(tmp_path, table)
+        return
+    read = Read(tmp_path, table)
+    assert read.items[0]["size"] == value
+    assert len(read.survey.warnings) == isinstance(value, str)
+    sure = Read(tmp_path, "price;size\n5;1.234\n5;0.5\n")
+    assert [item["size"] for item in sure.items] == [Decimal("1.234"), Decimal("0.5")]
+
+
 def test_the_user_decides_where_nobody_knows(tmp_path: Path) -> None:
     """`--number` refuses what is none, `--text` keeps what is one."""
     table = "a;b\n1;2\nx;3\n4,5;007\n"

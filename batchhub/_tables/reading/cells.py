@@ -28,12 +28,14 @@ class CellReaders:
 
     Attributes:
         of: Makes what reads the cells of a field, by its kind; `None` if nobody knows it.
+        plain: Reads the cells of a column that is one of plain numbers, as JSON has them.
         text: Reads a cell as a part of a text.
         name: Reads a cell as what names something at the vendor.
         label: How a message about a cell begins, with the column in place of ``{!r}``.
     """
 
     of: Callable[[Kind | None], CellReader]
+    plain: CellReader
     text: CellReader
     name: CellReader
     label: str
@@ -51,6 +53,7 @@ def read_table_cells(notation: Notation) -> CellReaders:
     """Return what reads the cells of a table with figures in a notation."""
     return CellReaders(
         of=lambda kind: make_cell_reader(kind, notation),
+        plain=make_number_reader(Notation.POINT),
         text=read_text,
         name=read_name,
         label="column {!r}: ",
@@ -61,6 +64,7 @@ def read_json_values() -> CellReaders:
     """Return what reads values that are JSON's own already."""
     return CellReaders(
         of=lambda kind: _read_json_digits if kind is Kind.TEXT else _keep,
+        plain=_keep,
         text=_read_json_text,
         name=lambda value: _read_json_text(value).strip(),
         label="{!r} ",

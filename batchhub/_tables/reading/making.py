@@ -104,14 +104,18 @@ class Maker:
         if constant is not None:
             value = self._read_constant(part, constant, kinds)
             return lambda _: value
-        kind = self._columns.kind_of(part, kinds)
-        column = part.column
+        kind, column = self._columns.kind_of(part, kinds), part.column
+        is_plain = False
         if kind is None and column is not None:
             kind = self._whole.get(column)
-        is_name = self._columns.is_name(part)
-        rule = self._settings.empty_rules.find(part, kind, is_name=is_name, say=self._settings.say)
-        is_label = part.is_quoted or part.path == (ID,)
-        read = self._readers.name if is_label else self._readers.of(kind)
+            is_plain = kind is Kind.NUMBER
+        rule = self._settings.empty_rules.find(
+            part, kind, is_name=self._columns.is_name(part), say=self._settings.say
+        )
+        if part.is_quoted or part.path == (ID,):
+            read = self._readers.name
+        else:
+            read = self._readers.plain if is_plain else self._readers.of(kind)
         if column is not None:
             return self._find_cell(part, column, read, rule)
         return self._find_text(part, read, rule)

@@ -79,17 +79,26 @@ class _Shape:
     flags: int = 0
     other: int = 0
     figures: int = 0
+    first_point: tuple[int, str] | None = None
+    has_sure_point: bool = False
     first_other: tuple[int, str] | None = None
-    first_text: tuple[int, str] | None = None
 
     @property
     def is_filled(self) -> bool:
         return bool(self.plain or self.flags or self.other)
 
-    @property
-    def kind(self) -> Kind:
+    def kind(self, notation: Notation | None) -> Kind:
+        """
+        Return what all cells are.
+
+        Args:
+            notation: That of the file; `None` if no other column shows it. With a decimal comma a
+                point may be between thousands, so that nobody knows the number.
+        """
+        is_sure = self.first_point is None or notation is Notation.POINT
+        is_sure |= notation is None and self.has_sure_point
         if self.plain and not (self.other or self.flags):
-            return Kind.NUMBER
+            return Kind.NUMBER if is_sure else Kind.TEXT
         return Kind.FLAG if self.flags and not (self.other or self.plain) else Kind.TEXT
 
     def add(self, lines: Sequence[int], cells: Sequence[Cell], *, is_typed: bool) -> None:
@@ -105,10 +114,29 @@ class _Shape:
             return  # text, and nobody wonders why
         if not is_typed and _ALL_PLAIN.fullmatch("\0".join(cells) + "\0"):  # type: ignore[arg-type]
             self.plain += len(cells) - cells.count("")
+            self._see_points(lines, cells)
             return
         for line, cell in zip(lines, cells, strict=True):
             if not isinstance(cell, str) or cell.strip():
                 self._add(line, cell, is_typed=is_typed)
+
+    def reason(self) -> tuple[tuple[int, str], str] | None:
+        """Return the cell that made text of a column that is nearly one of numbers, and a hint."""
+        odd = self.other + self.flags
+        if not odd and self.first_point is not None:
+            return self.first_point, ", which may be a thousand"
+        is_few = self.plain > odd and odd <= _FEW
+        are_figures = self.figures and self.figures >= self.other
+        return (self.first_other, "") if self.first_other and (is_few or are_figures) else None
+
+    def _see_points(self, lines: Sequence[int], cells: Sequence[Any]) -> None:
+        """Look at numbers with a fraction, until one shows that it is no thousand."""
+        for line, cell in zip(lines, cells, strict=True):
+            if self.has_sure_point:
+                return
+            if "." in cell:
+                self.first_point = self.first_point or (line, cell)
+                self.has_sure_point = weigh(cell) is Weight.POINT
 
     def _add(self, line: int, cell: Cell, *, is_typed: bool) -> None:
         if isinstance(cell, OddCell):
@@ -117,6 +145,8 @@ class _Shape:
             is_plain = not is_typed and _ONE_PLAIN.fullmatch(cell) is not None
             is_flag = not is_typed and cell.strip().lower() in _FLAGS
             self.figures += not is_plain and not is_typed and _is_written_figure(cell)
+            if is_plain:
+                self._see_points([line], [cell])
         else:
             is_flag = isinstance(cell, bool)
             is_plain = not is_flag
@@ -173,7 +203,8 @@ class Surveyor:
 
     def whole(self) -> dict[str, Kind]:
         """Return what the columns nobody knows are, each as a whole; empty ones are nothing."""
-        return {name: shape.kind for name, shape in self._shapes.items() if shape.is_filled}
+        shown = self._shown()
+        return {name: each.kind(shown) for name, each in self._shapes.items() if each.is_filled}
 
     def decide(self) -> Notation:
         """Return the notation of the file; raises `InputError` if that would be a guess."""
@@ -181,13 +212,15 @@ class Surveyor:
 
     def report(self) -> Survey:
         """Return what is known of the table."""
-        shown = self.settings.notation or (self.decide() if self._evidence.shows else None)
         return Survey(
             columns=tuple(self._describe(name) for name in self.columns.index),
-            notation=shown,
+            notation=self._shown(),
             warnings=(*self._warn_of_text(), *self._signs.warnings()),
             rows=self._rows,
         )
+
+    def _shown(self) -> Notation | None:
+        return self.settings.notation or (self.decide() if self._evidence.shows else None)
 
     def _look_at(self, block: list[Record]) -> None:
         self._rows += len(block)
@@ -238,21 +271,20 @@ class Surveyor:
         by = "user" if name in said.number or name in said.text else "adapter"
         if None in found:
             by = "cells"
-            found = (found - {None}) | {self._shapes.get(name, _Shape()).kind}
+            found = (found - {None}) | {self._shapes.get(name, _Shape()).kind(self._shown())}
         kind = next(iter(found)) if len(found) == 1 else None
         return ColumnReading(name=name, fields=fields, kind=kind, by=by)
 
     def _warn_of_text(self) -> Iterator[str]:
         """Say which columns are text because of few cells, or only by how figures are written."""
         for name, shape in self._shapes.items():
-            if shape.kind is not Kind.TEXT or shape.first_other is None:
-                continue
-            is_few = shape.plain > shape.other + shape.flags and shape.other + shape.flags <= _FEW
-            if is_few or (shape.figures and shape.figures >= shape.other):
-                line, cell = shape.first_other
+            found = shape.reason() if shape.kind(self._shown()) is Kind.TEXT else None
+            if found is not None:
+                (line, cell), hint = found
                 yield (
                     f"column {name!r} is sent as text, since {self.place} {line} has "
-                    f"{cell[:40]!r}; {self.settings.say(number=[name])} makes it one of numbers"
+                    f"{cell[:40]!r}{hint}; {self.settings.say(number=[name])} makes it one of "
+                    "numbers"
                 )
 
 
