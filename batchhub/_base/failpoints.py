@@ -13,6 +13,7 @@ FAILPOINTS: Final = {
     "commit.begun": "a transaction is written, but not committed",
     "commit.done": "a transaction is durable; its caller does not know yet",
     "chunk.kept": "a part of a large job is in the store; nobody sees it",
+    "rejects.kept": "rows that can't be sent are in their file; the others are not stored yet",
     "jobs.hidden": "old jobs are out of sight; nothing of them is deleted yet",
     "items.kept": "a job and its items are in the store; nothing was sent",
     "intent.kept": "an attempt is in the store; its request comes next",

@@ -95,6 +95,8 @@ class NewFile:
         except FileExistsError:
             if not self._is_there():
                 raise
+        with suppress(OSError):
+            self._beside.unlink()
         with suppress(OSError):  # such as a system that opens no folders
             _sync_folder(self.path.parent)
 

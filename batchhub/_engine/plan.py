@@ -33,7 +33,8 @@ class Plan:
         items: How many items would be sent.
         tickets: How many requests they would be sent in.
         bytes: The bytes of these requests' bodies.
-        refused: How many items would be refused; with any, a submit sends nothing at all.
+        refused: How many items would be refused; with any, a submit sends nothing at all, unless it
+            has an `on_refused`, too.
         least_s: Seconds the requests take at least at the account's budget; the time the vendor
             needs for the items comes on top, and nobody knows it before.
         joins: The id of the job that has the same key and is the same: a submit would send
@@ -90,7 +91,7 @@ async def make_plan(
     intake = Intake(adapter, operation)
     await intake.take(items, checked, on_refused=on_refused or _pass_over)
     joins = None
-    if find_joined is not None and intake.total and not intake.refused:
+    if find_joined is not None and intake.total and (on_refused or not intake.refused):
         joins = await find_joined(make_fingerprint(intake, operation, checked, stop=stop))
     return Plan(
         account=account,

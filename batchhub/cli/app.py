@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .shell.job_options import InputOptions, OutputOptions, ResultsOptions, SubmitOptions
+from .shell.job_options import OutputOptions, ResultsOptions, SubmitOptions
 from .shell.options import (
     CheckOptions,
     Common,
@@ -25,6 +25,7 @@ from .shell.options import (
     WatchOptions,
 )
 from .shell.parameters import fill_groups, take_options
+from .shell.reject_options import RejectOptions
 
 if TYPE_CHECKING:
     from .shell.exits import ExitCode
@@ -109,11 +110,11 @@ def check(invocation: Invocation, options: CheckOptions) -> Work:
     return check_accounts(invocation, options.accounts or ())
 
 
-@_command(SubmitOptions, InputOptions, OutputOptions, FollowOptions)
+@_command(SubmitOptions, RejectOptions, OutputOptions, FollowOptions)
 def run(
     invocation: Invocation,
     options: SubmitOptions,
-    reading: InputOptions,
+    reading: RejectOptions,
     writing: OutputOptions,
     following: FollowOptions,
 ) -> Work:
@@ -126,8 +127,12 @@ def run(
     return run_job(invocation, options, reading, writing, following)
 
 
-@_command(SubmitOptions, InputOptions)
-def submit(invocation: Invocation, options: SubmitOptions, reading: InputOptions) -> Work:
+@_command(SubmitOptions, RejectOptions)
+def submit(
+    invocation: Invocation,
+    options: SubmitOptions,
+    reading: RejectOptions,
+) -> Work:
     """Submit items, print the job's id, and exit."""
     if options.dry_run:
         return _show_plan(invocation, options, reading)
@@ -227,7 +232,11 @@ def sandbox(invocation: Invocation, options: SandboxOptions) -> Work:
     return run_sandbox(invocation, options)
 
 
-def _show_plan(invocation: Invocation, options: SubmitOptions, reading: InputOptions) -> Work:
+def _show_plan(
+    invocation: Invocation,
+    options: SubmitOptions,
+    reading: RejectOptions,
+) -> Work:
     from .commands.dry_run import show_plan
 
     return show_plan(invocation, options, reading)

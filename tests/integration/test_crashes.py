@@ -114,6 +114,27 @@ def test_submit_killed_at_a_step(open_one: OpenShop, at: str) -> None:
     assert judge(shop).executed == ITEMS
 
 
+@pytest.mark.parametrize("at", ["rejects.kept", "commit.begun", "commit.done", "items.kept"])
+def test_a_run_killed_while_it_sets_rows_aside(open_one: OpenShop, at: str) -> None:
+    """Run again with its key: the same job, and the same file; a row set aside is never sent."""
+    shop = open_one()
+    items = shop.folder / "one.jsonl"
+    items.write_text(items.read_text() + '{"id": "broken"\n')
+    killed = shop.hand_over("run", "--rejects=bad.jsonl", plan=kill_at(at)).wait()
+    assert killed.code == KILLED
+    bad = shop.folder / "bad.jsonl"
+    before = bad.read_bytes()
+    assert b"_batchhub_line" in before
+
+    ended = shop.hand_over("run", "--rejects=bad.jsonl").wait()
+
+    assert ended.code == SOME_FAILED, ended.err
+    assert "1 row set aside in bad.jsonl" in ended.err
+    assert bad.read_bytes() == before
+    assert judge(shop).executed == ITEMS
+    assert list(shop.folder.glob(".bad*")) == []
+
+
 @pytest.mark.parametrize("nth", [1, 2])
 def test_a_large_submit_killed_between_its_chunks(open_one: OpenShop, nth: int) -> None:
     """Nobody sees the part that is there, and the next submit with the key puts it right."""

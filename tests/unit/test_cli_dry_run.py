@@ -69,23 +69,23 @@ def test_a_dry_run_tells_what_would_be_sent(command: Command, tmp_path: Path, na
 
 
 def test_a_dry_run_tells_all_that_is_refused(command: Command) -> None:
-    """What the source and the vendor refuse is told by line, ten in full; the code is 2."""
+    """What the source and the vendor refuse is told by line, twenty in full; the code is 2."""
     rows = "".join(f"PUT,/products/{n},{n}\n" for n in range(1, 13))
-    bad = "PUT,/products/1\n" + "PATCH,/products/1,1\n" * 11
+    bad = "PUT,/products/1\n" + "PATCH,/products/1,1\n" * 21
     Path("prices.csv").write_text("method,path,body.price\n" + rows + bad)
     call = ("submit", "prices.csv", "--account", "shop", "--dry-run")
     result = command(*call)
     assert result.exit_code == ExitCode.USAGE
-    assert result.stdout.splitlines()[0] == "nothing would be sent: prices.csv has 12 errors"
+    assert result.stdout.splitlines()[0] == "nothing would be sent: prices.csv has 22 errors"
     told = [line for line in result.stderr.splitlines() if line.startswith("refused: ")]
-    assert len(told) == 11
+    assert len(told) == 21
     assert told[0].startswith("refused: prices.csv: line 14: the row has 2 cells")
     assert told[1].startswith("refused: prices.csv: line 15")
     assert "method must be one of" in told[1]
     assert told[-1] == "refused: 2 more, not shown"
     plan = json.loads(command(*call, "--json").stdout)
-    assert (plan["items"], plan["refused"]) == (12, 12)
-    assert [found["line"] for found in plan["refusals"]] == list(range(14, 26))
+    assert (plan["items"], plan["refused"]) == (12, 22)
+    assert [found["line"] for found in plan["refusals"]] == list(range(14, 36))
 
 
 def test_a_table_that_breaks_off_is_refused_whole(command: Command) -> None:

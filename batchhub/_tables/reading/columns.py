@@ -12,11 +12,9 @@ from batchhub.errors import InputError, UsageError
 
 from .cells import NUMBERS
 from .mapping import ID, Part, make_paths, put, take_column
+from .marks import MARKS
 from .rows import Cell, OddCell
 from .settings import ReadSettings
-
-OURS: Final = ("_batchhub_line", "_batchhub_reason")
-"""The columns that are added to rows which were set aside; they are no part of an item."""
 
 
 class Columns:
@@ -77,7 +75,7 @@ class Columns:
         return part.is_quoted or part.path in {(ID,), self._settings.key_path}
 
     def _take_columns(self) -> list[Part]:
-        names = [name for name in self.index if name not in OURS]
+        names = [name for name in self.index if name not in MARKS]
         try:
             return [
                 take_column(path, name) for path, name in zip(make_paths(names), names, strict=True)

@@ -74,6 +74,11 @@ _NO_TEXT: Final = re.compile("[\0-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\ufffd\ue000-\u
 _READABLE: Final = re.compile(r"[ -~\t\r\n]")
 
 
+def has_bom(head: bytes) -> bool:
+    """Whether the first bytes of a table are a byte order mark."""
+    return any(head.startswith(bom) for bom, _ in _BOMS)
+
+
 def find_encoding(name: str, say: Say) -> str:
     """
     Return an encoding's own name.

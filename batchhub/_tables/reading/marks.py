@@ -23,7 +23,8 @@ TEXT: Final = "_batchhub_text"
 MISSING: Final = "_batchhub_missing"
 """Stands where a row has no cell, since an empty one would say something else."""
 
-_NAMES: Final = (LINE, REASON)
+MARKS: Final = (LINE, REASON)
+"""What is added to a row, and is no part of an item."""
 
 
 @frozen
@@ -43,7 +44,7 @@ class Marks:
     def find(cls, header: Sequence[str]) -> Marks | None:
         """Find them in a header; `None` if it has none."""
         names = [name.strip() for name in header]
-        places = frozenset(n for n, name in enumerate(names) if name in _NAMES)
+        places = frozenset(n for n, name in enumerate(names) if name in MARKS)
         return cls(names, places) if places else None
 
     def strip(self, cells: Sequence[Cell]) -> list[Cell]:
@@ -53,9 +54,9 @@ class Marks:
             return list(cells[: -len(self.places)])
         return [cell for n, cell in enumerate(cells) if n not in self.places]
 
-    def take(self, cells: Sequence[Cell]) -> list[Cell]:
+    def check(self, cells: Sequence[Cell]) -> None:
         """
-        Return a row as it is to be read.
+        Look whether a row may be read.
 
         Args:
             cells: Its cells, as many as there are columns.
@@ -63,16 +64,20 @@ class Marks:
         Raises:
             InputError: A cell is still missing, or its cells are no longer in their columns.
         """
-        for n, cell in enumerate(cells):
-            if cell == MISSING:
-                reason = f"column {self.names[n]!r} has no cell; write it in place of {MISSING}"
-                raise InputError(f"{reason}, or leave it empty")
-            if n in self.places and self.names[n] == LINE and not str(cell).strip().isdecimal():
-                if cell == "":  # of a row that was added
-                    continue
-                shown = f"{LINE} holds {str(cell)[:40]!r}, and no number"
-                raise InputError(f"the cells are not in their columns: {shown}")
-        return self.strip(cells)
+        if MISSING in cells:
+            name = self.names[cells.index(MISSING)]
+            reason = f"column {name!r} has no cell; write it in place of {MISSING}"
+            raise InputError(f"{reason}, or leave it empty")
+        if self._line is None:
+            return
+        line = cells[self._line]
+        if line != "" and not str(line).strip().isdecimal():  # a row that was added has none
+            shown = f"{LINE} holds {str(line)[:40]!r}, and no number"
+            raise InputError(f"the cells are not in their columns: {shown}")
+
+    @property
+    def _line(self) -> int | None:
+        return next((n for n in self.places if self.names[n] == LINE), None)
 
     @property
     def _are_last(self) -> bool:
@@ -95,4 +100,4 @@ def take_object(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def strip_object(found: Mapping[str, Any]) -> dict[str, Any]:
     """Return an object without what was added to it."""
-    return {key: value for key, value in found.items() if key not in _NAMES}
+    return {key: value for key, value in found.items() if key not in MARKS}

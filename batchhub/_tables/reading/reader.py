@@ -17,11 +17,13 @@ from batchhub.errors import InputError, UsageError
 from . import source as _source
 from .background import in_background
 from .csv_rows import CsvRows, find_delimiter
-from .encodings import MARK_BYTES, UTF16_BOMS, choose_encoding, find_encoding
+from .encodings import MARK_BYTES, UTF8, UTF16_BOMS, choose_encoding, find_encoding, has_bom
 from .excel import open_workbook
 from .file_kinds import FileKind, explain_kind
 from .json_maps import ObjectMaker
+from .marks import take_object
 from .objects import BOM, Found, MakeItem, read_array, read_objects
+from .rejects import Rejects
 from .rows import Rows
 from .settings import ReadSettings
 from .source import Origin
@@ -64,6 +66,8 @@ class ItemReader:
         survey: How a table is read; `None` before its first item, and of JSON.
         on_refused: Called with what is wrong with a row that is no item, in place of raising it;
             reading goes on with the next row.
+        on_end: Called when all rows were read, with how many there were, before the last item is
+            the last: what it raises is raised.
         on_survey: Called with how a table is read, before its first item.
         is_cut_off: Whether reading ended early, because nothing more could be made out.
         is_terminal: Whether somebody has to type the items.
@@ -82,7 +86,9 @@ class ItemReader:
         self.header: Sequence[str] = ()
         self.survey: Survey | None = None
         self.on_refused = on_refused
+        self.on_end: Callable[[int], None] | None = None
         self.on_survey: Callable[[Survey], None] | None = None
+        self._rejects: Rejects | None = None
         self.is_cut_off = False
         self._settings = settings
         self._omitted: Mapping[str, int] = {}
@@ -112,6 +118,39 @@ class ItemReader:
     def close(self) -> None:
         """Close the file; standard input and streams of others are left open."""
         self._origin.close()
+        if self._rejects is not None:
+            self._rejects.abandon()
+
+    def set_aside(self, rejects: Rejects) -> None:
+        """
+        Set rows aside that can't be sent: those that make no item, and what `reject` is given.
+
+        Args:
+            rejects: Where they go. They are there when all rows were read.
+
+        Raises:
+            UsageError: They can't be there.
+        """
+        rejects.spare_source(self._origin.stat())
+        if self._format is not None:
+            rejects.check_fit(self.name, self._format)
+        self._rejects = rejects
+        self.on_refused = self.reject
+
+    def reject(self, error: InputError) -> None:
+        """
+        Set the row aside that the last item was made of, since the item can't be sent.
+
+        Args:
+            error: What is wrong with it.
+
+        Raises:
+            InputError: This very error, if rows are not set aside.
+            UsageError: It can't be set aside.
+        """
+        if self._rejects is None:
+            raise error
+        self._rejects.add(self.line, self.raw, error.reason)
 
     @property
     def omitted(self) -> Mapping[str, int]:
@@ -142,10 +181,12 @@ class ItemReader:
             InputError: Something is no item, or can't be read; it names the line.
         """
         try:
-            for found in self._read(lambda: None):
-                yield from self._take(found)
-        except InputError as error:
-            self._cut_off(error)
+            try:
+                for found in self._read(lambda: None):
+                    yield from self._take(found)
+            except InputError as error:
+                self._cut_off(error)
+            self._end()
         finally:
             self.close()
 
@@ -157,12 +198,14 @@ class ItemReader:
             InputError: Something is no item, or can't be read; it names the line.
         """
         try:
-            async with aclosing(in_background(self._read)) as values:
-                async for found in values:
-                    for item in self._take(found):
-                        yield item
-        except InputError as error:
-            self._cut_off(error)
+            try:
+                async with aclosing(in_background(self._read)) as values:
+                    async for found in values:
+                        for item in self._take(found):
+                            yield item
+            except InputError as error:
+                self._cut_off(error)
+            self._end()
         finally:
             self.close()
 
@@ -213,8 +256,15 @@ class ItemReader:
         else:
             self.on_refused(item)
 
+    def _end(self) -> None:
+        """Put the rows into their place that were set aside, now that nothing more comes."""
+        if self._rejects is not None:
+            self._rejects.finish(self.row)
+        if self.on_end is not None:
+            self.on_end(self.row)
+
     def _cut_off(self, error: InputError) -> None:
-        if self.on_refused is None or not self.row:
+        if self.on_refused is None or self._rejects is not None or not self.row:
             raise error
         self.is_cut_off = True
         self.on_refused(error)
@@ -236,6 +286,8 @@ class ItemReader:
         head = self._origin.look(pause)
         format = self._find_format(head)
         self._check_options(format)
+        if self._rejects is not None:
+            self._rejects.check_fit(self.name, format)
         if format in _TABLES:
             return self._read_table(format, head, pause)
         stream = cast("IO[bytes]", io.BufferedReader(self._origin.open(pause), _source.CHUNK_BYTES))
@@ -252,6 +304,15 @@ class ItemReader:
         table = Table(rows, self._settings)
         maker = table.look()
         self.header, self._omitted = table.header, table.omitted
+        if self._rejects is not None:
+            self._rejects.begin(
+                source=self.name,
+                format=format,
+                header=table.header,
+                delimiter=getattr(rows, "delimiter", None) or ",",
+                encoding=getattr(rows, "encoding", UTF8),
+                has_bom=has_bom(head),
+            )
         if maker is None or table.survey is None:
             return
         yield table.survey
@@ -286,10 +347,10 @@ class ItemReader:
 
     def _make_object(self) -> MakeItem:
         if self._settings.parts is None:
-            return dict
+            return take_object
         maker = ObjectMaker(self._settings)
         self._omitted = maker.omitted
-        return maker.make
+        return lambda value: maker.make(take_object(value))
 
     def _check_options(self, format: Format) -> None:
         """Refuse what is said of another format and would silently do nothing."""

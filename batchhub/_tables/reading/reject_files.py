@@ -49,7 +49,7 @@ class RejectFile(Protocol):
 
 
 @frozen(kw_only=True)
-class Origin:
+class TableForm:
     """
     The table that rows come from.
 
@@ -58,6 +58,7 @@ class Origin:
         delimiter: What separates its cells.
         encoding: Its encoding.
         has_bom: Whether it begins with a byte order mark.
+        is_text: Whether each of its rows has cells of its own number, as in CSV.
         marks: The columns that an earlier file of rejects added.
     """
 
@@ -65,6 +66,7 @@ class Origin:
     delimiter: str
     encoding: str
     has_bom: bool
+    is_text: bool = True
     marks: Marks | None = field(init=False)
 
     @marks.default
@@ -84,8 +86,11 @@ class Origin:
         """
         assert not isinstance(raw, bytes | Mapping)  # noqa: S101  # a table has cells
         cells = self.strip(raw)
-        missing = len(self.strip(self.header)) - len(cells)
-        return [*cells, *[MISSING] * missing, line, reason]
+        wanted = len(self.strip(self.header))
+        while len(cells) > wanted and cells[-1] == "":
+            cells.pop()
+        missing = MISSING if self.is_text else ""
+        return [*cells, *[missing] * (wanted - len(cells)), line, reason]
 
 
 class CsvRejects:
@@ -94,23 +99,23 @@ class CsvRejects:
 
     Args:
         file: Where it goes.
-        origin: The table the rows come from.
+        form: The table the rows come from.
         delimiter: What separates the cells.
     """
 
-    def __init__(self, file: IO[bytes], origin: Origin, delimiter: str) -> None:
-        self._origin = origin
-        self._encoding, bom = _find_writing(origin)
+    def __init__(self, file: IO[bytes], form: TableForm, delimiter: str) -> None:
+        self._form = form
+        self._encoding, bom = _find_writing(form)
         self._text = io.TextIOWrapper(file, self._encoding, newline="", write_through=True)
         self._text.write(bom)
         self._writer = csv.writer(self._text, delimiter=delimiter, lineterminator="\n")
-        self._writer.writerow([*origin.strip(origin.header), LINE, REASON])
+        self._writer.writerow([*form.strip(form.header), LINE, REASON])
 
     def add(self, number: int, raw: Raw, reason: str) -> None:
         """Write a row."""
         # A reason may quote what the encoding of the table lacks.
         known = reason.encode(self._encoding, "backslashreplace").decode(self._encoding)
-        self._writer.writerow(self._origin.lay_out(raw, str(number), known))
+        self._writer.writerow(self._form.lay_out(raw, str(number), known))
 
     def end(self) -> None:
         """Hand on what is written; the file stays open."""
@@ -123,25 +128,25 @@ class WorkbookRejects:
 
     Args:
         file: Where it goes.
-        origin: The table the rows come from.
+        form: The table the rows come from.
         name: The file's name, for messages.
     """
 
-    def __init__(self, file: IO[bytes], origin: Origin, name: str) -> None:
-        self._origin = origin
+    def __init__(self, file: IO[bytes], form: TableForm, name: str) -> None:
+        self._form = form
         self._name = name
         self._book = load_writer(name).Workbook(file, {"constant_memory": True})
         self._book.set_properties({"created": _MADE})
         self._sheet = self._book.add_worksheet("rejects")
         self._formats: dict[str, Any] = {}
         self._row = 0
-        self._write([*origin.strip(origin.header), LINE, REASON])
+        self._write([*form.strip(form.header), LINE, REASON])
 
     def add(self, number: int, raw: Raw, reason: str) -> None:
         """Write a row."""
         if self._row >= _MOST_ROWS:
             raise UsageError(f"a sheet has room for {_MOST_ROWS:,} rows; name a .csv")
-        self._write(self._origin.lay_out(raw, number, reason))
+        self._write(self._form.lay_out(raw, number, reason))
 
     def end(self) -> None:
         """Write the workbook."""
@@ -219,9 +224,9 @@ def load_writer(name: str) -> Any:
     return load_extra("xlsxwriter", "excel", name)
 
 
-def _find_writing(origin: Origin) -> tuple[str, str]:
+def _find_writing(form: TableForm) -> tuple[str, str]:
     """Return the encoding to write a table in, and what comes before its first character."""
-    name = codecs.lookup(origin.encoding).name
+    name = codecs.lookup(form.encoding).name
     if name in {"utf-8", "utf-8-sig"}:
-        return "utf-8", _BOM if origin.has_bom else ""
-    return name, _BOM if origin.has_bom and name not in _OWN_BOM else ""
+        return "utf-8", _BOM if form.has_bom else ""
+    return name, _BOM if form.has_bom and name not in _OWN_BOM else ""

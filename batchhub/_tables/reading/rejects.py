@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from attrs import frozen
 
+from batchhub._base.failpoints import failpoint
 from batchhub._base.new_file import NewFile
 from batchhub._base.secrets import blank
 from batchhub._base.show import clean, count, number
@@ -22,9 +23,9 @@ from batchhub.errors import InputError, UsageError
 from .reject_files import (
     CsvRejects,
     JsonRejects,
-    Origin,
     Raw,
     RejectFile,
+    TableForm,
     WorkbookRejects,
     load_writer,
 )
@@ -117,12 +118,15 @@ class Rejects:
         self._pack = find_packing(self.name)
         self._path = self._check_place()
         self._mode = _PRIVATE
-        self._source = ""
-        self._format = Format.CSV
-        self._origin: Origin | None = None
+        self._form: TableForm | None = None
         self._new: NewFile | None = None
         self._open = ExitStack()
         self._file: RejectFile | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a file of this name."""
+        return self._path.exists()
 
     def spare(self, files: Iterable[str | os.PathLike[str]]) -> None:
         """
@@ -137,23 +141,37 @@ class Rejects:
                 if path.resolve() == self._path or path.samefile(self._path):
                     raise self._refusal(f"it is {file}, which this command uses")
 
-    def spare_source(self, stream: IO[bytes]) -> None:
+    def spare_source(self, source: os.stat_result | None) -> None:
         """
         Refuse to be the file that the rows come from; it is no more readable than that one.
+
+        Args:
+            source: What the system says of that one; `None` if it is no file of the system's.
 
         Raises:
             UsageError: It is, by whatever name.
         """
-        try:
-            source = os.fstat(stream.fileno())
-        except (OSError, AttributeError):  # no file of the system's
-            return
-        if not stat.S_ISREG(source.st_mode):
+        if source is None or not stat.S_ISREG(source.st_mode):
             return
         self._mode = stat.S_IMODE(source.st_mode) & _NO_EXECUTION
         with suppress(OSError):
             if os.path.samestat(source, self._path.stat()):
                 raise self._refusal("it is the file that the rows come from")
+
+    def check_fit(self, source: str, format: Format) -> None:
+        """
+        Look whether rows of a format can be in a file of this name.
+
+        Raises:
+            UsageError: They can't.
+        """
+        if format in {Format.JSONL, Format.JSON}:
+            fitting: tuple[str, ...] = _JSON
+        else:
+            # Text would not say what was a number, and what a format showed otherwise.
+            fitting = (_WORKBOOK,) if format is Format.XLSX else (*_TEXT, _WORKBOOK)
+        if self._ending not in fitting:
+            raise self._refusal(f"rows of {source} fit into {' or '.join(fitting)}")
 
     def begin(
         self,
@@ -166,12 +184,12 @@ class Rejects:
         has_bom: bool,
     ) -> None:
         """
-        Take note of where the rows come from, before the first one.
+        Take note of the table that rows come from, before the first one.
 
         Args:
             source: What it is called in messages.
             format: Its format.
-            header: The names of its columns, as they are written; empty for JSON.
+            header: The names of its columns, as they are written.
             delimiter: What separates its cells, in CSV.
             encoding: Its encoding, in CSV.
             has_bom: Whether it begins with a byte order mark, in CSV.
@@ -179,16 +197,13 @@ class Rejects:
         Raises:
             UsageError: Its rows can't be in a file of this name.
         """
-        self._source, self._format = source, format
-        if format in {Format.JSONL, Format.JSON}:
-            fitting: tuple[str, ...] = _JSON
-        else:
-            # Text would not say what was a number, and what a format showed otherwise.
-            fitting = (_WORKBOOK,) if format is Format.XLSX else (*_TEXT, _WORKBOOK)
-        if self._ending not in fitting:
-            raise self._refusal(f"rows of {source} fit into {' or '.join(fitting)}")
-        self._origin = Origin(
-            header=header, delimiter=delimiter, encoding=encoding, has_bom=has_bom
+        self.check_fit(source, format)
+        self._form = TableForm(
+            header=header,
+            delimiter=delimiter,
+            encoding=encoding,
+            has_bom=has_bom,
+            is_text=format is not Format.XLSX,
         )
 
     def add(self, number: int, raw: Raw, reason: str) -> None:
@@ -232,11 +247,26 @@ class Rejects:
         if not self.count:
             return
         try:
-            self._refuse_many(rows)
+            self.check_number(self.count, rows)
             self._keep()
         finally:
             self.abandon()
         self.is_written = True
+
+    def check_number(self, refused: int, rows: int) -> None:
+        """
+        Look whether so many rows may be set aside.
+
+        Raises:
+            InputError: They are too many, or all.
+        """
+        if refused and refused >= rows:
+            which = "the only row was" if rows == 1 else f"all {number(rows)} rows were"
+            raise InputError(f"{which} refused")
+        if self._limit.is_over(refused, rows):
+            hint = f"{self._say('max_rejects')} allows more"
+            aside = f"{number(refused)} of {count(rows, 'row')} refused"
+            raise InputError(f"{aside}, more than {self._limit}; {hint}")
 
     def abandon(self) -> None:
         """Leave nothing behind. After `finish` it does nothing."""
@@ -252,25 +282,14 @@ class Rejects:
             self._open.close()
         new.drop()
 
-    def _refuse_many(self, rows: int) -> None:
-        refused = f"{number(self.count)} of {count(rows, 'row')}"
-        if self.count >= rows:
-            which = "the only row was" if rows == 1 else f"all {number(rows)} rows were"
-            raise InputError(f"{which} refused")
-        if self._limit.is_over(self.count, rows):
-            hint = f"{self._say('max_rejects')} allows more"
-            raise InputError(f"{refused} refused, more than {self._limit}; {hint}")
-
     def _begin_file(self) -> RejectFile:
-        origin, new = self._origin, NewFile(self._path, self._mode)
-        assert origin is not None  # noqa: S101  # the reader begins
-        self._new = new
-        file = self._open.enter_context(self._pack(new.open()))
-        if self._ending in _JSON:
+        self._new = NewFile(self._path, self._mode)
+        file, form = self._open.enter_context(self._pack(self._new.open())), self._form
+        if form is None:
             return JsonRejects(file)
         if self._ending == _WORKBOOK:
-            return WorkbookRejects(file, origin, self.name)
-        return CsvRejects(file, origin, "\t" if self._ending == ".tsv" else origin.delimiter)
+            return WorkbookRejects(file, form, self.name)
+        return CsvRejects(file, form, "\t" if self._ending == ".tsv" else form.delimiter)
 
     def _keep(self) -> None:
         assert self._file is not None  # noqa: S101  # rows were added
@@ -285,6 +304,7 @@ class Rejects:
             raise UsageError(f"{other}; name another file or remove it; {_UNSENT}") from None
         except Exception as error:
             raise self._failure(error) from error
+        failpoint("rejects.kept")
 
     def _refuse_secret(self, line: int, raw: Raw) -> None:
         """Refuse to write a secret of an account down, wherever it came from."""

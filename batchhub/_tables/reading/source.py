@@ -250,6 +250,13 @@ class Origin:
         self._rewind()
         return self._stream
 
+    def stat(self) -> os.stat_result | None:
+        """Return what the system says of the file; `None` if it is no file of the system's."""
+        try:
+            return os.fstat(self._stream.fileno())
+        except (OSError, AttributeError):
+            return None
+
     def check(self) -> None:
         """
         Make sure that the file is as it was when it was first read.

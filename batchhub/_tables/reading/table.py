@@ -11,6 +11,7 @@ from batchhub.errors import InputError
 from .cells import read_table_cells
 from .columns import Columns, read_header
 from .making import Maker
+from .marks import Marks
 from .objects import Found
 from .rows import Cell, Record, Rows
 from .settings import ReadSettings
@@ -85,11 +86,14 @@ class Table:
         records = iter(self._rows)
         if _find_header(records) is None:
             return
+        marks = Marks.find(self.header)
         for line, cells in records:
             try:
                 whole = self._check_count(cells)
                 if whole is None:
                     continue
+                if marks is not None:
+                    marks.check(whole)
                 yield line, maker.make(whole), cells
             except InputError as error:
                 if any(not isinstance(cell, str) or cell.strip() for cell in cells):

@@ -11,15 +11,17 @@ from decimal import Decimal
 from shutil import get_terminal_size
 from typing import Any, Final
 
-from attrs import asdict, define, field
+from attrs import asdict, evolve
 
 from batchhub._base.secrets import blank, blank_all
 from batchhub._base.show import clean, count, duration, number
 from batchhub.cli.screen.console import say, say_warning, write, write_json
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.invocation import Invocation
-from batchhub.cli.shell.job_options import InputOptions, SubmitOptions
+from batchhub.cli.shell.job_options import SubmitOptions
 from batchhub.cli.shell.open import find_store, store_exists
+from batchhub.cli.shell.refusals import Refusals
+from batchhub.cli.shell.reject_options import RejectOptions
 from batchhub.errors import InputError
 from batchhub.models import Finding
 from batchhub.models.words import finding_text
@@ -28,14 +30,11 @@ from batchhub.wire import dumps
 
 from .run import Submission, prepare, say_omitted
 
-SHOWN: Final = 10
-"""Refused items that are shown."""
-
-_KEPT: Final = 1000
 _SAMPLE: Final = "the first item is "
 _SAMPLE_CHARS: Final = 300
 _LEAST_CHARS: Final = 20
 _SHOWN_COLUMNS: Final = 40
+_SHOWN_UNUSED: Final = 10
 _WIDEST: Final = 30
 _SAID: Final = {"adapter": "", "user": ", as asked", "cells": ", by its cells"}
 _KINDS: Final = {
@@ -47,59 +46,60 @@ _KINDS: Final = {
 }
 
 
-@define
-class _Refusals:
-    """
-    Lines that are not items, and items that would be refused.
-
-    Attributes:
-        items: Where the items come from; it knows where it is.
-        total: How many there are.
-        found: The first of them, for showing.
-    """
-
-    items: ItemReader
-    total: int = 0
-    found: list[dict[str, Any]] = field(factory=list)
-
-    def add(self, error: InputError) -> None:
-        """Record one, before the next item is read."""
-        self.total += 1
-        if len(self.found) < _KEPT:
-            place, at = self.items.find_place(error)
-            reason = blank(error.reason)
-            self.found.append({place: at, "id": error.item_id, "reason": reason})
-            if self.total <= SHOWN:
-                where = f"{self.items.name}: {self.items.locate(error)}"
-                say(f"refused: {clean(blank(where), 1000)}")
-
-
 async def show_plan(
-    invocation: Invocation, options: SubmitOptions, reading: InputOptions
+    invocation: Invocation,
+    options: SubmitOptions,
+    reading: RejectOptions,
 ) -> ExitCode:
     """Read all items as a submit would, and show what it would do; nothing is sent or stored."""
     with prepare(invocation, options, reading) as submission:
-        refusals = _Refusals(submission.items)
-        submission.items.on_refused = refusals.add
-        plan = await _plan(invocation, submission, refusals)
-        if refusals.total > SHOWN:
-            say(f"refused: {number(refusals.total - SHOWN)} more, not shown")
+        # Nothing is written, not even what would be set aside.
+        refusals = evolve(submission.refusals, is_set_aside=False)
+        submission.items.on_refused, submission.items.on_end = refusals.add, None
+        try:
+            plan = await _plan(invocation, submission, refusals)
+        finally:
+            refusals.show()
         if submission.items.is_cut_off:
             say(f"{submission.items.name} can't be read further; later items are not counted")
         if not (plan["items"] or refusals.total):
             raise submission.items.explain(InputError("there are no items"))
+        obstacle = _find_obstacle(submission, refusals)
+    aside = 0 if obstacle else refusals.total
     for finding in plan["findings"]:
         say_warning(finding_text(Finding(**finding)))
     say_omitted(submission.items)
     if invocation.common.json:
-        write_json(plan | {"refused": refusals.total, "refusals": refusals.found})
+        found = {"refused": refusals.total, "set_aside": aside, "refusals": refusals.found}
+        write_json(plan | found)
+    elif obstacle:
+        _write_obstacle(plan, obstacle)
     else:
-        _write_plan(plan, refusals)
-    return ExitCode.USAGE if refusals.total else ExitCode.OK
+        _write_plan(plan)
+        if aside:
+            write(f"{count(aside, 'row')} would be set aside in {reading.rejects}")
+        write("dry run: nothing was sent or stored")
+    if obstacle:
+        return ExitCode.USAGE
+    return ExitCode.UNSUCCESSFUL if aside else ExitCode.OK
+
+
+def _find_obstacle(submission: Submission, refusals: Refusals) -> str | None:
+    """Say why nothing at all would be sent; `None` if what can be sent would be."""
+    rejects, total, items = submission.rejects, refusals.total, submission.items
+    if not total:
+        return None
+    if rejects is None:
+        return f"{items.name} has {count(total, 'error')}"
+    try:
+        rejects.check_number(total, items.row)
+    except InputError as error:
+        return f"{items.name}: {error}"
+    return None
 
 
 async def _plan(
-    invocation: Invocation, submission: Submission, refusals: _Refusals
+    invocation: Invocation, submission: Submission, refusals: Refusals
 ) -> dict[str, Any]:
     """Make the plan as a JSON object; a job that would be joined is there with its age."""
     options, hub, key = submission.options, submission.hub, submission.options.key
@@ -156,27 +156,33 @@ def _read_sample(wire: bytes | None) -> Any:
         return blank(wire.decode(errors="backslashreplace"))
 
 
-def _write_plan(plan: Mapping[str, Any], refusals: _Refusals) -> None:
-    to = f"{clean(plan['account'], 40)} ({plan['adapter']}, {plan['operation']})"
-    batch = f"{count(plan['items'], 'item')} in {count(plan['tickets'], 'ticket')}"
-    if refusals.total:
-        write(f"nothing would be sent: {refusals.items.name} has {count(refusals.total, 'error')}")
-        if plan["items"]:
-            write(f"the others are {batch}, {number(plan['bytes'])} bytes, for {to}")
-            _write_sample(plan["sample"])
-        return
+def _write_obstacle(plan: Mapping[str, Any], obstacle: str) -> None:
+    write(f"nothing would be sent: {obstacle}")
+    if plan["items"]:
+        write(f"the others are {_describe(plan)[0]}, for {_describe(plan)[1]}")
+        _write_sample(plan["sample"])
+
+
+def _write_plan(plan: Mapping[str, Any]) -> None:
+    batch, to = _describe(plan)
     if plan["joins"] is not None:
         ago = duration(max(0, plan["joins_age_s"]))
         write(f"joins job {plan['joins']}, submitted {ago} ago; nothing would be sent")
         return
-    write(f"would send {batch}, {number(plan['bytes'])} bytes, to {to}")
+    write(f"would send {batch}, to {to}")
     _write_sample(plan["sample"])
     _write_columns(plan)
     least_s = plan["least_s"]
     if least_s is not None:
         text = f"at least {duration(least_s)}" if least_s >= 1 else "less than a second"
         write(f"the requests alone take {text}, without the vendor's own time")
-    write("dry run: nothing was sent or stored")
+
+
+def _describe(plan: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what would be sent, and to whom."""
+    batch = f"{count(plan['items'], 'item')} in {count(plan['tickets'], 'ticket')}"
+    to = f"{clean(plan['account'], 40)} ({plan['adapter']}, {plan['operation']})"
+    return f"{batch}, {number(plan['bytes'])} bytes", to
 
 
 def _write_columns(plan: Mapping[str, Any]) -> None:
@@ -197,8 +203,12 @@ def _write_columns(plan: Mapping[str, Any]) -> None:
         write(f"  and {number(len(used) - _SHOWN_COLUMNS)} more")
     unused = [clean(column["name"], 40) for column in columns if not column["fields"]]
     if unused:
-        more = f" and {number(len(unused) - SHOWN)} more" if len(unused) > SHOWN else ""
-        write(f"  not used: {', '.join(unused[:SHOWN])}{more}")
+        more = (
+            f" and {number(len(unused) - _SHOWN_UNUSED)} more"
+            if len(unused) > _SHOWN_UNUSED
+            else ""
+        )
+        write(f"  not used: {', '.join(unused[:_SHOWN_UNUSED])}{more}")
 
 
 def _write_sample(sample: Any) -> None:

@@ -13,19 +13,23 @@ from attrs import frozen
 from batchhub._base.secrets import blank
 from batchhub._base.show import clean, count, duration, number
 from batchhub._settings.registry import Registry
+from batchhub._tables.reading.rejects import Rejects
 from batchhub.adapter import Adapter
 from batchhub.cli.screen.closing import show_closing
 from batchhub.cli.screen.console import OutputError, say, say_error, say_warning, write, write_json
 from batchhub.cli.screen.progress import make_display
 from batchhub.cli.screen.words import cooling_text
-from batchhub.cli.shell.exits import ExitCode
-from batchhub.cli.shell.files import make_writer, open_items, write_results
+from batchhub.cli.shell.exits import ExitCode, worst
+from batchhub.cli.shell.files import STDOUT, make_writer, open_items, write_results
 from batchhub.cli.shell.follow import Ending, follow
 from batchhub.cli.shell.invocation import Invocation
-from batchhub.cli.shell.job_options import InputOptions, OutputOptions, SubmitOptions
+from batchhub.cli.shell.job_options import OutputOptions, SubmitOptions
+from batchhub.cli.shell.next_command import write_next
 from batchhub.cli.shell.on_complete import running_command
 from batchhub.cli.shell.open import open_hub, own_files
 from batchhub.cli.shell.options import FollowOptions, parse_options
+from batchhub.cli.shell.refusals import Refusals, open_rejects
+from batchhub.cli.shell.reject_options import RejectOptions
 from batchhub.errors import (
     BatchHubError,
     CredentialsError,
@@ -47,6 +51,9 @@ class Submission:
     Attributes:
         options: The options of the command.
         items: The reader of the items.
+        reading: How they are read.
+        refusals: Those that can't be sent.
+        rejects: What sets them aside; `None` if nothing is sent then.
         hub: The hub that takes them; not open yet.
         adapter: The adapter of the account.
         operation_options: The options of the operation, by name.
@@ -54,6 +61,9 @@ class Submission:
 
     options: SubmitOptions
     items: ItemReader
+    reading: RejectOptions
+    refusals: Refusals
+    rejects: Rejects | None
     hub: BatchHub
     adapter: type[Adapter[Any]]
     operation_options: dict[str, str]
@@ -62,16 +72,19 @@ class Submission:
 async def run_job(
     invocation: Invocation,
     options: SubmitOptions,
-    reading: InputOptions,
+    reading: RejectOptions,
     writing: OutputOptions,
     following: FollowOptions,
 ) -> ExitCode:
     """Submit items, follow the job until it ends, write its results."""
     writer = _make_writer(writing)
     with prepare(invocation, options, reading) as submission:
+        rejects = submission.rejects
         if writer is not None:
             writer.fit(submission.adapter)
             writer.spare([Path(options.items), *own_files(invocation.common)])
+        if rejects is not None and writing.out not in {None, STDOUT}:
+            rejects.spare([Path(str(writing.out))])
         async with submission.hub:
             job = await _submit(invocation, submission)
             reported: list[str] = []
@@ -79,23 +92,29 @@ async def run_job(
                 with make_display(invocation.common, [job], invocation.said) as display:
                     ending = await follow(job, following, display.show)
                 code = await finish(invocation, job, ending, writer)
+                code = _say_set_aside(invocation, submission, "run", code)
                 reported.append(job.id)  # what its command says comes after all that is said here
             return code
 
 
 async def submit_job(
-    invocation: Invocation, options: SubmitOptions, reading: InputOptions
+    invocation: Invocation,
+    options: SubmitOptions,
+    reading: RejectOptions,
 ) -> ExitCode:
     """Submit items, send what can be sent now, and print the job's id."""
     with prepare(invocation, options, reading) as submission:
         async with submission.hub:
             job = await _submit(invocation, submission)
-            return await send_now(invocation, job)
+            code = await send_now(invocation, job)
+            return _say_set_aside(invocation, submission, "submit", code)
 
 
 @contextmanager
 def prepare(
-    invocation: Invocation, options: SubmitOptions, reading: InputOptions
+    invocation: Invocation,
+    options: SubmitOptions,
+    reading: RejectOptions,
 ) -> Iterator[Submission]:
     """
     Open the source of the items, and check that it fits the account.
@@ -107,6 +126,7 @@ def prepare(
         # Probably an unset shell variable: all such jobs would be the same job.
         raise UsageError("--key is empty; give a key or omit the option")
     operation_options = parse_options(options.option or ())
+    rejects = open_rejects(reading)
     with open_items(options.items, reading) as items:
         hub = open_hub(invocation.common, options.account)
         account = hub.accounts[options.account]
@@ -115,9 +135,17 @@ def prepare(
         if operation in adapter.operations:  # the hub refuses others
             items.fit(adapter, operation, account.decimal)
         items.on_survey = _say_survey
+        refusals = Refusals(items, is_set_aside=rejects is not None)
+        if rejects is not None:
+            rejects.spare(own_files(invocation.common))
+            items.set_aside(rejects)
+        items.on_refused, items.on_end = refusals.add, refusals.refuse
         yield Submission(
             options=options,
             items=items,
+            reading=reading,
+            refusals=refusals,
+            rejects=rejects,
             hub=hub,
             adapter=adapter,
             operation_options=operation_options,
@@ -213,8 +241,11 @@ async def _submit(invocation: Invocation, submission: Submission) -> BatchJob:
             options=submission.operation_options,
             ahead=options.ahead,
             on_finding=warn,
+            on_refused=submission.refusals.add,
         )
     except InputError as error:
+        if submission.refusals.total > 1:  # too many to be set aside
+            submission.refusals.show()
         raise submission.items.explain(error) from None
     invocation.job_id = job.id
     invocation.said.note(job.id, findings)
@@ -224,11 +255,11 @@ async def _submit(invocation: Invocation, submission: Submission) -> BatchJob:
         older = "what older jobs still send of the same overwrites it"
         say_warning(f"job {job.id} goes ahead of all others; {older}")
     if not invocation.common.quiet:
-        _announce(job, started_at)
+        _announce(job, started_at, submission.rejects)
     return job
 
 
-def _announce(job: BatchJob, started_at: datetime) -> None:
+def _announce(job: BatchJob, started_at: datetime, rejects: Rejects | None) -> None:
     status = job.status
     what = f"{count(status.counts.total, 'item')} for {clean(status.account, 40)}"
     if len(status.tickets) > 1:
@@ -236,7 +267,27 @@ def _announce(job: BatchJob, started_at: datetime) -> None:
     age_s = (started_at - status.created_at).total_seconds()
     if age_s > 0:
         what += f"; joined by its key, submitted {duration(age_s)} ago"
+    if rejects is not None and rejects.count:
+        what += f"; {count(rejects.count, 'row')} set aside"
     say(f"job {job.id}: {what}")
+
+
+def _say_set_aside(
+    invocation: Invocation, submission: Submission, command: str, code: ExitCode
+) -> ExitCode:
+    """Write which rows were not sent and how to send them; return the exit code with them."""
+    rejects, items = submission.rejects, submission.items
+    if rejects is None:
+        return code
+    if not rejects.count:
+        if rejects.exists:
+            say(f"no row was set aside; {rejects.name} is of an earlier run")
+        return code
+    options, reading = submission.options, submission.reading
+    line = write_next(command, options, reading, invocation.common, items)
+    aside = f"{count(rejects.count, 'row')} set aside in {rejects.name}"
+    say(f"{aside}; correct {'it' if rejects.count == 1 else 'them'}, then: {line}")
+    return worst([code, ExitCode.UNSUCCESSFUL])
 
 
 async def _look(job: BatchJob) -> Ending:

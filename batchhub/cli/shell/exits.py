@@ -18,7 +18,7 @@ class ExitCode(IntEnum):
     OK = 0
     """All items succeeded, or a read-only command finished."""
     UNSUCCESSFUL = 1
-    """The job ended, but not all items succeeded."""
+    """The job ended, but not all items succeeded. Or rows were set aside by `--rejects`."""
     USAGE = 2
     """Bad usage, input or settings, or an unknown name: nothing was sent. Or the output could
     not be written."""

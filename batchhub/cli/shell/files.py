@@ -106,7 +106,7 @@ async def write_results(writer: ResultsWriter, results: AsyncIterable[ItemResult
 def as_option(name: str = "", /, **argument: Any) -> str:
     """Write an argument of `batchhub.tables` as the option it comes from."""
     ((each, value),) = argument.items() or [(name, None)]
-    option = _OPTIONS.get(each, f"--{each}")
+    option = _OPTIONS.get(each, f"--{each.replace('_', '-')}")
     if value is None:
         return option
     text = value[0] if isinstance(value, list) else value

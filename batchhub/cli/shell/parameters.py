@@ -7,9 +7,10 @@ from inspect import Parameter, Signature
 from typing import Annotated, Any, Final, get_type_hints
 
 import typer
-from attrs import NOTHING, field, fields
+from attrs import NOTHING, Attribute, field, fields
 
 _INFO: Final = "typer"
+_NAME: Final = "name"
 
 
 def make_option(usage: str, text: str, *, default: Any = None, **more: Any) -> Any:
@@ -26,13 +27,20 @@ def make_option(usage: str, text: str, *, default: Any = None, **more: Any) -> A
     names = [word for word in words if word.startswith("-")]
     metavar = " ".join(words[len(names) :]) or None
     info = typer.Option(*names, metavar=metavar, help=text, **more)
-    return field(default=default, metadata={_INFO: info})
+    return field(default=default, metadata={_INFO: info, _NAME: names[-1]})
 
 
 def make_argument(metavar: str, text: str, *, default: Any = NOTHING, **more: Any) -> Any:
     """Declare an argument in the same way; it is required unless it has a default."""
     info = typer.Argument(metavar=metavar, help=text, **more)
     return field(default=default, metadata={_INFO: info})
+
+
+def names_of(option: Attribute[Any]) -> tuple[str, str]:
+    """Return the name of an option, and of a flag that may be either way the other one."""
+    name: str = option.metadata[_NAME]
+    yes, _, no = name.partition("/")
+    return yes, no
 
 
 def take_options(call: Callable[..., None], groups: Iterable[type[Any]]) -> None:

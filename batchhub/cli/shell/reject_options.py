@@ -1,0 +1,30 @@
+"""The options of `run` and `submit` for rows that can't be sent."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from .job_options import InputOptions
+from .parameters import make_option
+
+
+@frozen(kw_only=True)
+class RejectOptions(InputOptions):
+    """
+    The options of `run` and `submit` that say how items are read, and what becomes of those that
+    can't be sent.
+
+    Attributes:
+        rejects: The file they are set aside in; `None` to send nothing then.
+        max_rejects: How many may be set aside, as given.
+    """
+
+    rejects: str | None = make_option(
+        "--rejects FILE",
+        "Set rows that can't be sent aside in FILE, and send the others. It is of the kind of the "
+        "input: .csv, .tsv, .xlsx or .jsonl, and is never overwritten.",
+    )
+    max_rejects: str | None = make_option(
+        "--max-rejects N|P%",
+        "Send nothing if more rows than this can't be sent. Default: 50%, with --rejects.",
+    )
