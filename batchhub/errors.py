@@ -352,9 +352,10 @@ class ConnectError(ContactError):
 
 class BlockedError(ContactError):
     """
-    A firewall, a proxy or a gate page refused the request (401, 403 with a page in it).
+    A firewall, a proxy or a gate page answered in place of the vendor.
 
-    The vendor was not reached, so this says nothing of the credentials, and nothing ran.
+    By a page with a 401, 403, 404 or 410, a challenge, or a sign-in page of a network. The vendor
+    was not reached, so this says nothing of credentials and batches, and nothing ran.
 
     Attributes:
         status: The answer's HTTP status.

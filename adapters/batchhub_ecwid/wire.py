@@ -15,7 +15,14 @@ from typing import Any, Final
 
 import msgspec
 
-from batchhub.adapter import NOT_JSON, Observation, decode_object, one_line, read_fields
+from batchhub.adapter import (
+    NOT_JSON,
+    Observation,
+    decode_object,
+    one_line,
+    read_fields,
+    repair_text,
+)
 from batchhub.models import BatchState, Finding
 
 STATES: Final[Mapping[str, BatchState]] = {
@@ -186,14 +193,24 @@ def read_answer(body: bytes) -> Answer:
 
 
 def read_object(body: bytes) -> dict[str, Any] | None:
-    """Read a small JSON object, also one inside a text; `None` if it is anything else."""
+    """
+    Read a small JSON object, also one inside a text; `None` if it is anything else.
+
+    Broken text in it is repaired.
+    """
     try:
-        value = msgspec.json.decode(body)
-        if isinstance(value, str):
-            value = msgspec.json.decode(value)
+        value = _read_value(body)
     except NOT_JSON:
-        return None
+        try:
+            value = _read_value(repair_text(body))
+        except NOT_JSON:
+            return None
     return value if isinstance(value, dict) else None
+
+
+def _read_value(body: bytes) -> Any:
+    value = msgspec.json.decode(body)
+    return msgspec.json.decode(value) if isinstance(value, str) else value
 
 
 def read_error(body: bytes) -> tuple[str | None, str | None]:

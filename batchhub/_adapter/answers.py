@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
+from batchhub._base.waits import note_oddity
+
 NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises for a body that is not the JSON it should be."""
 
@@ -20,6 +22,13 @@ _ESCAPE: Final = re.compile(
     rb"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
+_NUMBERLESS: Final = re.compile(rb"nan|inf", re.IGNORECASE)
+_TOKENS: Final = re.compile(
+    rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)|(?<![\w.])([+-]?(?:nan|inf(?:inity)?))(?![\w.])',
+    re.IGNORECASE | re.DOTALL,
+)
+"""A text in JSON, or a word for what is no number outside of texts."""
+
 _object: Final = msgspec.json.Decoder(dict[str, Any])
 _fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -88,13 +97,23 @@ def decode_object(body: bytes, *, without: Collection[str] = ()) -> dict[str, An
 
 def repair_text(body: bytes) -> bytes:
     r"""
-    Replace halves of characters in JSON by U+FFFD. Valid JSON keeps its meaning.
+    Replace halves of characters in JSON by U+FFFD, and NaN and Infinity by null.
 
-    Vendors that cut long texts by bytes or by UTF-16 units leave half of an emoji: a lone
-    ``\ud83d``, which no decoder takes.
+    Valid JSON keeps its meaning. Vendors that cut long texts by bytes or by UTF-16 units leave half
+    of an emoji: a lone ``\ud83d``, which no decoder takes. JSON has no word for what is no number,
+    and some writers use those of their language; a job whose answer has one gets a finding.
     """
     text = body.decode("utf-8", "replace").encode()
-    return _ESCAPE.sub(lambda match: rb"\ufffd" if match[1] else match[0], text)
+    text = _ESCAPE.sub(lambda match: rb"\ufffd" if match[1] else match[0], text)
+    return _TOKENS.sub(_drop_numberless, text) if _NUMBERLESS.search(text) else text
+
+
+def _drop_numberless(match: re.Match[bytes]) -> bytes:
+    word: bytes | None = match[1]
+    if word is None:
+        return match[0]
+    note_oddity(f"{word.decode()}, which JSON does not have; read as null")
+    return b"null"
 
 
 def _decode(value: msgspec.Raw) -> Any:

@@ -1,7 +1,9 @@
 """
-How long a call waits for what is not its doing: the account's budget, a cool-down, a connection.
+What a call of an adapter's verb meets on its way: waits, and answers that are odd.
 
-A verb of an adapter has a time limit, and these waits don't count.
+A verb has a time limit, in which waits for what is not its doing don't count: the account's budget,
+a cool-down, a connection. What was odd about an answer that could be read all the same is put on
+the job's status, whichever adapter asked.
 """
 
 from __future__ import annotations
@@ -19,13 +21,15 @@ class Waits:
     Attributes:
         is_waiting: Whether it waits now.
         yields: Whether other calls of its account go before it, as they do before a poll.
+        oddities: What was odd about its answers, in words; `None` for nothing, as nearly always.
     """
 
-    __slots__ = ("_since_s", "_total_s", "is_waiting", "yields")
+    __slots__ = ("_since_s", "_total_s", "is_waiting", "oddities", "yields")
 
     def __init__(self, *, yields: bool = False) -> None:
         self.is_waiting = 0
         self.yields = yields
+        self.oddities: dict[str, None] | None = None
         self._since_s = 0.0
         self._total_s = 0.0
 
@@ -55,6 +59,15 @@ def yields() -> bool:
     """Return whether the call that is under way lets others of its account go before it."""
     waits = current.get()
     return waits is not None and waits.yields
+
+
+def note_oddity(what: str) -> None:
+    """Take note of what was odd about an answer of the call that is under way."""
+    waits = current.get()
+    if waits is not None:
+        if waits.oddities is None:
+            waits.oddities = {}
+        waits.oddities[what] = None
 
 
 @contextmanager

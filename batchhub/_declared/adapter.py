@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, ClassVar, Final, NoReturn
 
 from batchhub._adapter.account import Account
-from batchhub._adapter.answers import repair_text
 from batchhub._adapter.capabilities import JSONMapping
 from batchhub._adapter.exchange import (
     Accepted,
@@ -147,7 +146,7 @@ class DeclaredAdapter(Adapter[Account]):
         except VendorError as error:
             self._raise_repeated(described, error)
             raise
-        answer = read_json(reply)
+        answer = reply.json()
         if described.submit.ref is None:
             report = self._read_results(
                 described,
@@ -184,7 +183,7 @@ class DeclaredAdapter(Adapter[Account]):
         ticket: TicketRef,
         findings: list[Finding],
     ) -> Observation:
-        answer = read_json(reply)
+        answer = reply.json()
 
         def find(place: Place | None) -> Any:
             return None if place is None else self._find(place, answer, reply)
@@ -225,7 +224,7 @@ class DeclaredAdapter(Adapter[Account]):
         self, described: Operation, reply: Reply, ticket: TicketRef, findings: list[Finding]
     ) -> Observation:
         """Ask the words of the items whether their batch has ended: of each, and of all sent."""
-        answer = read_json(reply)
+        answer = reply.json()
         try:
             folded = fold(described.results, find_entries(described.results, answer))
         except (NoResultsError, PlaceError) as error:
@@ -270,7 +269,7 @@ class DeclaredAdapter(Adapter[Account]):
         needed: Sequence[tuple[str, str | None]] = (),
     ) -> Report:
         try:
-            entries = find_entries(described.results, read_json(reply), state)
+            entries = find_entries(described.results, reply.json(), state)
             # Of a batch that was finished before, the core only takes what the report says.
             changed = self._find_change(described, kept)
             return make_report(
@@ -360,17 +359,6 @@ class DeclaredAdapter(Adapter[Account]):
             account=self.account.identity,
             status=reply.status,
         )
-
-
-def read_json(reply: Reply) -> Any:
-    """Read an answer; half a character in one of its texts does not make it unreadable."""
-    try:
-        return reply.json()
-    except ReplyError as error:
-        try:
-            return loads(repair_text(reply.body))
-        except ValueError:
-            raise error from None
 
 
 def _keep_plain(answer: Any) -> JSONMapping:

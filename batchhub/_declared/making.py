@@ -10,7 +10,7 @@ from batchhub._adapter_class import Adapter
 from batchhub.errors import UnsupportedError
 from batchhub.models import BatchState
 
-from .adapter import DeclaredAdapter, read_json
+from .adapter import DeclaredAdapter
 from .description import Description, Request
 from .places import Place
 from .results import Counted
@@ -69,7 +69,7 @@ class _Probes(DeclaredAdapter):
 
     async def _probe(self, request: Request, expects: Place, values: Mapping[str, str]) -> Probe:
         reply = await self._send(request, values, is_question=True)
-        found = self._find(expects, read_json(reply), reply)
+        found = self._find(expects, reply.json(), reply)
         if found is None:
             # Such as from a parked domain: it is not the vendor that answers.
             self._refuse(reply, f"something else than the vendor does: nothing at {expects.text}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from attrs import evolve
 
 from batchhub._adapter.capabilities import Capabilities
-from batchhub._adapter.exchange import Observation, TicketRef, WireItem
+from batchhub._adapter.exchange import ItemReport, Observation, Report, TicketRef, WireItem
 from batchhub._base.failpoints import failpoint
 from batchhub._base.show import duration
 from batchhub._store import TicketRecord
@@ -62,8 +62,12 @@ async def read_report(lane: LaneContext, verb: str, report: object, total: int) 
     """
     adapter, redact = lane.adapter, lane.adapter.transport.redact
     kept = check_report(report)
+
+    async def read() -> tuple[Report, Sequence[ItemReport]]:
+        return kept, await keep_entries(kept, total)
+
     # Its entries may be made as they are read, so it is the adapter's code that runs here.
-    entries = await adapter.ask(verb, lambda: keep_entries(kept, total))
+    kept, entries = await adapter.ask(verb, read)
     return ReadReport(
         entries=redact_entries(entries, adapter.transport),
         rest=kept.rest,

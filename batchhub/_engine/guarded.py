@@ -39,6 +39,7 @@ from batchhub.models import BatchItem, BatchState, Finding
 from .adapter_faults import LONGEST, AdapterFaults, TooLateError
 from .capability_check import find_wrong, is_seconds
 from .foreign import OddAnswer, check_answers
+from .oddities import add_oddities
 from .verb_calls import DEADLINE_S, DEADLINES_S, END_S, VerbCalls
 
 _TEXT_OR_NONE: Final = (str, NoneType)
@@ -318,7 +319,7 @@ class GuardedAdapter:
             if not running.end() and verb != "submit":
                 raise asyncio.CancelledError
         self.faults.clear(verb)
-        return answer
+        return answer if running.oddities is None else add_oddities(answer, running.oddities)
 
     async def _ask_apart(self, verb: str, call: Callable[[], Awaitable[T]], deadline_s: float) -> T:
         """Await a verb in a task of its own, which is left if it does not end when cancelled."""

@@ -12,7 +12,7 @@ import asyncio
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
@@ -82,6 +82,11 @@ class VerbCall:
         self._waits = waits.Waits(yields=yields)
         self._began_s = time.monotonic()
         self._late_s = 0.0
+
+    @property
+    def oddities(self) -> Iterable[str] | None:
+        """What was odd about the answers it got; `None` for nothing."""
+        return self._waits.oddities
 
     def look(self, now_s: float) -> bool:
         """Cancel it if it takes too long; return whether it is to be left, for it does not end."""

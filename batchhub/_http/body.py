@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, Final, Protocol
 
 import aiohttp
 from aiohttp.connector import Connection
+from aiohttp.http import HttpProcessingError
 
 from batchhub._base.threads import in_thread
+from batchhub._base.waits import note_oddity
+
+from .text import is_charset
 
 _LARGE_BYTES: Final = 2 * 1024 * 1024
 
@@ -24,6 +29,19 @@ _ANY_HEADER: Final = zlib.MAX_WBITS | 32
 _NO_HEADER: Final = -zlib.MAX_WBITS
 _ZLIB_METHOD: Final = 8
 _GZIP_FIRST_BYTE: Final = 0x1F
+
+
+_PACKED: Final = frozenset({"gzip", "x-gzip", "deflate"})
+"""The codings that are asked for, and read."""
+
+_NO_CODINGS: Final = frozenset({"none", "binary", "8bit", "7bit", "plain", "text", "json", "utf"})
+"""What some servers call a body that is not compressed, besides its encoding."""
+
+_MOST_CODINGS: Final = 4
+_LONGEST_NAME: Final = 40
+_GZIP: Final = frozenset({"gzip", "x-gzip"})
+_JSON_BEGINS: Final = b"{["
+"""What JSON begins with, and nothing that is called gzip does; streams of other codings may."""
 
 
 class BodyTooLargeError(Exception):
@@ -103,6 +121,38 @@ def find_whole(answer: Answer, max_bytes: int) -> bytes | None:
     return None if "Content-Encoding" in answer.headers else content.read_nowait()
 
 
+async def read_beginning(response: Answer, max_bytes: int) -> tuple[bytes, bool]:
+    """
+    Read and decompress as much of a body as comes, and as may be read.
+
+    Returns:
+        The bytes, and whether that is all of it.
+
+    Raises:
+        BodyBrokenError: Nothing of it can be decompressed.
+    """
+    watch(response)
+    # A piece more than is kept, so that of a larger one the beginning is known.
+    decoder = Decoder(response.headers.get("Content-Encoding", ""), max_bytes + PIECE_BYTES)
+    parts: list[bytes] = []
+    left_bytes = max_bytes
+    try:
+        async for chunk in response.content.iter_any():
+            for part in decoder.feed(chunk):
+                parts.append(part[:left_bytes])
+                left_bytes -= len(part)
+                if left_bytes < 0:
+                    return b"".join(parts), False
+        decoder.close()
+    except (BodyTooLargeError, aiohttp.ClientError, HttpProcessingError, OSError, RuntimeError):
+        return b"".join(parts), False
+    except BodyBrokenError:
+        if not parts:
+            raise
+        return b"".join(parts), False
+    return b"".join(parts), True
+
+
 def unpack(body: bytes, max_bytes: int) -> bytes:
     """
     Decompress a gzip file; a body that is none is returned as it is.
@@ -124,17 +174,16 @@ async def _read(response: Answer, max_bytes: int) -> bytes:
     declared_bytes = response.content_length
     if declared_bytes is not None and declared_bytes > max_bytes and response.method != "HEAD":
         raise BodyTooLargeError
-    inflater = make_inflater(response.headers.get("Content-Encoding", ""), max_bytes)
+    decoder = Decoder(response.headers.get("Content-Encoding", ""), max_bytes)
     parts: list[bytes] = []
     size_bytes = 0
     async for chunk in response.content.iter_any():
-        for part in (chunk,) if inflater is None else inflater.feed(chunk):
+        for part in decoder.feed(chunk):
             size_bytes += len(part)
             if size_bytes > max_bytes:
                 raise BodyTooLargeError
             parts.append(part)
-    if inflater is not None:
-        inflater.close()
+    decoder.close()
     if size_bytes > _LARGE_BYTES:
         return await in_thread(b"".join, parts)  # which holds up nobody: it takes 1 ms a megabyte
     return b"".join(parts)
@@ -168,20 +217,71 @@ def end_with_connection(protocol: Any) -> None:
     closed.add_done_callback(end)
 
 
-def make_inflater(encoding: str, max_bytes: int) -> Inflater | None:
+class Decoder:
     """
-    Return what decompresses a body of an encoding; `None` for one that is not compressed.
+    Undoes what the ``Content-Encoding`` of an answer names, within a limit.
 
-    Raises:
-        BodyBrokenError: It is compressed in a way that was not asked for.
+    Args:
+        encoding: The header; empty for none.
+        max_bytes: The most bytes of the body, after each coding is undone.
     """
-    match encoding.strip().lower():
-        case "" | "identity":
-            return None
-        case "gzip" | "x-gzip" | "deflate":
-            return Inflater(max_bytes)
-        case _:
-            raise BodyBrokenError("it is compressed in a way that was not asked for")
+
+    def __init__(self, encoding: str, max_bytes: int) -> None:
+        self._encoding = encoding
+        self._max_bytes = max_bytes
+        self._inflaters: list[Inflater] | None = None if encoding else []
+        self._oddity: str | None = None
+
+    def feed(self, data: bytes) -> Iterable[bytes]:
+        """
+        Return what the next bytes are, in pieces.
+
+        Raises:
+            BodyTooLargeError: The bytes so far are more than the limit.
+            BodyBrokenError: They are damaged, or compressed in a way that was not asked for.
+        """
+        if self._inflaters is None:
+            if not data:
+                return ()
+            self._inflaters = self._begin(data)
+        parts: Iterable[bytes] = (data,)
+        for inflater in self._inflaters:
+            parts = chain.from_iterable(map(inflater.feed, parts))
+        return parts
+
+    def close(self) -> None:
+        """
+        Check that all of it is complete, and take note of what was odd; no more bytes come.
+
+        Raises:
+            BodyBrokenError: A compressed stream has not ended.
+        """
+        for inflater in self._inflaters or ():
+            inflater.close()
+        if self._oddity is not None:
+            note_oddity(self._oddity)
+
+    def _begin(self, first: bytes) -> list[Inflater]:
+        names = [name.strip().lower() for name in self._encoding.split(",")]
+        packed = [name for name in names if not _says_nothing(name)]
+        shown = f"Content-Encoding: {self._encoding.strip()[:_LONGEST_NAME]}"
+        if packed and _GZIP.issuperset(packed) and first[0] in _JSON_BEGINS:
+            self._oddity = f"{shown}, on a body that is not compressed"
+            return []
+        if any(name not in {"", "identity"} and name not in packed for name in names):
+            self._oddity = f"{shown}, which names no compression"
+        for name in packed:
+            if name not in _PACKED:
+                what = f"compressed with {name[:_LONGEST_NAME]!r}, which was not asked for"
+                raise BodyBrokenError(f"it is {what}")
+        if len(packed) > _MOST_CODINGS:
+            raise BodyBrokenError(f"it is compressed {len(packed)} times")
+        return [Inflater(self._max_bytes) for _ in packed]
+
+
+def _says_nothing(name: str) -> bool:
+    """Return whether the name of a coding is none of a compression."""
+    return name in {"", "identity"} or name in _NO_CODINGS or is_charset(name)
 
 
 class Inflater:

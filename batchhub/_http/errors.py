@@ -42,6 +42,11 @@ _MAX_WORDS: Final = 300
 _MAX_CODE: Final = 100
 _REDIRECT: Final = 3
 _PROXY_WANTS_CREDENTIALS: Final = 407
+_NETWORK_WANTS_SIGN_IN: Final = 511
+_FOR_NOW: Final = frozenset({302, 307})
+_CHALLENGE: Final = "cf-mitigated"
+"""Cloudflare's header of an answer that is a challenge, in place of the vendor's."""
+
 _LONGEST_AGE_S: Final = 366 * 86_400.0
 _TLS: Final = re.compile(r" ssl:(default|True|False|None)\b")
 """What aiohttp adds to every failed connection, also to those without TLS."""
@@ -97,6 +102,7 @@ class ErrorMaker:
         not_executed_statuses: HTTP statuses by which the vendor says it did not run a request.
         proxy: The proxy requests go through, as it is shown.
         host: Who was asked without the account's credentials; `None` is the vendor itself.
+        own_host: The host of the account's `base_url`.
     """
 
     vendor: str
@@ -106,6 +112,7 @@ class ErrorMaker:
     not_executed_statuses: frozenset[int]
     proxy: str | None = None
     host: str | None = None
+    own_host: str | None = None
 
     def elsewhere(self, target: Target, proxy: str | None) -> ErrorMaker:
         """Return what makes the errors of a request that carries no credentials."""
@@ -136,15 +143,22 @@ class ErrorMaker:
         """Make the error for an answer other than 2xx. `body` has its secrets blanked already."""
         if status == _PROXY_WANTS_CREDENTIALS:
             return self._blocked(status, "the proxy refused; check the credentials in its address")
+        if status == _NETWORK_WANTS_SIGN_IN:
+            return self._blocked(status, "a network on the way wants somebody to sign in first")
         if self.host is not None:
             body = self.redactor.body(body)
         error_type = self._type_of_status(status)
         code, words = self._read_words(status, headers, body)
         if self._is_on_the_way(status, body, headers, is_understood=bool(code or words)):
-            title = find_title(body)
-            says = f" ({self._line(title)!r})" if title else ""
-            return self._blocked(status, f"something on the way answered with its own page{says}")
+            why = f"something on the way answered with its own page{self._title(body)}"
+            return self._blocked(status, why)
+        if self._is_gate(status, headers.get("Location")):
+            where = self._line(_origin(headers.get("Location")))
+            why = f"something on the way points to {where}; if that is the vendor, fix base_url"
+            return self._blocked(status, why)
         words_text = f": {words or code}" if words or code else ""
+        if not words_text and is_page(body, headers.get("Content-Type", "")):
+            words_text = f" with a page of HTML{self._title(body)}"
         hint = self._hint(error_type, status, headers.get("Location"))
         error = error_type(
             f"{self._name} answered {describe_status(status)}{words_text}{hint}",
@@ -167,16 +181,45 @@ class ErrorMaker:
     ) -> bool:
         """Whether something on the way refused, and the vendor was not asked."""
         content_type = headers.get("Content-Type", "")
+        if _CHALLENGE in headers:
+            return True
+        if status in {404, 410}:
+            # No evidence that the vendor does not know what was asked for.
+            return self.host is None and not is_understood and is_page(body, content_type)
         if status not in {401, 403}:
             return False
         if self.host is not None:  # a storage may answer in any form, but not by a page for people
             return is_page(body, content_type)
         return is_foreign(body, content_type, is_understood=is_understood)
 
+    def _is_gate(self, status: int, location: str | None) -> bool:
+        """Whether a request was sent to another host for now, as a sign-in page of a network."""
+        if status not in _FOR_NOW or self.host is not None:
+            return False
+        try:
+            host = URL(location or "").host
+        except ValueError:
+            return False
+        return host is not None and host != self.own_host
+
+    def _title(self, body: bytes) -> str:
+        title = find_title(body)
+        return f" ({self._line(title)!r})" if title else ""
+
     def _blocked(self, status: int, why: str) -> BlockedError:
         return BlockedError(
             f"no answer from {self._name}{self._through} but {describe_status(status)}: "
             f"{why}; nothing ran",
+            vendor=self.vendor,
+            account=self.account,
+            status=status,
+        )
+
+    def page(self, status: int, body: bytes) -> ReplyError:
+        """Make the error for a page of HTML in place of what was asked for."""
+        return ReplyError(
+            f"{self._name} answered {describe_status(status)} with a page of HTML"
+            f"{self._title(body)} in place of JSON",
             vendor=self.vendor,
             account=self.account,
             status=status,

@@ -10,6 +10,7 @@ import aiohttp
 from attrs import evolve
 from msgspec import ValidationError, convert
 from multidict import CIMultiDict
+from yarl import URL
 
 from batchhub._adapter.account import Account
 from batchhub._adapter.proxy import Proxy, find_proxy
@@ -23,12 +24,14 @@ from batchhub.errors import (
     VendorError,
 )
 
-from .body import Answer, BodyBrokenError, BodyTooLargeError, find_whole, read_body, unpack
+from .body import Answer, BodyBrokenError, BodyTooLargeError, find_whole
 from .connector import StaleConnectionError
 from .direct import Head
 from .errors import NETWORK_ERRORS, ErrorMaker, Explain, parse_age, parse_retry_after
 from .json_parts import PartTooLargeError, read_parts
 from .limits import Limits
+from .page import begins_as_page
+from .reading import MAX_WORDS_BYTES, find_type, read_answer, read_refusal
 from .recording import note_exchange
 from .redactor import Redactor
 from .reply import Reply
@@ -36,9 +39,7 @@ from .request import Call, make_payload
 from .session import Session
 from .spool import DiskError, LineTooLongError, Spool
 from .target import Target
-
-_MAX_WORDS_BYTES: Final = 64 * 1024
-"""The most bytes read of an error answer: enough for a code and a message."""
+from .text import is_usual
 
 _SUCCESS: Final = range(200, 300)
 
@@ -84,6 +85,7 @@ class Exchange:
             explain=explain,
             not_executed_statuses=not_executed_statuses,
             proxy=None if self._proxy is None else self._proxy.url,
+            own_host=URL(account.base_url).host,
         )
 
     def note_headers(self, headers: Mapping[str, str]) -> None:
@@ -149,11 +151,12 @@ class Exchange:
             headers.head = Head(self._account.base_url, headers.all, self._limits)
         answer = await self._session.ask(headers.head, call.target.path, is_kept=is_kept)
         try:
+            body = None
             if answer.status in _SUCCESS and not call.unpacks:
                 body = find_whole(answer, max_bytes)
-                if body is not None:
+                if body is not None and is_usual(body):
                     return self._make_reply(answer, self._redactor.body(body))
-            return await self._read(call, answer, errors)
+            return await self._read(call, answer, errors, body)
         finally:
             answer.release()
 
@@ -181,11 +184,14 @@ class Exchange:
         self._redactor.add(proxy.secrets)
         return proxy, self._errors.elsewhere(target, proxy.url)
 
-    async def _read(self, call: Call, response: Answer, errors: ErrorMaker) -> Reply:
+    async def _read(
+        self, call: Call, response: Answer, errors: ErrorMaker, whole: bytes | None = None
+    ) -> Reply:
+        """Read an answer, but for what of its body is known already."""
         if response.status not in _SUCCESS:
-            body = await self._read_refusal(response)
+            body = await read_refusal(response, self._limits.max_answer_bytes)
         else:
-            body = await self._read_body(call, response, errors)
+            body = await self._read_body(call, response, errors, whole)
         return self._make_reply(response, await self._redactor.long_body(body))
 
     def _make_reply(self, response: Answer, body: bytes) -> Reply:
@@ -198,7 +204,9 @@ class Exchange:
             account=self._account.identity,
         )
 
-    async def _read_body(self, call: Call, response: Answer, errors: ErrorMaker) -> bytes:
+    async def _read_body(
+        self, call: Call, response: Answer, errors: ErrorMaker, whole: bytes | None
+    ) -> bytes:
         """Read a body; of one that goes to disk nothing is returned."""
         max_bytes = self._limits.max_answer_bytes
         try:
@@ -206,8 +214,7 @@ class Exchange:
                 max_bytes = self._limits.max_download_bytes
                 await call.spool.fill(response)
                 return b""
-            body = await read_body(response, max_bytes)
-            return unpack(body, max_bytes) if call.unpacks else body
+            body = await read_answer(response, max_bytes, unpacks=call.unpacks, whole=whole)
         except DiskError as error:
             raise _no_room(error) from None
         except BodyTooLargeError:
@@ -215,6 +222,9 @@ class Exchange:
             raise errors.unreadable(response.status, what, ReplyTooLargeError) from None
         except BodyBrokenError as error:
             raise errors.unreadable(response.status, str(error)) from error
+        if not is_usual(body) and call.wants_json and begins_as_page(body, find_type(response)):
+            raise errors.page(response.status, self._redactor.body(body[:MAX_WORDS_BYTES]))
+        return body
 
     def open_spool(self, *, unpacks: bool) -> Spool:
         """Return where a download goes; an async context manager."""
@@ -266,13 +276,6 @@ class Exchange:
             raise errors.unreadable(None, str(error)) from None
         except DiskError as error:
             raise _no_room(error) from None
-
-    async def _read_refusal(self, response: Answer) -> bytes:
-        """Read the body of an error answer; empty if it can't be read: the status says enough."""
-        try:
-            return await read_body(response, min(_MAX_WORDS_BYTES, self._limits.max_answer_bytes))
-        except (BodyTooLargeError, BodyBrokenError, *NETWORK_ERRORS):
-            return b""
 
     def refused(self, reply: Reply, target: Target, now: datetime) -> VendorError | BlockedError:
         """Make the error for an answer other than 2xx."""

@@ -10,16 +10,33 @@ from batchhub._base.json import loads
 
 _MARKUP: Final = re.compile(rb"<(?:!doctype\s+html|html|head|body|h1|title)\b", re.IGNORECASE)
 _BEFORE_MARKUP: Final = b"\xef\xbb\xbf \t\r\n"
-_TITLE: Final = re.compile(r"<title[^>]*>([^<]{1,300})", re.IGNORECASE)
+_TITLE: Final = re.compile(r"<title\b[^<>]{0,200}>([^<]{1,300})", re.IGNORECASE)
+_HEADING: Final = re.compile(r"<h1\b[^<>]{0,200}>([^<]{1,300})", re.IGNORECASE)
 _HEAD_BYTES: Final = 4096
+_TITLE_BYTES: Final = 64 * 1024
+"""How far down a title may stand: behind scripts and styles, of a challenge page for instance."""
+
+_PAGE_TYPES: Final = frozenset({"text/html", "application/xhtml+xml"})
 
 
 def is_page(body: bytes, content_type: str) -> bool:
     """Return whether an answer is a page of HTML, made for people."""
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind in {"text/html", "application/xhtml+xml"}:
+    if is_page_type(content_type):
         return bool(body.strip()) and not _is_json(body)  # some vendors call their JSON so
-    return _MARKUP.match(body[:_HEAD_BYTES].lstrip(_BEFORE_MARKUP)) is not None
+    return _MARKUP.match(_begin(body)) is not None
+
+
+def is_page_type(content_type: str) -> bool:
+    """Return whether a ``Content-Type`` is that of a page."""
+    return content_type.partition(";")[0].strip().lower() in _PAGE_TYPES
+
+
+def begins_as_page(body: bytes, content_type: str) -> bool:
+    """Return whether an answer, or the first bytes of one, are those of a page of HTML."""
+    begin = _begin(body)
+    return begin.startswith(b"<") and (
+        is_page_type(content_type) or _MARKUP.match(begin) is not None
+    )
 
 
 def is_foreign(body: bytes, content_type: str, *, is_understood: bool) -> bool:
@@ -35,9 +52,14 @@ def is_foreign(body: bytes, content_type: str, *, is_understood: bool) -> bool:
 
 
 def find_title(body: bytes) -> str | None:
-    """Return the title of a page; `None` if it has none."""
-    found = _TITLE.search(body[:_HEAD_BYTES].decode("utf-8", "replace"))
-    return html.unescape(found[1]).strip() or None if found else None
+    """Return the title of a page, else its heading; `None` if it has neither."""
+    text = body[:_TITLE_BYTES].decode("utf-8", "replace")
+    found = _TITLE.search(text) or _HEADING.search(text)
+    return " ".join(html.unescape(found[1]).split()) or None if found else None
+
+
+def _begin(body: bytes) -> bytes:
+    return body[:_HEAD_BYTES].lstrip(_BEFORE_MARKUP)
 
 
 def _is_json(body: bytes) -> bool:

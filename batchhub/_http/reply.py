@@ -25,7 +25,8 @@ class Reply:
     Attributes:
         status: Its HTTP status.
         headers: Its headers; names are not case-sensitive.
-        body: Its body, decompressed, with the account's secrets blanked.
+        body: Its body, decompressed, with the account's secrets blanked. JSON is UTF-8 without a
+            byte order mark, however it came.
         age_s: Seconds it has been in a cache; `None` if it does not say.
         vendor: The adapter's name.
         account: The account's identity at the vendor.
@@ -42,13 +43,20 @@ class Reply:
         """
         Decode the body as one JSON document.
 
+        Broken text in it is repaired, and NaN and Infinity are null.
+
         Raises:
             ReplyError: It is not valid JSON.
         """
+        body = blank_json(self.body)
         try:
-            return loads(blank_json(self.body))
+            return loads(body)
         except ValueError as error:
-            self._refuse(f"without valid JSON: {error}", error)
+            wrong = error
+        try:
+            return loads(repair_text(body))
+        except ValueError:
+            self._refuse(f"without valid JSON: {wrong}", wrong)
 
     def find(self, expression: str, kind: type[T]) -> T:
         """

@@ -101,6 +101,11 @@ class Call:
             self.method == "GET" and self.body is None and self.spool is None and self.target.is_own
         )
 
+    @property
+    def wants_json(self) -> bool:
+        """Whether a page for people can't be what the vendor answers."""
+        return self.target.is_own and self.spool is None and not _asks_for_other(self.given)
+
 
 class RequestMaker:
     """Makes the parts of the requests of one account."""
@@ -201,6 +206,11 @@ class RequestMaker:
                 )
             made[name] = value
         return made
+
+
+def _asks_for_other(given: Mapping[str, str]) -> bool:
+    """Return whether an adapter asks for something else than JSON."""
+    return any(name.lower() == "accept" and "json" not in given[name].lower() for name in given)
 
 
 def _show(name: str) -> str:

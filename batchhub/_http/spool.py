@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import IO, Self
 import aiohttp
 
 from batchhub._base.threads import in_thread
+from batchhub._base.waits import note_oddity
 from batchhub.errors import AdapterError
 
 from .body import (
@@ -18,8 +20,8 @@ from .body import (
     PIECE_BYTES,
     Answer,
     BodyTooLargeError,
+    Decoder,
     Inflater,
-    make_inflater,
     watch,
 )
 
@@ -51,7 +53,7 @@ class Spool:
         self._max_line_bytes = max_line_bytes
         self._unpacks = unpacks
         self._file: IO[bytes] | None = None
-        self._coding: Inflater | None = None
+        self._coding = Decoder("", max_bytes)
         self._packed: Inflater | None = None
         self._has_begun = False
 
@@ -110,6 +112,8 @@ class Spool:
         r"""
         Yield the lines, without their ``\n`` or ``\r\n``; the last one also if it has none.
 
+        A byte order mark before the first one is left out.
+
         Args:
             clean: Blanks secrets in whole lines.
 
@@ -117,8 +121,12 @@ class Spool:
             LineTooLongError: A line is longer than the limit.
             DiskError: The file can't be read.
         """
-        rest = b""
+        rest, is_first = b"", True
         async for piece in self.pieces():
+            if is_first and piece.startswith(codecs.BOM_UTF8):
+                piece = piece[len(codecs.BOM_UTF8) :]  # noqa: PLW2901  # the rest of it
+                note_oddity("a byte order mark (UTF-8)")
+            is_first = False
             whole, newline, tail = piece.rpartition(b"\n")
             if newline:
                 for line in clean(rest + whole).split(b"\n"):
@@ -151,12 +159,12 @@ class Spool:
             self._file.seek(0)
             self._file.truncate()
         self.size_bytes = 0
-        self._coding = make_inflater(encoding, self._max_bytes)
+        self._coding = Decoder(encoding, self._max_bytes)
         self._packed = None
         self._has_begun = False
 
     def _write(self, data: bytes) -> None:
-        for part in (data,) if self._coding is None else self._coding.feed(data):
+        for part in self._coding.feed(data):
             self._unpack(part)
 
     def _unpack(self, data: bytes) -> None:
@@ -175,9 +183,9 @@ class Spool:
                 self._opened().write(part)
 
     def _finish(self) -> None:
-        for inflater in (self._coding, self._packed):
-            if inflater is not None:
-                inflater.close()
+        self._coding.close()
+        if self._packed is not None:
+            self._packed.close()
 
     def _read(self, offset: int) -> bytes:
         with _name_trouble():
