@@ -296,3 +296,11 @@ def test_what_can_not_separate_is_refused(tmp_path: Path, delimiter: str) -> Non
     path.write_text("a\n")
     with pytest.raises(UsageError, match="--delimiter is one character or the word tab"):
         open_items(path, delimiter=delimiter)
+
+
+async def test_a_wrong_encoding_that_reads_all_bytes_is_seen(tmp_path: Path) -> None:
+    """A euro sign is a control character in latin-1, which no table has."""
+    table = "name,n\nMug 5 \u20ac,1\n".encode("cp1252")
+    assert await read(tmp_path, table, encoding="cp1252") == [(2, {"name": "Mug 5 \u20ac", "n": 1})]
+    found = await refusal(tmp_path, table, encoding="latin-1")
+    assert found.startswith("line 2: not ISO8859-1; as windows-1252 it reads 'Mug 5 \u20ac,1'")

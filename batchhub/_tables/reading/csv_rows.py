@@ -14,7 +14,7 @@ from batchhub._tables.formats import Say
 from batchhub.errors import InputError, UsageError
 
 from . import source as _source
-from .encodings import explain_bytes, propose
+from .encodings import explain_bytes, explain_wrong, propose
 from .rows import Record
 
 _SEPARATORS: Final = (",", ";", "\t", "|")
@@ -32,6 +32,8 @@ _MOST_BYTES: Final = 4096
 """How much is looked at to find the encoding, once a line is no text."""
 
 _NO_TEXT: Final = re.compile("[\0\udc80-\udcff]")
+_CONTROLS: Final = re.compile("[\x80-\x9f]")
+"""Letters in one encoding that are control characters in another, which no table has."""
 
 
 def find_delimiter(name: str, say: Say) -> str:
@@ -148,10 +150,10 @@ class CsvRows:
         """Yield the text; raises `UnicodeError` if bytes are none."""
         stream = self._open()
         decoder = codecs.getincrementaldecoder(self.encoding)()
-        is_first = True
+        is_first, is_named = True, not self.encoding.startswith("utf")
         while chunk := stream.read(_source.CHUNK_BYTES):
             text = decoder.decode(chunk)
-            if "\0" in text:
+            if "\0" in text or (is_named and _CONTROLS.search(text)):
                 raise UnicodeError
             if is_first and text:
                 text, is_first = text.removeprefix(_BOM), False
@@ -167,6 +169,8 @@ class CsvRows:
             for number, line in enumerate(text, 1):
                 if _NO_TEXT.search(line):
                     return InputError(self._no_text(line, text), line=number)
+                if wrong := explain_wrong(line, self.encoding, self._say):
+                    return InputError(wrong, line=number)
         except UnicodeError:
             pass
         return InputError(f"can't be read as {named}")
