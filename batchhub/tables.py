@@ -17,7 +17,9 @@ import os
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from typing import IO, Any
 
+from ._tables.formats import in_python
 from ._tables.reading import ColumnReading, ItemReader, Notation, ReadSettings, Survey
+from ._tables.reading.rejects import DEFAULT_LIMIT, Limit, Rejects
 from ._tables.writing import ResultsWriter, Written
 from .adapter import Adapter
 from .errors import InputError, NotKnownError, UsageError
@@ -52,6 +54,8 @@ def read_items(
     text: Iterable[str] = (),
     empty: str | Mapping[str, str] | Iterable[str] = (),
     on_refused: Callable[[InputError], None] | None = None,
+    rejects: str | os.PathLike[str] | None = None,
+    max_rejects: int | str = DEFAULT_LIMIT,
 ) -> ItemReader:
     """
     Read items from a file, for `BatchHub.submit`.
@@ -89,6 +93,13 @@ def read_items(
             texts. By default it is refused in a path, an id and the adapter's key field, and
             omitted elsewhere.
         on_refused: Called with each row that is no item, in place of raising it; reading goes on.
+        rejects: A file to set rows aside in that are no items, as they were, with their line and
+            the reason; with ``hub.submit(…, on_refused=items.reject)`` also those whose items can't
+            be sent. It is of the kind of the source (``.csv``, ``.tsv``, ``.xlsx`` or ``.jsonl``),
+            is there before the job is stored, and is never overwritten. Its two columns
+            ``_batchhub_line`` and ``_batchhub_reason`` are ignored when it is read.
+        max_rejects: How many rows may be set aside: a number, or a share such as ``"10%"``. Where
+            they are more, nothing is sent.
 
     Returns:
         The items, to be iterated once by ``async for`` or ``for``: mappings in the order of the
@@ -117,7 +128,19 @@ def read_items(
         text=text,
         empty=empty,
     )
-    return ItemReader(source, settings, on_refused)
+    if rejects is None:
+        return ItemReader(source, settings, on_refused)
+    if on_refused is not None:
+        raise UsageError("rows are set aside by rejects, or handed to on_refused; give one of them")
+    limit = Limit.parse(max_rejects, in_python)
+    aside = Rejects(rejects, limit=limit, say=in_python)
+    items = ItemReader(source, settings)
+    try:
+        items.set_aside(aside)
+    except UsageError:
+        items.close()
+        raise
+    return items
 
 
 async def write_results(
