@@ -30,7 +30,7 @@ from batchhub.models import BatchItem, BatchState
 
 from . import wire
 from .account import BULK_ID_FIELD, FREQUENCY_FIELD, MAX_REQUEST_BYTES, MircateAccount
-from .items import KINDS, UPSERT, ItemRules, encode_item, find_key, read_keys
+from .items import KINDS, UPSERT, UPSERT_KINDS, ItemRules, encode_item, find_key, read_keys
 from .paths import OPERATIONS, Call, make_call, prepare_path
 from .report import index_items, make_report
 from .status import (
@@ -151,9 +151,9 @@ class MircateAdapter(Adapter[MircateAccount]):
 
     @classmethod
     def fields(cls, operation: str, item: Mapping[str, Any]) -> Mapping[str, Kind]:
-        """Return what is text whatever it looks like."""
-        del operation, item
-        return KINDS
+        """Return what the fields of a price, a stock or a product take."""
+        del item
+        return UPSERT_KINDS if operation == UPSERT else KINDS
 
     def encode(self, operation: str, item: BatchItem, options: Mapping[str, Any]) -> bytes:
         """Check one item and write it as one element of the array that is sent."""

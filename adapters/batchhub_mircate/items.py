@@ -6,32 +6,53 @@ import math
 import reprlib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
-from attrs import frozen
+from attrs import field, frozen
 
-from batchhub.adapter import Kind, WireItem, encode_json, plain_json
+from batchhub.adapter import Kind, WireItem, encode_json, plain_json, write_fields
 from batchhub.errors import InputError
 
+from .account import ITEM_KEYS, NUMBER_FIELDS
 from .wire import MAX_EXACT
 
 UPSERT: Final = "product-upsert"
 DATA: Final = "data"
 DATA_TYPE: Final = "dataType"
 _BESIDE_DATA: Final = (DATA_TYPE, "parent")
-KINDS: Final[Mapping[str, Kind]] = dict.fromkeys(
-    (
-        *("sku", "barcode", "code", "family", "status", DATA_TYPE, "parent"),
-        *(f"{DATA}.{key}" for key in ("sku", "barcode", "code", "family", "status")),
-    ),
-    Kind.TEXT,
+_TEXTS: Final = (
+    *("sku", "barcode", "code", "family", "status"),
+    *("name", "title", "description", "brand", "model", "size", "color", "gtin", "ean", "upc"),
+)
+_PRODUCT: Final = dict.fromkeys(_TEXTS, Kind.TEXT) | dict.fromkeys(NUMBER_FIELDS, Kind.NUMBER)
+_UPSERTED: Final = {**_PRODUCT, "enabled": Kind.FLAG}
+
+KINDS: Final[Mapping[str, Kind]] = MappingProxyType(_PRODUCT)
+"""
+What the fields of a price or a stock take. Assumed: all of them, since no page has the item's form;
+what must be a number is the account's to say (`number_fields`).
+"""
+
+UPSERT_KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
+    {
+        **_UPSERTED,
+        **{f"{DATA}.{name}": kind for name, kind in _UPSERTED.items()},
+        DATA_TYPE: Kind.TEXT,
+        "parent": Kind.TEXT,
+    }
 )
 """
-What is text whatever it looks like.
+What the fields of a product take, in its `data` or as the bare data.
 
-Source: page "Upsert Product", body. Assumed: a barcode, and the parent of a product.
+Source: page "Upsert Product", body (`dataType`, `data`, `sku`, `code`, `family`, `status` and
+`enabled`). Assumed: what is called a name, a size or a barcode is text; the parent of a product.
 """
+
+_FLAGS: Final = {"enabled": Kind.FLAG}
+_EMPTY: Final[tuple[Any, ...]] = (None, "", [], {})
+_MISSING: Final = {"receive-price": "price", "receive-stock": "stock"}
 
 _STATUSES: Final = ("DRAFT", "ACTIVE", "ARCHIVED")
 
@@ -44,10 +65,16 @@ class ItemRules:
     Attributes:
         item_keys: Fields that name a product, the best first.
         number_fields: Fields that must be numbers where an item has them.
+        numbers: The same as kinds.
     """
 
     item_keys: Sequence[str]
     number_fields: Sequence[str]
+    numbers: Mapping[str, Kind] = field(init=False)
+
+    @numbers.default
+    def _make_numbers(self) -> Mapping[str, Kind]:
+        return dict.fromkeys(self.number_fields, Kind.NUMBER)
 
 
 def encode_item(operation: str, payload: Any, rules: ItemRules, data_type: str | None) -> bytes:
@@ -70,8 +97,11 @@ def encode_item(operation: str, payload: Any, rules: ItemRules, data_type: str |
         plain = _as_upsert(plain, data_type)
     product = get_product(operation, plain)
     _check_keys(product, rules.item_keys)
-    _check_numbers(product, rules.number_fields)
-    return encode_json(plain)
+    _check_effect(operation, plain, product, rules.item_keys)
+    written = _write_numbers(product, rules)
+    if operation == UPSERT:
+        return encode_json({**plain, DATA: write_fields(written, _FLAGS)})
+    return encode_json(written)
 
 
 def get_product(operation: str, payload: Any) -> Mapping[str, Any]:
@@ -150,8 +180,23 @@ def _check_keys(product: Mapping[str, Any], item_keys: Sequence[str]) -> None:
             raise InputError(f"{key} must be text that is not empty or a whole number, not {wrong}")
 
 
-def _check_numbers(product: Mapping[str, Any], number_fields: Sequence[str]) -> None:
-    for key in number_fields:
-        value = product.get(key, 0)
-        if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-            raise InputError(f"{key} must be a number, not {reprlib.repr(value)}")
+def _check_effect(
+    operation: str, item: Mapping[str, Any], product: Mapping[str, Any], item_keys: Sequence[str]
+) -> None:
+    """
+    Refuse an item that has nothing but names: whatever the vendor makes of it, it changes nothing.
+
+    Assumed: an empty text, list or object says nothing either.
+    """
+    names = {*ITEM_KEYS, *item_keys}
+    found = any(product[key] not in _EMPTY for key in product if key not in names)
+    if not found and item.get("parent") in _EMPTY:
+        what = _MISSING.get(operation, "field to set")
+        raise InputError(f"there is no {what}: the item only names a product, and changes nothing")
+
+
+def _write_numbers(product: Mapping[str, Any], rules: ItemRules) -> Mapping[str, Any]:
+    for key in rules.number_fields:
+        if product.get(key, 0) is None:
+            raise InputError(f"{key} must be a number, not null; leave it out")
+    return write_fields(product, rules.numbers)

@@ -24,9 +24,10 @@ from batchhub.adapter import (
     read_fields,
 )
 from batchhub.errors import ReplyError
+from batchhub.models import BatchItem
 
 from .account import MAX_ITEMS, WooCommerceAccount
-from .items import CREATE, DELETE, KINDS, OPERATIONS, SETS, UPDATE
+from .items import CREATE, DELETE, KINDS, OPERATIONS, SETS, UPDATE, check_item
 from .report import read_entries
 
 if TYPE_CHECKING:
@@ -61,6 +62,11 @@ class WooCommerceAdapter(Adapter[WooCommerceAccount]):
     def capabilities(self, operation: str, options: Mapping[str, Any] = NO_OPTIONS) -> Capabilities:
         """Return what the account's settings allow."""
         return evolve(self.operations[operation], **self.account.limits)
+
+    def encode(self, operation: str, item: BatchItem, options: Mapping[str, Any]) -> bytes:
+        """Check one item, and write it as JSON."""
+        check_item(operation, item.payload)
+        return super().encode(operation, item, options)
 
     def envelope_bytes(self, operation: str, items: int) -> int:
         """Return the bytes of the object around the list, and of the list."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
-from batchhub.adapter import Kind
+from batchhub.adapter import Kind, write_fields
+from batchhub.errors import InputError
 
 OPERATIONS = UPDATE, CREATE, DELETE = "update", "create", "delete"
 """The lists that a batch has. Source: REST API docs, "Batch update products"."""
 
-_NAMES: Final = {
+_FIELDS: Final = {
     Kind.INTEGER: "id product_id parent_id stock_quantity low_stock_amount menu_order "
     "download_limit download_expiry",
     Kind.NUMBER_AS_TEXT: "regular_price sale_price weight dimensions.length dimensions.width "
@@ -21,7 +23,7 @@ _NAMES: Final = {
     "date_on_sale_from_gmt date_on_sale_to date_on_sale_to_gmt",
 }
 
-KINDS: Final = {name: kind for kind, names in _NAMES.items() for name in names.split()}
+KINDS: Final = {name: kind for kind, names in _FIELDS.items() for name in names.split()}
 """
 What the fields take. Prices, weights and sizes are numbers to people and text to the shop.
 
@@ -43,3 +45,24 @@ the place of what has its key.
 Source: class-wc-rest-products-controller.php, prepare_object_for_database, set_product_images;
 class-wc-data.php, update_meta_data.
 """
+
+_NAMES: Final = ("id", "product_id")
+_NUMBERS: Final = dict.fromkeys(_NAMES, Kind.INTEGER)
+
+
+def check_item(operation: str, item: Any) -> None:
+    """
+    Refuse an item that names no product, or changes nothing of one.
+
+    Assumed: numbers of posts are above zero, as WordPress counts them.
+
+    Raises:
+        InputError: It is such an item.
+    """
+    if not isinstance(item, Mapping):
+        return  # what else it is, encoding says
+    for name, number in write_fields(item, _NUMBERS).items():
+        if name in _NAMES and number is not None and number <= 0:
+            raise InputError(f"{name} must be a number above 0, not {number}")
+    if operation == UPDATE and item.get("id") is not None and not set(item).difference(_NAMES):
+        raise InputError("there is nothing to change: the item only names a product")

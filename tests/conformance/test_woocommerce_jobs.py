@@ -116,7 +116,9 @@ async def test_variations_of_a_shop_in_a_folder(shop: Shop) -> None:
 async def test_a_variation_is_no_product(shop: Shop) -> None:
     """Without its `product_id` it is refused, and the shop says why."""
     async with shop.open() as hub:
-        job = await hub.submit("shop", [{"id": (VARIABLE + 1) * 10, "sku": "V"}, {"id": 2}])
+        job = await hub.submit(
+            "shop", [{"id": (VARIABLE + 1) * 10, "sku": "V"}, {"id": 2, "sku": "P"}]
+        )
         assert (await job.wait()).outcome is Outcome.PARTIAL
         refused, _ = await results_of(job)
     assert refused.code == 404

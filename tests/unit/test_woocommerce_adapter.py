@@ -96,14 +96,15 @@ async def test_an_update_is_one_list_of_products(tmp_path: Path) -> None:
 
 async def test_variations_go_to_their_product(tmp_path: Path) -> None:
     """A batch has one product's, or products; an item's `product_id` says which."""
-    items = [{"id": 1, "product_id": 7}, {"id": 2, "product_id": "7"}, {"id": 3}]
+    one = {"id": 1, "product_id": 7, "sku": "s"}
+    items = [one, {**one, "id": 2, "product_id": "7"}, {"id": 3, "sku": "s"}]
     async with open_shop(tmp_path) as shop:
         variations = shop.vendor.on("POST", VARIATIONS)
         variations.reply({"update": [product(1), product(2)]})
         products = shop.vendor.on("POST", BATCH).reply({"update": [product(3)]})
         status, _ = await shop.run(items)
     assert variations.requests[0].path_params == {"parent": "7"}
-    assert products.requests[0].json() == {"update": [{"id": 3}]}
+    assert products.requests[0].json() == {"update": [{"id": 3, "sku": "s"}]}
     assert status.outcome is Outcome.SUCCEEDED
 
 
@@ -135,13 +136,13 @@ async def test_a_shop_may_be_in_a_folder_and_its_api_elsewhere(tmp_path: Path) -
     async with open_shop(tmp_path, "/de/shop", api_path="/?rest_route=/wc/v3") as shop:
         route = {"rest_route": "/wc/v3/products/batch"}
         shop.vendor.on("POST", "/de/shop/", query=route).reply({"update": [product(1)]})
-        status, _ = await shop.run([{"id": 1}])
+        status, _ = await shop.run([{"id": 1, "sku": "s"}])
     assert status.outcome is Outcome.SUCCEEDED
 
 
 async def test_a_job_is_cut_where_the_shop_says(tmp_path: Path) -> None:
     """By default at 100 items; a request at a time, and nothing is ever polled."""
-    items = [{"id": number} for number in range(1, 6)]
+    items = [{"id": number, "sku": "s"} for number in range(1, 6)]
     async with open_shop(tmp_path, max_items=2) as shop:
         batch = shop.vendor.on("POST", BATCH)
         batch.reply(lambda request: {"update": request.json()["update"]}).repeat()
@@ -161,6 +162,11 @@ async def test_a_job_is_cut_where_the_shop_says(tmp_path: Path) -> None:
         ("update", {"id": 1, "manage_stock": "yes"}, "manage_stock must be true or false"),
         ("update", {"id": 1, "sku": 12}, "sku must be text"),
         ("create", {"product_id": "x", "sku": "M"}, "product_id must be a number"),
+        ("update", {"id": 0, "sku": "M"}, "id must be a number above 0, not 0"),
+        ("delete", {"id": "-5"}, "id must be a number above 0, not -5"),
+        ("create", {"product_id": 0, "sku": "M"}, "product_id must be a number above 0, not 0"),
+        ("update", {"id": 1}, "there is nothing to change: the item only names a product"),
+        ("update", {"id": "1", "product_id": 7}, "there is nothing to change"),
     ],
 )
 async def test_an_item_that_makes_no_sense_is_refused(
@@ -208,7 +214,7 @@ async def test_a_list_that_does_not_fit_makes_no_success(
     """What is not said of an item is unknown, and a finding says so."""
     async with open_shop(tmp_path) as shop:
         shop.vendor.on("POST", BATCH).reply({"update": entries})
-        status, results = await shop.run([{"id": 17}, {"id": 18}])
+        status, results = await shop.run([{"id": 17, "sku": "s"}, {"id": 18, "sku": "s"}])
     assert "".join(state[0] for _, state, _, _ in results) == states
     assert status.state is BatchState.COMPLETED
     odd = [each for _, state, _, each in results if state is ItemState.UNKNOWN]
@@ -304,7 +310,7 @@ async def test_an_answer_of_something_else_is_no_answer(tmp_path: Path, body: by
     """A page in between answers 200 to anything: whether the shop was asked nobody knows."""
     async with open_shop(tmp_path) as shop:
         shop.vendor.on("POST", BATCH).reply(body).reply(body).reply(body)
-        job = await shop.submit([{"id": 17}])
+        job = await shop.submit([{"id": 17, "sku": "s"}])
         status = await job.wait()
     assert status.state is BatchState.UNCONFIRMED
 
@@ -325,7 +331,7 @@ async def test_refused_keys_are_said_in_the_shops_words(
     async with open_shop(tmp_path) as shop:
         answer = {"code": code, "message": words, "data": {"status": status_code}}
         shop.vendor.on("POST", BATCH).reply(answer, status=status_code)
-        job = await shop.submit([{"id": 17}])
+        job = await shop.submit([{"id": 17, "sku": "s"}])
         with pytest.raises(CredentialsError, match=words) as caught:
             await job.wait()
         status = job.status
@@ -340,7 +346,7 @@ async def test_a_firewalls_page_is_no_refusal_of_the_keys(tmp_path: Path) -> Non
         batch = shop.vendor.on("POST", BATCH)
         batch.reply(HTML, status=403, headers={"Content-Type": "text/html"})
         batch.reply({"update": [product(17)]})
-        status, _ = await shop.run([{"id": 17}])
+        status, _ = await shop.run([{"id": 17, "sku": "s"}])
     assert status.outcome is Outcome.SUCCEEDED
 
 
@@ -351,7 +357,7 @@ async def test_a_shop_that_is_not_there_is_said(tmp_path: Path, answer: Any) -> 
     """Permalinks, the plug-in, the address: nothing ran, and the message says where to look."""
     async with open_shop(tmp_path) as shop:
         shop.vendor.on("POST", BATCH).reply(answer, status=404)
-        status, results = await shop.run([{"id": 17}])
+        status, results = await shop.run([{"id": 17, "sku": "s"}])
     assert status.state is BatchState.FAILED
     assert "see base_url, api_path" in results[0][3]
 
@@ -361,7 +367,7 @@ async def test_a_shop_at_another_address_is_named(tmp_path: Path) -> None:
     async with open_shop(tmp_path) as shop:
         where = {"Location": "https://www.shop.example/wp-json/"}
         shop.vendor.on("POST", BATCH).reply("", status=301, headers=where)
-        status, results = await shop.run([{"id": 17}])
+        status, results = await shop.run([{"id": 17, "sku": "s"}])
     assert status.state is BatchState.FAILED
     assert "it points to https://www.shop.example" in results[0][3]
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 import batchhub_mircate
-from batchhub.adapter import WireItem
+from batchhub.adapter import Kind, WireItem
 from batchhub.errors import InputError
+from batchhub_mircate import MircateAdapter
 from batchhub_mircate.items import ItemRules, encode_item, find_key, read_keys
 
 RULES = ItemRules(item_keys=("sku", "barcode"), number_fields=("price", "stock"))
@@ -56,15 +57,76 @@ def test_what_names_a_product_is_text_or_a_whole_number(name: object) -> None:
 @pytest.mark.parametrize("name", ["A-1", 8690000000001, 5.0])
 def test_numbers_name_products_too(name: object) -> None:
     """Barcodes are often numbers."""
-    assert encode({"barcode": name}) == {"barcode": name}
+    assert encode({"barcode": name, "price": 1}) == {"barcode": name, "price": 1}
 
 
-@pytest.mark.parametrize("value", ["9.9", True, None, [], {}])
+@pytest.mark.parametrize("value", ["9,9", "$9.90", "N/A", True, [1], {"a": 1}])
 @pytest.mark.parametrize("key", ["price", "stock"])
 def test_a_number_field_holds_a_number(key: str, value: object) -> None:
-    """Text, booleans and nothing at all are no price."""
+    """Text that is none, booleans, lists and nothing at all are no price."""
     with pytest.raises(InputError, match=f"{key} must be a number"):
         encode({"sku": "A-1", key: value})
+    with pytest.raises(InputError, match=f"{key} must be a number, not null; leave it out"):
+        encode({"sku": "A-1", "other": 1, key: None})
+
+
+def test_a_text_that_is_a_number_is_one() -> None:
+    """Every digit of it is kept; also in what a product is made of."""
+    wire = encode_item("receive-price", {"sku": "1", "price": "9.90"}, RULES, None)
+    assert wire == b'{"sku":"1","price":9.90}'
+    wire = encode_item("product-upsert", {"sku": "1", "price": "9.90"}, RULES, "P")
+    assert wire == b'{"dataType":"P","data":{"sku":"1","price":9.90}}'
+
+
+@pytest.mark.parametrize(
+    ("operation", "payload", "missing"),
+    [
+        ("receive-price", {"barcode": "8690000000003"}, "price"),
+        ("receive-price", {"sku": "A-1", "barcode": "8690000000003", "code": "x"}, "price"),
+        ("receive-price", {"sku": "A-1", "currency": ""}, "price"),
+        ("receive-stock", {"sku": "A-1"}, "stock"),
+        ("receive-stock", {"sku": "A-1", "note": None}, "stock"),
+        ("product-upsert", {"sku": "A-1"}, "field to set"),
+        ("product-upsert", {"data": {"sku": "A-1", "barcode": "5"}, "parent": ""}, "field to set"),
+        ("product-upsert", {"data": {"sku": "A-1", "attributes": {}}}, "field to set"),
+    ],
+)
+def test_an_item_that_changes_nothing_is_refused(
+    operation: str, payload: dict[str, Any], missing: str
+) -> None:
+    """The vendor would call it a success."""
+    with pytest.raises(InputError, match=f"^there is no {missing}: the item only names a product"):
+        encode_item(operation, payload, RULES, "P")
+
+
+@pytest.mark.parametrize(
+    ("operation", "payload"),
+    [
+        ("receive-price", {"sku": "A-1", "price": 0}),
+        ("receive-price", {"sku": "A-1", "fiyat": "9.90"}),
+        ("receive-stock", {"sku": "A-1", "stock": 0}),
+        ("product-upsert", {"sku": "A-1", "enabled": False}),
+        ("product-upsert", {"data": {"sku": "A-1"}, "parent": "A"}),
+    ],
+)
+def test_an_item_that_may_change_something_is_taken(
+    operation: str, payload: dict[str, Any]
+) -> None:
+    """Also to nothing, or by a field of a name that nobody documents."""
+    assert encode_item(operation, payload, RULES, "P")
+
+
+def test_what_is_text_in_a_product_stays_text() -> None:
+    """In its data, and as the bare data; a flag and numbers are what they are."""
+    for operation in ("receive-price", "receive-stock", "product-upsert"):
+        fields = MircateAdapter.fields(operation, {})
+        assert fields["barcode"] is fields["name"] is Kind.TEXT
+        assert fields["price"] is fields["stock"] is Kind.NUMBER
+    fields = MircateAdapter.fields("product-upsert", {})
+    assert {fields[f"data.{name}"] for name in ("sku", "name", "size", "gtin")} == {Kind.TEXT}
+    assert fields["data.enabled"] is fields["enabled"] is Kind.FLAG
+    wire = encode_item("product-upsert", {"sku": "1", "enabled": "true"}, RULES, "P")
+    assert wire == b'{"dataType":"P","data":{"sku":"1","enabled":true}}'
 
 
 @pytest.mark.parametrize(
@@ -90,7 +152,7 @@ def test_a_number_without_a_form_in_json_is_refused(value: object, says: str) ->
         ({"sku": "A-1", "a": [{"b": bytearray(b"x")}]}, r"a\[0\].b is binary"),
         ({"sku": "A-1", 5: "x"}, "the item has the key 5"),
         ({"sku": "A-1", "when": object()}, "when is of type object"),
-        ({"sku": "\ud800"}, "no form in JSON"),
+        ({"sku": "\ud800", "price": 1}, r"^sku has U\+D800 half of a character"),
         (LOOP, "contains itself"),
         (["A-1"], "an item is an object"),
         ("A-1", "an item is an object"),
@@ -127,7 +189,7 @@ def test_a_wrapped_product_stays() -> None:
         ({"data": {"sku": "A-1"}, "dataType": 5}, "dataType must be text"),
         ({"data": {}, "dataType": "kind", "sku": "A-1"}, "has no name"),
         ({"data": {"sku": ""}, "dataType": "kind"}, "sku must be text"),
-        ({"data": {"sku": "A-1", "price": "1"}, "dataType": "kind"}, "price must be a number"),
+        ({"data": {"sku": "A-1", "price": "1,0"}, "dataType": "kind"}, "price must be a number"),
         ({"sku": "A-1", "status": "LIVE", "dataType": "kind"}, "DRAFT, ACTIVE, ARCHIVED"),
         ({"sku": "A-1", "status": [], "dataType": "kind"}, "status must be one of"),
         ({"data": "A-1", "dataType": "kind"}, "has no name"),

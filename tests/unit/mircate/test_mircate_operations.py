@@ -116,8 +116,8 @@ async def test_an_item_with_a_key_in_it_is_refused(adapter: MircateAdapter, key:
 async def test_a_short_key_is_no_reason(make_adapter: MakeAdapter) -> None:
     """A key of a few characters could be a part of any word."""
     adapter = make_adapter(api_key="sku", submit_api_key=None)
-    item = BatchItem(id="1", payload={"sku": "A-1"})
-    assert adapter.encode("receive-price", item, {}) == b'{"sku":"A-1"}'
+    item = BatchItem(id="1", payload={"sku": "A-1", "price": 1})
+    assert adapter.encode("receive-price", item, {}) == b'{"sku":"A-1","price":1}'
 
 
 async def test_items_follow_the_settings(make_adapter: MakeAdapter) -> None:
@@ -127,13 +127,13 @@ async def test_items_follow_the_settings(make_adapter: MakeAdapter) -> None:
     assert adapter.encode("receive-price", item, {}) == b'{"gtin":5,"price":"9,90"}'
     assert adapter.target("receive-price", item) == "gtin=5"
     with pytest.raises(InputError, match="cost"):
-        adapter.encode("receive-price", BatchItem(payload={"gtin": 5, "cost": "1"}), {})
+        adapter.encode("receive-price", BatchItem(payload={"gtin": 5, "cost": "1,0"}), {})
 
 
 async def test_the_type_of_products_comes_from_the_option(adapter: MircateAdapter) -> None:
     """`data_type` is the `dataType` of an item that has none."""
-    item = BatchItem(id="1", payload={"sku": "A-1"})
+    item = BatchItem(id="1", payload={"sku": "A-1", "name": "Mug"})
     options = adapter.check_options("product-upsert", {"data_type": "kind"})
     wire = adapter.encode("product-upsert", item, options)
-    assert wire == b'{"dataType":"kind","data":{"sku":"A-1"}}'
+    assert wire == b'{"dataType":"kind","data":{"sku":"A-1","name":"Mug"}}'
     assert adapter.target("product-upsert", item) == "sku=A-1"
