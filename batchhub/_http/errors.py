@@ -43,7 +43,8 @@ _MAX_CODE: Final = 100
 _REDIRECT: Final = 3
 _PROXY_WANTS_CREDENTIALS: Final = 407
 _NETWORK_WANTS_SIGN_IN: Final = 511
-_FOR_NOW: Final = frozenset({302, 307})
+_FOUND: Final = 302
+_FOR_NOW: Final = frozenset({_FOUND, 307})
 _CHALLENGE: Final = "cf-mitigated"
 """Cloudflare's header of an answer that is a challenge, in place of the vendor's."""
 
@@ -139,8 +140,18 @@ class ErrorMaker:
         *,
         headers: Mapping[str, str] = _NO_HEADERS,
         retry_after_s: float | None = None,
+        has_effect: bool = False,
     ) -> VendorError | BlockedError:
-        """Make the error for an answer other than 2xx. `body` has its secrets blanked already."""
+        """
+        Make the error for an answer other than 2xx.
+
+        Args:
+            status: Its status.
+            body: Its body, with its secrets blanked.
+            headers: Its headers.
+            retry_after_s: When to try again, in seconds from now, if it says so.
+            has_effect: Whether the request may have changed anything.
+        """
         if status == _PROXY_WANTS_CREDENTIALS:
             return self._blocked(status, "the proxy refused; check the credentials in its address")
         if status == _NETWORK_WANTS_SIGN_IN:
@@ -148,11 +159,13 @@ class ErrorMaker:
         if self.host is not None:
             body = self.redactor.body(body)
         error_type = self._type_of_status(status)
+        if status == _FOUND and has_effect:
+            error_type = ReplyError  # as a 303: many a server answers a write so that has run
         code, words = self._read_words(status, headers, body)
         if self._is_on_the_way(status, body, headers, is_understood=bool(code or words)):
             why = f"something on the way answered with its own page{self._title(body)}"
             return self._blocked(status, why)
-        if self._is_gate(status, headers.get("Location")):
+        if error_type is not ReplyError and self._is_gate(status, headers.get("Location")):
             where = self._line(_origin(headers.get("Location")))
             why = f"something on the way points to {where}; if that is the vendor, fix base_url"
             return self._blocked(status, why)

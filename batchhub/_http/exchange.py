@@ -277,13 +277,14 @@ class Exchange:
         except DiskError as error:
             raise _no_room(error) from None
 
-    def refused(self, reply: Reply, target: Target, now: datetime) -> VendorError | BlockedError:
+    def refused(self, reply: Reply, call: Call, now: datetime) -> VendorError | BlockedError:
         """Make the error for an answer other than 2xx."""
-        _, errors = self._way_to(target)
+        _, errors = self._way_to(call.target)
         return errors.refused(
             reply.status,
             reply.body,
             headers=reply.headers,
+            has_effect=call.effect,
             retry_after_s=parse_retry_after(reply.headers.get("Retry-After"), now),
         )
 

@@ -285,7 +285,7 @@ class Sender:
         return turn.sent_at_s
 
     def _refuse(self, call: Call, reply: Reply, sent_at_s: float) -> NoReturn:
-        error = self._exchange.refused(reply, call.target, self._clock.now())
+        error = self._exchange.refused(reply, call, self._clock.now())
         if not (call.target.is_own and isinstance(error, VendorError)):
             raise error  # not the vendor's answer to the account: it says nothing of the lane
         if self.pace is not None:

@@ -961,9 +961,10 @@ async def test_a_redirect_is_not_followed(
         error = await _fail(make_transport(wire.url), method)
 
     assert (len(wire.heads), elsewhere.connections) == (1, 0)
-    assert type(error) is (errors.ReplyError if status == 303 else errors.RefusedError)
+    may_have_run = status == 303 or (status == 302 and method == "POST")
+    assert type(error) is (errors.ReplyError if may_have_run else errors.RefusedError)
     assert f"it points to {elsewhere.url}" in str(error)
-    if status != 303:
+    if not may_have_run:
         assert "base_url" in str(error)
 
 

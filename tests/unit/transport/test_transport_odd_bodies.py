@@ -381,14 +381,23 @@ async def test_a_title_is_read_in_the_encoding_of_its_page(
             await make_transport().request("GET", "/")
 
 
-@pytest.mark.parametrize("status", [302, 307])
+@pytest.mark.parametrize(
+    ("status", "method", "error"),
+    [
+        (302, "GET", errors.BlockedError),
+        (307, "GET", errors.BlockedError),
+        (307, "POST", errors.BlockedError),
+        (302, "POST", errors.ReplyError),
+    ],
+)
 async def test_a_sign_in_page_of_a_network_is_lost_contact(
-    make_transport: MakeTransport, vendor: Host, status: int
+    make_transport: MakeTransport, vendor: Host, status: int, method: str, error: type[Exception]
 ) -> None:
-    """To another host for now: nothing ran, and no batch fails by it."""
+    """To another host for now: no batch fails by it, and what may have run is not sent again."""
     vendor.answers(Answer(status=status, headers={"Location": "http://portal.example/in?t=secret"}))
-    with pytest.raises(errors.BlockedError, match=r"points to http://portal\.example;") as caught:
-        await make_transport().request("POST", "/", body=b"[1]")
+    with pytest.raises(errors.BatchHubError, match=r"points to http://portal\.example") as caught:
+        await make_transport().request(method, "/", body=b"[1]" if method == "POST" else None)
+    assert type(caught.value) is error
     assert "secret" not in str(caught.value)
 
 
