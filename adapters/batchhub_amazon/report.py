@@ -60,7 +60,7 @@ async def read_report(download: Download, ticket: TicketRef) -> Report:
         if isinstance(part, Summary):
             is_clear = is_clear and summary in {None, part}
             summary = part
-        elif part.severity not in _HARMLESS and len(found) <= ticket.total + _STRAYS:
+        elif part.severity.upper() not in _HARMLESS and len(found) <= ticket.total + _STRAYS:
             issues = found.setdefault(part.message_id, [])
             issues += [part][: _MOST - len(issues)]
     if summary is None:
@@ -122,7 +122,7 @@ def _judge_rest(ticket: TicketRef, counts: Summary, named: int) -> tuple[ItemSta
 
 def _read_item(number: int | None, issues: list[Issue]) -> ItemReport:
     """Return what became of a message; of an undocumented severity, nobody knows."""
-    is_error = any(issue.severity == "ERROR" for issue in issues)
+    is_error = any(issue.severity.upper() == "ERROR" for issue in issues)
     state = ItemState.FAILED if is_error else ItemState.UNKNOWN
     message = "; ".join(map(str, issues))
     return ItemReport(at=(number or 0) - 1, state=state, message=message, raw=encode_json(issues))

@@ -28,9 +28,42 @@ def read_entries(entries: Sequence[msgspec.Raw], sent: Submission) -> Iterator[I
     found = [e if isinstance(e, dict) else {} for e in map(msgspec.json.decode, entries)]
     made = [str(entry.get("id")) for entry in found if "error" not in entry]
     fits = len(found) == len(sent.items) and len(set(made)) == len(made)
+    stocks = _find_stocks(sent)
     for at, entry in enumerate(found if fits or sent.operation != CREATE else ()):
         name = {"at": at} if sent.operation == CREATE else {"key_value": str(entry.get("id"))}
-        yield ItemReport(**name, **_read(entry, sent), raw=bytes(entries[at]))
+        read = _read(entry, sent)
+        wanted = stocks.get(at if sent.operation == CREATE else str(entry.get("id")))
+        if wanted is not None and read["state"] is ItemState.SUCCEEDED:
+            read |= _check_stock(entry, wanted)
+        yield ItemReport(**name, **read, raw=bytes(entries[at]))
+
+
+def _find_stocks(sent: Submission) -> Mapping[int | str, Any]:
+    """Return the stock that each item sets, by its place if it makes a product, else its number."""
+    stocks: dict[int | str, Any] = {}
+    for at, item in enumerate(sent.items):
+        if b'"stock_quantity"' not in item.wire:
+            continue
+        fields = msgspec.json.decode(item.wire)
+        if (stock := fields.get("stock_quantity")) is not None:
+            stocks[at if sent.operation == CREATE else str(fields.get("id"))] = stock
+    return stocks
+
+
+def _check_stock(entry: Mapping[str, Any], wanted: Any) -> dict[str, Any]:
+    """
+    Compare the stock that the shop answers with the one that was sent.
+
+    A product that does not manage its stock has none, whatever is sent, and a variation may have
+    that of its product. That the shop has another figure is no sign: an order may have come.
+
+    Assumed: a shop whose answer has no stock for the product has kept none.
+    """
+    if "stock_quantity" not in entry or entry["stock_quantity"] is not None:
+        return {}
+    manages = f"manage_stock is {msgspec.json.encode(entry.get('manage_stock')).decode()}"
+    message = f"the shop took the item, but keeps no stock for it ({manages}), so not {wanted}"
+    return {"state": ItemState.FAILED, "message": message}
 
 
 def _read(entry: Mapping[str, Any], sent: Submission) -> dict[str, Any]:

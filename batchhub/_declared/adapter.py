@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, ClassVar, Final, NoReturn
 
 from batchhub._adapter.account import Account
+from batchhub._adapter.answers import one_line
 from batchhub._adapter.capabilities import JSONMapping
 from batchhub._adapter.exchange import (
     Accepted,
@@ -24,6 +25,7 @@ from batchhub._adapter_class import Adapter
 from batchhub._base.json import loads
 from batchhub._http.reply import Reply
 from batchhub._http.transport import Transport
+from batchhub._http.words import describe_page
 from batchhub.errors import (
     InputError,
     RepeatedError,
@@ -283,7 +285,7 @@ class DeclaredAdapter(Adapter[Account]):
             )
         except NoResultsError as error:
             raise ResultsMissingError(
-                f"{self.name} answered without results: {error}",
+                f"{self.name} answered without results: {error}{self._find_says(reply)}",
                 vendor=self.name,
                 account=self.account.identity,
                 status=reply.status,
@@ -352,9 +354,15 @@ class DeclaredAdapter(Adapter[Account]):
             payload = write_fields(payload, {described.key_field: Kind.INTEGER})
         return read_key(payload, described.key_field)
 
+    def _find_says(self, reply: Reply) -> str:
+        """Return the vendor's words, of an answer that has nothing where the description looks."""
+        code, message = self.explain(reply.status, reply.headers, reply.body)
+        says = one_line(message) or one_line(code) or describe_page(reply.body)
+        return f"; it says: {says}" if says else ""
+
     def _refuse(self, reply: Reply, what: str) -> NoReturn:
         raise ReplyError(
-            f"{self.name} answered {reply.status} {what}",
+            f"{self.name} answered {reply.status} {what}{self._find_says(reply)}",
             vendor=self.name,
             account=self.account.identity,
             status=reply.status,

@@ -51,6 +51,17 @@ async def test_several_issues_are_one_failure(amazon: Amazon) -> None:
     assert len(results[0].body) == 3
 
 
+@pytest.mark.parametrize(
+    ("severity", "state"),
+    [("error", "failed"), ("Error", "failed"), ("Warning", "succeeded"), ("info", "succeeded")],
+)
+async def test_a_severity_is_read_in_any_case(amazon: Amazon, severity: str, state: str) -> None:
+    """Its letters, large or small, change nothing of its meaning."""
+    given = report([issue(2, severity)], invalid=1 if state == "failed" else 0)
+    states, _ = await read(amazon, given)
+    assert states == ["succeeded", state, "succeeded"]
+
+
 async def test_a_severity_nobody_documented_fails_nothing(amazon: Amazon) -> None:
     """Nor does it succeed."""
     states, _ = await read(amazon, report([issue(2, "SEVERE")], invalid=1))

@@ -749,6 +749,25 @@ async def test_a_probe_believes_only_the_vendor(tmp_path: Path) -> None:
             await world.hub.probe("shop")
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"success": False, "message": "Seller is closed"}, "it says: Seller is closed"),
+        ({"error": {"code": "E7", "message": "no\nquota"}}, "it says: no quota"),
+        ({"errors": [{"code": "E7"}]}, "it says: E7"),
+        ({"data": 1}, "an id of the batch"),
+    ],
+)
+async def test_an_answer_with_nothing_where_it_should_be_is_said_in_its_own_words(
+    tmp_path: Path, answer: dict[str, Any], words: str
+) -> None:
+    """The vendor's words say more than what is missing."""
+    async with opened(tmp_path, HEAD + POLLED) as world:
+        world.vendor.on("POST", BATCHES).reply(answer).repeat()
+        status = await (await world.hub.submit("shop", ONE)).wait(timeout_s=24 * 3600)
+    assert words in (status.tickets[0].message or "")
+
+
 async def test_refused_credentials_pause_the_account(tmp_path: Path) -> None:
     """There are no others to try."""
     async with opened(tmp_path, HEAD + POLLED) as world:

@@ -94,6 +94,35 @@ async def test_an_update_is_one_list_of_products(tmp_path: Path) -> None:
     assert status.findings == ()
 
 
+@pytest.mark.parametrize(
+    ("kept", "state"),
+    [
+        ({"manage_stock": False, "stock_quantity": None}, ItemState.FAILED),
+        ({"stock_quantity": None}, ItemState.FAILED),
+        ({"manage_stock": True, "stock_quantity": 4}, ItemState.SUCCEEDED),
+        ({"manage_stock": True, "stock_quantity": 3}, ItemState.SUCCEEDED),
+        ({"manage_stock": "parent", "stock_quantity": 12}, ItemState.SUCCEEDED),
+        ({}, ItemState.SUCCEEDED),
+    ],
+)
+async def test_a_stock_that_the_shop_does_not_keep_is_no_success(
+    tmp_path: Path, kept: dict[str, Any], state: ItemState
+) -> None:
+    """It is ignored without a word, but the answer has the product, of an update and a create."""
+    for operation, sent in (("update", {"id": 17}), ("create", {"name": "Mug"})):
+        path = tmp_path / operation
+        path.mkdir()
+        async with open_shop(path) as shop:
+            answer = {operation: [product(17, **kept), product(18, stock_quantity=None)]}
+            shop.vendor.on("POST", BATCH).reply(answer)
+            others = {**sent, "id": 18} if operation == "update" else sent
+            job = await shop.submit([{**sent, "stock_quantity": 4}, others], operation)
+            await job.wait()
+            first, second = await results_of(job)
+        assert (first.state, second.state) == (state, ItemState.SUCCEEDED)
+        assert ("keeps no stock" in (first.message or "")) is (state is ItemState.FAILED)
+
+
 async def test_variations_go_to_their_product(tmp_path: Path) -> None:
     """A batch has one product's, or products; an item's `product_id` says which."""
     one = {"id": 1, "product_id": 7, "sku": "s"}
