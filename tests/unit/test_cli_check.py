@@ -234,6 +234,19 @@ def test_the_proxy_and_what_is_risky_are_said(
     assert "proxy" not in entries["fine"]
 
 
+def test_the_file_of_certificates_is_said(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A company's own authority is in a file that the environment names."""
+    write("fine")
+    assert "certificates" not in command().stdout
+    file = str(Path(__file__).parents[1] / "fixtures/tls/cert.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", file)
+    assert f"  certificates  {file} (SSL_CERT_FILE)\n" in command().stdout
+    (entry,) = json.loads(command("--json").stdout)
+    assert entry["certificates"] == f"{file} (SSL_CERT_FILE)"
+
+
 def test_the_rule_for_polls_is_said(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which one, and whether it is the account's own; nothing if no setting names one."""
     common = 'adapter = "plugged"\nmode = "fine"\ntoken = { env = "PLUGGED_TOKEN" }\n'

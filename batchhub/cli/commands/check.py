@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
@@ -44,8 +45,9 @@ from batchhub.polling import show_rule
 from batchhub.settings import CONFIG_NAME, Settings
 
 _AT_ONCE: Final = 8
+_CERTIFICATES: Final = "SSL_CERT_FILE"
 _NOT_TRIED: Final = "not tried"
-_OPTIONAL: Final = frozenset({"file", "warnings", "proxy", "polling"})
+_OPTIONAL: Final = frozenset({"file", "warnings", "proxy", "certificates", "polling"})
 """What the JSON has only where there is something to say."""
 
 
@@ -65,6 +67,8 @@ class Verdict:
         secrets: The source of each secret, by key; never the secret.
         warnings: What is risky about the settings, a sentence each.
         proxy: The proxy that is used and who says so; `None` for a direct connection.
+        certificates: The file that servers are checked against in place of the system's, and who
+            says so; `None` for those of the system.
         polling: When tickets are polled and who says so; `None` if no setting does.
         vendor: Whether the vendor answers, in words.
         credentials: Whether they work, in words.
@@ -80,6 +84,7 @@ class Verdict:
     secrets: Mapping[str, str] = field(factory=dict)
     warnings: Sequence[str] = ()
     proxy: str | None = None
+    certificates: str | None = None
     polling: str | None = None
     vendor: str = _NOT_TRIED
     credentials: str = _NOT_TRIED
@@ -195,10 +200,12 @@ def _look_at_network(verdict: Verdict, account: Account) -> Verdict:
     from batchhub.transport import find_proxy, find_risks  # noqa: PLC0415  # aiohttp is slow
 
     proxy = find_proxy(account.base_url, account.proxy)
+    file = os.environ.get(_CERTIFICATES)
     return evolve(
         verdict,
         warnings=tuple(find_risks(account)),
         proxy=None if proxy is None else str(proxy),
+        certificates=f"{file} ({_CERTIFICATES})" if file else None,
     )
 
 
@@ -277,6 +284,8 @@ def _facts(verdict: Verdict) -> Iterator[tuple[str, str]]:
         yield "warning", warning
     if verdict.proxy is not None:
         yield "proxy", verdict.proxy
+    if verdict.certificates is not None:
+        yield "certificates", verdict.certificates
     if verdict.polling is not None:
         yield "polling", verdict.polling
     yield "vendor", verdict.vendor
