@@ -8,7 +8,7 @@ import random
 import sys
 import zipfile
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeGuard
 
 import openpyxl
 import pytest
@@ -26,7 +26,7 @@ from support.workbooks import (
 )
 
 from batchhub._tables.reading.excel import package, workbook
-from batchhub._tables.reading.rows import OddCell
+from batchhub._tables.reading.rows import Cell, OddCell
 from batchhub.errors import InputError, UsageError
 
 OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -39,6 +39,11 @@ def refusal(file: IO[bytes], name: str | None = None) -> str:
         [*open_sheet(file, name)]
     assert "\n" not in str(caught.value)
     return str(caught.value)
+
+
+def is_odd(found: Cell) -> TypeGuard[OddCell]:
+    """Tell whether a cell is odd."""
+    return isinstance(found, OddCell)
 
 
 @pytest.mark.parametrize(
@@ -418,6 +423,42 @@ def test_an_odd_cell_is_found_anywhere_in_a_long_sheet(odd_row: int) -> None:
     found = [number for number, cells in open_sheet(book) if isinstance(cells[0], OddCell)]
 
     assert found == [odd_row]
+
+
+def test_oddities_are_found_whatever_stands_between_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In pieces of any size, and each under its own name."""
+    kinds = {
+        "plain": lambda name: cell(name, 7, style=1),
+        "empty": lambda name: f'<c r="{name}" s="2"/>',
+        "value": lambda name: cell(name, 7, inner="<f>A1</f>"),
+        "no text": lambda name: cell(name, "", kind="str", inner="<f>A1</f>"),
+        "error": lambda name: cell(name, "#N/A", kind="e"),
+        "no value": lambda name: cell(name, inner="<f>A1</f>"),
+        "percent": lambda name: cell(name, 7, style=2),
+        "zeros": lambda name: cell(name, 7, style=3),
+    }
+    odd = {"error", "no value", "percent", "zeros"}
+    chance = random.Random(11)
+    for size in (60, 97, 300, 1000):
+        monkeypatch.setattr(package, "PIECE_BYTES", size)
+        chosen = {
+            n: [chance.choice([*kinds, *["plain"] * 12]) for _ in "ABC"] for n in range(2, 400)
+        }
+        rows = [
+            row(n, *[kinds[kind](f"{c}{n}") for c, kind in zip("ABC", three, strict=True)])
+            for n, three in chosen.items()
+        ]
+        head = row(1, *[text(f"{c}1", c) for c in "ABC"])
+        book = make_workbook(sheet(head, *rows), formats=["0.00", "0%", "000"])
+
+        found = {one.name for cells in read_cells(book).values() for one in cells if is_odd(one)}
+
+        assert found == {
+            f"{c}{n}"
+            for n, three in chosen.items()
+            for c, kind in zip("ABC", three, strict=True)
+            if kind in odd
+        }
 
 
 @pytest.mark.parametrize("system", [False, True])

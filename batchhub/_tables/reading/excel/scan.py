@@ -35,6 +35,7 @@ Oddity = str | NumberFormat
 _CAREFUL: Final = (b"<!", b'hidden="1"', b'hidden="true"')
 """What a run of rows has that is read in earnest, besides cells that are not plain."""
 
+_NUMBER_KINDS: Final = frozenset({b"", b"n"})
 _DIGITS: Final = b"0123456789"
 _CELL_START: Final = b'<c r="'
 _FILLED_ROW: Final = re.compile(rb'<row r="([0-9]++)"[^>]*+>(?:<c [^>]*+(?<=/)>)*+<c [^>]*+(?<!/)>')
@@ -88,6 +89,10 @@ class Findings:
         self.first_column = min(self.first_column, first_column)
         self.last_column = max(self.last_column, last_column)
 
+    def mark(self, row: int, column: int, oddity: Oddity) -> None:
+        """Note what is odd in a cell."""
+        self.odd.setdefault(row, {})[column] = oddity
+
 
 class _Cells:
     """What becomes of the elements of a sheet that are read in earnest."""
@@ -110,7 +115,7 @@ class _Cells:
     def finish(self) -> None:
         """Take what came last."""
         self.reader.feed(b"", is_last=True)
-        self._end_cell()
+        self.end_cell()
 
     def _on_start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "c":
@@ -134,7 +139,7 @@ class _Cells:
             self._found.hidden_columns.append(columns)
 
     def _begin_row(self, attributes: dict[str, str]) -> None:
-        self._end_cell()
+        self.end_cell()
         number = attributes.get("r")
         self.row = self.row + 1 if number is None else parse_number(number)
         self._column = 0
@@ -142,7 +147,7 @@ class _Cells:
 
     def _begin_cell(self, attributes: dict[str, str]) -> None:
         if self._awaited:
-            self._end_cell()
+            self.end_cell()
         reference = attributes.get("r")
         if reference is None:
             reference = cell_name(self.row, self._column + 1)
@@ -184,7 +189,8 @@ class _Cells:
                 self._found.hidden_rows += 1
                 self._found.hidden_row = self._found.hidden_row or self.row
 
-    def _end_cell(self) -> None:
+    def end_cell(self) -> None:
+        """Take what the cell that came last has within."""
         if not self._awaited:
             return
         text = "".join(self._text).strip()
@@ -197,7 +203,7 @@ class _Cells:
         self._text.clear()
 
     def _mark(self, oddity: Oddity) -> None:
-        self._found.odd.setdefault(self.row, {})[self._column] = oddity
+        self._found.mark(self.row, self._column, oddity)
 
 
 class _Scan:
@@ -206,7 +212,11 @@ class _Scan:
     def __init__(self, part: str, formats: Mapping[str, NumberFormat], *, is_stale: bool) -> None:
         self.found = Findings()
         self._cells = _Cells(part, formats, self.found, is_stale=is_stale)
-        self._plain_row = _match_plain_rows(formats)
+        self._plain_row = _match_plain_rows(has_formulas=not is_stale)
+        self._formats = {style.encode(): format for style, format in formats.items()}
+        self._formatted = re.compile(
+            rb'<c r="([A-Z]{1,2})([0-9]{1,7})" s="(%s)"(?: t="(\w+)")?+>' % b"|".join(self._formats)
+        )
         self._held = b""
         self._is_within = False
         self._is_careful = False
@@ -227,6 +237,8 @@ class _Scan:
         if self._is_careful or not self._is_within or not self._is_plain(rows):
             self._is_careful |= b"<!" in rows
             self._cells.reader.feed(rows)
+            if not self._is_careful:
+                self._cells.end_cell()
         self._is_within = True
 
     def finish(self) -> Findings:
@@ -254,7 +266,15 @@ class _Scan:
         if in_rows and columns:
             self.found.cells += rows.count(b"</c>")
             self.found.note(min(in_rows), max(in_rows), min(columns), max(columns))
+        if self._formats:
+            self._mark_formatted(rows)
         return True
+
+    def _mark_formatted(self, rows: bytes) -> None:
+        for letters, row, style, kind in self._formatted.findall(rows):
+            format = self._formats[style]
+            if kind in _NUMBER_KINDS or (format.changes_text and kind != b"b"):
+                self.found.mark(int(row), column_number(letters.decode()), format)
 
 
 def _is_filled(cell: bytes) -> bool:
@@ -262,18 +282,22 @@ def _is_filled(cell: bytes) -> bool:
     return b"</c>" in cell
 
 
-def _match_plain_rows(styles: Iterable[str]) -> re.Pattern[bytes]:
+def _match_plain_rows(*, has_formulas: bool) -> re.Pattern[bytes]:
     """
     Return what matches a row with plain cells only, and gives its number.
 
-    A plain cell has a value and nothing else, is no error, and has none of some styles. One without
-    a value is plain, too, if it is no more than a tag.
+    A plain cell has a value and is no error. One without a value is plain, too, if it is no more
+    than a tag, or if it is a formula that gives an empty text.
+
+    Args:
+        has_formulas: Whether a formula beside a value is plain.
     """
-    odd = "|".join(styles) or "-"
-    cell, style = r'<c r="[A-Z]{1,2}\1"', rf'(?: s="(?!(?:{odd})")[0-9]++")?+'
+    cell, style = r'<c r="[A-Z]{1,2}\1"', '(?: s="[0-9]++")?+'
+    formula = r"(?:<f\b[^>]*+(?:(?<=/)>|>[^<]*+</f>))?+" if has_formulas else ""
+    value = f"(?:{formula}<v>[^<]++</v>|<is><t[^>]*+>[^<]*+</t></is>)"
     kind = '(?: t="(?:s|n|b|str|inlineStr)")?+'
-    value = "(?:<v>[^<]++</v>|<is><t[^>]*+>[^<]*+</t></is>)"
-    filled, empty = f"{cell}{style}{kind}>{value}</c>", f'{cell}(?: s="[0-9]++")?+ ?/>'
+    filled = f'{cell}{style}(?:{kind}>{value}| t="str">{formula}<v></v>)</c>'
+    empty = f"{cell}{style} ?/>"
     return re.compile(rf'<row r="([0-9]{{1,7}})"[^>]*+>(?:{filled}|{empty})*+</row>'.encode())
 
 
