@@ -57,9 +57,9 @@ def take_cell(value: Any, row: int, column: int) -> Cell:
 
 def take_odd_cell(value: Any, oddity: Oddity, row: int, column: int) -> Cell:
     """Return what a cell is of which something is known besides its value."""
-    name = cell_name(row, column)
     if isinstance(oddity, NumberFormat):
         return _judge(value, oddity, row, column)
+    name = cell_name(row, column)
     if oddity == FORMULA:
         return OddCell(name, _NO_VALUE)
     if oddity == DATED:

@@ -117,12 +117,13 @@ class NumberFormat:
             exact: The number as it is taken.
         """
         section = self.find_section(number)
-        found = self._explain(section, number, exact, cell_name(row, column))
+        name = cell_name(row, column)
+        found = self._explain(section, number, exact, name)
         if found is None:
             return None
         reason, is_certain = found
         taken = exact if is_certain else None
-        return OddCell(cell_name(row, column), reason, taken, format=self.code, held=exact)
+        return OddCell(name, reason, taken, format=self.code, held=exact)
 
     def shorten(self) -> str:
         """Return the format, short enough for a message."""

@@ -32,12 +32,13 @@ DATED: Final = "date"
 Oddity = str | NumberFormat
 """What is odd in a cell: `FORMULA`, `DATED`, the text of an error, or its format."""
 
-_CAREFUL: Final = (b"<!", b'hidden="1"', b'hidden="true"')
-"""What a run of rows has that is read in earnest, besides cells that are not plain."""
+_HIDDEN: Final = (b'hidden="1"', b'hidden="true"')
 
 _NUMBER_KINDS: Final = frozenset({b"", b"n"})
-_DIGITS: Final = b"0123456789"
-_CELL_START: Final = b'<c r="'
+_KEPT: Final = b'ABCDEFGHIJKLMNOPQRSTUVWXYZ"<>/'
+_LEFT_OUT: Final = bytes({*range(256)}.difference(_KEPT))
+"""Without these there is of a cell that is filled in column B little more than ``<"B">``."""
+
 _FILLED_ROW: Final = re.compile(rb'<row r="([0-9]++)"[^>]*+>(?:<c [^>]*+(?<=/)>)*+<c [^>]*+(?<!/)>')
 _TRUE: Final = frozenset({"1", "true"})
 _ROW_END: Final = b"</row>"
@@ -250,7 +251,9 @@ class _Scan:
     def _is_plain(self, rows: bytes) -> bool:
         """Tell whether there is nothing odd in a run of whole rows; if so, note its cells."""
         numbers = self._plain_row.findall(rows)
-        if len(numbers) != rows.count(b"<row") or any(mark in rows for mark in _CAREFUL):
+        if len(numbers) != rows.count(b"<row") or any(mark in rows for mark in _HIDDEN):
+            return False
+        if b"!" in rows and b"<!" in rows:  # the first alone is found faster
             return False
         in_rows = [int(number) for number in numbers]
         if max(in_rows) > MAX_ROWS or min(in_rows) < 1:
@@ -258,10 +261,12 @@ class _Scan:
         self._cells.row = in_rows[-1]
         if b"/>" in rows:
             in_rows = [int(number) for number in _FILLED_ROW.findall(rows)]
-        # Without digits most cells look the same, so that few are left to look at.
-        kinds = {*rows.translate(None, _DIGITS).split(_CELL_START)}
+        # With so few characters most cells are the same, so that not many are left to look at.
+        kinds = {*rows.translate(None, _LEFT_OUT).split(b'<"')}
         columns = [
-            column_number(kind[: kind.index(b'"')].decode()) for kind in kinds if _is_filled(kind)
+            column_number(letters.decode())
+            for letters, _, rest in (kind.partition(b'"') for kind in kinds)
+            if letters.isalpha() and b"/" not in rest.partition(b">")[0]
         ]
         if in_rows and columns:
             self.found.cells += rows.count(b"</c>")
@@ -275,11 +280,6 @@ class _Scan:
             format = self._formats[style]
             if kind in _NUMBER_KINDS or (format.changes_text and kind != b"b"):
                 self.found.mark(int(row), column_number(letters.decode()), format)
-
-
-def _is_filled(cell: bytes) -> bool:
-    """Tell whether a cell of a plain row has a value; what comes before the first has none."""
-    return b"</c>" in cell
 
 
 def _match_plain_rows(*, has_formulas: bool) -> re.Pattern[bytes]:

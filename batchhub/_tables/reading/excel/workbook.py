@@ -75,7 +75,9 @@ class SheetRows:
                 below.skip()
                 continue
             cells: list[Cell] = [
-                value if type(value) is str else take_cell(value, row, column)
+                value
+                if (kind := type(value)) is str or kind is bool
+                else take_cell(value, row, column)
                 for column, value in enumerate(values, first)
             ]
             for column, oddity in (odd or {}).items():
@@ -84,7 +86,8 @@ class SheetRows:
             if merged is not None:
                 for cell, at in merged.find_odd(row, cells, first):
                     cells[at] = cell
-            below.check(row, cells, first)
+            if below.is_awake:
+                below.check(row, cells, first)
             yield row, cells
 
     def _values(self) -> Iterator[list[Any]]:
@@ -129,16 +132,22 @@ class SheetRows:
 
 
 class _Below:
-    """Whether what follows an empty row is a second table."""
+    """
+    Whether what follows an empty row is a second table.
+
+    Attributes:
+        is_awake: Whether the next row is to be looked at.
+    """
 
     def __init__(self) -> None:
+        self.is_awake = True
         self._header: Sequence[Cell] | None = None
         self._sample: Sequence[Cell] | None = None
         self._is_after_gap = False
 
     def skip(self) -> None:
         """Go past an empty row."""
-        self._is_after_gap = True
+        self.is_awake = self._is_after_gap = True
 
     def check(self, row: int, cells: Sequence[Cell], first: int) -> None:
         """
@@ -160,6 +169,7 @@ class _Below:
                 line=row,
             )
         self._is_after_gap = False
+        self.is_awake = self._sample is None
 
     def _is_header(self, cells: Sequence[Cell]) -> bool:
         """Tell whether a row names columns: it is all words, where the table has figures."""
