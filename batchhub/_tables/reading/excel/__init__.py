@@ -14,7 +14,8 @@ What is sent of a sheet:
   Decimals, separators of thousands and colors of a format change nothing: of 9.987 that is shown
   as 9.99, 9.987 is sent.
 - True and false.
-- The value of a formula as it was when the workbook was saved.
+- The value of a formula as it was when the workbook was saved; none if the workbook is to be worked
+  out anew when it is opened, as libraries write it that don't work out formulas.
 - Hidden rows and columns, and those that a filter hides, as all others.
 
 Refused by cell, so that the row is refused: errors, formulas whose value isn't in the file or is to
@@ -22,7 +23,8 @@ be worked out anew when it is opened, dates and times, percentages, numbers of 1
 merged cells. Where a format shows something else than the number (``00000``, ``0.00" kg"``,
 ``0.00E+00``), a field for numbers takes the number, and one for text is refused.
 
-Memory is not flat: a sheet is built as a whole.
+Memory is not flat: a sheet is built as a whole. 100,000 rows of six columns take some 55 MiB, 85 MiB
+if a column has a format that adds a currency, and a million rows 520 MiB.
 """
 
 from __future__ import annotations
