@@ -23,8 +23,8 @@ be worked out anew when it is opened, dates and times, percentages, numbers of 1
 merged cells. Where a format shows something else than the number (``00000``, ``0.00" kg"``,
 ``0.00E+00``), a field for numbers takes the number, and one for text is refused.
 
-Memory is not flat: a sheet is built as a whole. 100,000 rows of six columns take some 55 MiB, 85 MiB
-if a column has a format that adds a currency, and a million rows 520 MiB.
+Memory is not flat: a sheet is built as a whole. 100,000 rows of six columns take some 55 MiB, 85
+MiB if a column has a format that adds a currency, and a million rows 520 MiB.
 """
 
 from __future__ import annotations
