@@ -46,6 +46,7 @@ class Guard:
                 self._admit(call)
             if limit is not None:
                 self._hold_to(limit, call)
+            self._check_params(call, route)
             response = await self._handle(call, route, verb)
         except AnswerError as error:
             response = error.to_response()
@@ -67,6 +68,14 @@ class Guard:
             return
         wait_s = math.ceil(self._limiter.retry_after_s(now))
         raise self._make_too_many(wait_s if sandbox.switches.retry_after else None)
+
+    def _check_params(self, call: Call, route: Route) -> None:
+        sandbox = self._sandbox
+        if route.params is None or not sandbox.switches.strict:
+            return
+        for name in call.query:
+            if name not in route.params and name not in sandbox.secret_params:
+                raise sandbox.unknown_parameter(call, name)
 
     def _hold_to(self, limit: RateLimit, call: Call) -> None:
         now = self._sandbox.clock.monotonic()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeVar
 
 from attrs import evolve, frozen
@@ -32,6 +32,8 @@ class Route:
         rate: The name of its limit in `Sandbox.rates`; empty: only the account's.
         is_open: Whether it takes no credentials, and counts for no limit of the account.
         is_secret: Whether the journal leaves out its body and its query.
+        params: The query parameters it has; with the switch `strict` any other is refused.
+            `None` where they are not known, or the handler looks at them.
     """
 
     method: str
@@ -41,6 +43,7 @@ class Route:
     rate: str = ""
     is_open: bool = False
     is_secret: bool = False
+    params: frozenset[str] | None = None
 
 
 def route(
@@ -51,6 +54,7 @@ def route(
     rate: str = "",
     is_open: bool = False,
     is_secret: bool = False,
+    params: Iterable[str] | None = None,
 ) -> Callable[[F], F]:
     """
     Make a method of a sandbox the handler of a kind of call.
@@ -67,6 +71,7 @@ def route(
             rate=rate,
             is_open=is_open,
             is_secret=is_secret,
+            params=None if params is None else frozenset(params),
         )
         setattr(function, _MARK, (found, *getattr(function, _MARK, ())))
         return function

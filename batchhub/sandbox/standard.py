@@ -36,6 +36,9 @@ class Switches(SwitchBoard):
     )
     gone_status: int = switch(404, "the status for a batch that is kept no longer", at_least=400)
 
+    strict: bool = switch(
+        False, "query parameters that a call does not have are refused with 400; off: ignored"
+    )
     requests_per_minute: int = switch(600, "requests an account may make in 60 seconds", at_least=0)
     block_s: float = switch(60.0, "seconds of the block after one request too many", at_least=1.0)
     revoke_after: int = switch(

@@ -91,6 +91,11 @@ class SandboxState:
         """Return the vendor's error, for a handler or a part to raise."""
         return AnswerError(status, self.error_body(status, message), headers)
 
+    def unknown_parameter(self, call: Call, name: str) -> AnswerError:
+        """Return the vendor's error about a query parameter that a call does not have."""
+        del call
+        return self.refuse(400, f"unknown parameter: {name[:60]}")
+
     @property
     def executions(self) -> list[Execution]:
         """Every item that ran until now, in the order they ended."""

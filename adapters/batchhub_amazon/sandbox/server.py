@@ -33,6 +33,16 @@ TOKEN_PATH: Final = "/auth/o2/token"  # noqa: S105  # a path
 
 _FEEDS: Final = "/feeds/2021-06-30/feeds"
 _DOCUMENTS: Final = "/feeds/2021-06-30/documents"
+_SEARCH: Final = (
+    "feedTypes",
+    "marketplaceIds",
+    "processingStatuses",
+    "pageSize",
+    "createdSince",
+    "createdUntil",
+    "nextToken",
+)
+"""Source: the model, getFeeds, parameters."""
 _LOGIN_ERRORS: Final = {
     "invalid_client": "Client authentication failed",
     "invalid_grant": "The request has an invalid grant parameter : refresh_token. User may have "
@@ -153,18 +163,23 @@ class AmazonSandbox(Sandbox):
         """Return the usual error body."""
         return make_errors(status, message)
 
-    @route("GET", "/sellers/v1/marketplaceParticipations", rate="getMarketplaceParticipations")
+    @route(
+        "GET",
+        "/sellers/v1/marketplaceParticipations",
+        rate="getMarketplaceParticipations",
+        params=(),
+    )
     def participations(self, call: Call) -> Any:
         """Say where the seller is; a call that does no harm."""
         del call
         return make_participations(self.marketplace_ids)
 
-    @route("POST", _DOCUMENTS, verb="document", rate="createFeedDocument")
+    @route("POST", _DOCUMENTS, verb="document", rate="createFeedDocument", params=())
     def create_document(self, call: Call) -> web.Response:
         """Hand out a place for a document."""
         return web.json_response(self._documents.offer(read_content_type(call)), status=201)
 
-    @route("POST", _FEEDS, verb="submit", rate="createFeed")
+    @route("POST", _FEEDS, verb="submit", rate="createFeed", params=())
     def create_feed(self, call: Call) -> web.Response:
         """Take a feed."""
         wanted = read_specification(call)
@@ -178,7 +193,7 @@ class AmazonSandbox(Sandbox):
         batch = self.batches.add(self._make_batch(wanted.marketplace_ids, content))
         return web.json_response({"feedId": batch.id}, status=202)
 
-    @route("GET", _FEEDS, verb="list", rate="getFeeds")
+    @route("GET", _FEEDS, verb="list", rate="getFeeds", params=_SEARCH)
     def list_feeds(self, call: Call) -> Any:
         """
         Return a page of feeds.
@@ -194,12 +209,12 @@ class AmazonSandbox(Sandbox):
             self._searches.put(answer["nextToken"], attrs.evolve(search, begin=end))
         return answer
 
-    @route("GET", f"{_FEEDS}/{{id}}", verb="poll", rate="getFeed")
+    @route("GET", f"{_FEEDS}/{{id}}", verb="poll", rate="getFeed", params=())
     def get_feed(self, call: Call) -> Any:
         """Say how far a feed is."""
         return self._show(self._get_batch(call))
 
-    @route("DELETE", f"{_FEEDS}/{{id}}", verb="cancel", rate="cancelFeed")
+    @route("DELETE", f"{_FEEDS}/{{id}}", verb="cancel", rate="cancelFeed", params=())
     def cancel_feed(self, call: Call) -> web.Response:
         """Cancel a feed that hasn't begun. Source: the model, cancelFeed."""
         batch = self._get_batch(call)
@@ -208,7 +223,7 @@ class AmazonSandbox(Sandbox):
         self.batches.stop(batch)
         return web.Response()
 
-    @route("GET", f"{_DOCUMENTS}/{{id}}", verb="results", rate="getFeedDocument")
+    @route("GET", f"{_DOCUMENTS}/{{id}}", verb="results", rate="getFeedDocument", params=())
     def get_document(self, call: Call) -> Any:
         """Say from where a document can be downloaded for a while."""
         document_id, now = call.params["id"], self.clock.monotonic()

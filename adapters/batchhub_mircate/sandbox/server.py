@@ -115,7 +115,7 @@ class MircateSandbox(Sandbox):
         batch = self._batches.find(call.params["instance"])
         return "results" if batch is not None and batch.has_ended else "poll"
 
-    @route("*", "/{project}/CALL/{class_name}/{method_name}/{instance}")
+    @route("*", "/{project}/CALL/{class_name}/{method_name}/{instance}", params=())
     def call(self, call: Call) -> Any:
         """Answer a call of a method: a submit, or a status call."""
         if self.strikes("busy_570"):

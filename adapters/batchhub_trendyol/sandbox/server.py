@@ -149,6 +149,7 @@ class TrendyolSandbox(Sandbox):
         "/integration/inventory/sellers/{seller_id}/products/price-and-inventory",
         verb="submit",
         rate="inventory",
+        params=(),
     )
     def update(self, call: Call) -> Json:
         """
@@ -168,6 +169,7 @@ class TrendyolSandbox(Sandbox):
         "/integration/product/sellers/{seller_id}/products/batch-requests/{batch_id}",
         verb="poll",
         rate="batches",
+        params=(),
     )
     def show(self, call: Call) -> Json:
         """Return the report of a batch, as far as it is."""
@@ -181,6 +183,7 @@ class TrendyolSandbox(Sandbox):
         "/integration/product/sellers/{seller_id}/products/approved",
         verb="list",
         rate="products",
+        params=("page", "size"),
     )
     def list_products(self, call: Call) -> Json:
         """

@@ -39,6 +39,9 @@ _ERRORS: Final = {
     404: ("rest_no_route", "No route was found matching the URL and request method."),
 }
 
+_NONE: Final[frozenset[str]] = frozenset()
+_LIST: Final = frozenset({"page", "per_page", "sku", "_fields"})
+
 
 class WooCommerceSandbox(Sandbox):
     """
@@ -85,12 +88,26 @@ class WooCommerceSandbox(Sandbox):
             [
                 *(
                     # What WordPress calls editable.
-                    Route(method=method, path=path, handler=self.run_batch, verb="submit")
+                    Route(
+                        method=method,
+                        path=path,
+                        handler=self.run_batch,
+                        verb="submit",
+                        params=_NONE,
+                    )
                     for path in batches
                     for method in ("POST", "PUT", "PATCH")
                 ),
-                Route(method="GET", path=api, handler=self.list_products, verb="list"),
-                Route(method="GET", path=f"{api}/{number}", handler=self.show, verb="list"),
+                Route(
+                    method="GET", path=api, handler=self.list_products, verb="list", params=_LIST
+                ),
+                Route(
+                    method="GET",
+                    path=f"{api}/{number}",
+                    handler=self.show,
+                    verb="list",
+                    params=_NONE,
+                ),
                 Route(
                     method="*",
                     path=f"{prefix}/wp-json/{{path:.*}}",

@@ -12,9 +12,23 @@ import pytest
 from support.callers import make_caller
 from support.calls import Caller
 from support.stand_ins import STAND_INS
+from yarl import URL
 
 from batchhub.sandbox import Sandbox
 from batchhub.testing import FakeClock
+
+
+class _Misspelling:
+    """A session that adds a parameter to each of its calls."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    def request(self, method: str, url: str | URL, **kwargs: Any) -> Any:
+        params = {**(kwargs.pop("params", None) or {}), "lmit": "1"}
+        url = URL(url, encoded=True) if isinstance(url, str) else url
+        return self._session.request(method, url.extend_query(params), **kwargs)
+
 
 each_vendor = pytest.mark.parametrize("vendor", [*STAND_INS])
 """Those without a caller too."""
@@ -95,6 +109,22 @@ class TestFaults:
         async with clock.running():
             await call.submit(call.prices(1))
         assert clock.monotonic() == 30.0
+
+    async def test_unknown_parameter(
+        self, call: Caller, sandbox: Sandbox, session: aiohttp.ClientSession
+    ) -> None:
+        """With the switch `strict` a parameter that a call does not have is refused by name."""
+        batch = await call.submit(call.prices(1))
+        tracing = make_caller(_Misspelling(session), sandbox, call.url)  # type: ignore[arg-type]
+        sandbox.switches.strict = True
+        assert (await call.ask(batch)).status == 200
+        ran = len(sandbox.executions)
+        for answer in (await tracing.ask(batch), await tracing.post(call.prices(1))):
+            assert answer.status == 400
+            assert "lmit" in answer.text
+        assert len(sandbox.executions) == ran
+        sandbox.switches.strict = False
+        assert (await tracing.ask(batch)).status == 200
 
     async def test_revoked_credentials(self, call: Caller, sandbox: Sandbox) -> None:
         """Credentials are refused after some calls, and taken again when the switch is set back."""

@@ -282,6 +282,23 @@ class TestGetFeeds:
         assert answer.status == 400, answer.text
 
 
+class TestStrict:
+    @pytest.mark.parametrize(
+        "path", ["/feeds/2021-06-30/feeds/7", "/sellers/v1/marketplaceParticipations"]
+    )
+    async def test_unknown_parameter(
+        self, call: FeedCaller, sandbox: AmazonSandbox, path: str
+    ) -> None:
+        """With the switch a parameter that a call does not have is refused by its name."""
+        statuses = []
+        for sandbox.switches.strict in (False, True):
+            answer = await call("GET", path, params={"feedType": "T"})
+            statuses.append(answer.status)
+        assert statuses[0] in {200, 404}
+        assert statuses[1] == 400
+        assert "feedType" in answer.text
+
+
 class TestRates:
     async def test_buckets(
         self, call: FeedCaller, sandbox: AmazonSandbox, clock: FakeClock

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import aiohttp
+import pytest
 from support.trendyol_calls import Caller, barcode
 
 from batchhub.testing import FakeClock
@@ -26,6 +27,17 @@ class TestSandbox:
         reasons = [item["failureReasons"][0] for item in report["items"] if item["failureReasons"]]
         assert len(reasons) == 4
         assert len({*reasons}) == 3
+
+    @pytest.mark.parametrize("path", ["products/approved", "products/batch-requests/b"])
+    async def test_strict(self, call: Caller, sandbox: TrendyolSandbox, path: str) -> None:
+        """With the switch a parameter that a call does not have is refused by its name."""
+        answers = []
+        for sandbox.switches.strict in (False, True):
+            params = {"pagesize": "5"}
+            answers.append(await call("GET", f"product/sellers/1234/{path}", params=params))
+        assert answers[0].status in {200, 404}
+        assert answers[1].status == 400
+        assert "pagesize" in answers[1].text
 
     async def test_products(self, call: Caller) -> None:
         """The seller's products come in pages."""
