@@ -101,6 +101,7 @@ class DeclaredAdapter(Adapter[Account]):
         if described.key_field is not None and read_key(written, described.key_field) is None:
             what = f"{described.key_field} is missing: it names the item at the vendor"
             raise InputError(what)
+        _check_effect(written, described.needs_one_of)
         return encode_json(written)
 
     def envelope_bytes(self, operation: str, items: int) -> int:
@@ -374,3 +375,15 @@ def _keep_plain(answer: Any) -> JSONMapping:
     if not isinstance(answer, dict):
         return {}
     return {name: each for name, each in answer.items() if not isinstance(each, list | dict)}
+
+
+def _check_effect(item: JSONMapping, names: Sequence[str]) -> None:
+    """Refuse an item that has none of the fields of which it needs one."""
+    for name in names:
+        value: Any = item
+        for key in name.split("."):
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if value is not None:
+            return
+    if names:
+        raise InputError(f"there is nothing to change: one of {', '.join(names)} is needed")

@@ -93,6 +93,7 @@ def _build_operation(values: Values, written: str) -> Operation:
         ),
         key_field=key_field,
         may_repeat=values.get("may_repeat", False),
+        needs_one_of=values.get("needs_one_of", ()),
         fields=values.get("fields", {}),
         submit=_build_submit(values["submit"]),
         poll=None if poll is None else _build_poll(poll),

@@ -128,6 +128,7 @@ class Operation:
     A kind of batch.
 
     Attributes:
+        needs_one_of: Fields of which an item has one, or it changes nothing.
         digest: What tells this operation's description from others; the same whatever the order of
             its keys and its comments.
     """
@@ -135,6 +136,7 @@ class Operation:
     capabilities: Capabilities
     key_field: str | None
     may_repeat: bool
+    needs_one_of: tuple[str, ...]
     fields: Mapping[str, Kind]
     submit: Submit
     poll: Poll | None

@@ -69,6 +69,11 @@ ITEMS: Final[Mapping[str, Part]] = {
         "Whether a batch may run twice without more effect than once, so that it is sent again if "
         "no answer came.",
     ),
+    "needs_one_of": key(
+        readers.read_texts,
+        "Fields of an item of which it needs one, dotted where they are nested: without any it "
+        "changes nothing.",
+    ),
     "fields": Each(
         about="What kind of value an item's fields take, by name; dotted where they are nested.",
         part=key(readers.read_kind, "integer, number, number_as_text, text or flag."),
