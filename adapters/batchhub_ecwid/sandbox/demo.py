@@ -19,19 +19,21 @@ def make_demo_items(count: int, *, products: int) -> Iterator[BatchItem]:
     """
     for index, turn in demo_turns(count):
         number = 1 + index % max(1, products)
-        price: Any = round(9.9 + index / 100, 2)
+        body: dict[str, Any] = {"price": round(9.9 + index / 100, 2)}
         if turn is not None:
-            number, price = _spoil(turn, number, price, products)
+            number, body = _spoil(turn, number, body, products)
         yield BatchItem(
             id=f"price-{index + 1}",
-            payload={"method": "PUT", "path": f"/products/{number}", "body": {"price": price}},
+            payload={"method": "PUT", "path": f"/products/{number}", "body": body},
         )
 
 
-def _spoil(turn: int, number: int, price: float, products: int) -> tuple[int, Any]:
-    """Make an unknown product, a price that is no number, or a negative one."""
+def _spoil(
+    turn: int, number: int, body: dict[str, Any], products: int
+) -> tuple[int, dict[str, Any]]:
+    """Make an unknown product, a SKU that another product has, or a negative price."""
     return [
-        (products + 1_000_000 + turn, price),
-        (number, "on request"),
-        (number, -price),
+        (products + 1_000_000 + turn, body),
+        (number, {**body, "sku": "SKU-1"}),
+        (number, {"price": -body["price"]}),
     ][turn % 3]

@@ -57,4 +57,4 @@ class TestSandbox:
         ticket = await call.submit(items, stopOnFirstFailure="false")
         await clock.advance(100.0)
         codes = [r["httpStatusCode"] for r in await call.responses(ticket)]
-        assert [code for code in codes if code != 200] == [404, 400, 409, 404]
+        assert [code for code in codes if code != 200] == [404, 409, 409, 404]
