@@ -156,8 +156,8 @@ with UpdatedProduct.kt; the texts that neither has.
 
 STOCK: Final = _make({Kind.INTEGER: "quantityDelta"})
 """
-What an adjustment of a stock takes. Source: newer page "Adjust product stock". Assumed: that it is
-whole, as in ProductInventoryUpdateRequest.kt.
+What an adjustment of a stock takes. Assumed: its name, and that it is whole, as in the vendor's own
+client, ProductInventoryUpdateRequest.kt.
 """
 
 _DISCOUNT: Final[_Fields] = {Kind.NUMBER: "value orderTotal", Kind.TEXT: "type base description"}

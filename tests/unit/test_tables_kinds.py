@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
 
+import openpyxl
 import pytest
 from support.tables import open_items
 from support.vendor import ScriptedAdapter
@@ -239,3 +240,21 @@ def test_how_each_column_is_read_is_known(tmp_path: Path) -> None:
         ("note", (), None, "adapter"),
     ]
     assert (read.survey.notation, read.survey.rows) == ("point", 1)
+
+
+def test_what_a_workbook_hides_is_said(tmp_path: Path) -> None:
+    """Its hidden rows are sent as all others; the survey warns of them."""
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (["sku", "price"], ["A", 1], ["B", 2]):
+        sheet.append(row)
+    sheet.row_dimensions[3].hidden = True
+    book.save(tmp_path / "items.xlsx")
+    with open_items(tmp_path / "items.xlsx") as reader:
+        reader.fit(Shop, "work")
+        assert list(reader) == [{"sku": "A", "price": 1}, {"sku": "B", "price": 2}]
+        assert (reader.place, reader.line, reader.row) == ("row", 3, 2)
+    assert reader.survey is not None
+    (warning,) = reader.survey.warnings
+    assert warning.startswith("row 3 is hidden")

@@ -6,7 +6,7 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Final
 
@@ -66,6 +66,7 @@ class CsvRows:
     """
 
     place = "line"
+    warnings: Sequence[str] = ()
 
     def __init__(
         self, open: Callable[[], io.RawIOBase], encoding: str, delimiter: str | None, say: Say

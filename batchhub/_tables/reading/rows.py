@@ -50,9 +50,11 @@ class Rows(Protocol):
 
     Attributes:
         place: What the number of a record counts: ``line`` or ``row``.
+        warnings: What a user who looks at the file may not see, a sentence each.
     """
 
     place: str
+    warnings: Sequence[str]
 
     def __iter__(self) -> Iterator[Record]:
         """

@@ -210,12 +210,12 @@ class Surveyor:
         """Return the notation of the file; raises `InputError` if that would be a guess."""
         return self._evidence.decide(self.settings.notation, self.settings.say, self.place)
 
-    def report(self) -> Survey:
-        """Return what is known of the table."""
+    def report(self, warnings: Sequence[str] = ()) -> Survey:
+        """Return what is known of the table; `warnings` are those of the file it is in."""
         return Survey(
             columns=tuple(self._describe(name) for name in self.columns.index),
             notation=self._shown(),
-            warnings=(*self._warn_of_text(), *self._signs.warnings()),
+            warnings=(*warnings, *self._warn_of_text(), *self._signs.warnings()),
             rows=self._rows,
         )
 

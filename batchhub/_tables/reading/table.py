@@ -71,7 +71,7 @@ class Table:
         except InputError as error:
             reason = f"{error.reason}{hint}" if error.line is None else error.reason
             raise InputError(reason, line=error.line or line) from None
-        self.survey, self.omitted = surveyor.report(), maker.omitted
+        self.survey, self.omitted = surveyor.report(self._rows.warnings), maker.omitted
         return maker
 
     def read(self, maker: Maker) -> Iterator[Found]:

@@ -87,6 +87,7 @@ def test_every_setting_can_be_written_in_toml() -> None:
         requests_per_minute = 30
         max_request_bytes = 1000
         polling = "fixed 5"
+        decimal = "comma"
         """
     )
     known = {f.name for f in fields(MircateAccount)}
