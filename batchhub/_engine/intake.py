@@ -72,6 +72,7 @@ class Intake:
         self._adapter = adapter
         self._operation = operation
         self._put = put
+        self._counted: CountsRows | None = None
         self._redact = adapter.transport.redact_body
         self._breath = _Breath(cpu_s)
         capabilities = adapter.capabilities(operation)
@@ -114,7 +115,8 @@ class Intake:
         Raises:
             InputError: An item can't be sent; it says which.
         """
-        self.targets = JobTargets(self._adapter, self._operation, options)
+        self._counted = raw_items if isinstance(raw_items, CountsRows) else None
+        self.targets = JobTargets(self._adapter, self._operation, options, self._counted)
         with self._adapter.watching():
             await self._take_all(raw_items, options, on_refused)
         self.close()
@@ -127,7 +129,7 @@ class Intake:
         on_refused: Callable[[InputError], None] | None,
     ) -> None:
         position, breath, take_one = 0, self._breath, self._take_one
-        counted = raw_items if isinstance(raw_items, CountsRows) else None
+        counted = self._counted
         breath.begin()
         if isinstance(raw_items, AsyncIterable):
             async for raw in raw_items:
@@ -235,19 +237,20 @@ class Intake:
         on_refused: Callable[[InputError], None] | None,
     ) -> None:
         adapter, targets, item_id = self._adapter, self.targets, None
+        spot = position if self._counted is None else self._counted.line
         assert targets is not None  # noqa: S101  # made before
         try:
             item = normalise(raw, position, adapter, self._operation)
             item_id = item.id or ""
             # A hash instead of the id: the same memory for any id.
             hashed = hash(item_id) & _HASH_BITS
-            first = self._ids[hashed % _PARTS].setdefault(hashed, position)
-            if first != position:
-                raise _twice(item_id, first, position)
+            first = self._ids[hashed % _PARTS].setdefault(hashed, spot)
+            if first != spot:
+                raise self._twice(item_id, first, position)
             wire = adapter.encode(self._operation, item, options)
             if self._has_batch_keys:
                 self._begin_batch(adapter.batch_key(self._operation, item))
-            self.add(item_id, wire, targets.read(item, position))
+            self.add(item_id, wire, targets.read(item, spot))
         except InputError as error:
             # An id may be of the adapter's making, so it may be anything.
             reason, shown = self._blank(error.reason), item_id and self._blank(item_id)
@@ -256,6 +259,16 @@ class Intake:
                 raise refused from None
             self.refused += 1
             on_refused(refused)
+
+    def _twice(self, item_id: str, first: int, position: int) -> InputError:
+        # An id that is a number stands nowhere in the file, so the message says where it is from.
+        by_number = item_id in {str(first), str(position)}
+        hint = ", and an item without an id has its number for one" if by_number else ""
+        unit = "item" if self._counted is None else self._counted.place
+        return InputError(
+            f"the id {item_id!r} is there twice, first in {unit} {first}; ids are unique in a "
+            f"job{hint}"
+        )
 
     @property
     def _is_full(self) -> bool:
@@ -349,12 +362,3 @@ class _Breath:
             self._every *= 2
         self.items, self._looked_s = self._every, now_s
         return now_s - self._began_s >= STRETCH_S
-
-
-def _twice(item_id: str, first: int, position: int) -> InputError:
-    # An id that is a position stands nowhere in the file, so the message says where it is from.
-    by_number = item_id in {str(first), str(position)}
-    hint = ", and an item without an id has its number for one" if by_number else ""
-    return InputError(
-        f"the id {item_id!r} is there twice, first in item {first}; ids are unique in a job{hint}"
-    )

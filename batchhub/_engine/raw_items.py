@@ -30,9 +30,13 @@ class CountsRows(Protocol):
 
     Attributes:
         row: The number of the row the last item was made of, from 1; set before it is yielded.
+        line: Where that row is, as users count.
+        place: What `line` counts, such as ``line``.
     """
 
     row: int
+    line: int
+    place: str
 
 
 def normalise(raw: RawItem, position: int, adapter: GuardedAdapter, operation: str) -> BatchItem:

@@ -12,6 +12,7 @@ from batchhub.models import BatchItem, Finding
 from batchhub.models.tickets import MAX_EXAMPLES
 
 from .guarded import GuardedAdapter
+from .raw_items import CountsRows
 
 _LONGEST_SHOWN: Final = 80
 
@@ -35,9 +36,16 @@ class JobTargets:
         adapter: Says what an item changes.
         operation: The kind of batch.
         options: What `Adapter.check_options` gave.
+        counted: The items, if they are made of rows; messages name these by their lines.
     """
 
-    def __init__(self, adapter: GuardedAdapter, operation: str, options: JSONMapping) -> None:
+    def __init__(
+        self,
+        adapter: GuardedAdapter,
+        operation: str,
+        options: JSONMapping,
+        counted: CountsRows | None = None,
+    ) -> None:
         self._find = adapter.target if adapter.has_targets else None
         self._name = adapter.name
         self._operation = operation
@@ -48,13 +56,18 @@ class JobTargets:
         self._is_unordered = not self._is_ordered and adapter.capabilities(operation).runs_in_order
         # In parts, since the growth of one large table would take long.
         self._first: list[dict[bytes, int]] = [{} for _ in range(256)]
+        self._counted = counted
         self._repeated = 0
         self._examples: list[str] = []
 
-    def read(self, item: BatchItem, position: int) -> bytes | None:
+    def read(self, item: BatchItem, spot: int) -> bytes | None:
         """
         Return the hash of what an item changes: `NOTHING` if it changes nothing, `None` if nobody
         knows.
+
+        Args:
+            item: The item.
+            spot: Its line, or its number if it is of none.
 
         Raises:
             InputError: An earlier item changes the same, and the vendor could not tell the two
@@ -78,9 +91,9 @@ class JobTargets:
         if hashed == NOTHING:
             hashed = hash_target(target)
         # Of all items: no more is kept of each than that.
-        first = self._first[hashed[0]].setdefault(hashed, position)
-        if first != position:
-            self._note(target, first, position, item.id)
+        first = self._first[hashed[0]].setdefault(hashed, spot)
+        if first != spot:
+            self._note(target, first, spot, item.id)
         return hashed
 
     def findings(self) -> tuple[Finding, ...]:
@@ -103,17 +116,18 @@ class JobTargets:
         )
 
     def _note(self, target: str, first: int, this: int, item_id: str | None) -> None:
+        unit = "item" if self._counted is None else self._counted.place
         shown = target if len(target) <= _LONGEST_SHOWN else target[: _LONGEST_SHOWN - 1] + "…"
         if self._is_named:
             raise InputError(
-                f"{shown} is also in item {first}; the vendor could not tell them apart"
+                f"{shown} is also in {unit} {first}; the vendor could not tell them apart"
             )
         if self._is_unordered:
             raise InputError(
-                f"it changes {shown}, and so does item {first}; with these options the vendor "
+                f"it changes {shown}, and so does {unit} {first}; with these options the vendor "
                 "runs items in any order, so nobody could tell which one counts"
             )
         self._repeated += 1
         named = "" if item_id in (None, str(this)) else f" (id {item_id!r})"
         if len(self._examples) < MAX_EXAMPLES:
-            self._examples.append(f"{shown}: items {first} and {this}{named}")
+            self._examples.append(f"{shown}: {unit}s {first} and {this}{named}")

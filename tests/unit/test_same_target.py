@@ -127,18 +127,18 @@ def test_the_command_warns(command: Command, dry: tuple[str, ...]) -> None:
     result = command("submit", "samepath.jsonl", "--account", "shop", "--quiet", *dry)
     (line,) = [line for line in result.stderr.splitlines() if "same_target" in line]
     assert line.startswith("warning: same_target")
-    assert line.endswith("the last one counts: /products/1: items 1 and 2 (id 'b')")
+    assert line.endswith("the last one counts: /products/1: lines 1 and 2 (id 'b')")
     assert result.exit_code == 0
 
 
 def test_the_command_refuses_with_the_line(command: Command) -> None:
-    """The line of the second one, and the item of the first."""
+    """The line of the second one, and that of the first."""
     mapped = ("--map", "PUT /products/{product_id}", "--set", "price={price}")
     options = ("--account", "shop", "--option", "allow_parallel_mode=true", *mapped)
     result = command("submit", "dup.csv", *options)
     assert result.exit_code == 2
     assert "line 4" in result.stderr
-    assert "/products/1, and so does item 1" in result.stderr
+    assert "/products/1, and so does line 2" in result.stderr
     assert not Path("jobs.db").exists() or command("list", "--json").stdout.strip() == "[]"
 
 

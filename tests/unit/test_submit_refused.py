@@ -17,12 +17,14 @@ class Rows:
     """The rows of a file, of which every second one is no item."""
 
     def __init__(self, rows: int) -> None:
-        self.row = 0
+        self.row = self.line = 0
+        self.place = "line"
         self._rows = rows
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         while self.row < self._rows:
             self.row += 1
+            self.line = self.row + 1
             if self.row % 2:
                 yield {"n": self.row}
 
