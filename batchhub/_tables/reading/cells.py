@@ -9,9 +9,8 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from batchhub._base import json as _json
 from batchhub._tables.formats import Notation
-from batchhub.adapter import Kind
+from batchhub.adapter import Kind, encode_json
 
 from .figures import PLAIN, read_figure
 from .rows import Cell, OddCell
@@ -170,11 +169,11 @@ def _keep(value: Any) -> Any:
 def _read_json_digits(value: Any) -> Any:
     """Return a number as the text of its digits; all else is what its field may take."""
     is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-    return _json.dumps(value).decode() if is_number else value
+    return encode_json(value).decode() if is_number else value
 
 
 def _read_json_text(value: Any) -> str:
     if isinstance(value, dict | list):
         what = "an object" if isinstance(value, dict) else "an array"
         raise ValueError(f"is {what}, not text")  # noqa: TRY004  # of a value in a file
-    return value if isinstance(value, str) else _json.dumps(value).decode()
+    return value if isinstance(value, str) else encode_json(value).decode()

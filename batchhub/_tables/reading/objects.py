@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any, Final
 
 import msgspec
 
-from batchhub._base import json as _json
 from batchhub._tables.formats import Say
 from batchhub.errors import InputError
 
 from . import source as _source
+from .json_faults import explain_fault, read_float, split_array
 
 BOM: Final = b"\xef\xbb\xbf"
 """What some editors write before UTF-8."""
 
 _KINDS: Final = {list: "an array", str: "a text", bool: "true or false", type(None): "null"}
-_TOO_DEEP: Final = "not valid JSON: nested too deeply"
 _AT: Final = re.compile(r" \(byte (\d+)\)")
 _elements: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -91,20 +90,18 @@ def _parse_object(data: bytes | msgspec.Raw) -> dict[str, Any]:
     """
     try:
         text = bytes(data).decode()
-        value = _json.loads(text)
+        value = _reader.decode(text)
         if isinstance(value, dict):
             _keys.decode(text)
             return value
-    except InputError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise InputError(_why(error)) from None
+    except (ValueError, RecursionError, msgspec.MsgspecError) as error:
+        raise InputError(explain_fault(bytes(data), error)) from None
     raise InputError(f"not an object but {_KINDS.get(type(value), 'a number')}")
 
 
-def _split_array(data: bytes, say: Say) -> list[msgspec.Raw]:
+def _split_array(data: bytes, say: Say) -> Sequence[bytes | msgspec.Raw]:
     """
-    Return the elements of an array, as JSON that is only skimmed.
+    Return the elements of an array, as JSON that is only skimmed; they may be broken in themselves.
 
     Raises:
         InputError: The data is no array, or a broken one. Nobody knows where elements begin then.
@@ -120,34 +117,23 @@ def _split_array(data: bytes, say: Say) -> list[msgspec.Raw]:
         )
         reason = f"not a JSON array{hint}"
     except (msgspec.DecodeError, RecursionError) as error:
-        reason = _why(error)
-        found = _AT.search(reason)
+        elements = split_array(data)
+        if elements is not None:
+            return elements
+        reason = explain_fault(data, error)
+        found = _AT.search(str(error))
         begin = int(found[1]) if found else len(data.rstrip())
     raise InputError(reason, line=1 + data.count(b"\n", 0, begin))
 
 
-def _why(error: Exception) -> str:
-    """Say what is wrong with JSON that can't be read."""
-    if isinstance(error, UnicodeDecodeError):
-        return f"not UTF-8 (byte {error.start})"
-    words = str(error).removeprefix("JSON is malformed: ")
-    if isinstance(error, RecursionError) or words.startswith("maximum recursion depth"):
-        return _TOO_DEEP
-    if "truncated" in words:
-        words = "it ends too early; is the file complete?"
-    return f"not valid JSON: {words}"
-
-
 def _refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
-    seen = set()
-    for key, _ in pairs:
-        if key in seen:
-            raise InputError(f"the key {key!r} is there twice")
-        seen.add(key)
+    if len({key for key, _ in pairs}) != len(pairs):
+        raise ValueError("a key is there twice")
 
 
 def _nothing(_: object) -> None:
     """Keep no number: Python bounds the digits of one, the exact reader does not."""
 
 
+_reader: Final = msgspec.json.Decoder(float_hook=read_float)
 _keys: Final = json.JSONDecoder(object_pairs_hook=_refuse_repeated, parse_int=_nothing)

@@ -13,8 +13,8 @@ from typing import IO, Any, Final, Protocol
 
 from attrs import field, frozen
 
-from batchhub._base import json as _json
 from batchhub._tables.formats import load_extra
+from batchhub.adapter import encode_json
 from batchhub.errors import UsageError
 
 from .marks import LINE, MISSING, REASON, TEXT, Marks, strip_object
@@ -203,7 +203,7 @@ class JsonRejects:
         """Write an object, or a line."""
         marks = {LINE: number, REASON: reason}
         if isinstance(raw, Mapping):
-            self._file.write(_json.dumps({**strip_object(raw), **marks}) + b"\n")
+            self._file.write(encode_json({**strip_object(raw), **marks}) + b"\n")
             return
         assert isinstance(raw, bytes)  # noqa: S101  # JSON has no cells
         # In escapes also what is no text: no byte is lost.
