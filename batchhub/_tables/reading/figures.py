@@ -68,6 +68,10 @@ _SURE: Final = {
 }
 """Cells, each with a NUL behind it, that are empty or can be one number only."""
 
+_DIGITS: Final = frozenset("0123456789")
+_LARGEST: Final = 300
+"""The most digits before the point, or zeros behind it, that readers of JSON keep."""
+
 _CURRENCY: Final = re.compile(r"[$\u20ac\u00a3\u00a5\u20ba\u20bd%]|\b(?:[A-Z]{3}|TL)\b")
 
 
@@ -89,7 +93,10 @@ def read_figure(cell: str, notation: Notation) -> Decimal | int:
         raise ValueError(_explain(bare, notation))
     if looks_shortened(bare):
         raise ValueError(f"{bare!r} looks shortened by a spreadsheet; write all its digits")
-    return _convert(bare, notation)
+    number = _convert(bare, notation)
+    if isinstance(number, Decimal) and number and abs(number.adjusted()) > _LARGEST:
+        raise ValueError(f"{bare!r} is too large or too small for a number")
+    return number
 
 
 def weigh(cell: str) -> Weight:
@@ -182,12 +189,14 @@ def _convert(bare: str, notation: Notation) -> Decimal | int:
 def _explain(bare: str, notation: Notation) -> str:
     """Say why a cell is no number."""
     what = f"{bare[:40]!r} is not a number"
-    hidden = name_invisible(bare)
-    if hidden is not None:
+    has_digits = any(char.isdigit() for char in bare)
+    if has_digits and _CURRENCY.search(bare):
+        return f"{what}; write the digits alone"
+    if (hidden := name_invisible(bare)) is not None:
         return f"{what}: it {hidden}"
     other = Notation.POINT if notation is Notation.COMMA else Notation.COMMA
     if len(bare) <= _LONGEST and _PATTERNS[other].fullmatch(bare):
         return f"{what} with a decimal {notation}"
-    if _CURRENCY.search(bare) and any(char.isdigit() for char in bare):
-        return f"{what}; write the digits alone"
+    if has_digits and not any(char in _DIGITS for char in bare):
+        return f"{what}; write it in the digits 0 to 9"
     return what

@@ -16,6 +16,7 @@ from .figures import Weight, show_readings, weigh
 from .mapping import ID, Part, quote_part
 from .rows import Cell
 from .settings import ReadSettings
+from .signs import name_invisible
 
 _OMIT: Final = object()
 """In place of a value that is left out."""
@@ -162,7 +163,7 @@ class Maker:
                 except ValueError as error:
                     raise InputError(f"{label.format(text)}{error}") from None
                 if part.is_quoted:
-                    found = quote_part(found)
+                    found = _quote(text, found)
                 if not found and not keeps_empty:
                     return on_empty(text)
                 texts.append(found)
@@ -197,6 +198,13 @@ class Maker:
 
     def _read_constant(self, part: Part, text: str, kinds: Mapping[str, Kind]) -> Any:
         return read_constant(part, text, known_kind(part, kinds), self._settings)
+
+
+def _quote(column: str, text: str) -> str:
+    """Return a name as a part of a URL; one with a character that nobody sees is another name."""
+    if not text.isprintable() and (hidden := name_invisible(text)) is not None:
+        raise InputError(f"column {column!r}: {text[:40]!r} {hidden}; delete it")
+    return quote_part(text)
 
 
 def read_constant(part: Part, text: str, kind: Kind | None, settings: ReadSettings) -> Any:

@@ -36,6 +36,9 @@ _LEAST_CHARS: Final = 20
 _SHOWN_COLUMNS: Final = 40
 _SHOWN_UNUSED: Final = 10
 _WIDEST: Final = 30
+_OURS: Final = frozenset({"_batchhub_line", "_batchhub_reason"})
+"""Columns of a file of rows that were set aside, which nobody expects to be used."""
+
 _SAID: Final = {"adapter": "", "user": ", as asked", "cells": ", by its cells"}
 _KINDS: Final = {
     "integer": "whole number",
@@ -161,6 +164,7 @@ def _write_obstacle(plan: Mapping[str, Any], obstacle: str) -> None:
     if plan["items"]:
         write(f"the others are {_describe(plan)[0]}, for {_describe(plan)[1]}")
         _write_sample(plan["sample"])
+    _write_columns(plan)
 
 
 def _write_plan(plan: Mapping[str, Any]) -> None:
@@ -201,7 +205,11 @@ def _write_columns(plan: Mapping[str, Any]) -> None:
         write(f"  {clean(column['name'], _WIDEST):{width}}  {kind + how:24}  {fields}")
     if len(used) > _SHOWN_COLUMNS:
         write(f"  and {number(len(used) - _SHOWN_COLUMNS)} more")
-    unused = [clean(column["name"], 40) for column in columns if not column["fields"]]
+    unused = [
+        clean(column["name"], 40)
+        for column in columns
+        if not (column["fields"] or column["name"] in _OURS)
+    ]
     if unused:
         more = (
             f" and {number(len(unused) - _SHOWN_UNUSED)} more"
