@@ -251,7 +251,7 @@ async def test_what_is_text_to_a_vendor_stays_text(
 ) -> None:
     """An article's number is no figure, nor is a postal code."""
     columns: Mapping[type, str] = {
-        EcwidAdapter: "body.name,body.shippingPerson.postalCode,body.extraFields.a,path",
+        EcwidAdapter: "body.email,body.shippingPerson.postalCode,body.extraFields.a,path",
         MircateAdapter: "barcode,code,name,sku",
     }
     cells = ["12", "12", "12", "/orders/12"]
