@@ -7,13 +7,14 @@ all bodies are fine, and many are large, so that most are only glanced at.
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import Any, Final
 
 import msgspec
 from attrs import frozen
 
-from batchhub.adapter import NOT_JSON, describe_page, one_line
+from batchhub.adapter import NOT_JSON, describe_page, one_line, repair_text
 from batchhub.models import ItemState
 
 PAGE_BODY: Final = "page_body"
@@ -24,8 +25,10 @@ _SMALL: Final = 1024
 
 _HEAD: Final = 256
 _ERROR: Final = b"errorMessage"
+_COUNT: Final = b"teCount"  # of what was updated or deleted
 _PAGE: Final = re.compile(
-    rb'(?:["\s\xef\xbb\xbf]|\\[nrt])*<(?:!doctype|html|head|body|h1|title)\b', re.IGNORECASE
+    rb'(?:["\s\xef\xbb\xbf]|\\[nrt]|\\ufeff)*(?:<|\\u003c)(?:!doctype|html|head|body|h1|title)\b',
+    re.IGNORECASE,
 )
 _USUAL: Final = frozenset(
     form % (key, space)
@@ -86,14 +89,13 @@ def find_doubt(body: bytes) -> Doubt | None:
     Args:
         body: As `Entry.body` gives it: JSON, JSON inside a text, or a text.
     """
-    size = len(body)
     # Of a large one the hash alone would take microseconds.
-    if size <= _LONGEST_USUAL and body in _USUAL:
+    if len(body) <= _LONGEST_USUAL and body in _USUAL:
         return None
     if _PAGE.match(body) and (page := describe_page(unescape(body))):
         message = f"Ecwid says COMPLETED with HTTP status 200, but the body is {page}"
         return Doubt(ItemState.UNKNOWN, message, PAGE_BODY)
-    if _ERROR not in body[:_HEAD] if size > _SMALL else _SIGNS.search(body) is None:
+    if not _may_speak(body):
         return None
     facts = _read_facts(body)
     return None if facts is None else _judge(facts)
@@ -113,7 +115,19 @@ def unescape(body: bytes) -> bytes:
     try:
         return _text.decode(body).encode()
     except NOT_JSON:
+        pass
+    try:
+        return _text.decode(repair_text(body)).encode()
+    except NOT_JSON:
         return body
+
+
+def _may_speak(body: bytes) -> bool:
+    """Return whether a body has the name of a fact in it; of a large one the beginning counts."""
+    if len(body) <= _SMALL:
+        return _SIGNS.search(body) is not None
+    head = body[:_HEAD]
+    return _ERROR in head or _COUNT in head
 
 
 def _judge(facts: _Facts) -> Doubt | None:
@@ -144,12 +158,21 @@ def _find_words(facts: _Facts) -> str | None:
     """Return the vendor's words on a failure; `None` if it speaks of none."""
     error = facts.error
     if isinstance(error, dict):
-        error = error.get("message") or error.get("errorMessage") or error.get("code")
-    texts = (facts.error_message, facts.snake_message, error, facts.error_code)
-    words = next(filter(None, map(one_line, texts)), None)
+        error = error.get("message") or error.get("errorMessage") or error.get("code") or error
+    if error is True:
+        error = "Ecwid answered error: true"
+    said = (facts.error_message, facts.snake_message, error, facts.error_code)
+    words = next(filter(None, map(_show, said)), None)
     if words is None and (facts.success is False or facts.success == "false"):
         return "Ecwid answered success: false"
     return words
+
+
+def _show(value: Any) -> str | None:
+    """Return a text or a number, or else what it is as JSON; `None` for what says nothing."""
+    if isinstance(value, str):
+        return one_line(value)
+    return one_line(msgspec.json.encode(value).decode()) if value else None
 
 
 def _is(count: object, number: int) -> bool:
@@ -163,7 +186,12 @@ def _is_positive(count: object) -> bool:
 
 
 def _read_facts(body: bytes) -> _Facts | None:
+    plain = unescape(body).removeprefix(codecs.BOM_UTF8)
     try:
-        return _facts.decode(unescape(body))
+        return _facts.decode(plain)
+    except NOT_JSON:
+        pass
+    try:
+        return _facts.decode(repair_text(plain))
     except NOT_JSON:  # a list, a text, or what only looks like JSON
         return None

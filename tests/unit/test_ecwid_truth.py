@@ -53,6 +53,12 @@ def read(body: Any, *, item: WireItem | None = None, **fields: Any) -> tuple[Ite
         ({"error": {"code": "X", "message": "quota"}}, "quota"),
         ({"success": False}, "success: false"),
         ({"args": "x" * 50, "errorMessage": "y" * 5000}, "yyy"),
+        ({"updateCount": 0, "warnings": "x" * 5000}, "updateCount 0: nothing was changed"),
+        ({"errorMessage": {"en": "Locked"}}, '{"en":"Locked"}'),
+        ({"errorMessage": ["Locked", "Late"]}, '["Locked","Late"]'),
+        ({"error": {"reason": "quota"}}, '{"reason":"quota"}'),
+        ({"error": True}, "error: true"),
+        ({"errorMessage": "Cut in half: \ud83d"}, "Cut in half"),
     ],
 )
 @pytest.mark.parametrize("is_escaped", [True, False])
@@ -64,6 +70,18 @@ def test_a_failure_inside_a_success_is_a_failure(
     assert (item.state, item.code, findings) == (ItemState.FAILED, 200, set())
     assert message in (item.message or "")
     assert (item.message or "").isprintable()
+
+
+def test_a_mark_before_a_failure_hides_nothing() -> None:
+    """Neither does a text that was cut within a character."""
+    assert read('\ufeff{"updateCount": 0}')[0].state is ItemState.FAILED
+    entry = rb'"{\"errorMessage\":\"Locked \ud83d\"}"'
+    status = b'{"status":"COMPLETED","responses":[{"id":"1","status":"COMPLETED",' + (
+        rb'"httpStatusCode":200,"escapedHttpBody":' + entry + b"}]}"
+    )
+    (item,) = entries_of(make_report(wire.read_answer(status), 1, [make_item("1")]))
+    assert item.state is ItemState.FAILED
+    assert (item.message or "").startswith("Locked")
 
 
 @pytest.mark.parametrize(
@@ -78,6 +96,7 @@ def test_a_failure_inside_a_success_is_a_failure(
         {"id": 7},
         {"items": [{"errorMessage": "of an order, long ago", "updateCount": 0}]},
         {"errors": 0, "name": "errorMessage"},
+        {"id": 7, "errorCode": 0, "errorMessage": [], "error": False},
         [],
         "OK",
         "",
@@ -106,6 +125,16 @@ def test_a_body_that_says_two_things_leaves_the_item_unknown(body: Any, words: s
     item, findings = read(body)
     assert (item.state, findings) == (ItemState.UNKNOWN, {"contradictory_item"})
     assert (item.message or "").endswith(words)
+
+
+def test_a_page_with_escaped_brackets_is_one() -> None:
+    """Gson, with which Java writes JSON, escapes them by default."""
+    escaped = json.dumps(PAGE).replace("<", r"\u003c").replace(">", r"\u003e")
+    status = f"""{{"status":"COMPLETED","responses":[{{"id":"1","status":"COMPLETED",
+        "httpStatusCode":200,"httpBody":{escaped}}}]}}"""
+    (item,) = entries_of(make_report(wire.read_answer(status.encode()), 1, [make_item("1")]))
+    assert item.state is ItemState.UNKNOWN
+    assert "right & back" in (item.message or "")
 
 
 @pytest.mark.parametrize("is_escaped", [True, False])
@@ -169,8 +198,8 @@ def test_a_number_is_an_id_if_it_can_be_only_one(
     ("fields", "example"),
     [
         ({"status": "Completed"}, "status 'Completed'"),
-        ({"completedRequests": "3"}, "completedRequests '3', a text"),
-        ({"totalRequests": "3"}, "totalRequests '3', a text"),
+        ({"completedRequests": "3"}, "completedRequests, a text"),
+        ({"totalRequests": "3"}, "totalRequests, a text"),
         ({}, None),
         ({"status": "DONE", "completedRequests": "x"}, None),
     ],
