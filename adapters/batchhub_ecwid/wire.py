@@ -149,7 +149,7 @@ def find_odd_forms(word: str, fields: Mapping[str, Any]) -> tuple[Finding, ...]:
     for name in ("totalRequests", "completedRequests"):
         value = fields.get(name)
         if isinstance(value, str) and read_count(value) is not None:
-            odd.append(f"{name} {value!r}, a text")
+            odd.append(f"{name}, a text")  # without the figure, which is another at each poll
     return (make_odd_form(odd),) if odd else ()
 
 

@@ -253,7 +253,7 @@ def _make_status(
     age_s: float | None,
 ) -> Status:
     findings = [
-        make_odd_form(f"{name} {one_line(fields[name])!r}, a text")
+        make_odd_form(f"{name}, a text")  # without the figure, which is another at each poll
         for name in ("successCount", "failCount")
         if isinstance(fields.get(name), str) and _is_count(fields[name])
     ]

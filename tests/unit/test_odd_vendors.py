@@ -262,3 +262,15 @@ async def test_a_store_that_knows_the_other_name_is_asked_by_it(tmp_path: Path) 
         path.mkdir()
         status, results = await run(vendor, ecwid_at, CALLS, path)
         assert [result.state.value for result in results] == [S, S, S], status
+
+
+async def test_figures_in_an_odd_form_are_found_once(tmp_path: Path) -> None:
+    """Whatever they are: what is found anew at each poll would be written at each poll."""
+
+    def say(items: list[Any], polls: int) -> Any:
+        counts = {"totalRequests": "3", "completedRequests": str(min(polls, 9))}
+        return done(items) if polls > 9 else {"status": "IN_PROGRESS", **counts}
+
+    status, results = await run(OddVendor(say), ecwid_at, CALLS, tmp_path)
+    assert [result.state.value for result in results] == [S, S, S]
+    assert [finding.count for finding in status.findings if finding.code == "odd_form"] == [2]

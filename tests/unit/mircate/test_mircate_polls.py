@@ -107,7 +107,7 @@ async def test_where_batches_are_asked_about_is_a_setting(
     assert only_call(vendor)[2]["data"] == b'{"ticket":"b-1"}'
 
 
-@pytest.mark.parametrize("body", ["", "<html>", "[]", "null", '{"batchStatus":"DO'])
+@pytest.mark.parametrize("body", ["", "busy", "[]", "null", '{"batchStatus":"DO'])
 async def test_a_poll_that_makes_no_sense_is_a_broken_reply(
     vendor: aioresponses, adapter: MircateAdapter, body: str
 ) -> None:
