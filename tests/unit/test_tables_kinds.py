@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -228,6 +229,46 @@ def test_fields_may_differ_from_row_to_row(tmp_path: Path) -> None:
         "of": Kind.TEXT,
         "size": None,
     }
+
+
+class Anew(dict[str, Kind]):
+    """A mapping that somebody may ask of whether it is still there."""
+
+
+@pytest.mark.parametrize("is_equal", [True, False])
+def test_fields_may_be_made_anew_for_each_row(tmp_path: Path, *, is_equal: bool) -> None:
+    """What an adapter makes for a row does not stay for all rows that follow."""
+    made: list[weakref.ref[Anew]] = []
+    most = 0
+
+    class EachAnew(ScriptedAdapter):
+        @classmethod
+        def fields(cls, operation: str, item: Mapping[str, Any]) -> Mapping[str, Kind]:
+            del operation
+            nonlocal most
+            kinds = Anew(size=Kind.NUMBER, **{"" if is_equal else item["of"]: Kind.TEXT})
+            made.append(weakref.ref(kinds))
+            if len(made) % 500 == 0:
+                most = max(most, sum(each() is not None for each in made))
+            return kinds
+
+    rows = 1500
+    table = "of,size,sold\n" + "".join(f"x{n},{n}.5,{n}\n" for n in range(rows))
+    read = Read(tmp_path, table, EachAnew)
+    assert [item["size"] for item in read.items] == [Decimal(f"{n}.5") for n in range(rows)]
+    assert [item["sold"] for item in read.items] == list(range(rows))
+    assert [each.kind for each in read.survey.columns] == [Kind.TEXT, Kind.NUMBER, Kind.NUMBER]
+    assert most < rows
+    assert (most < 100) is is_equal
+
+
+def test_a_table_may_be_wide(tmp_path: Path) -> None:
+    """Twice the columns take twice the time: here some seconds, and no hours."""
+    columns = 20_000
+    header = ",".join(f"c{n}" for n in range(columns))
+    read = Read(tmp_path, f"{header}\n{','.join('1' * columns)}\n")
+    assert read.items == [{f"c{n}": 1 for n in range(columns)}]
+    assert {each.kind for each in read.survey.columns} == {Kind.NUMBER}
 
 
 def test_how_each_column_is_read_is_known(tmp_path: Path) -> None:

@@ -16,6 +16,9 @@ from .marks import MARKS
 from .rows import Cell, OddCell
 from .settings import ReadSettings
 
+MOST_KINDS: Final = 256
+"""How many mappings of kinds are remembered at once, with what was made of each."""
+
 
 class Columns:
     """
@@ -38,6 +41,8 @@ class Columns:
         self.names = names
         self.index = {name: n for n, name in enumerate(names) if name is not None}
         self._settings = settings
+        self._alike: dict[frozenset[tuple[str, Kind]], Mapping[str, Kind]] = {}
+        self._kept: dict[int, Mapping[str, Kind]] = {}
         parts = settings.parts
         self.parts: Sequence[Part] = self._take_columns() if parts is None else parts
         self._drop_missing_id()
@@ -45,9 +50,21 @@ class Columns:
         settings.empty_rules.check(self.parts, settings.say)
 
     def kinds_of(self, cells: Sequence[Cell]) -> Mapping[str, Kind]:
-        """Return what the fields of the item take that a row becomes."""
+        """Return what the fields of the item take that a row becomes: of equal ones the first."""
         known = self._settings.kinds
-        return self._settings.find_kinds(_TextItem(self, cells)) if known is None else known
+        if known is not None:
+            return known
+        found = self._settings.find_kinds(_TextItem(self, cells))
+        return found if self._kept.get(id(found)) is found else self._keep(found)
+
+    def _keep(self, kinds: Mapping[str, Kind]) -> Mapping[str, Kind]:
+        """Keep one of equal mappings: an adapter may make another one for each row."""
+        if len(self._alike) >= MOST_KINDS:
+            self._alike.clear()
+            self._kept.clear()
+        kept = self._alike.setdefault(frozenset(kinds.items()), kinds)
+        self._kept[id(kept)] = kept
+        return kept
 
     def kind_of(self, part: Part, kinds: Mapping[str, Kind]) -> Kind | None:
         """
@@ -157,10 +174,10 @@ def read_header(cells: Sequence[Cell]) -> list[str | None]:
         InputError: Two have the same name, or a cell is no text.
     """
     names = [_read_name(cell) for cell in cells]
-    for n, name in enumerate(names):
-        if name is not None and name in names[:n]:
-            first = names.index(name) + 1
-            raise InputError(f"the columns {first} and {n + 1} are both named {name!r}")
+    places: dict[str, int] = {}
+    for n, name in enumerate(names, 1):
+        if name is not None and places.setdefault(name, n) != n:
+            raise InputError(f"the columns {places[name]} and {n} are both named {name!r}")
     return names
 
 

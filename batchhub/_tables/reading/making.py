@@ -10,7 +10,7 @@ from batchhub.adapter import Kind
 from batchhub.errors import InputError
 
 from .cells import CellReader, CellReaders, make_cell_reader, read_plain
-from .columns import Columns, known_kind
+from .columns import MOST_KINDS, Columns, known_kind
 from .empty import Empty
 from .figures import Weight, show_readings, weigh
 from .mapping import ID, Part, quote_part
@@ -89,6 +89,8 @@ class Maker:
         kinds = self._columns.kinds_of(cells)
         known = self._steps.get(id(kinds))
         if known is None or known[0] is not kinds:
+            if len(self._steps) >= MOST_KINDS:
+                self._steps.clear()
             self._steps[id(kinds)] = known = (kinds, *self._prepare(kinds))
         return known[1], known[2]
 

@@ -18,8 +18,9 @@ from batchhub.adapter import Kind
 from batchhub.errors import InputError
 
 from .cells import NUMBERS
-from .columns import Columns
+from .columns import MOST_KINDS, Columns
 from .figures import PLAIN, Evidence, Weight, weigh
+from .mapping import Part, Path
 from .rows import Cell, OddCell, Record
 from .settings import ReadSettings
 from .table_signs import TableSigns
@@ -183,6 +184,7 @@ class Surveyor:
         default=Factory(lambda self: TableSigns(self.place), takes_self=True)
     )
     _roles: dict[int, tuple[Mapping[str, Kind], _Roles]] = field(factory=dict)
+    _found: dict[Path, set[Kind | None]] = field(factory=dict)
     _rows: int = 0
 
     def look(self, records: Iterator[Record]) -> None:
@@ -212,8 +214,12 @@ class Surveyor:
 
     def report(self, warnings: Sequence[str] = ()) -> Survey:
         """Return what is known of the table; `warnings` are those of the file it is in."""
+        parts: dict[str, list[Part]] = {name: [] for name in self.columns.index}
+        for part in self.columns.parts:
+            for name in dict.fromkeys(part.columns):
+                parts[name].append(part)
         return Survey(
-            columns=tuple(self._describe(name) for name in self.columns.index),
+            columns=tuple(self._describe(name, used_in) for name, used_in in parts.items()),
             notation=self._shown(),
             warnings=(*warnings, *self._warn_of_text(), *self._signs.warnings()),
             rows=self._rows,
@@ -230,8 +236,8 @@ class Surveyor:
             return
         groups: dict[int, tuple[_Roles, list[Record]]] = {}
         for record in block:
-            kinds = self.columns.kinds_of(record[1])
-            groups.setdefault(id(kinds), (self._find_roles(kinds), []))[1].append(record)
+            roles = self._find_roles(self.columns.kinds_of(record[1]))
+            groups.setdefault(id(roles), (roles, []))[1].append(record)
         for roles, records in groups.values():
             self._look_by_column(roles, records)
 
@@ -254,18 +260,29 @@ class Surveyor:
     def _find_roles(self, kinds: Mapping[str, Kind]) -> _Roles:
         known = self._roles.get(id(kinds))
         if known is None or known[0] is not kinds:
-            known = self._roles[id(kinds)] = (kinds, _find_roles(self.columns, kinds))
+            if len(self._roles) >= MOST_KINDS:
+                self._roles.clear()
+            known = self._roles[id(kinds)] = (kinds, self._make_roles(kinds))
         return known[1]
 
-    def _describe(self, name: str) -> ColumnReading:
-        parts = [part for part in self.columns.parts if name in part.columns]
+    def _make_roles(self, kinds: Mapping[str, Kind]) -> _Roles:
+        numbers: dict[str, int] = {}
+        unknown: dict[str, int] = {}
+        texts: dict[str, int] = {}
+        for part in self.columns.parts:
+            kind = self.columns.kind_of(part, kinds) if part.column else Kind.TEXT
+            self._found.setdefault(part.path, set()).add(kind)
+            group = numbers if kind in NUMBERS else unknown if kind is None else texts
+            for name in part.columns:
+                group[name] = self.columns.index[name]
+                if kind is None:
+                    texts[name] = self.columns.index[name]
+        return _Roles(*(tuple(each.items()) for each in (numbers, unknown, texts)))
+
+    def _describe(self, name: str, parts: Sequence[Part]) -> ColumnReading:
         if not parts:
             return ColumnReading(name=name)
-        found = {
-            self.columns.kind_of(part, kinds) if part.column else Kind.TEXT
-            for part in parts
-            for kinds, _ in self._roles.values()
-        }
+        found = set[Kind | None]().union(*(self._found.get(part.path, ()) for part in parts))
         fields = tuple(part.names[0] for part in parts)
         said = self.settings
         by = "user" if name in said.number or name in said.text else "adapter"
@@ -295,20 +312,6 @@ class _Roles:
     numbers: Sequence[tuple[str, int]]
     unknown: Sequence[tuple[str, int]]
     texts: Sequence[tuple[str, int]]
-
-
-def _find_roles(columns: Columns, kinds: Mapping[str, Kind]) -> _Roles:
-    numbers: dict[str, int] = {}
-    unknown: dict[str, int] = {}
-    texts: dict[str, int] = {}
-    for part in columns.parts:
-        kind = columns.kind_of(part, kinds) if part.column else Kind.TEXT
-        group = numbers if kind in NUMBERS else unknown if kind is None else texts
-        for name in part.columns:
-            group[name] = columns.index[name]
-            if kind is None:
-                texts[name] = columns.index[name]
-    return _Roles(*(tuple(each.items()) for each in (numbers, unknown, texts)))
 
 
 def check_names(columns: Columns, records: Iterator[Record], place: str) -> Iterator[Record]:
