@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import zip_longest
 from pathlib import Path
+from secrets import token_hex
 from typing import IO, Final
 
 from batchhub.errors import UsageError
@@ -62,7 +63,7 @@ class NewFile:
     def __init__(self, path: Path, mode: int = _OWNER_ONLY) -> None:
         self.path = path
         self._mode = mode
-        self._beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+        self._beside = path.with_name(f".batchhub-{token_hex(8)}.part")
         self._file: IO[bytes] | None = None
 
     def open(self) -> IO[bytes]:
@@ -72,8 +73,6 @@ class NewFile:
         Raises:
             OSError: It can't be written.
         """
-        with suppress(FileNotFoundError):
-            self._beside.unlink()  # of an earlier process of this number
         number = os.open(self._beside, os.O_RDWR | os.O_CREAT | os.O_EXCL, self._mode)
         self._file = os.fdopen(number, "w+b")
         return self._file

@@ -133,6 +133,22 @@ def test_the_words_of_a_page_are_said(page: bytes, words: str) -> None:
     assert text.startswith(f"it is a page of HTML ({words!r}); was a page saved in place of")
 
 
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (b"<!--a-->" * 10_000 + b"<p>", FileKind.TEXT),
+        (b"<!--a--> " * 10_000 + b"<html>", FileKind.HTML),
+        (b"<!--" * 20_000, FileKind.TEXT),
+        (b"<html>" + b"<title " * 20_000, FileKind.HTML),
+        (b"<html>" + b"<script>" * 20_000, FileKind.HTML),
+    ],
+)
+def test_no_page_takes_long(text: bytes, kind: FileKind) -> None:
+    """However it is written, it is looked at once."""
+    assert kind_of(io.BytesIO(text)) is kind
+    assert explain_kind(FileKind.HTML, text).startswith("it is a page of HTML")
+
+
 @pytest.mark.parametrize("kind", [kind for kind in FileKind if kind is not FileKind.TEXT])
 def test_what_to_do_is_said(kind: FileKind) -> None:
     """Each kind that can't be read leads to one that can."""

@@ -80,13 +80,15 @@ _BOMS: Final = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
 )
 _PAGE: Final = re.compile(
-    r"\s*(?:<!--.*?-->\s*|<\?xml[^>]*>\s*)*<(?:!doctype\s+html|html|head|body|table|meta|title|h1)\b",
+    r"\s*+(?:<!--(?>.*?-->)\s*+|<\?xml[^>]*+>\s*+)*+<(?:!doctype\s+html|html|head|body|table|meta|title|h1)\b",
     re.IGNORECASE | re.DOTALL,
 )
 _XML: Final = re.compile(r"\s*<(?:\?xml\b|rss\b|feed\b)", re.IGNORECASE)
-_TITLE: Final = re.compile(r"<title[^>]*>([^<]+)", re.IGNORECASE)
+_TITLE: Final = re.compile(r"<title[^<>]*+>([^<]+)", re.IGNORECASE)
 _NO_WORDS: Final = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>?", re.IGNORECASE | re.DOTALL)
 _SHOWN_CHARS: Final = 60
+_MOST_BYTES: Final = 4 * HEAD_BYTES
+"""Within how much of a page its words are looked for."""
 
 _CHUNK_BYTES: Final = 1 << 20
 _FEW_NULS: Final = 4
@@ -205,7 +207,7 @@ def _holds(file: IO[bytes], wanted: bytes) -> bool:
 def _first_words(page: bytes) -> str:
     """Return the title of a page, or else its first words."""
     encoding = next((name for bom, name in _BOMS if page.startswith(bom)), "utf-8")
-    text = page.decode(encoding, "replace")
+    text = page[:_MOST_BYTES].decode(encoding, "replace")
     title = _TITLE.search(text)
     words = " ".join(html.unescape(title[1] if title else _NO_WORDS.sub(" ", text)).split())
     is_long = len(words) > _SHOWN_CHARS
