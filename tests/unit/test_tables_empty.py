@@ -76,7 +76,7 @@ def test_a_row_that_would_change_nothing_is_refused(tmp_path: Path) -> None:
     options: dict[str, Any] = {"map": "/t/{nr}", "set": ["name={name}", "price={price}"]}
     items, refused, _ = read(tmp_path, table, **options)
     assert [item["path"] for item in items] == ["/t/2"]
-    assert refused == ["line 2: all cells that would change something are empty"]
+    assert refused == ["line 2: all cells that would change something are empty: name, price"]
     options["set"] = [*options["set"], "on=true"]
     items, refused, _ = read(tmp_path, table, **options)
     assert [item["body"] for item in items] == [{"on": True}, {"name": "a", "on": True}]

@@ -125,13 +125,14 @@ async def test_a_line_without_end_is_refused(
         await read(write(tmp_path, b"{}\n" + b"x" * (3 << 20)))
 
 
-@pytest.mark.parametrize("name", ["items.pdf", "items", "items.gz", "items.parquet.gz"])
-def test_other_forms_are_refused(tmp_path: Path, name: str) -> None:
-    """The form is told by the ending; one that tells nothing leads to --format."""
-    with pytest.raises(
-        UsageError, match=r"one of \.jsonl, .*; or say --format jsonl, csv, tsv, json, xlsx"
-    ):
-        open_items(write(tmp_path, b"{}\n", name))
+@pytest.mark.parametrize("name", ["items.pdf", "items", "items.txt", "items.dat.gz"])
+async def test_the_first_bytes_say_the_form_where_the_name_does_not(
+    tmp_path: Path, name: str
+) -> None:
+    """An ending that names no form says nothing, and so does none."""
+    data = b'{"a":1}\n'
+    path = write(tmp_path, gzip.compress(data) if name.endswith("gz") else data, name)
+    assert await read(path) == [(1, {"a": 1})]
 
 
 async def test_the_form_can_be_said(tmp_path: Path) -> None:

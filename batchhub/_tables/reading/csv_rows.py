@@ -8,14 +8,17 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from batchhub._tables.formats import Say
 from batchhub.errors import InputError, UsageError
 
 from . import source as _source
 from .encodings import explain_bytes, explain_wrong, propose
-from .rows import Record
+from .rows import BrokenCells, Record
+
+if TYPE_CHECKING:
+    from _csv import Reader as _CsvReader
 
 _SEPARATORS: Final = (",", ";", "\t", "|")
 """What may separate the cells of a table that doesn't say."""
@@ -25,6 +28,9 @@ _BOM: Final = "\ufeff"
 _HINT: Final = "sep="
 _SWALLOWED: Final = "; is a quote not closed?"
 _ENDS: Final = ("\n", "\r")
+
+_STRAY: Final = 'text after the closing quote of a cell; a quote inside a quoted cell is written ""'
+_LAST_LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)?\Z")
 
 _KEEP_BYTES: Final = "surrogateescape"
 _MOST_LINES: Final = 100_000
@@ -76,6 +82,7 @@ class CsvRows:
         self._open = open
         self._say = say
         self._begun = 1
+        self._chunk: io.StringIO | None = None
 
     def __iter__(self) -> Iterator[Record]:
         """
@@ -87,21 +94,51 @@ class CsvRows:
         """
         # The module's own limit, for all tables of the process; ours is that of the lines.
         csv.field_size_limit(max(csv.field_size_limit(), _source.MAX_BYTES + 1))
-        self._begun, self._has_ended = 1, True
+        self._begun, self._has_ended, self._width = 1, True, 0
         lines = chain.from_iterable(self._cut())
         try:
             skipped, first = self._read_first(lines)
             reader = csv.reader(chain(first, lines), delimiter=self.delimiter or ",", strict=True)
             self._begun = skipped + 1
-            for cells in reader:
-                if cells:
-                    self._has_ended = True
-                    yield self._begun, cells
-                self._begun = skipped + reader.line_num + 1
-        except csv.Error as error:
-            raise InputError(_explain(error), line=self._begun) from None
+            while True:
+                try:
+                    yield from self._read_records(reader, skipped)
+                except csv.Error as error:
+                    is_one_line = skipped + reader.line_num == self._begun
+                    yield self._begun, self._read_broken(error, is_one_line=is_one_line)
+                    self._begun += 1
+                else:
+                    return
         except UnicodeError:
             raise self._find_no_text() from None
+
+    def _read_records(self, reader: _CsvReader, skipped: int) -> Iterator[Record]:
+        for cells in reader:
+            if cells:
+                self._has_ended = True
+                self._width = self._width or len(cells)
+                yield self._begun, cells
+            self._begun = skipped + reader.line_num + 1
+
+    def _read_broken(self, error: csv.Error, *, is_one_line: bool) -> BrokenCells:
+        """
+        Return the cells of a record with a quote in a wrong place.
+
+        It is refused alone only where it has an end and all its cells if each quote that no cell
+        ends with is part of a text: else nobody knows where the next one begins.
+
+        Raises:
+            InputError: Nothing behind it can be read.
+        """
+        why = _explain(error)
+        if is_one_line and why == _STRAY and self._width and self._chunk is not None:
+            text = self._chunk.getvalue()[: self._chunk.tell()]
+            line = _LAST_LINE.search(text)
+            cells = _split_loosely(line[0].rstrip("\r\n"), self.delimiter or ",") if line else None
+            if cells is not None and len(cells) == self._width:
+                self._has_ended = True
+                return BrokenCells(cells, why)
+        raise InputError(why, line=self._begun) from None
 
     def _read_first(self, lines: Iterator[str]) -> tuple[int, list[str]]:
         """
@@ -140,12 +177,14 @@ class CsvRows:
             if rest and rest[-1].endswith("\r"):
                 end = max(end, 1 if text.startswith("\n") else 0)
             if end:
-                yield io.StringIO("".join([*rest, text[:end]]), newline="")
+                self._chunk = io.StringIO("".join([*rest, text[:end]]), newline="")
+                yield self._chunk
                 rest = []
             if end < len(text):
                 rest.append(text[end:])
         if rest:
-            yield io.StringIO("".join(rest), newline="")
+            self._chunk = io.StringIO("".join(rest), newline="")
+            yield self._chunk
 
     def _decode(self) -> Iterator[str]:
         """Yield the text; raises `UnicodeError` if bytes are none."""
@@ -197,5 +236,23 @@ def _explain(error: csv.Error) -> str:
     if "unexpected end" in str(error):
         return "a quote that opens in this record is never closed"
     if "expected after" in str(error):
-        return 'text after the closing quote of a cell; a quote inside a quoted cell is written ""'
+        return _STRAY
     return f"not valid CSV: {error}"
+
+
+def _split_loosely(line: str, delimiter: str) -> list[str] | None:
+    """Return the cells of a line with quotes that are part of a text; `None` if one is open."""
+    closed = re.escape(delimiter)
+    # Possessive: two quotes are never taken for two that are part of the text.
+    quoted = rf'"((?:[^"]+|""|"(?!{closed}|$))*+)"'
+    cell = re.compile(rf'(?:{quoted}|(?!")([^{closed}]*))(?:{closed}|$)')
+    cells, at = [], 0
+    while at <= len(line):
+        found = cell.match(line, at)
+        if found is None:
+            return None
+        cells.append(found[2] if found[1] is None else found[1].replace('""', '"'))
+        if found.end() == len(line) and not found[0].endswith(delimiter):
+            return cells
+        at = found.end()
+    return [*cells, ""]

@@ -21,6 +21,8 @@ from .signs import name_invisible
 _OMIT: Final = object()
 """In place of a value that is left out."""
 
+_FEW: Final = 5
+
 MISSING: Final = object()
 """The cell of a value that an object does not have, and need not."""
 
@@ -42,7 +44,8 @@ class Maker:
         whole: What the columns nobody knows are, each as a whole; others are as they come.
 
     Attributes:
-        omitted: How many empty cells were left out, by the name of the value.
+        omitted: How many empty cells of rows that are items were left out, by the name of the
+            value.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Maker:
         whole: Mapping[str, Kind] | None = None,
     ) -> None:
         self.omitted: dict[str, int] = {}
+        self._left_out: list[str] = []
         self._columns = columns
         self._settings = settings
         self._readers = readers
@@ -68,6 +72,8 @@ class Maker:
             InputError: A cell is empty that may not be, or does not hold what its field takes.
         """
         steps, left = self._always or self._find_steps(cells)
+        if self._left_out:
+            self._left_out.clear()  # of a row that was refused
         item: dict[str, Any] = {}
         sets_any = bool(left)
         for around, key, find, is_set in steps:
@@ -82,8 +88,16 @@ class Maker:
                     holder = holder.setdefault(part, {})
                 holder[key] = value
         if sets_any and not left:
-            raise InputError("all cells that would change something are empty")
+            raise InputError(f"all cells that would change something are empty{self._show_set()}")
+        for name in self._left_out:
+            self.omitted[name] = self.omitted.get(name, 0) + 1
         return item
+
+    def _show_set(self) -> str:
+        """Name the columns that would change something, if they are few."""
+        by_set, parts = self._settings.say("set"), self._columns.parts
+        names = [name for part in parts if part.asked_by == by_set for name in part.columns]
+        return f": {', '.join(names)}" if names and len(names) <= _FEW else ""
 
     def _find_steps(self, cells: Sequence[Cell]) -> tuple[list[_Step], int]:
         kinds = self._columns.kinds_of(cells)
@@ -178,7 +192,7 @@ class Maker:
 
     def _on_empty(self, part: Part, rule: Empty) -> Callable[[str], Any]:
         """Make what is done where a cell is empty."""
-        name, omitted = part.names[0], self.omitted
+        name, left_out = part.names[0], self._left_out
 
         def refuse(column: str) -> Any:
             hint = ""
@@ -187,7 +201,7 @@ class Maker:
             raise InputError(f"{column!r} is empty{hint}")
 
         def omit(_: str) -> Any:
-            omitted[name] = omitted.get(name, 0) + 1
+            left_out.append(name)
             return _OMIT
 
         usual: dict[Empty, Callable[[str], Any]] = {

@@ -10,7 +10,7 @@ from typing import IO, Any, Final, TypeAlias, cast
 
 from attrs import evolve
 
-from batchhub._tables.formats import READABLE, Format, format_of, get_format, parse_format
+from batchhub._tables.formats import READABLE, Format, format_of, parse_format
 from batchhub.adapter import Adapter
 from batchhub.errors import InputError, UsageError
 
@@ -270,10 +270,10 @@ class ItemReader:
         self.on_refused(error)
 
     def _find_named_format(self) -> None:
-        """Find the format by the name, unless it was said; a pipe's is found when it is read."""
+        """Find the format by the name, unless it was said; else the first bytes will show it."""
         found = format_of(self.name)
-        if self._format is None and self._origin.is_file:
-            self._format = get_format(self.name, self._settings.say, READABLE)
+        if self._format is None and self._origin.is_file and found in READABLE:
+            self._format = found
         if self._delimiter is None and Format.TSV in {found, self._format}:
             self._delimiter = "\t"
         if self._format is not None and self._format not in _TABLES:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Protocol, TypeAlias
 
@@ -39,6 +39,20 @@ A cell: its text; or from a workbook a number, true or false, or one that can't 
 
 An empty cell is the empty text. In CSV every cell is text.
 """
+
+
+class BrokenCells(list[Cell]):
+    """
+    The cells that a record of a table seems to have, which is written wrongly and not to be sent.
+
+    Attributes:
+        reason: What is wrong with it.
+    """
+
+    def __init__(self, cells: Iterable[Cell], reason: str) -> None:
+        super().__init__(cells)
+        self.reason = reason
+
 
 Record: TypeAlias = tuple[int, Sequence[Cell]]
 """The line a record begins in (in a workbook its row), from 1, and its cells."""

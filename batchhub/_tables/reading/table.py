@@ -13,7 +13,7 @@ from .columns import Columns, read_header
 from .making import Maker
 from .marks import Marks
 from .objects import Found
-from .rows import Cell, Record, Rows
+from .rows import BrokenCells, Cell, Record, Rows
 from .settings import ReadSettings
 from .survey import Survey, Surveyor, check_names
 from .table_signs import hint_header
@@ -114,10 +114,13 @@ class Table:
         Return a cell for each column; `None` if all are empty.
 
         Raises:
-            InputError: There are more cells than columns, or fewer; it counts both.
+            InputError: There are more cells than columns, or fewer; it counts both. Or the row is
+                written wrongly.
         """
         wanted = len(self.header)
         if len(cells) == wanted:
+            if type(cells) is BrokenCells:
+                raise InputError(cells.reason)
             return cells if any(cells) or not all(cell == "" for cell in cells) else None
         if not any(cell != "" for cell in cells):
             return None
