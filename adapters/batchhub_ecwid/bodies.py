@@ -26,6 +26,7 @@ _SMALL: Final = 1024
 _HEAD: Final = 256
 _ERROR: Final = b"errorMessage"
 _COUNT: Final = b"teCount"  # of what was updated or deleted
+_OBJECTS: Final = (b'"{', b"{")
 _PAGE: Final = re.compile(
     rb'(?:["\s\xef\xbb\xbf]|\\[nrt]|\\ufeff)*(?:<|\\u003c)(?:!doctype|html|head|body|h1|title)\b',
     re.IGNORECASE,
@@ -36,7 +37,6 @@ _USUAL: Final = frozenset(
     for key in (b"updateCount", b"deleteCount")
     for space in (b"", b" ")
 )
-_LONGEST_USUAL: Final = max(map(len, _USUAL))
 _SIGNS: Final = re.compile(rb"(?:update|delete)Count|rror|success")
 _text: Final = msgspec.json.Decoder(str)
 
@@ -89,15 +89,19 @@ def find_doubt(body: bytes) -> Doubt | None:
     Args:
         body: As `Entry.body` gives it: JSON, JSON inside a text, or a text.
     """
-    # Of a large one the hash alone would take microseconds.
-    if len(body) <= _LONGEST_USUAL and body in _USUAL:
+    if len(body) > _SMALL:  # as orders are, of which each microsecond counts
+        head = body[:_HEAD]
+        may_speak = _ERROR in head or _COUNT in head
+        if not may_speak and body.startswith(_OBJECTS):  # nor is it a page
+            return None
+    elif body in _USUAL:
         return None
+    else:
+        may_speak = _SIGNS.search(body) is not None
     if _PAGE.match(body) and (page := describe_page(unescape(body))):
         message = f"Ecwid says COMPLETED with HTTP status 200, but the body is {page}"
         return Doubt(ItemState.UNKNOWN, message, PAGE_BODY)
-    if not _may_speak(body):
-        return None
-    facts = _read_facts(body)
+    facts = _read_facts(body) if may_speak else None
     return None if facts is None else _judge(facts)
 
 
@@ -120,14 +124,6 @@ def unescape(body: bytes) -> bytes:
         return _text.decode(repair_text(body)).encode()
     except NOT_JSON:
         return body
-
-
-def _may_speak(body: bytes) -> bool:
-    """Return whether a body has the name of a fact in it; of a large one the beginning counts."""
-    if len(body) <= _SMALL:
-        return _SIGNS.search(body) is not None
-    head = body[:_HEAD]
-    return _ERROR in head or _COUNT in head
 
 
 def _judge(facts: _Facts) -> Doubt | None:
