@@ -79,6 +79,11 @@ class Kit:
         del operation
         return NO_OPTIONS
 
+    def maps(self, operation: str) -> Iterable[str]:
+        """Return texts that `Adapter.read_map` reads; none if it knows none."""
+        del operation
+        return ()
+
     def name(self, operation: str, item: BatchItem) -> str:
         """
         Return what the stand-in calls an item (`sandbox.Item.id`).

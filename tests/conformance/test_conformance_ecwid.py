@@ -22,6 +22,11 @@ class TestEcwid(AdapterSuite):
         """Return prices of products that are not there."""
         return [_price(n, product=n) for n in range(900_001, 900_001 + count)]
 
+    def maps(self, operation: str) -> Iterable[str]:
+        """Return one of each kind of thing, and one whose rows may be anything."""
+        paths = ("products/{a}", "orders/{a b}?lang={c}", "{d}", "products/{a}/combinations/{{{b}")
+        return [f"PUT /{path}" for path in paths]
+
 
 def _price(n: int, *, product: int) -> BatchItem:
     payload = {"method": "PUT", "path": f"/products/{product}", "body": {"price": n / 4}}

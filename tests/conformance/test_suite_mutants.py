@@ -31,9 +31,11 @@ from batchhub.adapter import (
     Adapter,
     Attempt,
     Capabilities,
+    Kind,
     Observation,
     Probe,
     Report,
+    RowMap,
     Steps,
     Submission,
     TicketRef,
@@ -197,6 +199,35 @@ class WritesTexts(MarketAdapter):
     def encode(self, operation: str, item: BatchItem, options: Mapping[str, Any]) -> bytes:
         """Leave all as it is."""
         return json.dumps({**item.payload}, default=str).encode()
+
+
+class GuessesFigures(MarketAdapter):
+    """Takes the comma of a figure for a point."""
+
+    def encode(self, operation: str, item: BatchItem, options: Mapping[str, Any]) -> bytes:
+        """Put a point in its place."""
+        points = {
+            n: v.replace(",", ".") if isinstance(v, str) else v for n, v in item.payload.items()
+        }
+        return super().encode(operation, BatchItem(id=item.id, payload=points), options)
+
+
+class MapsOtherwise(MarketAdapter):
+    """Says of the rows of a map what is not so of its items."""
+
+    @classmethod
+    def read_map(cls, operation: str, text: str) -> RowMap:
+        """Call a price text."""
+        kinds = {**cls.fields(operation, {}), "price": Kind.TEXT}
+        return RowMap(templates={"sku": text}, kinds=kinds)
+
+
+class MapKit(MarketKit):
+    """Of an adapter that reads maps."""
+
+    def maps(self, operation: str) -> Sequence[str]:
+        """Return one."""
+        return ["{sku}"]
 
 
 class StumblesOverItems(MarketAdapter):
@@ -466,6 +497,7 @@ def declaring(**changes: Any) -> type[MarketAdapter]:
     return Declares
 
 
+_KITS: Mapping[type[MarketAdapter], type[Kit]] = {ShowsItsToken: OpenKit, MapsOtherwise: MapKit}
 MUTANTS: list[tuple[str, type[MarketAdapter]]] = [
     ("A2", CallsAllASuccess),
     ("A2", JoinsByPlace),
@@ -495,6 +527,8 @@ MUTANTS: list[tuple[str, type[MarketAdapter]]] = [
     ("A18", HasAnotherTarget),
     ("A19", EncodesByChance),
     ("A20", WritesTexts),
+    ("A20", GuessesFigures),
+    ("A20", MapsOtherwise),
     ("A21", StumblesOverItems),
     ("A23", BelievesAnyCall),
     ("A25", DeclaresACancel),
@@ -515,7 +549,7 @@ MUTANTS: list[tuple[str, type[MarketAdapter]]] = [
 )
 def test_a_mutant_breaks_its_rule(number: str, mutant: type[MarketAdapter]) -> None:
     """An adapter that is wrong in one way fails at the rule that says so."""
-    base: type[Kit] = OpenKit if mutant is ShowsItsToken else MarketKit
+    base: type[Kit] = _KITS.get(mutant, MarketKit)
     kit: Kit = type("MutantKit", (base,), {"adapter": mutant})()
     with pytest.raises(BrokenError, match=f"^{number}, "):
         hold(number, kit)

@@ -26,7 +26,13 @@ _PLAIN: Mapping[Kind, Callable[[Any], str]] = {
     Kind.TEXT: str,
     Kind.FLAG: lambda value: "true" if value else "false",
 }
-_NO_KIND_TAKES = ["not a number", [], {"a": 1}]
+_NO_NUMBERS = ["not a number", "1,5", "1.234,50", "0x1F", "007", "1 000", True, [], {"a": 1}]
+_NO_KIND_TAKES: Mapping[Kind, list[Any]] = {
+    Kind.INTEGER: [*_NO_NUMBERS, "1.5"],
+    Kind.NUMBER: _NO_NUMBERS,
+    Kind.NUMBER_AS_TEXT: _NO_NUMBERS,
+    Kind.FLAG: ["not a flag", [], {"a": 1}],
+}
 
 
 @rule(
@@ -79,10 +85,11 @@ async def encoding_is_deterministic(bench: Bench, operation: str) -> None:
     "A20",
     Level.BRONZE,
     "items",
-    "An item out of a table, where all is text, is encoded as the same item with its numbers.",
+    "A number as text is encoded as the number, and what is none is refused; a map's rows take "
+    "what it says.",
 )
 async def kinds_of_fields_are_true(bench: Bench, operation: str) -> None:
-    """Each field that has a kind as text, as a Decimal, and as something of another kind."""
+    """Each field that has a kind as text, and as something of another kind; an item of each map."""
     adapter, items = await _look(bench, operation)
     options = adapter.check_options(operation, bench.kit.options(operation))
     found = 0
@@ -104,9 +111,11 @@ async def kinds_of_fields_are_true(bench: Bench, operation: str) -> None:
                 adapter.encode(operation, other, options) == wire,
                 f"{name} as the text {text!r} is not encoded as {value!r} is",
             )
-            if kind in {Kind.INTEGER, Kind.NUMBER}:
-                for wrong in _NO_KIND_TAKES:
-                    _refuses(adapter, operation, _with(item, name, wrong), options)
+            for wrong in _NO_KIND_TAKES.get(kind, ()):
+                _refuses(adapter, operation, _with(item, name, wrong), options)
+    for text in bench.kit.maps(operation):
+        found += 1
+        _maps_truly(adapter, operation, text)
     applies(found, "the items have no field of a kind that the adapter names (fields)")
 
 
@@ -190,6 +199,31 @@ def _with(item: BatchItem, name: str, value: object) -> BatchItem:
     return BatchItem(id=item.id, payload=payload)
 
 
+class _AnyColumn(dict[str, str]):
+    """A row that has a value in whatever column."""
+
+    def __missing__(self, column: str) -> str:
+        return "1"
+
+
+def _maps_truly(adapter: Adapter[Any], operation: str, text: str) -> None:
+    """Compare what a map says of its rows with what is said of an item that is made by it."""
+    row_map = adapter.read_map(operation, text)
+    if row_map.kinds is None:
+        return
+    item: dict[str, Any] = {}
+    for name, template in row_map.templates.items():
+        part, (*path, last) = item, name.split(".")
+        for key in path:
+            part = part.setdefault(key, {})
+        part[last] = template.format_map(_AnyColumn())
+    kinds = adapter.fields(operation, item)
+    need(
+        dict(row_map.kinds) == dict(kinds),
+        f"the rows of the map {text!r} take something else than fields says of an item made by it",
+    )
+
+
 def _refuses(
     adapter: Adapter[Any], operation: str, item: BatchItem, options: Mapping[str, Any]
 ) -> None:
@@ -200,4 +234,4 @@ def _refuses(
     except Exception as error:
         what = f"{type(error).__name__}: {error}"
         raise BrokenError(f"a field of another kind raised {what}, not InputError") from None
-    raise BrokenError("a field of another kind is encoded")
+    raise BrokenError("a field with a value of another kind is encoded")
