@@ -186,10 +186,13 @@ def _check_effect(
     """
     Refuse an item that has nothing but names: whatever the vendor makes of it, it changes nothing.
 
+    Of a product that is upserted, all names but one are fields like others, such as its barcode.
+
     Assumed: an empty text, list or object says nothing either.
     """
     names = {*ITEM_KEYS, *item_keys}
-    found = any(product[key] not in _EMPTY for key in product if key not in names)
+    given = [key for key in product if product[key] not in _EMPTY]
+    found = not names.issuperset(given) or (operation == UPSERT and len(given) > 1)
     if not found and item.get("parent") in _EMPTY:
         what = _MISSING.get(operation, "field to set")
         raise InputError(f"there is no {what}: the item only names a product, and changes nothing")

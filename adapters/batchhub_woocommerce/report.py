@@ -39,13 +39,18 @@ def read_entries(entries: Sequence[msgspec.Raw], sent: Submission) -> Iterator[I
 
 
 def _find_stocks(sent: Submission) -> Mapping[int | str, Any]:
-    """Return the stock that each item sets, by its place if it makes a product, else its number."""
+    """
+    Return the stock that each item sets, by its place if it makes a product, else its number.
+
+    An item that has the product keep no stock sets none.
+    """
     stocks: dict[int | str, Any] = {}
     for at, item in enumerate(sent.items):
         if b'"stock_quantity"' not in item.wire:
             continue
         fields = msgspec.json.decode(item.wire)
-        if (stock := fields.get("stock_quantity")) is not None:
+        stock = fields.get("stock_quantity")
+        if stock is not None and fields.get("manage_stock") is not False:
             stocks[at if sent.operation == CREATE else str(fields.get("id"))] = stock
     return stocks
 

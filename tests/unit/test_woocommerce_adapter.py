@@ -115,12 +115,21 @@ async def test_a_stock_that_the_shop_does_not_keep_is_no_success(
         async with open_shop(path) as shop:
             answer = {operation: [product(17, **kept), product(18, stock_quantity=None)]}
             shop.vendor.on("POST", BATCH).reply(answer)
-            others = {**sent, "id": 18} if operation == "update" else sent
+            others = {"id": 18, "name": "Mug"} if operation == "update" else sent
             job = await shop.submit([{**sent, "stock_quantity": 4}, others], operation)
             await job.wait()
             first, second = await results_of(job)
         assert (first.state, second.state) == (state, ItemState.SUCCEEDED)
         assert ("keeps no stock" in (first.message or "")) is (state is ItemState.FAILED)
+
+
+async def test_a_stock_that_is_not_to_be_kept_is_none(tmp_path: Path) -> None:
+    """The item says so itself, so that the shop did what it was asked for."""
+    async with open_shop(tmp_path) as shop:
+        answer = {"update": [product(17, manage_stock=False, stock_quantity=None)]}
+        shop.vendor.on("POST", BATCH).reply(answer)
+        _, results = await shop.run([{"id": 17, "manage_stock": False, "stock_quantity": 0}])
+    assert results == [("17", *SUCCEEDED)]
 
 
 async def test_variations_go_to_their_product(tmp_path: Path) -> None:

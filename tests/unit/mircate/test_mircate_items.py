@@ -87,7 +87,7 @@ def test_a_text_that_is_a_number_is_one() -> None:
         ("receive-stock", {"sku": "A-1"}, "stock"),
         ("receive-stock", {"sku": "A-1", "note": None}, "stock"),
         ("product-upsert", {"sku": "A-1"}, "field to set"),
-        ("product-upsert", {"data": {"sku": "A-1", "barcode": "5"}, "parent": ""}, "field to set"),
+        ("product-upsert", {"data": {"sku": "A-1", "code": ""}, "parent": ""}, "field to set"),
         ("product-upsert", {"data": {"sku": "A-1", "attributes": {}}}, "field to set"),
     ],
 )
@@ -106,6 +106,7 @@ def test_an_item_that_changes_nothing_is_refused(
         ("receive-price", {"sku": "A-1", "fiyat": "9.90"}),
         ("receive-stock", {"sku": "A-1", "stock": 0}),
         ("product-upsert", {"sku": "A-1", "enabled": False}),
+        ("product-upsert", {"data": {"sku": "A-1", "barcode": "5"}}),
         ("product-upsert", {"data": {"sku": "A-1"}, "parent": "A"}),
     ],
 )
