@@ -20,6 +20,7 @@ from batchhub._tables.reading.marks import LINE, MISSING, REASON, TEXT, Marks, t
 from batchhub._tables.reading.rejects import DEFAULT_LIMIT, Limit, Rejects
 from batchhub._tables.reading.rows import Cell
 from batchhub.errors import InputError, UsageError
+from batchhub.tables import read_items
 
 HEADER = ["id", "name", "price"]
 ROWS: list[tuple[int, list[str], str]] = [
@@ -120,6 +121,40 @@ def test_a_reason_may_have_what_the_encoding_lacks(tmp_path: Path, encoding: str
     """It is escaped; no row is lost for it."""
     set_aside(tmp_path / "bad.csv", [(2, ["7", "a", "b"], "says “no” İ")], encoding=encoding)
     assert "\\u0130" in (tmp_path / "bad.csv").read_text(encoding)
+
+
+def test_a_name_may_hold_what_separates_the_cells_of_others(tmp_path: Path) -> None:
+    """What separates cells is found again, also where the header had it in quotes."""
+    source, target = tmp_path / "in.csv", tmp_path / "no.csv"
+    source.write_text('"a,b,c,d,e,f";n\nx;1\ny\n')
+    items = read_items(source, rejects=target)
+    assert list(items) == [{"a,b,c,d,e,f": "x", "n": 1}]
+    target.write_text(target.read_text().replace(MISSING, "2"))
+    assert list(read_items(target)) == [{"a,b,c,d,e,f": "y", "n": 2}]
+
+
+def test_two_files_of_one_name_never_share_their_bytes(tmp_path: Path) -> None:
+    """Who is done first has the name; the other one is told."""
+    target = tmp_path / "no.csv"
+    one, two = make(target), make(target)
+    for rejects, row in ((one, "a"), (two, "b")):
+        rejects.add(3, [row, "", ""], "wrong")
+    one.finish(3)
+    kept = target.read_bytes()
+    with pytest.raises(UsageError, match="exists and holds something else"):
+        two.finish(3)
+    assert target.read_bytes() == kept
+    assert b"a;;;3;wrong" in kept
+    assert names_in(tmp_path) == ["no.csv"]
+
+
+def test_a_name_may_be_as_long_as_names_are(tmp_path: Path) -> None:
+    """What is written beside it has a name of its own."""
+    target = tmp_path / f"{'n' * 251}.csv"
+    rejects = make(target)
+    rejects.add(3, ["a", "", ""], "wrong")
+    rejects.finish(3)
+    assert names_in(tmp_path) == [target.name]
 
 
 def test_a_tsv_has_tabs(tmp_path: Path) -> None:

@@ -271,6 +271,57 @@ def test_a_table_may_be_wide(tmp_path: Path) -> None:
     assert {each.kind for each in read.survey.columns} == {Kind.NUMBER}
 
 
+@pytest.mark.parametrize(
+    ("template", "price", "found"),
+    [
+        ("{a}.{b}", "9.90", [Decimal("1.250")]),
+        ("{a},{b}", "9,90", [Decimal("1.250")]),
+        ("{a}{b}", "9,90", [1250]),
+        ("{a}.{b}", "9,90", []),
+        ("{a},{b}", "9.90", []),
+    ],
+)
+def test_a_template_may_write_the_mark_of_a_figure(
+    tmp_path: Path, template: str, price: str, found: list[Any]
+) -> None:
+    """Its fraction is where the template says; no template writes a mark between thousands."""
+    table = f"a;b;c\n1;250;{price}\n"
+    read = Read(tmp_path, table, set=[f"weight={template}", "price={c}"])
+    assert [item["weight"] for item in read.items] == found
+    assert [text.endswith("the template and the file differ") for text in read.refused] == (
+        [] if found else [True]
+    )
+
+
+def test_what_a_workbook_shows_may_be_meant_where_nobody_knows_the_field(tmp_path: Path) -> None:
+    """A postal code that is shown as 00123 is not 123, unless the user says so."""
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (["sku", "zip"], ["A", 12345], ["B", 123]):
+        sheet.append(row)
+    for n in (2, 3):
+        sheet.cell(n, 2).number_format = "00000"
+    book.save(tmp_path / "items.xlsx")
+    refused: list[InputError] = []
+    with open_items(tmp_path / "items.xlsx") as reader:
+        reader.on_refused = refused.append
+        assert list(reader) == [{"sku": "A", "zip": 12345}]
+    assert [each.reason.partition(";")[0] for each in refused] == [
+        "column 'zip': B3 holds 123 and shows 00123"
+    ]
+    with open_items(tmp_path / "items.xlsx", number=["zip"]) as reader:
+        assert [item["zip"] for item in reader] == [12345, 123]
+
+
+@pytest.mark.parametrize("blank", [",", " ,", "\t, ", "\u00a0,\u3000"])
+def test_a_row_of_blanks_is_none(tmp_path: Path, blank: str) -> None:
+    """Nobody sees that there is anything in it, so it is no item of blanks."""
+    read = Read(tmp_path, f"sku,name\nA,x\n{blank}\nB,y\n")
+    assert read.items == [{"sku": "A", "name": "x"}, {"sku": "B", "name": "y"}]
+    assert (read.refused, read.survey.rows) == ([], 2)
+
+
 def test_how_each_column_is_read_is_known(tmp_path: Path) -> None:
     """Where it goes, what it is, and who says so; a column that is not used says nothing."""
     read = Read(

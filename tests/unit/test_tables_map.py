@@ -245,6 +245,21 @@ async def test_a_map_is_the_adapters_own(tmp_path: Path) -> None:
         await read(tmp_path, "a\n1\n", adapter=MircateAdapter, map="x")
 
 
+async def test_a_constant_has_a_notation_in_json_too(tmp_path: Path) -> None:
+    """It is the user's own, written where the figures of tables are."""
+    for decimal, price in (("point", Decimal("1.234")), ("comma", 1234)):
+        (item,) = await read(
+            tmp_path,
+            '{"id":5}',
+            "a.jsonl",
+            adapter=EcwidAdapter,
+            map="PUT /products/{id}",
+            set=["price=1.234"],
+            decimal=decimal,
+        )
+        assert item["body"] == {"price": price}
+
+
 @pytest.mark.parametrize("adapter", [EcwidAdapter, MircateAdapter])
 async def test_what_is_text_to_a_vendor_stays_text(
     tmp_path: Path, adapter: type[Adapter[Any]]

@@ -52,7 +52,7 @@ def read_table_cells(notation: Notation) -> CellReaders:
     """Return what reads the cells of a table with figures in a notation."""
     return CellReaders(
         of=lambda kind: make_cell_reader(kind, notation),
-        plain=make_number_reader(Notation.POINT),
+        plain=_read_unknown_number,
         text=read_text,
         name=read_name,
         label="column {!r}: ",
@@ -105,6 +105,16 @@ def make_number_reader(notation: Notation) -> CellReader:
         return cell
 
     return read_number
+
+
+_read_plain_number: Final = make_number_reader(Notation.POINT)
+
+
+def _read_unknown_number(cell: Cell) -> Any:
+    """Read a number of a field nobody knows: what is shown may be meant, such as 00123."""
+    if isinstance(cell, OddCell):
+        raise _odd(cell, "")
+    return _read_plain_number(cell)
 
 
 def read_text(cell: Cell) -> str:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 from batchhub._tables.formats import Notation
 from batchhub.adapter import Kind
 from batchhub.errors import InputError
 
-from .cells import CellReader, CellReaders, make_cell_reader, read_plain
+from .cells import NUMBERS, CellReader, CellReaders, make_cell_reader, read_plain
 from .columns import MOST_KINDS, Columns, known_kind
 from .empty import Empty
-from .figures import Weight, show_readings, weigh
+from .figures import Weight, read_figure, show_readings, weigh
 from .mapping import ID, Part, quote_part
 from .rows import Cell
 from .settings import ReadSettings
@@ -135,7 +136,7 @@ class Maker:
             read = self._readers.plain if is_plain else self._readers.of(kind)
         if column is not None:
             return self._find_cell(part, column, read, rule)
-        return self._find_text(part, read, rule)
+        return self._find_text(part, _by_template(part, read) if kind in NUMBERS else read, rule)
 
     def _find_cell(self, part: Part, column: str, read: CellReader, rule: Empty) -> _Find:
         """Make what finds a value that is one cell."""
@@ -221,6 +222,22 @@ def _quote(column: str, text: str) -> str:
     if not text.isprintable() and (hidden := name_invisible(text)) is not None:
         raise InputError(f"column {column!r}: {text[:40]!r} {hidden}; delete it")
     return quote_part(text)
+
+
+def _by_template(part: Part, read: CellReader) -> CellReader:
+    """Make what reads a figure that a template puts together, perhaps with a mark of its own."""
+    written = "".join(text for is_column, text in part.pieces if not is_column)
+    notation = Notation.COMMA if "," in written else Notation.POINT if "." in written else None
+
+    def read_figure_of_template(text: str) -> Any:
+        found = read(text)
+        if notation is not None and isinstance(found, Decimal | int):
+            meant = read_figure(text, notation) if weigh(text) is Weight.EITHER else found
+            if meant != found:
+                raise ValueError(f"{show_readings(text)}; the template and the file differ")
+        return found
+
+    return read_figure_of_template
 
 
 def read_constant(part: Part, text: str, kind: Kind | None, settings: ReadSettings) -> Any:

@@ -360,7 +360,7 @@ class ItemReader:
             say("delimiter"): (settings.delimiter, _CSV, "CSV"),
             say("encoding"): (settings.encoding, _CSV, "CSV"),
             say("sheet"): (settings.sheet, frozenset({Format.XLSX}), "workbooks"),
-            say("decimal"): (settings.decimal, _TABLES, "tables"),
+            say("decimal"): (settings.decimal, set(Format) if is_mapped else _TABLES, "tables"),
             say("number"): (settings.number, _TABLES, "tables"),
             say("text"): (settings.text, _TABLES, "tables"),
             say("empty"): (settings.empty, set(Format) if is_mapped else _TABLES, "tables"),

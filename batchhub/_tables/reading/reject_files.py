@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import IO, Any, Final, Protocol
+from typing import IO, Any, Final, Literal, Protocol
 
 from attrs import field, frozen
 
@@ -22,6 +22,9 @@ from .rows import Cell, OddCell
 
 Raw = Sequence[Cell] | Mapping[str, Any] | bytes
 """A row as its source has it: cells, a JSON object, or the bytes of a line that is none."""
+
+SEPARATORS: Final = frozenset(",;\t|")
+"""What a table is looked through for that doesn't say what separates its cells."""
 
 _MOST_ROWS: Final = 1_048_576
 _MOST_COLUMNS: Final = 16_384
@@ -109,7 +112,11 @@ class CsvRejects:
         self._text = io.TextIOWrapper(file, self._encoding, newline="", write_through=True)
         self._text.write(bom)
         self._writer = csv.writer(self._text, delimiter=delimiter, lineterminator="\n")
-        self._writer.writerow([*form.strip(form.header), LINE, REASON])
+        # In quotes nothing in a name is taken for what separates cells when the file is read.
+        is_clear = SEPARATORS.isdisjoint("".join(map(str, form.header)))
+        quoting: Literal[0, 1] = csv.QUOTE_MINIMAL if is_clear else csv.QUOTE_ALL
+        header = csv.writer(self._text, delimiter=delimiter, lineterminator="\n", quoting=quoting)
+        header.writerow([*form.strip(form.header), LINE, REASON])
 
     def add(self, number: int, raw: Raw, reason: str) -> None:
         """Write a row."""

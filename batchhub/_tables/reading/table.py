@@ -78,7 +78,7 @@ class Table:
         """
         Yield what each row holds; its place is the line it begins in.
 
-        Rows that have only empty cells, as spreadsheets leave them, hold nothing.
+        Rows that have only empty or blank cells, as spreadsheets leave them, hold nothing.
 
         Raises:
             InputError: What follows can't be read.
@@ -96,8 +96,7 @@ class Table:
                     marks.check(whole)
                 yield line, maker.make(whole), cells
             except InputError as error:
-                if any(not isinstance(cell, str) or cell.strip() for cell in cells):
-                    yield line, InputError(error.reason, line=line), cells
+                yield line, InputError(error.reason, line=line), cells
 
     def _whole_rows(self, records: Iterator[Record]) -> Iterator[Record]:
         """Yield rows that have a cell for each column, and something in one of them."""
@@ -111,19 +110,19 @@ class Table:
 
     def _check_count(self, cells: Sequence[Cell]) -> Sequence[Cell] | None:
         """
-        Return a cell for each column; `None` if all are empty.
+        Return a cell for each column; `None` if all are blank.
 
         Raises:
             InputError: There are more cells than columns, or fewer; it counts both. Or the row is
                 written wrongly.
         """
+        if _is_blank(cells):
+            return None
         wanted = len(self.header)
         if len(cells) == wanted:
             if type(cells) is BrokenCells:
                 raise InputError(cells.reason)
-            return cells if any(cells) or not all(cell == "" for cell in cells) else None
-        if not any(cell != "" for cell in cells):
-            return None
+            return cells
         if self._rows.place == "row" and len(cells) < wanted:
             return [*cells, *[""] * (wanted - len(cells))]
         if all(cell == "" for cell in cells[wanted:]) and len(cells) > wanted:
@@ -138,8 +137,13 @@ class Table:
 
 
 def _find_header(records: Iterator[Record]) -> Record | None:
-    """Go past rows of empty cells to the header."""
-    for line, cells in records:
-        if any(not isinstance(cell, str) or cell.strip() for cell in cells):
-            return line, cells
-    return None
+    """Go past blank rows to the header."""
+    return next((record for record in records if not _is_blank(record[1])), None)
+
+
+def _is_blank(cells: Sequence[Cell]) -> bool:
+    """Return whether all cells are empty, or hold only blanks, which nobody sees."""
+    first = next(filter(None, cells), "")  # of nearly all rows it shows that they are not
+    if not isinstance(first, str) or (first and not first.isspace()):
+        return False
+    return all(isinstance(cell, str) and not cell.strip() for cell in cells)

@@ -75,12 +75,10 @@ def _repeat(group: Any, file: str) -> Iterator[str]:
 def _say_kinds(reading: RejectOptions, items: ItemReader) -> Iterator[str]:
     """Yield what each column is, where the user or the cells said it, and the notation."""
     survey = items.survey
-    if survey is None:
-        return
-    notation = reading.decimal or survey.notation
+    notation = reading.decimal or (None if survey is None else survey.notation)
     if notation is not None:
         yield from ("--decimal", str(notation))
-    for column in survey.columns:
+    for column in () if survey is None else survey.columns:
         option = None if column.kind is None else _KINDS.get(column.kind)
         if option is not None and column.by != "adapter":
             yield from (option, column.name)

@@ -21,7 +21,8 @@ What is sent of a sheet:
 Refused by cell, so that the row is refused: errors, formulas whose value isn't in the file or is to
 be worked out anew when it is opened, dates and times, percentages, numbers of 16 or more digits,
 merged cells. Where a format shows something else than the number (``00000``, ``0.00" kg"``,
-``0.00E+00``), a field for numbers takes the number, and one for text is refused.
+``0.00E+00``), a field for numbers takes the number, and one for text is refused, or one that nobody
+knows.
 
 Memory is not flat: a sheet is built as a whole. 100,000 rows of six columns take some 55 MiB, 85
 MiB if a column has a format that adds a currency, and a million rows 520 MiB.
