@@ -116,12 +116,12 @@ class Table:
             InputError: There are more cells than columns, or fewer; it counts both. Or the row is
                 written wrongly.
         """
+        if type(cells) is BrokenCells:
+            raise InputError(cells.reason)
         if _is_blank(cells):
             return None
         wanted = len(self.header)
         if len(cells) == wanted:
-            if type(cells) is BrokenCells:
-                raise InputError(cells.reason)
             return cells
         if self._rows.place == "row" and len(cells) < wanted:
             return [*cells, *[""] * (wanted - len(cells))]
