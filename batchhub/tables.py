@@ -1,5 +1,5 @@
 """
-Files in and out: items from CSV and JSON, results to CSV, JSON and Parquet.
+Files in and out: items from CSV, Excel and JSON, results to CSV, JSON and Parquet.
 
     async with BatchHub.from_config("batchhub.toml") as hub:
         prices = read_items("prices.csv", adapter=ShopAdapter, map="PUT /products/{id}")
@@ -84,7 +84,7 @@ def read_items(
         delimiter: The CSV delimiter: one character or ``tab``. By default detected from the header.
         encoding: The encoding of CSV; by default UTF-8.
         sheet: The sheet of a workbook; by default the only one that is visible.
-        decimal: What stands before the fraction of figures: ``point`` or ``comma``. By default the
+        decimal: The decimal mark of figures: ``point`` or ``comma``. By default the
             figures themselves show it; a file in which all may be either is refused.
         number: Columns that are numbers.
         text: Columns that are kept as text.

@@ -118,7 +118,7 @@ class Account(ABC):
             ``backoff 1 2 60`` for 1 second, then twice as long each time, up to 60; in Python also
             a rule of `batchhub.polling`, or an object of your own. By default it is as for all
             accounts.
-        decimal: What stands before the fraction of figures in the tables for it, ``point`` or
+        decimal: The decimal mark of the figures in tables for it, ``point`` or
             ``comma``, where a command names none. By default the figures of each table show it.
     """
 

@@ -52,7 +52,7 @@ _LINES_OF_ALL: Final = (
     '#proxy = ""',
     "# When batches are asked about, as above. Default: as for all accounts.",
     '#polling = ""',
-    "# Figures in tables have a decimal point or a decimal comma. Default: as they show.",
+    '# Decimal mark of the figures in tables: "point" or "comma". Default: what they show.',
     '#decimal = ""',
 )
 _PLACEHOLDERS: Final = {"int": "0", "float": "0.0", "bool": "false"}

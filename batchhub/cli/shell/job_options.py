@@ -110,12 +110,12 @@ class InputOptions:
         "--encoding NAME", "CSV encoding. Default: from its byte order mark, else UTF-8."
     )
     sheet: str | None = make_option(
-        "--sheet NAME", "Sheet of a workbook. Default: the only one that is visible."
+        "--sheet NAME", "Sheet of a workbook. Default: the only visible one with cells."
     )
     decimal: Notation | None = make_option(
         "--decimal point|comma",
-        "What stands before the fraction of figures in a table. Default: the account's "
-        "setting, else what the figures themselves show.",
+        "Decimal mark of the figures in a table. Default: the account's setting, else what the "
+        "figures themselves show.",
         case_sensitive=False,
     )
     number: list[str] | None = make_option(

@@ -21,10 +21,11 @@ class RejectOptions(InputOptions):
 
     rejects: str | None = make_option(
         "--rejects FILE",
-        "Set rows that can't be sent aside in FILE, and send the others. It is of the kind of the "
-        "input: .csv, .tsv, .xlsx or .jsonl, and is never overwritten.",
+        "Write the rows that can't be sent to FILE, to be corrected, and send the others. FILE is "
+        "of the kind of the input (.csv, .tsv, .xlsx or .jsonl) and is never overwritten.",
     )
     max_rejects: str | None = make_option(
         "--max-rejects N|P%",
-        "Send nothing if more rows than this can't be sent. Default: 50%, with --rejects.",
+        "With --rejects, send nothing if more rows than this can't be sent: a number, or a share "
+        "of all. Default: 50%.",
     )
