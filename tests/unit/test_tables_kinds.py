@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import weakref
 from collections.abc import Mapping
 from decimal import Decimal
@@ -260,6 +261,19 @@ def test_fields_may_be_made_anew_for_each_row(tmp_path: Path, *, is_equal: bool)
     assert [each.kind for each in read.survey.columns] == [Kind.TEXT, Kind.NUMBER, Kind.NUMBER]
     assert most < rows
     assert (most < 100) is is_equal
+
+
+def test_long_cells_are_not_held_together(tmp_path: Path) -> None:
+    """A table takes little memory when all of it is looked at, however long its rows are."""
+    rows, length = 24, 2 << 20
+    (tmp_path / "items.csv").write_text("sku,note\n" + f"A,{'x' * length}\n" * rows)
+    tracemalloc.start()
+    try:
+        with open_items(tmp_path / "items.csv") as reader:
+            assert sum(len(item["note"]) for item in reader) == rows * length
+        assert tracemalloc.get_traced_memory()[1] < rows * length
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_table_may_be_wide(tmp_path: Path) -> None:

@@ -28,6 +28,10 @@ from .table_signs import TableSigns
 BLOCK: Final = 512
 """How many rows are looked at together."""
 
+_MOST_CELLS: Final = 200_000
+_MOST_CHARS: Final = 1 << 22
+"""At most so many cells and, but for the last row, characters are looked at together."""
+
 _FEW: Final = 5
 """At most so many cells that are no numbers make a column of numbers one of text with a warning."""
 
@@ -195,11 +199,15 @@ class Surveyor:
             InputError: A column without a name has something in it.
         """
         block: list[Record] = []
+        most, room = max(1, min(BLOCK, _MOST_CELLS // len(self.columns.names))), _MOST_CHARS
+        is_text = self.place == "line"  # a workbook is in memory as it is
         for record in records:
             block.append(record)
-            if len(block) >= BLOCK:
+            if is_text:
+                room -= len("".join(record[1]))  # type: ignore[arg-type]
+            if len(block) >= most or room < 0:
                 self._look_at(block)
-                block = []
+                block, room = [], _MOST_CHARS
         if block:
             self._look_at(block)
 

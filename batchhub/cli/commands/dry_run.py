@@ -138,7 +138,7 @@ def _describe_table(items: ItemReader) -> dict[str, Any]:
     return {
         "columns": None if survey is None else [_describe_column(each) for each in survey.columns],
         "decimal": None if survey is None else survey.notation,
-        "warnings": [] if survey is None else list(survey.warnings),
+        "warnings": [] if survey is None else [blank(text) for text in survey.warnings],
         "omitted": dict(items.omitted),
     }
 

@@ -155,7 +155,7 @@ def prepare(
 def _say_survey(survey: Survey) -> None:
     """Write what a user should know of a table before anything is sent."""
     for text in survey.warnings:
-        say_warning(text)
+        say_warning(blank(text))
 
 
 def say_omitted(items: ItemReader) -> None:
