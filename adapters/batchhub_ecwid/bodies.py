@@ -28,7 +28,7 @@ _ERROR: Final = b"errorMessage"
 _COUNT: Final = b"teCount"  # of what was updated or deleted
 _OBJECTS: Final = (b'"{', b"{")
 _PAGE: Final = re.compile(
-    rb'(?:["\s\xef\xbb\xbf]|\\[nrt]|\\ufeff)*(?:<|\\u003c)(?:!doctype|html|head|body|h1|title)\b',
+    rb'(?:["\s\xef\xbb\xbf]|\\[nrt]|\\ufeff){0,300}+(?:<|\\u003c)(?:!doctype|html|head|body|h1|title)\b',
     re.IGNORECASE,
 )
 _USUAL: Final = frozenset(

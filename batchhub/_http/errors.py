@@ -45,6 +45,7 @@ _PROXY_WANTS_CREDENTIALS: Final = 407
 _NETWORK_WANTS_SIGN_IN: Final = 511
 _FOUND: Final = 302
 _FOR_NOW: Final = frozenset({_FOUND, 307})
+_NOT_THERE: Final = frozenset({404, 410})
 _CHALLENGE: Final = "cf-mitigated"
 """Cloudflare's header of an answer that is a challenge, in place of the vendor's."""
 
@@ -164,6 +165,8 @@ class ErrorMaker:
         code, words = self._read_words(status, headers, body)
         if self._is_on_the_way(status, body, headers, is_understood=bool(code or words)):
             why = f"something on the way answered with its own page{self._title(body)}"
+            if status in _NOT_THERE:  # as a site answers that has no API there
+                why += "; if it does so each time, check base_url"
             return self._blocked(status, why)
         if error_type is not ReplyError and self._is_gate(status, headers.get("Location")):
             where = self._line(_origin(headers.get("Location")))
@@ -196,7 +199,7 @@ class ErrorMaker:
         content_type = headers.get("Content-Type", "")
         if _CHALLENGE in headers:
             return True
-        if status in {404, 410}:
+        if status in _NOT_THERE:
             # No evidence that the vendor does not know what was asked for.
             return self.host is None and not is_understood and is_page(body, content_type)
         if status not in {401, 403}:

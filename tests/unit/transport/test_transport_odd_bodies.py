@@ -326,6 +326,7 @@ async def test_a_page_that_refuses_says_nothing_of_the_account_or_the_batch(
     with pytest.raises(errors.BlockedError, match="something on the way answered") as caught:
         await transport.request("POST", "/", body=b"[1]")
     assert (caught.value.status, caught.value.may_have_run) == (status, False)
+    assert ("check base_url" in str(caught.value)) is (status in {404, 410})
     assert ("We'll be back soon" in str(caught.value)) is (headers.get("Content-Encoding") != "br")
     assert (await transport.request("GET", "/")).status == 200
 
