@@ -101,6 +101,17 @@ def test_the_corrected_rows_are_sent_by_the_command_that_is_printed(command: Com
     assert command(*words).exit_code == ExitCode.OK
 
 
+def test_numbers_that_the_first_file_showed_keep_their_notation(command: Command) -> None:
+    """Where 1.500 was one and a half, it is that in the rows that were set aside, too."""
+    Path("items.csv").write_text("x;y\na;1.25\nb;1.500\nc\n")
+    words = shlex.split(submit(command).stderr.rpartition("then: ")[2])[1:]
+    assert words[-6:] == ["--decimal", "point", "--text", "x", "--number", "y"]
+
+    Path("bad.csv").write_text(Path("bad.csv").read_text().replace("_batchhub_missing", "1.500"))
+    done = command(*words, "--dry-run", "--json")
+    assert '"sample":{"x":"c","y":1.500}' in done.stdout.replace(": ", ":").replace(", ", ",")
+
+
 def test_the_same_command_again_joins_and_finds_its_file(command: Command) -> None:
     """Also without a process that was there to the end."""
     write_items(20, bad=(3,))

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from attrs import NOTHING, fields
 
-from batchhub._tables.formats import Format, format_of
+from batchhub._tables.formats import Format, Notation, format_of
 from batchhub.adapter import Kind
 from batchhub.tables import ItemReader
 
@@ -75,10 +75,13 @@ def _repeat(group: Any, file: str) -> Iterator[str]:
 def _say_kinds(reading: RejectOptions, items: ItemReader) -> Iterator[str]:
     """Yield what each column is, where the user or the cells said it, and the notation."""
     survey = items.survey
+    columns = () if survey is None else survey.columns
     notation = reading.decimal or (None if survey is None else survey.notation)
+    if any(column.by == "cells" and column.kind is Kind.NUMBER for column in columns):
+        notation = notation or Notation.POINT  # as JSON has them, which made them numbers
     if notation is not None:
         yield from ("--decimal", str(notation))
-    for column in () if survey is None else survey.columns:
+    for column in columns:
         option = None if column.kind is None else _KINDS.get(column.kind)
         if option is not None and column.by != "adapter":
             yield from (option, column.name)
