@@ -17,7 +17,6 @@ from batchhub._tables.reading.signs import (
     explain_title,
     find_sign,
     find_signs,
-    is_sum,
     looks_like_data,
     looks_like_title,
     looks_like_total,
@@ -286,14 +285,6 @@ def test_a_row_of_totals(cells: list[Any]) -> None:
 def test_a_row_of_something_else(cells: list[Any]) -> None:
     """Somebody may sell what is called so."""
     assert not looks_like_total(cells)
-
-
-def test_a_sum() -> None:
-    """The sum of three or more; of fewer it is no wonder, and nothing is the sum of nothing."""
-    assert is_sum(Decimal("29.70"), Decimal("29.7"), 3)
-    assert not is_sum(Decimal(2), Decimal(2), 2)
-    assert not is_sum(Decimal(0), Decimal(0), 9)
-    assert not is_sum(Decimal(5), Decimal(4), 9)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from decimal import Decimal
 from typing import Final
 
 from .mojibake import LOST, find_original, looks_misread
@@ -131,18 +130,6 @@ def looks_like_total(cells: Sequence[object]) -> bool:
         return False
     is_first = _is_total(str(cells[0]).strip())
     return is_first or len(filled) - 1 <= (len(cells) - 1) / 2
-
-
-def is_sum(last: Decimal, before: Decimal, count: int) -> bool:
-    """
-    Return whether the last number of a column is the sum of those before.
-
-    Args:
-        last: The last number.
-        before: The sum of those before.
-        count: How many those are; of less than three it may be so by chance.
-    """
-    return count >= 3 and last != 0 and last == before  # noqa: PLR2004
 
 
 def all_end_in_zero(cells: Iterable[str]) -> bool:
