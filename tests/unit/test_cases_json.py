@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support.cases import Desk, priced, put
 
+from batchhub.tables import read_items
 from batchhub.wire import dumps
 
 BODY = '{"id":"1","method":"PUT","path":"/products/1","body":{"price":%s}}\n'
@@ -163,3 +164,14 @@ def test_an_array_in_any_layout_is_read(desk: Desk, lead: str, text: str) -> Non
         done = desk.call("submit", source, "--account", "shop", "--dry-run", "--json", stdin=stdin)
         assert done.code == 0, done.err
         assert done.sample["body"] == {"price": 5}
+
+
+def test_a_row_that_is_set_aside_keeps_its_digits(tmp_path: Path) -> None:
+    """As numbers, also those that a float would change."""
+    path, bad = tmp_path / "rows.jsonl", tmp_path / "bad.jsonl"
+    number = "100000000000000000000000.5"
+    path.write_text(f'{{"nr":1}}\n{{"nr":2}}\n{{"no":3,"price":{number},"was":19.90}}\n')
+    with read_items(path, set=["nr={nr}"], rejects=bad) as items:
+        assert [item["nr"] for item in items] == [1, 2]
+    kept = json.loads(bad.read_text(), parse_float=Decimal)
+    assert (kept["price"], kept["was"]) == (Decimal(number), Decimal("19.9"))
