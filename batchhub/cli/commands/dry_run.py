@@ -202,7 +202,7 @@ def _write_columns(plan: Mapping[str, Any]) -> None:
         kind = _KINDS.get(column["kind"], "by row")
         how = _SAID[column["by"]]
         fields = ", ".join(clean(field, 40) for field in column["fields"])
-        write(f"  {clean(column['name'], _WIDEST):{width}}  {kind + how:24}  {fields}")
+        write(f"  {clean(column['name'], _WIDEST):{width}}  {kind + how:27}  {fields}")
     if len(used) > _SHOWN_COLUMNS:
         write(f"  and {number(len(used) - _SHOWN_COLUMNS)} more")
     unused = [
