@@ -88,6 +88,17 @@ def test_a_dry_run_tells_all_that_is_refused(command: Command) -> None:
     assert [found["line"] for found in plan["refusals"]] == list(range(14, 36))
 
 
+def test_a_dry_run_says_how_to_go_on_without_the_refused_rows(command: Command) -> None:
+    """As the real run does."""
+    rows = "PUT,/products/1,1\nPUT,/products/2,2\nPATCH,/products/3,3\n"
+    Path("prices.csv").write_text("method,path,body.price\n" + rows)
+    result = command("submit", "prices.csv", "--account", "shop", "--dry-run")
+    assert result.stdout.splitlines()[0] == (
+        "nothing would be sent: prices.csv has 1 error; "
+        "correct it, or set it aside with --rejects FILE"
+    )
+
+
 def test_a_table_that_breaks_off_is_refused_whole(command: Command) -> None:
     """All of a table is looked at before its first row, so there is one error and no count."""
     Path("items.csv").write_bytes(b"n\n1\n\xff\n3\n")

@@ -109,6 +109,15 @@ def test_a_formula_without_a_value_is_odd(inner: str) -> None:
     assert "a formula whose value is not in the file" in found.reason
 
 
+def test_a_formula_that_is_to_be_worked_out_anew_is_odd() -> None:
+    """As libraries write it that know no value: the one in the file is a guess, and is there."""
+    found = odd_cell(
+        cell("A2", inner="<f>B2*2</f><v>0</v>"), calculation='<calcPr fullCalcOnLoad="1"/>'
+    )
+
+    assert "holds a formula whose value is out of date" in found.reason
+
+
 def test_a_formula_with_a_value_is_its_value() -> None:
     """Text may be empty."""
     book = make_workbook(

@@ -324,7 +324,9 @@ def test_a_title_above_the_header(header: list[str], row: list[str], expected: b
 def test_a_title_is_asked_about() -> None:
     """The words show which line is meant."""
     text = explain_title(["", " Price list 2026 ", ""], "line", 1)
-    assert text == "line 1 reads 'Price list 2026'; is the header further down?"
+    assert text == (
+        "line 1 reads 'Price list 2026'; is the header further down? then delete the rows above it"
+    )
 
 
 @pytest.mark.parametrize(

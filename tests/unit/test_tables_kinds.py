@@ -367,3 +367,27 @@ def test_what_a_workbook_hides_is_said(tmp_path: Path) -> None:
     assert reader.survey is not None
     (warning,) = reader.survey.warnings
     assert warning.startswith("row 3 is hidden")
+
+
+def test_what_is_wrong_with_a_sheet_itself_is_placed_by_row(tmp_path: Path) -> None:
+    """A sheet has rows, and nobody looks for its lines."""
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (["sku", "price", None, "code"], ["A", 1, None, "x"]):
+        sheet.append(row)
+    book.save(tmp_path / "items.xlsx")
+    with open_items(tmp_path / "items.xlsx") as reader:
+        reader.fit(Shop, "work")
+        with pytest.raises(InputError, match="begins another table") as caught:
+            list(reader)
+        assert reader.locate(caught.value).startswith("row 1: ")
+
+
+def test_an_empty_workbook_is_said_to_be_empty(tmp_path: Path) -> None:
+    """It is no text that could be named otherwise."""
+    (tmp_path / "items.xlsx").touch()
+    with open_items(tmp_path / "items.xlsx") as reader:
+        reader.fit(Shop, "work")
+        with pytest.raises(InputError, match="the file is empty"):
+            list(reader)

@@ -321,6 +321,7 @@ class ItemReader:
     def _open_rows(self, format: Format, head: bytes, pause: _Pause) -> Rows:
         say = self._settings.say
         if format is Format.XLSX:
+            self.place = "row"  # also for what is wrong with the sheet itself
             file = self._origin.file(pause)
             return open_workbook(file, self.name, sheet=self._settings.sheet, say=say)
         encoding = choose_encoding(head[:MARK_BYTES], self._encoding, say)
@@ -340,6 +341,8 @@ class ItemReader:
         elif kind is not FileKind.TEXT:
             raise InputError(explain_kind(kind, head))
         elif self._format is Format.XLSX:
+            if not head:
+                raise InputError("the file is empty; save the workbook again")
             raise InputError("it is no workbook but text; name it .csv, or save it as .xlsx")
         elif self._format is None:
             self._format = _detect_format(head)

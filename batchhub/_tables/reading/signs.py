@@ -159,7 +159,10 @@ def explain_title(header: Sequence[object], place: str, number: int) -> str:
         number: The number of the row.
     """
     first = next((cell for cell in map(str, header) if cell.strip()), "")
-    return f"{place} {number} reads {_show(first.strip())}; is the header further down?"
+    return (
+        f"{place} {number} reads {_show(first.strip())}; is the header further down? "
+        "then delete the rows above it"
+    )
 
 
 def looks_like_data(header: Sequence[object]) -> bool:

@@ -93,7 +93,7 @@ def _find_obstacle(submission: Submission, refusals: Refusals) -> str | None:
     if not total:
         return None
     if rejects is None:
-        return f"{items.name} has {count(total, 'error')}"
+        return f"{items.name} has {count(total, 'error')}{refusals.advise(items.row)}"
     try:
         rejects.check_number(total, items.row)
     except InputError as error:

@@ -89,13 +89,13 @@ class Refusals:
         if self.is_set_aside or not self.total:
             return
         if self.total == 1:
-            raise UsageError(f"{self._lines[0]}; nothing was sent{self._advise(rows)}")
+            raise UsageError(f"{self._lines[0]}; nothing was sent{self.advise(rows)}")
         self.show()
         refused = f"{number(self.total)} of {number(rows)} rows can't be sent"
-        raise UsageError(f"{self.items.name}: {refused}; nothing was sent{self._advise(rows)}")
+        raise UsageError(f"{self.items.name}: {refused}; nothing was sent{self.advise(rows)}")
 
-    def _advise(self, rows: int) -> str:
-        """Say how to go on; where most are refused, no row is to blame."""
+    def advise(self, rows: int) -> str:
+        """Return how to go on, to end a line with; nothing where most are refused."""
         if self.items.is_cut_off or self.total * 2 > rows:
             return ""
         what = "it" if self.total == 1 else "them"

@@ -12,7 +12,7 @@ from batchhub._tables.reading.rows import Cell, OddCell
 
 from .formats import DATE, NumberFormat
 from .refs import cell_name
-from .scan import DATED, FORMULA, Oddity
+from .scan import DATED, FORMULA, STALE, Oddity
 
 _DAY: Final = datetime.timedelta(days=1)
 _FIRST_DAY: Final = datetime.datetime(1899, 12, 30)  # noqa: DTZ001  # a sheet knows no zone
@@ -23,6 +23,10 @@ _LARGEST: Final = 10**15
 
 _NO_VALUE: Final = (
     "holds a formula whose value is not in the file; open it in Excel and save it again"
+)
+_STALE_VALUE: Final = (
+    "holds a formula whose value is out of date: the workbook asks for it to be worked out anew; "
+    "open it in Excel and save it again"
 )
 _TOO_LONG: Final = (
     "holds a number of 16 or more digits, of which Excel keeps 15; "
@@ -62,6 +66,8 @@ def take_odd_cell(value: Any, oddity: Oddity, row: int, column: int) -> Cell:
     name = cell_name(row, column)
     if oddity == FORMULA:
         return OddCell(name, _NO_VALUE)
+    if oddity == STALE:
+        return OddCell(name, _STALE_VALUE)
     if oddity == DATED:
         return OddCell(name, DATE)
     return OddCell(name, f"holds {oddity}; correct the formula", error=oddity)

@@ -28,9 +28,10 @@ Area = tuple[int, int, int, int]
 
 ERROR: Final = "error"
 FORMULA: Final = "formula"
+STALE: Final = "stale formula"
 DATED: Final = "date"
 Oddity = str | NumberFormat
-"""What is odd in a cell: `FORMULA`, `DATED`, the text of an error, or its format."""
+"""What is odd in a cell: `FORMULA`, `STALE`, `DATED`, the text of an error, or its format."""
 
 _HIDDEN: Final = (b'hidden="1"', b'hidden="true"')
 
@@ -197,8 +198,10 @@ class _Cells:
         text = "".join(self._text).strip()
         if self._awaited == ERROR:
             self._mark(text or "an error")
-        elif self._is_stale or not text:
+        elif not text:
             self._mark(FORMULA)
+        elif self._is_stale:
+            self._mark(STALE)
         self.reader.read_text(None)
         self._awaited = ""
         self._text.clear()
