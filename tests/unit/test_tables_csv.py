@@ -220,6 +220,7 @@ async def test_an_encoding_that_contradicts_the_file_is_refused(
         ("a;b\n1;2;3\n", "line 2: the row has 3 cells, the header 2 columns; a semicolon inside"),
         ("a,b, a\n", "line 1: the columns 1 and 3 are both named 'a'"),
         ("a,,b\n1,2,3\n", "line 1: column 2 of the header has no name, and line 2 has '2' there"),
+        ("a,b,\n1,2, \n1,2\n", "line 3: the row has 2 cells, the header 3 columns"),
         ("\na,b,\n\n1,2,3\n", "line 2: column 3 of the header has no name, and line 4 has '3'"),
         ("body,body.price\n", "line 1: 'body' can't be a value and hold 'body.price' too"),
         ("a.b.c,a.b\n", "line 1: 'a.b' can't be a value and hold 'a.b.c' too"),

@@ -292,7 +292,11 @@ async def test_reading_can_go_on_behind_an_error(tmp_path: Path) -> None:
     packed = write(tmp_path, gzip.compress(b'{"a":1}\n')[:-2], "cut.jsonl.gz")
     with open_items(packed) as reader:
         reader.on_refused = told.append
-        assert [item async for item in reader] in ([], [{"a": 1}])
+        with pytest.raises(InputError, match="ends too early"):
+            [item async for item in reader]
+    with open_items(packed) as reader:
+        reader.on_refused, reader.shows_all = told.append, True
+        assert [item async for item in reader] == [{"a": 1}]
         assert len(told) == 3
         assert reader.is_cut_off
 

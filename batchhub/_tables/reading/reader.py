@@ -69,7 +69,9 @@ class ItemReader:
         on_end: Called when all rows were read, with how many there were, before the last item is
             the last: what it raises is raised.
         on_survey: Called with how a table is read, before its first item.
-        is_cut_off: Whether reading ended early, because nothing more could be made out.
+        shows_all: Whether what ends reading early is given to `on_refused`, too, as a dry run wants
+            it that shows what there is; else it is raised, so that a part is never taken for all.
+        is_cut_off: Whether reading ended early so.
         is_terminal: Whether somebody has to type the items.
     """
 
@@ -89,6 +91,7 @@ class ItemReader:
         self.on_end: Callable[[int], None] | None = None
         self.on_survey: Callable[[Survey], None] | None = None
         self._rejects: Rejects | None = None
+        self.shows_all = False
         self.is_cut_off = False
         self._settings = settings
         self._omitted: Mapping[str, int] = {}
@@ -264,7 +267,7 @@ class ItemReader:
             self.on_end(self.row)
 
     def _cut_off(self, error: InputError) -> None:
-        if self.on_refused is None or self._rejects is not None or not self.row:
+        if self.on_refused is None or not self.shows_all or not self.row:
             raise error
         self.is_cut_off = True
         self.on_refused(error)

@@ -59,6 +59,7 @@ async def show_plan(
         # Nothing is written, not even what would be set aside.
         refusals = evolve(submission.refusals, is_set_aside=False)
         submission.items.on_refused, submission.items.on_end = refusals.add, None
+        submission.items.shows_all = True
         try:
             plan = await _plan(invocation, submission, refusals)
         finally:
