@@ -321,7 +321,7 @@ class EcwidAdapter(Adapter[EcwidAccount]):
         other = _OTHER_NAME[name]
         try:
             reply = await self._get_batch(other, ref, more)
-        except RefusedError:
+        except (RefusedError, ReplyError):
             if self._is_proven and self._ticket_param == other:
                 raise
             raise refusal from None

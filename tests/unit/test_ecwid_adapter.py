@@ -109,14 +109,29 @@ async def test_other_fields_of_a_create_are_kept(
 
 
 @pytest.mark.parametrize(
-    "body", ["", "{}", "[]", "<html>", '{"ticket":""}', '{"ticket":null}', '{"ticket":true}', '"t"']
+    ("body", "words"),
+    [
+        *(
+            (body, "no ticket")
+            for body in (
+                "",
+                "{}",
+                "[]",
+                '{"ticket":""}',
+                '{"ticket":null}',
+                '{"ticket":true}',
+                '"t"',
+            )
+        ),
+        ("<html>", "a page of HTML"),
+    ],
 )
 async def test_a_create_without_a_ticket_may_have_run(
-    vendor: aioresponses, adapter: EcwidAdapter, body: str
+    vendor: aioresponses, adapter: EcwidAdapter, body: str, words: str
 ) -> None:
     """An answer without a ticket is a broken reply: the batch may exist."""
     vendor.post(_create_url(), body=body)
-    with pytest.raises(ReplyError, match="no ticket") as caught:
+    with pytest.raises(ReplyError, match=words) as caught:
         await adapter.submit(make_submission(), NO_STEPS)
     assert caught.value.may_have_run
     assert (caught.value.vendor, caught.value.account, caught.value.status) == (
@@ -166,13 +181,19 @@ async def test_a_poll_of_the_old_generation_drops_results(
     assert "responses" not in seen.vendor
 
 
-@pytest.mark.parametrize("body", ["", "<html>", "{}", '{"status":5}', '{"status":"QUE'])
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        *((body, "store 1003") for body in ("", "{}", '{"status":5}', '{"status":"QUE')),
+        ("<html>", "a page of HTML"),
+    ],
+)
 async def test_a_poll_that_makes_no_sense_is_a_broken_reply(
-    vendor: aioresponses, adapter: EcwidAdapter, body: str
+    vendor: aioresponses, adapter: EcwidAdapter, body: str, words: str
 ) -> None:
-    """Broken JSON, or no word for the state, is a `ReplyError`."""
+    """Broken JSON, a page, or no word for the state, is a `ReplyError`."""
     vendor.get(STATUS, body=body)
-    with pytest.raises(ReplyError, match="store 1003"):
+    with pytest.raises(ReplyError, match=words):
         await adapter.poll_one(TICKET)
 
 
@@ -393,13 +414,14 @@ async def test_a_cancel_names_the_group_and_the_ticket(
     assert call["headers"]["Authorization"] == f"Bearer {TOKEN}"
 
 
+@pytest.mark.parametrize(("body", "words"), [("<html>", "a page of HTML"), ("[]", "a cancel")])
 async def test_a_cancel_that_makes_no_sense_is_a_broken_reply(
-    vendor: aioresponses, adapter: EcwidAdapter
+    vendor: aioresponses, adapter: EcwidAdapter, body: str, words: str
 ) -> None:
-    """A page in the place of an answer is not taken for a cancel."""
+    """A page, or what is no object, in the place of an answer is not taken for a cancel."""
     url = URL(f"{BATCH}/cancel-group").with_query(groupId="group 1", ticketId=REF)
-    vendor.post(url, body="<html>")
-    with pytest.raises(ReplyError, match="cancel"):
+    vendor.post(url, body=body)
+    with pytest.raises(ReplyError, match=words):
         await adapter.cancel(TICKET)
 
 
