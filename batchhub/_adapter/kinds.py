@@ -160,20 +160,19 @@ def _write(part: Mapping[str, Any], layer: dict[str, _Node]) -> Any:
         type_ = type(value)
         if type_ in node.easy and (type_ is not float or isfinite(value)):
             continue
-        new = (
-            _write(value, node.inner)
-            if type_ is dict and node.write is None
-            else _write_value(value, node)
-        )
+        if node.write is not None:
+            new = node.write(value, node.name)
+        elif type_ is dict:
+            new = _write(value, node.inner)
+        else:
+            new = _write_inner(value, node)
         if new is not value:
             written = dict(part) if written is None else written
             written[key] = new
     return part if written is None else written
 
 
-def _write_value(value: Any, node: _Node) -> Any:
-    if node.write is not None:
-        return node.write(value, node.name)
+def _write_inner(value: Any, node: _Node) -> Any:
     if isinstance(value, Mapping):
         return _write(value, node.inner)
     if isinstance(value, list):

@@ -21,6 +21,10 @@ _LOOKALIKES: Final = frozenset({"Nd", "Pd", "Sm"})
 
 def write_number(value: Any, name: str) -> int | float | Decimal:
     """Return a number; of a text every digit is kept."""
+    if type(value) is Decimal:  # a table's, so that it comes first
+        if value.is_finite() and abs(value.adjusted()) <= _MAX_EXPONENT:
+            return value
+        raise _wrong(name, "a number", value)
     if isinstance(value, str):
         if len(value) > _LONGEST_NUMBER or not _JSON_NUMBER.fullmatch(value):
             raise _wrong(name, "a number", value)

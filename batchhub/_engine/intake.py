@@ -132,11 +132,15 @@ class Intake:
         counted = self._counted
         breath.begin()
         if isinstance(raw_items, AsyncIterable):
+            taken, most = 0, 1
             async for raw in raw_items:
+                taken += 1
                 position = position + 1 if counted is None else counted.row
                 take_one(raw, position, options, on_refused)
-                if self._is_full or breath.is_due():
-                    await self._rest()
+                if taken >= most or self._chunk_bytes >= CHUNK_BYTES:
+                    if self._is_full or breath.is_due(taken):
+                        await self._rest()
+                    taken, most = 0, min(breath.items, CHUNK_ITEMS - len(self._items))
         else:
             if isinstance(raw_items, str | bytes | Mapping) or not isinstance(raw_items, Iterable):
                 kind = type(raw_items).__name__
@@ -177,7 +181,9 @@ class Intake:
         if limit is not None:
             if size > self._largest:
                 raise InputError(f"it takes {size} bytes; a request may have {limit}")
-            if self._count and self._bytes + size + self._envelope(self._count + 1) > limit:
+            count, known = self._count + 1, self._envelopes
+            around = known[count] if count < len(known) else self._envelope(count)
+            if count > 1 and self._bytes + size + around > limit:
                 self.close()
         if self._count >= self._max_items:
             self.close()

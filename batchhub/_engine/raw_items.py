@@ -60,7 +60,8 @@ def normalise(raw: RawItem, position: int, adapter: GuardedAdapter, operation: s
     elif type(raw) is dict or isinstance(raw, Mapping):
         item_id, payload = raw.get("id"), raw
         if not claims_id and "id" in raw:
-            payload = {key: value for key, value in raw.items() if key != "id"}
+            payload = dict(raw)
+            payload.pop("id", None)
     else:
         raise InputError(f"an item is a mapping or a BatchItem, not {type(raw).__name__}")
     if item_id is None:

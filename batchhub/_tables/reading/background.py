@@ -22,9 +22,9 @@ class _StoppedError(Exception):
 
 async def in_background(
     start: Callable[[Callable[[], None]], Iterator[T]],
-) -> AsyncGenerator[T, None]:
+) -> AsyncGenerator[list[T], None]:
     """
-    Yield what an iterator yields that runs in a thread of its own.
+    Yield what an iterator yields that runs in a thread of its own, as lists of many values.
 
     The thread keeps no process alive: it may wait for a pipe for ever.
 
@@ -75,8 +75,7 @@ async def in_background(
         while not is_last:
             found, error, is_last = await queue.get()
             room.release()
-            for value in found:
-                yield value
+            yield found
             if error is not None:
                 raise error
     finally:

@@ -32,6 +32,7 @@ class Columns:
         names: The names in the header.
         index: Where each column is.
         parts: The values of an item.
+        whole_cells: Where the cells are that are values of an item as they are, by their keys.
 
     Raises:
         InputError: A column that is asked for is missing, or columns can't all be keys of an item.
@@ -48,6 +49,11 @@ class Columns:
         self._drop_missing_id()
         self._check_names()
         settings.empty_rules.check(self.parts, settings.say)
+        self.whole_cells = {
+            part.path[0]: self.index[part.column]
+            for part in self.parts
+            if part.column is not None and len(part.path) == 1
+        }
 
     def kinds_of(self, cells: Sequence[Cell]) -> Mapping[str, Kind]:
         """Return what the fields of the item take that a row becomes: of equal ones the first."""
@@ -143,7 +149,14 @@ class _TextItem(Mapping[str, Any]):
         self._made: dict[str, Any] | None = None
 
     def __getitem__(self, key: str) -> Any:
-        return self._item[key]
+        # Of each row one key is asked for, or a few: the others are not made for that.
+        at = self._columns.whole_cells.get(key)
+        if at is None:
+            return self._item[key]
+        text = self._show(self._cells[at])
+        if not text:
+            raise KeyError(key)
+        return text
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._item)
@@ -162,7 +175,10 @@ class _TextItem(Mapping[str, Any]):
         return self._made
 
     def _text(self, column: str) -> str:
-        cell = self._cells[self._columns.index[column]]
+        return self._show(self._cells[self._columns.index[column]])
+
+    @staticmethod
+    def _show(cell: Cell) -> str:
         return "" if isinstance(cell, OddCell) else str(cell)
 
 

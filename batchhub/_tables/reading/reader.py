@@ -186,7 +186,9 @@ class ItemReader:
         try:
             try:
                 for found in self._read(lambda: None):
-                    yield from self._take(found)
+                    item = self._take(found)
+                    if item is not None:
+                        yield item
             except InputError as error:
                 self._cut_off(error)
             self._end()
@@ -202,10 +204,12 @@ class ItemReader:
         """
         try:
             try:
-                async with aclosing(in_background(self._read)) as values:
-                    async for found in values:
-                        for item in self._take(found):
-                            yield item
+                async with aclosing(in_background(self._read)) as batches:
+                    async for batch in batches:
+                        for found in batch:
+                            item = self._take(found)
+                            if item is not None:
+                                yield item
             except InputError as error:
                 self._cut_off(error)
             self._end()
@@ -243,21 +247,24 @@ class ItemReader:
         end = "" if text.endswith(_UNSENT) else f"; {_UNSENT}"
         return UsageError(f"{self.name}: {text}{end}")
 
-    def _take(self, found: Found | Survey) -> Iterator[dict[str, Any]]:
-        """Yield an item; of what is none raise or report the error."""
+    def _take(self, found: Found | Survey) -> dict[str, Any] | None:
+        """Return an item; of what is none raise or report the error."""
         if isinstance(found, Survey):
-            self.survey = found
-            if self.on_survey is not None:
-                self.on_survey(found)
-            return
+            self._take_survey(found)
+            return None
         self.row += 1
         self.line, item, self.raw = found
         if not isinstance(item, InputError):
-            yield item
-        elif self.on_refused is None:
+            return item
+        if self.on_refused is None:
             raise item
-        else:
-            self.on_refused(item)
+        self.on_refused(item)
+        return None
+
+    def _take_survey(self, found: Survey) -> None:
+        self.survey = found
+        if self.on_survey is not None:
+            self.on_survey(found)
 
     def _end(self) -> None:
         """Put the rows into their place that were set aside, now that nothing more comes."""

@@ -225,12 +225,18 @@ class _Roles:
 
 def check_names(columns: Columns, records: Iterator[Record], place: str) -> Iterator[Record]:
     """
-    Yield records, as long as columns without a name have nothing in them.
+    Return records, as long as columns without a name have nothing in them.
 
     Raises:
         InputError: One has.
     """
     nameless = [n for n, name in enumerate(columns.names) if name is None]
+    return _check_empty(nameless, records, place) if nameless else records
+
+
+def _check_empty(
+    nameless: Sequence[int], records: Iterator[Record], place: str
+) -> Iterator[Record]:
     for line, cells in records:
         for n in nameless:
             found: Any = cells[n]
