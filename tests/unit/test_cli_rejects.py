@@ -177,6 +177,17 @@ def test_more_than_the_limit_sends_nothing(
     assert dry.stdout.startswith("nothing would be sent: items.csv: ")
 
 
+def test_it_is_none_of_the_files_this_command_uses(command: Command) -> None:
+    """Neither the store, whatever its name, nor what stands beside it."""
+    write_items(20, bad=(3,))
+    result = command(
+        "submit", "items.csv", "--account", "work", "--rejects", "jobs.csv", "--store", "jobs.csv"
+    )
+    assert result.exit_code == ExitCode.USAGE
+    assert "jobs.csv, which this command uses; nothing was sent" in result.stderr
+    assert files() == {"batchhub.toml", "items.csv"}
+
+
 def test_half_is_not_more_than_half(command: Command) -> None:
     """They are set aside."""
     write_items(20, bad=tuple(range(1, 11)))

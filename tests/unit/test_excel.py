@@ -109,11 +109,17 @@ def test_a_formula_without_a_value_is_odd(inner: str) -> None:
     assert "a formula whose value is not in the file" in found.reason
 
 
-def test_a_formula_that_is_to_be_worked_out_anew_is_odd() -> None:
+@pytest.mark.parametrize(
+    "xml",
+    [
+        cell("A2", inner="<f>B2*2</f><v>0</v>"),
+        cell("A2", kind="str", inner="<f>B2&amp;1</f><v>x</v>"),
+        cell("A2", kind="b", inner="<f>B2=1</f><v>1</v>"),
+    ],
+)
+def test_a_formula_that_is_to_be_worked_out_anew_is_odd(xml: str) -> None:
     """As libraries write it that know no value: the one in the file is a guess, and is there."""
-    found = odd_cell(
-        cell("A2", inner="<f>B2*2</f><v>0</v>"), calculation='<calcPr fullCalcOnLoad="1"/>'
-    )
+    found = odd_cell(xml, calculation='<calcPr fullCalcOnLoad="1"/>')
 
     assert "holds a formula whose value is out of date" in found.reason
 
@@ -193,6 +199,8 @@ def test_dates_and_times_are_odd(value: object) -> None:
         (";;;", 5, "shows nothing", None),
         ("0;-0;;@", 0, "shows nothing", None),
         ('0;-0;"free"', 0, "shows free", None),
+        ('0;-0;"-"', 0, "shows -", 0),
+        ('0;-0;"\u2013"', 0, "shows \u2013", 0),
         ('_-* #,##0.00\\ _€_-;\\-* #,##0.00\\ _€_-;_-* "-"??\\ _€_-;_-@_-', 0, '"-"', 0),
         ("0.00;(0.00)", -5, 'shows "()" as well', -5),
         ("[>=100]0;[<100]0.0%", 5, "shows a percentage", None),
@@ -207,6 +215,14 @@ def test_a_number_that_is_shown_otherwise_is_odd(
 
     assert reason in found.reason
     assert found.number == number
+
+
+@pytest.mark.parametrize("days", ["0", "0.5", "1", "1.25", "59", "61.25", "46082"])
+def test_what_is_behind_a_date_is_kept(days: str) -> None:
+    """Excel counts a 29 February 1900; a date set aside before it is the same date."""
+    found = odd_cell(cell("A2", days, style=1), formats=["yyyy-mm-dd"])
+
+    assert found.held == Decimal(days)
 
 
 @pytest.mark.parametrize(

@@ -223,6 +223,15 @@ def test_an_adapter_that_can_not_read_an_error_does_not_hide_it(slip: Mock) -> N
     assert str(maker.refused(500, b"")) == "shop answered 500 Internal Server Error"
 
 
+def test_a_challenge_is_no_answer_of_the_vendors() -> None:
+    """Whatever its body is: the header says that the vendor was not asked."""
+    headers = {"cf-mitigated": "challenge"}
+    error = _maker("FORBIDDEN", "Verify that you are human").refused(403, b"{}", headers=headers)
+
+    assert isinstance(error, errors.BlockedError)
+    assert str(error).endswith("nothing ran")
+
+
 @pytest.mark.parametrize(
     ("location", "target"),
     [

@@ -63,6 +63,32 @@ class Read:
         self.omitted = reader.omitted
 
 
+def test_an_id_has_no_blanks_around_it(tmp_path: Path) -> None:
+    """A text has them: nobody knows that they are not meant."""
+    read = Read(tmp_path, "id,sku\n 7 ,a \n")
+
+    assert read.items == [{"id": "7", "sku": "a "}]
+
+
+@pytest.mark.parametrize("rows", [3, 511, 512, 513, 514, 1025])
+def test_a_total_is_found_among_the_last_rows(tmp_path: Path, rows: int) -> None:
+    """However long the table is, also if a row follows."""
+    lines = [f"a{n},{n}" for n in range(1, rows)]
+    read = Read(tmp_path, "\n".join(["sku,stock", *lines, "Total,7", "a0,1"]) + "\n")
+
+    assert read.survey.warnings == (
+        f"line {rows + 1} looks like a total row ('Total'); leave it out",
+    )
+
+
+def test_a_sign_is_said_once_with_a_count(tmp_path: Path) -> None:
+    """The first cell of a column stands for the others."""
+    read = Read(tmp_path, "sku,stock\nx,1\n8.69E+12,1\n8.70E+12,1\n8.71E+12,1\n")
+
+    (warning,) = read.survey.warnings
+    assert warning.startswith("column 'sku', line 3, and 2 more cells of it: '8.69E+12'")
+
+
 @pytest.mark.parametrize(
     ("column", "cell", "value"),
     [

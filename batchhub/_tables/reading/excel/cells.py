@@ -16,6 +16,7 @@ from .scan import DATED, FORMULA, STALE, Oddity
 
 _DAY: Final = datetime.timedelta(days=1)
 _FIRST_DAY: Final = datetime.datetime(1899, 12, 30)  # noqa: DTZ001  # a sheet knows no zone
+_YEAR_1900: Final = datetime.datetime(1900, 1, 1)  # noqa: DTZ001
 _MARCH_1900: Final = datetime.datetime(1900, 3, 1)  # noqa: DTZ001
 
 _LARGEST: Final = 10**15
@@ -95,7 +96,7 @@ def _find_serial(value: Any) -> Decimal | None:
         value = datetime.datetime.combine(value, datetime.time())
     if isinstance(value, datetime.datetime):
         # Excel has a 29 February 1900, so that the days before it are one fewer.
-        value = value - _FIRST_DAY - (_DAY if _FIRST_DAY < value < _MARCH_1900 else _DAY * 0)
+        value = value - _FIRST_DAY - (_DAY if _YEAR_1900 <= value < _MARCH_1900 else _DAY * 0)
     if not isinstance(value, datetime.timedelta):
         return None
     return Decimal(f"{value / _DAY:.15g}")
