@@ -411,6 +411,31 @@ def test_comments_hide_nothing() -> None:
     assert isinstance(found[20_000][0], OddCell)
 
 
+def test_a_row_in_a_comment_is_no_row() -> None:
+    """Wherever the comment is, and however much it looks like one."""
+    rows = [row(n, cell(f"A{n}", n)) for n in range(2, 10_000)]
+    rows.insert(9_000, f"<!-- {row(9_002, cell('B9002', 0.5, style=1))} -->")
+    book = make_workbook(sheet(row(1, text("A1", "price")), *rows), formats=["0%"])
+
+    assert {len(cells) for _, cells in open_sheet(book)} == {1}
+
+
+@pytest.mark.parametrize("odd_row", [2, 9_999])
+def test_text_that_is_shown_otherwise_is_found_anywhere(odd_row: int) -> None:
+    """As a number is, far from where a sheet is read with care."""
+    shown = "<is><t>x</t></is>"
+    rows = [
+        row(n, cell(f"A{n}", kind="inlineStr", style=1 + (n == odd_row), inner=shown))
+        for n in range(2, 10_000)
+    ]
+    formats = ["0.00", '@" kg"']
+    book = make_workbook(sheet(row(1, text("A1", "price")), *rows), formats=formats)
+
+    found = [number for number, cells in open_sheet(book) if isinstance(cells[0], OddCell)]
+
+    assert found == [odd_row]
+
+
 @pytest.mark.parametrize("odd_row", [2, 9_999, 20_000, 29_999])
 def test_an_odd_cell_is_found_anywhere_in_a_long_sheet(odd_row: int) -> None:
     """Most of it is left out of the careful reading."""

@@ -193,6 +193,13 @@ def test_a_row_of_another_width_is_refused_again_until_it_is_corrected(tmp_path:
     assert marks.strip(long) == ["7", "a", " b", "9.90"]
 
 
+def test_empty_cells_that_are_too_many_do_not_move_the_line(tmp_path: Path) -> None:
+    """They are read as nothing, and what was added stands below its name."""
+    set_aside(tmp_path / "bad.csv", [(2, ["7", "a", "9,9O", "", ""], "no number")])
+
+    assert read_lines(tmp_path / "bad.csv")[1] == "7;a;9,9O;2;no number"
+
+
 def read_lines(path: Path) -> list[str]:
     """Return the lines of a file."""
     return path.read_text().splitlines()

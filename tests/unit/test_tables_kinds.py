@@ -41,6 +41,16 @@ class ByRow(ScriptedAdapter):
         return _THINGS if item.get("of") == "thing" else _OTHERS
 
 
+class ByPresence(ScriptedAdapter):
+    """An adapter that asks what an item has."""
+
+    @classmethod
+    def fields(cls, operation: str, item: Mapping[str, Any]) -> Mapping[str, Kind]:
+        """A size is a number if anything says of what."""
+        del operation
+        return _THINGS if "of" in item else _OTHERS
+
+
 _THINGS = {"size": Kind.NUMBER}
 _OTHERS = {"size": Kind.TEXT}
 
@@ -61,6 +71,13 @@ class Read:
         assert reader.survey is not None
         self.survey: Survey = reader.survey
         self.omitted = reader.omitted
+
+
+def test_an_item_is_asked_about_without_its_empty_cells(tmp_path: Path) -> None:
+    """As it will be: what is left out says nothing of the other fields."""
+    read = Read(tmp_path, "of,size\n,007\nx,7\n", ByPresence)
+
+    assert read.items == [{"size": "007"}, {"of": "x", "size": 7}]
 
 
 def test_an_id_has_no_blanks_around_it(tmp_path: Path) -> None:
