@@ -78,7 +78,8 @@ def test_two_notations_in_a_file_are_refused(
     """Both cells are named; the notation that is said refuses the rows of the other."""
     done = desk.dry_run("p.csv", "product_id;price\n" + rows, *priced())
     for line, cell in (first, second):
-        assert f"{line} has {cell!r} in 'price'" in done.error
+        assert line in done.error
+        assert f" has {cell!r}" in done.error
     again = desk.dry_run("p.csv", "product_id;price\n" + rows, *priced(), "--decimal", "comma")
     assert len(again.refused) == 1
     assert again.refused[0].endswith("is not a number with a decimal comma")
@@ -286,7 +287,7 @@ def test_a_code_that_a_spreadsheet_shortened_is_said(desk: Desk, code: str) -> N
     table = f"sku;price\n{code};5\n219E01;7\n0001E0;8\n1E3;9\n00123;11\n"
     done = desk.dry_run("p.csv", table, *priced("sku"))
     assert done.refused == [done.refused[0]]
-    assert done.refused[0].startswith(f"line 2: column 'sku': {code!r} looks shortened by a sprea")
+    assert done.refused[0].startswith(f"line 2: column 'sku': {code!r} looks like a long num")
     named = ("--map", "POST /products", "--set", "sku={sku}", "--set", "price={price}")
     done = desk.dry_run("p.csv", table, *named)
     assert done.code == 0

@@ -31,6 +31,12 @@ class Shop(ScriptedAdapter):
     }
 
 
+class Named(Shop):
+    """An adapter whose items are named by a field."""
+
+    key_field: ClassVar[str | None] = "sku"
+
+
 class ByRow(ScriptedAdapter):
     """An adapter whose fields depend on the item."""
 
@@ -124,6 +130,8 @@ def test_a_sign_is_said_once_with_a_count(tmp_path: Path) -> None:
         ("price", "1'234.56", Decimal("1234.56")),
         ("price", "0007.5", Decimal("7.5")),
         ("price", "1.0E-7", Decimal("1.0E-7")),
+        ("price", "1E3", 1000),
+        ("price", "1.5E+3", 1500),
         ("price", "9007199254740993", 9007199254740993),
         ("stock", "12.0", 12),
         ("stock", "1,200,000", 1200000),
@@ -174,6 +182,15 @@ def test_what_a_field_does_not_take_is_refused_by_line(
     assert refused.startswith(f"line 2: column '{column}': {why}")
     assert "--text" not in refused
     assert read.items == [{"x": "b"}]
+
+
+def test_a_code_that_a_spreadsheet_shortened_names_nothing(tmp_path: Path) -> None:
+    """Its digits are lost: in the field that names an item the row is refused, else it is said."""
+    read = Read(tmp_path, "sku,title\n8.69E+12,a\nB,1.23E+12\n", Named)
+    assert [item["sku"] for item in read.items] == ["B"]
+    (refused,) = read.refused
+    assert refused.startswith("line 2: column 'sku': '8.69E+12' looks like a long number that a ")
+    assert any("column 'title', line 3: '1.23E+12'" in each for each in read.survey.warnings)
 
 
 def test_a_column_nobody_knows_is_typed_as_a_whole(tmp_path: Path) -> None:

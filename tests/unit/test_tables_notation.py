@@ -82,8 +82,10 @@ def test_two_notations_in_a_file_are_refused(tmp_path: Path, cells: list[str]) -
     with pytest.raises(InputError) as caught:
         read(tmp_path, cells)
     message = str(caught.value)
-    assert message.startswith(f"line 1: line 2 has '{cells[0]}' in 'price', ")
-    assert f"line {len(cells) + 1} has '{cells[-1]}' in 'price': a file has one notation" in message
+    assert message.startswith(
+        f"line {len(cells) + 1}: column 'price' has '{cells[-1]}', and line 2 has '{cells[0]}' in "
+        "'price': a file has one notation of figures"
+    )
     found = read(tmp_path, cells, decimal="point")
     (refused,) = (each for each in found if isinstance(each, str))
     assert refused.endswith("is not a number with a decimal point")

@@ -14,7 +14,7 @@ from batchhub.adapter import Kind, encode_json
 
 from .figures import PLAIN, read_figure
 from .rows import Cell, OddCell
-from .signs import looks_shortened
+from .signs import explain_shortened, looks_shortened
 
 CellReader = Callable[[Any], Any]
 """Turns a cell into a value; raises `ValueError` with the reason if that would be a guess."""
@@ -29,13 +29,15 @@ class CellReaders:
         of: Makes what reads the cells of a field, by its kind; `None` if nobody knows it.
         plain: Reads the cells of a column that is one of plain numbers, as JSON has them.
         text: Reads a cell as a part of a text.
-        name: Reads a cell as what names something at the vendor.
+        key: Reads a cell of a text field that names the item at the vendor.
+        name: Reads a cell as a part of a path, or an id.
         label: How a message about a cell begins, with the column in place of ``{!r}``.
     """
 
     of: Callable[[Kind | None], CellReader]
     plain: CellReader
     text: CellReader
+    key: CellReader
     name: CellReader
     label: str
 
@@ -54,6 +56,7 @@ def read_table_cells(notation: Notation) -> CellReaders:
         of=lambda kind: make_cell_reader(kind, notation),
         plain=_read_unknown_number,
         text=read_text,
+        key=read_key,
         name=read_name,
         label="column {!r}: ",
     )
@@ -65,6 +68,7 @@ def read_json_values() -> CellReaders:
         of=lambda kind: _read_json_digits if kind is Kind.TEXT else _keep,
         plain=_keep,
         text=_read_json_text,
+        key=_read_json_digits,
         name=lambda value: _read_json_text(value).strip(),
         label="{!r} ",
     )
@@ -126,12 +130,17 @@ def read_text(cell: Cell) -> str:
     return format(cell, "f") if isinstance(cell, Decimal) else str(cell)
 
 
+def read_key(cell: Cell) -> str:
+    """Return the text of a cell that names an item at the vendor."""
+    text = read_text(cell)
+    if "+" in text and looks_shortened(text):
+        raise ValueError(explain_shortened(text))
+    return text
+
+
 def read_name(cell: Cell) -> str:
     """Return the text of a cell that names something, without the blanks at its ends."""
-    text = read_text(cell).strip()
-    if "+" in text and looks_shortened(text):
-        raise ValueError(f"{text!r} looks shortened by a spreadsheet; write all its digits")
-    return text
+    return read_key(cell).strip()
 
 
 def read_flag(cell: Cell) -> bool:

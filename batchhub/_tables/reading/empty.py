@@ -68,10 +68,12 @@ class EmptyRules:
         Raises:
             InputError: It names the first.
         """
-        known = [name for part in parts for name in part.names]
+        parts = list(parts)
+        known = {name for part in parts for name in part.names}
         for name, word in self.fields.items():
             if name not in known:
-                text = f"there is no field {name!r}{suggest(name, list(dict.fromkeys(known)))}"
+                usual = [part.names[0] for part in parts if not part.is_constant]
+                text = f"there is no field {name!r}{suggest(name, usual)}"
                 raise InputError(f"{say(empty=f'{name}={word}')}: {text}")
 
     def _find_usual(self, kind: Kind | None, *, is_name: bool) -> Empty:

@@ -19,7 +19,7 @@ from attrs import define, field
 from batchhub._tables.formats import Notation, Say
 from batchhub.errors import InputError
 
-from .signs import looks_shortened, name_invisible
+from .signs import explain_shortened, looks_shortened, name_invisible
 
 
 class Weight(StrEnum):
@@ -92,7 +92,7 @@ def read_figure(cell: str, notation: Notation) -> Decimal | int:
     if len(bare) > _LONGEST or not _PATTERNS[notation].fullmatch(bare):
         raise ValueError(_explain(bare, notation))
     if looks_shortened(bare):
-        raise ValueError(f"{bare!r} looks shortened by a spreadsheet; write all its digits")
+        raise ValueError(explain_shortened(bare))
     number = _convert(bare, notation)
     if isinstance(number, Decimal) and number and abs(number.adjusted()) > _LARGEST:
         raise ValueError(f"{bare!r} is too large or too small for a number")
@@ -159,12 +159,13 @@ class Evidence:
             self._first.get(weight) for weight in (Weight.POINT, Weight.COMMA, Weight.EITHER)
         )
         if point is not None and comma is not None:
-            (first, second) = sorted((point, comma))
+            first, second = sorted((point, comma))
             raise InputError(
-                f"{place} {first[0]} has {first[2]!r} in {first[1]!r}, {place} {second[0]} has "
-                f"{second[2]!r} in {second[1]!r}: a file has one notation of figures; correct the "
-                f"cells, or name it by {say(decimal='point')} or {say(decimal='comma')}, and the "
-                "rows with the other are refused"
+                f"column {second[1]!r} has {second[2]!r}, and {place} {first[0]} has {first[2]!r} "
+                f"in {first[1]!r}: a file has one notation of figures; correct the cells, or name "
+                f"it by {say(decimal='point')} or {say(decimal='comma')}, and the rows with the "
+                "other are refused",
+                line=second[0],
             )
         if either is not None and point is None and comma is None:
             line, column, cell = either
@@ -183,7 +184,13 @@ class Evidence:
 
 def _convert(bare: str, notation: Notation) -> Decimal | int:
     plain = bare.translate(_TO_JSON[notation]).removeprefix("+")
-    return int(plain) if _WHOLE.fullmatch(plain) else Decimal(plain)
+    if _WHOLE.fullmatch(plain):
+        return int(plain)
+    number = Decimal(plain)
+    exponent = number.as_tuple().exponent
+    # A whole number is written by its digits: not all readers know 1E+3.
+    is_short = isinstance(exponent, int) and 0 < exponent <= _LARGEST
+    return int(number) if is_short else number
 
 
 def _explain(bare: str, notation: Notation) -> str:

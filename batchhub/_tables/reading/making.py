@@ -123,15 +123,15 @@ class Maker:
             value = self._read_constant(part, constant, kinds)
             return lambda _: value
         kind, column = self._columns.kind_of(part, kinds), part.column
-        is_plain = False
+        is_plain, is_name = False, self._columns.is_name(part)
         if kind is None and column is not None:
             kind = self._whole.get(column)
             is_plain = kind is Kind.NUMBER
-        rule = self._settings.empty_rules.find(
-            part, kind, is_name=self._columns.is_name(part), say=self._settings.say
-        )
+        rule = self._settings.empty_rules.find(part, kind, is_name=is_name, say=self._settings.say)
         if part.is_quoted or part.path == (ID,):
             read = self._readers.name
+        elif is_name and kind is Kind.TEXT:
+            read = self._readers.key
         else:
             read = self._readers.plain if is_plain else self._readers.of(kind)
         if column is not None:

@@ -62,6 +62,11 @@ class Part:
         return self.pieces[0][1] if is_value else None
 
     @property
+    def is_constant(self) -> bool:
+        """Whether no column is in it."""
+        return not self.columns
+
+    @property
     def constant(self) -> str | None:
         """Its text, if no column is in it."""
         return None if self.columns else "".join(text for _, text in self.pieces)
