@@ -144,6 +144,7 @@ def test_a_row_with_a_stray_quote_is_refused_alone(
         ('1,a,5\n2,"Tube 3/4" steel\n9,long",5\n', 3),
         ('1,a,5\n2,"b" c,"d\n3,x,7\n', 3),
         ('1,"a\nb" c,5\n2,x,5\n', 2),
+        ('1,"a\nb" c,5,9\n2,x,5\n3,y,7\n4,z,8\n', 2),
         ('1,a,5\n2,"a" b","c"" d",5\n', 3),
         ('1,a,5\n2,"x,5\n3,b,7\n', 3),
     ],

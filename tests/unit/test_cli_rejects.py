@@ -177,6 +177,15 @@ def test_more_than_the_limit_sends_nothing(
     assert dry.stdout.startswith("nothing would be sent: items.csv: ")
 
 
+def test_an_id_that_is_there_twice_is_set_aside_with_both_its_lines(command: Command) -> None:
+    """The lines of the file, blank ones counted."""
+    Path("items.csv").write_text("id;x\na;1\n\na;2\nb;3\n")
+    assert submit(command).exit_code == ExitCode.UNSUCCESSFUL
+    ((*_, line, reason),) = read_bad()[1:]
+    assert line == "4"
+    assert reason.startswith("the id 'a' is there twice, first in line 2;")
+
+
 def test_it_is_none_of_the_files_this_command_uses(command: Command) -> None:
     """Neither the store, whatever its name, nor what stands beside it."""
     write_items(20, bad=(3,))
