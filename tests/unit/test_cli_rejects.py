@@ -177,6 +177,19 @@ def test_more_than_the_limit_sends_nothing(
     assert dry.stdout.startswith("nothing would be sent: items.csv: ")
 
 
+def test_the_printed_command_finds_its_files(command: Command) -> None:
+    """A name that looks like an option, and the settings and the store that were named."""
+    write_items(20, bad=(3,))
+    named = ("--config", "batchhub.toml", "--store", "other.db")
+    first = command("submit", "items.csv", "--account", "work", "--rejects=-bad.csv", *named)
+    words = shlex.split(first.stderr.rpartition("then: ")[2])
+    assert (words[:3], words[-4:]) == (["batchhub", "submit", "./-bad.csv"], [*named])
+
+    bad = Path("-bad.csv")
+    bad.write_text(bad.read_text().replace("_batchhub_missing", "b3"))
+    assert command(*words[1:]).exit_code == ExitCode.OK
+
+
 def test_an_id_that_is_there_twice_is_set_aside_with_both_its_lines(command: Command) -> None:
     """The lines of the file, blank ones counted."""
     Path("items.csv").write_text("id;x\na;1\n\na;2\nb;3\n")
