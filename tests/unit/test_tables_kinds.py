@@ -184,6 +184,18 @@ def test_what_a_field_does_not_take_is_refused_by_line(
     assert read.items == [{"x": "b"}]
 
 
+@pytest.mark.parametrize(("bad", "good"), [(6, 5), (2000, 0), (7, 6), (5, 0), (6, 6)])
+def test_a_column_that_is_wrong_as_a_whole_is_said(tmp_path: Path, bad: int, good: int) -> None:
+    """A currency in every row is no slip of a row; the rows are refused none the less."""
+    table = "sku;price\n" + "A;1.234,50 \u20ac\n" * bad + "B;9,90\n" * good
+    read = Read(tmp_path, table)
+    assert len(read.refused) == bad
+    expected = f"column 'price': {bad:,} of {bad + good:,} cells are not numbers, such as '1.234,50"
+    assert [each.startswith(expected) for each in read.survey.warnings] == (
+        [True] if bad > 5 and bad > good else []
+    )
+
+
 def test_a_code_that_a_spreadsheet_shortened_names_nothing(tmp_path: Path) -> None:
     """Its digits are lost: in the field that names an item the row is refused, else it is said."""
     read = Read(tmp_path, "sku,title\n8.69E+12,a\nB,1.23E+12\n", Named)

@@ -9,6 +9,7 @@ then another cell of the file, or the user, decides.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
@@ -123,8 +124,14 @@ def show_readings(cell: str) -> str:
 
 @define
 class Evidence:
-    """What the number columns of a file say about its notation: the first cell of each weight."""
+    """
+    What the number columns of a file say about its notation: the first cell of each weight.
 
+    Attributes:
+        odd: How many cells of a column are no figures, and the first with its line.
+    """
+
+    odd: dict[str, tuple[int, int, str]] = field(factory=dict)
     _first: dict[Weight, tuple[int, str, str]] = field(factory=dict)
 
     def add(self, column: str, lines: Iterable[int], cells: list[str]) -> None:
@@ -134,12 +141,16 @@ class Evidence:
             is_known = weight in self._first or mark not in joined
             if is_known and _SURE["\\." if mark == "." else ","].fullmatch(joined):
                 return
-        seen = set()
+        counts = Counter(cells)
         for line, cell in zip(lines, cells, strict=True):
-            if cell in seen:
+            number = counts.pop(cell, 0)
+            if not number or not cell.strip():
                 continue
-            seen.add(cell)
-            self._first.setdefault(weigh(cell), (line, column, cell.strip()))
+            weight = weigh(cell)
+            self._first.setdefault(weight, (line, column, cell.strip()))
+            if weight is Weight.NO_FIGURE:
+                before, at, first = self.odd.get(column, (0, line, cell.strip()))
+                self.odd[column] = (before + number, at, first)
 
     def decide(self, said: Notation | None, say: Say, place: str) -> Notation:
         """

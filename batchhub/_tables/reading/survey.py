@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from attrs import Factory, define, field, frozen
 
+from batchhub._base.show import number
 from batchhub._tables.formats import Notation
 from batchhub.adapter import Kind
 from batchhub.errors import InputError
@@ -27,6 +28,9 @@ from .table_signs import TableSigns
 
 BLOCK: Final = 512
 """How many rows are looked at together."""
+
+_FEW_ODD: Final = 5
+"""So many cells of a column may be wrong before it is the column that is."""
 
 _MOST_CELLS: Final = 200_000
 _MOST_CHARS: Final = 1 << 22
@@ -130,7 +134,12 @@ class Surveyor:
         return Survey(
             columns=tuple(self._describe(name, used_in) for name, used_in in parts.items()),
             notation=self._shown(),
-            warnings=(*warnings, *self._warn_of_text(), *self._signs.warnings()),
+            warnings=(
+                *warnings,
+                *self._warn_of_odd(),
+                *self._warn_of_text(),
+                *self._signs.warnings(),
+            ),
             rows=self._rows,
         )
 
@@ -200,6 +209,16 @@ class Surveyor:
             found = (found - {None}) | {self._shapes.get(name, Shape()).kind(self._shown())}
         kind = next(iter(found)) if len(found) == 1 else None
         return ColumnReading(name=name, fields=fields, kind=kind, by=by)
+
+    def _warn_of_odd(self) -> Iterator[str]:
+        """Say which columns of numbers hold something else in most rows, which is no slip."""
+        for name, (cells, line, first) in self._evidence.odd.items():
+            if cells > _FEW_ODD and cells * 2 > self._rows:
+                yield (
+                    f"column {name!r}: {number(cells)} of {number(self._rows)} cells are not "
+                    f"numbers, such as {first[:40]!r} in {self.place} {line}; correct the whole "
+                    "column in the sheet"
+                )
 
     def _warn_of_text(self) -> Iterator[str]:
         """Say which columns are text because of few cells, or only by how figures are written."""

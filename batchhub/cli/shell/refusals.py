@@ -38,6 +38,9 @@ def open_rejects(options: RejectOptions) -> Rejects | None:
     return Rejects(options.rejects, limit=limit, say=as_option)
 
 
+_LOOK: Final = "; does the sheet fit the options? --dry-run shows how its columns are read"
+
+
 @define
 class Refusals:
     """
@@ -92,7 +95,8 @@ class Refusals:
             raise UsageError(f"{self._lines[0]}; nothing was sent{self.advise(rows)}")
         self.show()
         refused = f"{number(self.total)} of {number(rows)} rows can't be sent"
-        raise UsageError(f"{self.items.name}: {refused}; nothing was sent{self.advise(rows)}")
+        advice = self.advise(rows) or _LOOK
+        raise UsageError(f"{self.items.name}: {refused}; nothing was sent{advice}")
 
     def advise(self, rows: int) -> str:
         """Return how to go on, to end a line with; nothing where most are refused."""
