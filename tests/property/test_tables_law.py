@@ -149,7 +149,7 @@ def read(content: bytes) -> tuple[dict[int, Any], dict[int, str]]:
     return items, refused
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(rows=tables())
 def test_a_cell_is_sent_as_an_independent_reading_has_it(rows: list[list[str]]) -> None:
     """Number by number in the file's one notation, text by character, or the row is refused."""
@@ -216,7 +216,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(
     rows=st.lists(st.tuples(VALUES, VALUES, VALUES, VALUES, VALUES, VALUES), min_size=1, max_size=5)
 )

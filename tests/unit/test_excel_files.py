@@ -436,12 +436,12 @@ def test_text_that_is_shown_otherwise_is_found_anywhere(odd_row: int) -> None:
     assert found == [odd_row]
 
 
-@pytest.mark.parametrize("odd_row", [2, 9_999, 20_000, 29_999])
+@pytest.mark.parametrize("odd_row", [2, 5_999, 11_999])
 def test_an_odd_cell_is_found_anywhere_in_a_long_sheet(odd_row: int) -> None:
     """Most of it is left out of the careful reading."""
     rows = [
         row(n, cell(f"A{n}", n, style=2 if n == odd_row else 1), '<c r="B2" s="2"/>' * (n == 2))
-        for n in range(2, 30_000)
+        for n in range(2, 12_000)
     ]
     book = make_workbook(sheet(row(1, text("A1", "price")), *rows), formats=["0.00", "0%"])
 
