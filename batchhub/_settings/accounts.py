@@ -26,7 +26,7 @@ from .references import hint_for, is_file
 from .registry import Registry
 
 _REFERENCES: Final = {"env", "keyring"}
-_OF_ALL: Final = {"proxy", "polling"}
+_OF_ALL: Final = {"proxy", "polling", "decimal"}
 _FORMS: Final = 'must be { env = "NAME" }, { keyring = "service/name" } or text'
 _TEXT: Final = (str, str | None, "str", "str | None", "Optional[str]")
 _READABLE: Final = stat.S_IRGRP | stat.S_IROTH

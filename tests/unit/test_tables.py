@@ -130,7 +130,7 @@ def test_an_argument_has_its_own_name(prices: Path, said: dict[str, Any], messag
             {"number": "b"},
             "name it by decimal='point' or decimal='comma'",
         ),
-        ("a\n\xe7\n", {}, "as in encoding='windows-1252'"),
+        ("a\n\xe7\n", {}, "name it by encoding='windows-1252'"),
         ("a\n1\n", {"text": "b"}, "text: there is no column 'b'"),
     ],
 )
