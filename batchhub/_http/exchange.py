@@ -44,6 +44,14 @@ from .text import is_usual
 _SUCCESS: Final = range(200, 300)
 
 
+class _PageError(Exception):
+    """A page for people came in place of JSON."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
+
+
 class Exchange:
     """
     Sends the requests of one account over aiohttp, and reads the answers within limits.
@@ -131,6 +139,9 @@ class Exchange:
             if call.may_repeat and not is_repeat:
                 return None
             failure, cause = errors.failed(error)
+        except _PageError as error:
+            note_exchange(call, error.reply, self._account)
+            raise errors.page(error.reply.status, error.reply.body[:MAX_WORDS_BYTES]) from None
         except ReplyError:
             note_exchange(call, None, self._account)
             raise
@@ -192,6 +203,8 @@ class Exchange:
             body = await read_refusal(response, self._limits.max_answer_bytes)
         else:
             body = await self._read_body(call, response, errors, whole)
+            if not is_usual(body) and call.wants_json and begins_as_page(body, find_type(response)):
+                raise _PageError(self._make_reply(response, await self._redactor.long_body(body)))
         return self._make_reply(response, await self._redactor.long_body(body))
 
     def _make_reply(self, response: Answer, body: bytes) -> Reply:
@@ -222,8 +235,6 @@ class Exchange:
             raise errors.unreadable(response.status, what, ReplyTooLargeError) from None
         except BodyBrokenError as error:
             raise errors.unreadable(response.status, str(error)) from error
-        if not is_usual(body) and call.wants_json and begins_as_page(body, find_type(response)):
-            raise errors.page(response.status, self._redactor.body(body[:MAX_WORDS_BYTES]))
         return body
 
     def open_spool(self, *, unpacks: bool) -> Spool:

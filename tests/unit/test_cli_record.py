@@ -119,7 +119,7 @@ def test_an_error_is_recorded_as_well(tmp_path: Path) -> None:
     code, _ = asyncio.run(record("o.toml", body=b"<html>parked</html>"))
     odd = read_case(tmp_path / "o.toml")
     assert (code, odd.reading) == (4, None)
-    with pytest.raises(ReplyError, match="no list of batches"):
+    with pytest.raises(ReplyError, match="a page of HTML in place of JSON"):
         ask_shop(odd)
 
 

@@ -163,7 +163,7 @@ def test_a_broken_table_sends_nothing(sandbox: str, run: Run, tmp_path: Path) ->
     assert done.code == 2
     assert done.err == (
         "error: items.csv: line 1201: the row has 2 cells, the header 3 columns; "
-        "is one missing?; nothing was sent\n"
+        "is one missing?; nothing was sent; correct it, or set it aside with --rejects FILE\n"
     )
     assert executions(sandbox, "half") == []
 
