@@ -236,7 +236,10 @@ def test_few_cells_that_make_text_of_a_column_are_named(
     )
 
 
-@pytest.mark.parametrize("cells", [["x", "y", "1"], ["007", "008"], ["a"], ["1", "2"], [""]])
+@pytest.mark.parametrize(
+    "cells",
+    [["x", "y", "1"], ["007", "008"], ["a"], ["1", "2"], [""], [*["1"] * 20, *["x"] * 6]],
+)
 def test_a_column_of_text_is_no_reason_to_warn(tmp_path: Path, cells: list[str]) -> None:
     """Most columns of text hold some numbers."""
     assert not Read(tmp_path, "".join(f"{cell},\n" for cell in ["x", *cells])).survey.warnings
