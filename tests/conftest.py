@@ -18,7 +18,7 @@ from aiohttp import ClientResponse
 from hypothesis import HealthCheck, settings
 from support.patience import PATIENCE_S
 
-from batchhub._base import under_way
+from batchhub._base import secrets, under_way
 from batchhub.cli.shell import invocation
 
 _TAKES_STREAM_WRITER = "stream_writer" in inspect.signature(ClientResponse.__init__).parameters
@@ -82,3 +82,12 @@ def _nothing_under_way() -> Iterator[None]:
     """A transaction whose loop is gone ends for nobody: no clock waits for it in the next test."""
     yield
     under_way.count = 0
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_of_others() -> Iterator[None]:
+    """What one test keeps secret may be a price in the next: a process blanks all it has seen."""
+    known = secrets._known
+    secrets._known = secrets.Blanker(known._known.elements())  # type: ignore[misc]
+    yield
+    secrets._known = known  # type: ignore[misc]
