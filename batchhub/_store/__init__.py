@@ -3,8 +3,9 @@ The store: jobs, tickets, items and results in SQL. Nothing here knows a vendor 
 
 It may import `_adapter`, `models` and below, never HTTP. Begin with `store`, which has a door by
 subject: `jobs`, `tickets`, `results`, `lanes`, `deliveries` of events, `loads` for how jobs come
-and go by chunks, `targets` for what items change, `pushes` for calls by vendors,
-and `lessons` for how long batches take. Each of their methods is one transaction.
+and go by chunks, `targets` for what items change, `pushes` for calls by vendors, `lessons` for how
+long batches take, and `exports` for the files that results were written to. Each of their methods
+is one transaction.
 
 What these ask of the tables is in functions that run inside a transaction: `job_rows`,
 `ticket_rows` and `ticket_changes`, `result_rows`, `figures`, `attempts`, `bodies`, `lane_rows`,
@@ -22,6 +23,7 @@ from .chunks import RepeatedMeanwhileError
 from .damage import DamagedError
 from .database import StoreClosedError, StoreMovedError
 from .delivery_rows import Candidate, Claimed
+from .exports import Export
 from .job_rows import StoredJob
 from .lane_records import Hold, LaneOwner, LaneRow, Traffic
 from .pushes import Push
@@ -33,6 +35,7 @@ __all__ = [
     "Candidate",
     "Claimed",
     "DamagedError",
+    "Export",
     "Fenced",
     "Hold",
     "JobRecord",

@@ -21,7 +21,7 @@ from .chunks import CHUNK_ITEMS
 from .codec import to_text
 from .job_rows import find_job_no
 from .statements import Statement
-from .tables import deliveries, items, jobs, results, tickets
+from .tables import deliveries, exports, items, jobs, results, tickets
 from .transactions import Work
 
 _JOBS_AT_ONCE: Final = 100
@@ -69,6 +69,7 @@ _COUNT_ITEMS: Final = Statement(
 _DROP_DELIVERIES: Final = Statement(
     delete(deliveries).where(deliveries.c.job_no == bindparam("this_job_no"))
 )
+_DROP_EXPORTS: Final = Statement(delete(exports).where(exports.c.job_id == bindparam("this_job")))
 _DROP_JOB: Final = Statement(delete(jobs).where(jobs.c.job_no == bindparam("this_job_no")))
 
 
@@ -121,6 +122,7 @@ def delete_some(job_id: str, process: str) -> Work[bool]:
             if room <= 0:
                 return False
         _DROP_DELIVERIES.run(connection, {"this_job_no": row["job_no"]})
+        _DROP_EXPORTS.run(connection, {"this_job": job_id})
         _DROP_JOB.run(connection, {"this_job_no": row["job_no"]})
         return True
 

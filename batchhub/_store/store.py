@@ -8,6 +8,7 @@ from batchhub._base.file_mode import FileMode
 
 from .database import Database
 from .deliveries import Deliveries
+from .exports import Exports
 from .jobs import Jobs
 from .lanes import Lanes
 from .lessons import Lessons
@@ -33,6 +34,7 @@ class Store:
         pushes: The calls by vendors.
         targets: What items change.
         lessons: What was learned of how long batches take.
+        exports: The files that results were written to.
     """
 
     def __init__(self, database: Database) -> None:
@@ -46,6 +48,7 @@ class Store:
         self.pushes = Pushes(database)
         self.targets = Targets(database)
         self.lessons = Lessons(database)
+        self.exports = Exports(database)
 
     @classmethod
     async def open(cls, store: str | Path | None, mode: FileMode = FileMode.PRIVATE) -> Store:

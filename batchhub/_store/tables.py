@@ -18,7 +18,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     false,
+    literal_column,
 )
 
 from batchhub.models import BatchState
@@ -166,6 +168,51 @@ results: Final = Table(
     Column("retried_in", String(64)),
     Column("packed", Boolean, nullable=False, server_default=false()),
     ForeignKeyConstraint(["job_no", "position"], ["items.job_no", "items.position"]),
+)
+
+# With the words themselves, not with parameters: SQLite uses an index of some rows only for a query
+# that says the same.
+OPEN_FAILURE: Final = and_(
+    results.c.state.in_(
+        [literal_column(f"'{word}'") for word in ("failed", "not_executed", "unknown")]
+    ),
+    results.c.retried_in.is_(None),
+)
+"""Whether a result is a failure that no retry repeats; `ix_results_open_failures` finds them."""
+
+Index("ix_results_open_failures", results.c.job_no, results.c.position, sqlite_where=OPEN_FAILURE)
+
+# What is known of a job's input as a whole: packed, as its rows are. A job without it kept none.
+inputs: Final = Table(
+    "inputs",
+    metadata,
+    Column("job_no", Integer, primary_key=True, autoincrement=False),
+    Column("head", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["job_no"], ["jobs.job_no"]),
+)
+
+# The rows of the input, many in a block: one by one compression saves nothing.
+input_blocks: Final = Table(
+    "input_blocks",
+    metadata,
+    Column("job_no", Integer, primary_key=True, autoincrement=False),
+    Column("first_row", Integer, primary_key=True, autoincrement=False),
+    # The position of the first item that is made of this row or one behind it.
+    Column("first_item", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["job_no"], ["jobs.job_no"]),
+)
+
+# Files of results that were written: one that is as it was then may be written over.
+exports: Final = Table(
+    "exports",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("job_id", String(64), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("written_at", _TIME, nullable=False),
+    Index("ix_exports_job_id", "job_id"),
 )
 
 # Calls by vendors (webhooks) that the lane's driver has not looked at yet: ids of batches.

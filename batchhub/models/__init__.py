@@ -7,6 +7,7 @@ texts.
 """
 
 from .items import BatchItem, ItemResult
+from .rows import Cell, InputHead, InputRow, InputRows, OddCell
 from .states import BatchState, Contact, ItemState, Outcome
 from .status import BatchEvent, BatchStatus
 from .tickets import Counts, Finding, Ticket
@@ -16,11 +17,16 @@ __all__ = [
     "BatchItem",
     "BatchState",
     "BatchStatus",
+    "Cell",
     "Contact",
     "Counts",
     "Finding",
+    "InputHead",
+    "InputRow",
+    "InputRows",
     "ItemResult",
     "ItemState",
+    "OddCell",
     "Outcome",
     "Ticket",
 ]

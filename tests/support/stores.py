@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from attrs import evolve, fields
@@ -103,6 +106,28 @@ def fold_again(status: BatchStatus) -> BatchStatus:
     """Work out from its tickets alone what follows from them."""
     names = [each.name for each in fields(BatchStatus) if each.init and each.name != "_tally"]
     return BatchStatus(**{name: getattr(status, name) for name in names})
+
+
+_ADDED: Final = {
+    "0005": (
+        "DROP INDEX ix_results_open_failures",
+        "DROP TABLE exports",
+        "DROP TABLE input_blocks",
+        "DROP TABLE inputs",
+    ),
+    "0004": ("DROP TABLE lessons",),
+}
+"""What takes back what each version added, the newest first."""
+
+
+def make_older(path: Path, version: str) -> None:
+    """Make a store as an earlier version left it; what is newer in it is lost."""
+    with closing(sqlite3.connect(path)) as older:
+        for added, statements in _ADDED.items():
+            for statement in statements if added > version else ():
+                older.execute(statement)
+        older.execute("UPDATE alembic_version SET version_num = ?", (version,))
+        older.commit()
 
 
 async def count_rows(store: Store, tables: Sequence[Table]) -> list[int]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from support.hubs import numbered
-from support.stores import NOW
+from support.stores import NOW, make_older
 from support.vendor import ScriptedAccount, Vendor, capable
 
 from batchhub import BatchHub
@@ -454,10 +454,7 @@ async def test_an_older_store_goes_on(tmp_path: Path) -> None:
     """One of the version before gets the table when it is opened."""
     path = tmp_path / "jobs.db"
     await drive(path)
-    with closing(sqlite3.connect(path)) as older:
-        older.execute("DROP TABLE lessons")
-        older.execute("UPDATE alembic_version SET version_num = '0003'")
-        older.commit()
+    make_older(path, "0003")
 
     await drive(path)
 

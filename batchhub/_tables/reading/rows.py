@@ -3,42 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from decimal import Decimal
 from typing import Protocol, TypeAlias
 
-from attrs import frozen
+from batchhub.models.rows import Cell, OddCell
 
-
-@frozen
-class OddCell:
-    """
-    A cell whose text can't be told from its value, such as one that a format shows otherwise.
-
-    Attributes:
-        name: The cell's name, such as ``C7``.
-        reason: What is odd, and what to do: ``holds #DIV/0!; correct the formula``.
-        number: Its value where a number is wanted; `None` if it has none that is certain.
-        format: The format that shows its number otherwise, as the workbook has it, such as ``000``;
-            a row that is set aside keeps both.
-        error: The error it holds, such as ``#DIV/0!``.
-        held: The number behind what it shows where that is not certain: a date, a percentage. It
-            is never sent; a row that is set aside keeps it, with the format.
-    """
-
-    name: str
-    reason: str
-    number: Decimal | int | None = None
-    format: str | None = None
-    error: str | None = None
-    held: Decimal | int | None = None
-
-
-Cell: TypeAlias = str | int | Decimal | bool | OddCell
-"""
-A cell: its text; or from a workbook a number, true or false, or one that can't be taken as it is.
-
-An empty cell is the empty text. In CSV every cell is text.
-"""
+__all__ = ["BrokenCells", "Cell", "OddCell", "Record", "Rows"]
 
 
 class BrokenCells(list[Cell]):

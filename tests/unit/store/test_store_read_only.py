@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from support.hubs import numbered, results_of, scripted_world
+from support.stores import make_older
 from support.vendor import ScriptedAccount
 
 from batchhub import BatchHub
+from batchhub._store import Export, Store
 from batchhub.errors import StoreError
 
 _NOBODY = 65534
@@ -84,17 +85,25 @@ async def test_a_store_where_nothing_can_be_written_is_read(folder: Path, name: 
                 await hub.submit("shop", numbered(1))
 
 
-async def test_a_store_of_the_version_before_is_read_as_it_is(folder: Path) -> None:
+async def find_export(path: Path) -> Export | None:
+    """Look for a file of results that a store may know of."""
+    store = await Store.open(path)
+    try:
+        return await store.exports.find("/results.csv")
+    finally:
+        await store.aclose()
+
+
+@pytest.mark.parametrize("version", ["0003", "0004"])
+async def test_a_store_of_a_version_before_is_read_as_it_is(folder: Path, version: str) -> None:
     """Where it can't be brought up to date, and lacks only what readers don't need."""
     path = folder / "jobs.db"
     await fill(path)
-    with closing(sqlite3.connect(path)) as older:
-        older.execute("DROP TABLE lessons")
-        older.execute("UPDATE alembic_version SET version_num = '0003'")
-        older.commit()
+    make_older(path, version)
 
     with nothing_writable(folder):
         assert await read_all(path) == ALL
+        assert await find_export(path) is None
         async with BatchHub(path, {"shop": ScriptedAccount()}) as hub:
             with pytest.raises(StoreError, match="it is read-only; make it writable"):
                 await hub.submit("shop", numbered(1))
