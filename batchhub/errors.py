@@ -10,6 +10,7 @@ Every error batchhub raises, grouped by what the caller can do about it.
     │   └── KeyConflictError              the key is taken by a job with other items or options
     ├── WaitTimeoutError (TimeoutError)   the wait timed out; the job continues
     ├── BodyError (ValueError)            an item's body does not have the requested type
+    ├── ItemFailedError                   an item did not succeed, so there is nothing to read
     ├── VendorError                       the vendor answered with an error, or not usably
     │   ├── CredentialsError              401, 403 by the vendor: fix the credentials, then resume
     │   ├── RefusedError                  other 4xx, redirects: a retry would be refused again
@@ -51,6 +52,7 @@ __all__ = [
     "ContactError",
     "CredentialsError",
     "InputError",
+    "ItemFailedError",
     "KeyConflictError",
     "NoAnswerError",
     "NotFoundError",
@@ -206,6 +208,33 @@ class BodyError(BatchHubError, ValueError):
         super().__init__(message)
         self.item_id = item_id
         self.problems = problems
+
+
+class ItemFailedError(BatchHubError):
+    """
+    An item did not succeed, so its body is not what was asked for. Other items are not affected.
+
+    Attributes:
+        item_id: The item's id.
+        state: How it went: ``failed``, ``not_executed`` or ``unknown``.
+        code: The item's own HTTP status; `None` if the vendor gave none.
+        reason: The vendor's message, or why the outcome is unknown; `None` if there is none.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        item_id: str | None = None,
+        state: str = "failed",
+        code: int | None = None,
+        reason: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.item_id = item_id
+        self.state = state
+        self.code = code
+        self.reason = reason
 
 
 class VendorError(BatchHubError):

@@ -28,24 +28,13 @@ from cattrs.gen import make_dict_unstructure_fn, override
 
 from ._wire.converter import converter
 from ._wire.times import read_time
-from .models import BatchStatus, Counts, ItemResult
+from .models import BatchEvent, BatchStatus, Counts, ItemResult
 
 __all__ = ["converter", "dumps", "read_time"]
 
 
-def _write_result(result: ItemResult) -> dict[str, Any]:
-    return {
-        "id": result.id,
-        "state": result.state.value,
-        "code": result.code,
-        "message": result.message,
-        "body": result.body,
-        "vendor_ref": result.vendor_ref,
-    }
-
-
 def _register_model() -> None:
-    converter.register_unstructure_hook(ItemResult, _write_result)
+    converter.register_unstructure_hook(ItemResult, ItemResult.to_dict)
     converter.register_unstructure_hook_func(lambda kind: kind == Mapping[str, Any], dict)
     # Their counts, state, outcome and progress are worked out, and are to be seen.
     write_counts = make_dict_unstructure_fn(Counts, converter, _cattrs_include_init_false=True)
@@ -54,6 +43,8 @@ def _register_model() -> None:
         BatchStatus, converter, _cattrs_include_init_false=True, _tally=override(omit=True)
     )
     converter.register_unstructure_hook(BatchStatus, write_status)
+    write_event = make_dict_unstructure_fn(BatchEvent, converter, _delivery=override(omit=True))
+    converter.register_unstructure_hook(BatchEvent, write_event)
 
 
 _register_model()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any
 
 from batchhub import models
 from batchhub.models import BatchStatus
+from batchhub.models.plain import Plain
 
 from .bridge import Bridge
 from .iterators import iterate
 from .like import like
 
 
-class BatchEvent:
+class BatchEvent(Plain):
     """
     A job has ended, as `batchhub.BatchEvent`; made by the hub.
 
@@ -52,6 +54,15 @@ class BatchEvent:
     def job_id(self) -> str:
         """The job's id. Each job has one event for each consumer."""
         return self._event.job_id
+
+    @like(models.BatchEvent.to_dict)
+    def to_dict(self) -> dict[str, Any]:
+        """Return its facts as plain values, as `batchhub.BatchEvent.to_dict` does."""
+        return self._event.to_dict()
+
+    @classmethod
+    def _plain_types(cls) -> Mapping[str, Any]:
+        return models.BatchEvent._plain_types()  # noqa: SLF001  # the same facts
 
     @like(models.BatchEvent.acknowledge)
     def acknowledge(self) -> None:

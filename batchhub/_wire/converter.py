@@ -72,6 +72,7 @@ def _make_converter() -> WireConverter:
     made.register_structure_hook(date, lambda value, _: date.fromisoformat(value))
     made.register_structure_hook_factory(reading.is_array, reading.make_array_reader)
     made.register_structure_hook_factory(reading.is_object, reading.make_object_reader)
+    made.register_structure_hook_factory(reading.is_typed_dict, reading.make_typed_dict_reader)
     made.register_structure_hook_factory(reading.is_mixed, reading.make_union_reader)
     made.register_structure_hook_func(reading.is_model, reading.read_model)
     made.register_structure_hook_func(reading.is_struct, reading.read_struct)

@@ -8,12 +8,13 @@ from dataclasses import is_dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from types import NoneType
-from typing import Any, Final, Union, get_args, get_origin, is_typeddict
+from typing import Annotated, Any, Final, Union, get_args, get_origin, is_typeddict
 
 import msgspec
 from attrs import has
 from cattrs import Converter
 from cattrs.cols import list_structure_factory
+from cattrs.gen.typeddicts import make_dict_structure_fn as make_typed_dict_function
 
 from . import exact
 
@@ -154,6 +155,20 @@ def make_union_reader(kind: Any, converter: Converter) -> _Read:
     return structure
 
 
+def make_typed_dict_reader(kind: Any, converter: Converter) -> _Read:
+    """Make the hook of a typed dict: cattrs keeps the keys it does not name, and takes texts."""
+    named = get_origin(kind) or kind
+    keys = named.__required_keys__ | named.__optional_keys__
+    read = make_typed_dict_function(kind, converter)
+
+    def structure(value: Any, cl: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise _wrong("object", value)
+        return read({key: value[key] for key in value if key in keys}, cl)
+
+    return structure
+
+
 def read_struct(value: Any, kind: Any) -> Any:
     """
     Read a `msgspec.Struct` from plain values, as `decode` does from JSON.
@@ -206,6 +221,11 @@ def is_object(kind: Any) -> bool:
     return isinstance(origin, type) and (has(origin) or is_dataclass(origin) or origin in _MAPPINGS)
 
 
+def is_typed_dict(kind: Any) -> bool:
+    """Return whether a type is a `TypedDict`."""
+    return is_typeddict(get_origin(kind) or kind)
+
+
 def is_array(kind: Any) -> bool:
     """Return whether a type is a list, a set, or a tuple of any length."""
     origin = get_origin(kind) or kind
@@ -223,6 +243,8 @@ def holds(kind: Any) -> bool:
     """Return whether a type's JSON is an object or an array, so that a text only escapes it."""
     if _is_union(kind):
         return all(holds(part) for part in get_args(kind) if part is not NoneType)
+    if (other := _named_by(kind)) is not None:
+        return holds(other)
     origin = get_origin(kind) or kind
     if not isinstance(origin, type):
         return False
@@ -233,6 +255,13 @@ def holds(kind: Any) -> bool:
         or is_typeddict(origin)
         or origin in _ARRAYS
     )
+
+
+def _named_by(kind: Any) -> Any:
+    """Return the type that an annotation, a new type or an alias is only another name of."""
+    if get_origin(kind) is Annotated:
+        return kind.__origin__
+    return getattr(kind, "__supertype__", getattr(kind, "__value__", None))
 
 
 def _is_union(kind: Any) -> bool:

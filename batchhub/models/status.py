@@ -19,6 +19,7 @@ from batchhub._base.show import clean, draw_html, draw_table, moment, number, wo
 from batchhub.errors import UsageError
 
 from .fold import STUCK, Tally, fold_outcome, fold_progress, part_of
+from .plain import Plain
 from .states import BatchState, Contact, Outcome
 from .tickets import Counts, Finding, Ticket, merge_findings, to_utc
 from .words import counts_text, finding_text, ticket_facts
@@ -35,7 +36,7 @@ def _tally(status: BatchStatus) -> Tally:
 
 
 @frozen(kw_only=True)
-class BatchStatus:
+class BatchStatus(Plain):
     """
     What is known of a job at one moment.
 
@@ -133,7 +134,7 @@ class Delivery(Protocol):
 
 
 @frozen(kw_only=True)
-class BatchEvent:
+class BatchEvent(Plain):
     """
     A job has ended.
 

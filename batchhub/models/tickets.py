@@ -10,6 +10,7 @@ from typing import Any, Final
 from attrs import evolve, field, frozen
 from attrs.converters import optional
 
+from .plain import Plain
 from .states import BatchState, ItemState
 
 MAX_EXAMPLES: Final = 5
@@ -17,7 +18,7 @@ MAX_EXAMPLES: Final = 5
 
 
 @frozen(kw_only=True)
-class Counts:
+class Counts(Plain):
     """Number of items by how they went. The five parts add up to `total`."""
 
     total: int = field(init=False)
@@ -68,7 +69,7 @@ def _few(examples: Iterable[str]) -> tuple[str, ...]:
 
 
 @frozen(kw_only=True)
-class Finding:
+class Finding(Plain):
     """
     Something a reader of a status should know.
 
@@ -132,7 +133,7 @@ def to_utc(value: datetime) -> datetime:
 
 
 @frozen(kw_only=True)
-class Ticket:
+class Ticket(Plain):
     """
     One request with a batch in it, as last seen.
 

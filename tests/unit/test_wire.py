@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, TypedDict
+from typing import Annotated, Any, Generic, TypedDict, TypeVar
 
 import msgspec
 import pytest
@@ -14,7 +14,7 @@ from attrs import evolve, field, frozen
 from cattrs import BaseValidationError, transform_error
 from pydantic import BaseModel, Field
 
-from batchhub.errors import BodyError
+from batchhub.errors import BodyError, ItemFailedError
 from batchhub.models import ItemResult, ItemState
 from batchhub.wire import converter, dumps, read_time
 
@@ -279,7 +279,50 @@ def test_problems_have_paths_whatever_read_the_type(kind: Any, problems: list[st
     assert [problem.rpartition(" @ ")[2] for problem in caught.value.problems] == problems
 
 
-@pytest.mark.parametrize("kind", [Price, Tree, Data, Typed, Model, dict, dict[str, Any]])
+T = TypeVar("T")
+
+
+@frozen
+class AnyPrice(Generic[T]):
+    """An attrs class for any kind of number."""
+
+    price: T
+
+
+@dataclass
+class AnyData(Generic[T]):
+    """A dataclass for any kind of number."""
+
+    price: T
+
+
+class AnyTyped(TypedDict, Generic[T]):
+    """A typed dict for any kind of number."""
+
+    price: T
+
+
+class AnyTree(msgspec.Struct, Generic[T]):
+    """A struct for any kind of number."""
+
+    price: T
+
+
+class AnyModel(BaseModel, Generic[T]):
+    """A model for any kind of number."""
+
+    price: T
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(Price, Tree, Data, Typed, Model, dict, dict[str, Any], Price | None),
+        *(AnyPrice[Decimal], AnyData[Decimal], AnyTyped[Decimal], AnyTree[Decimal]),
+        *(AnyModel[Decimal], Annotated[Tree, "noted"]),
+    ],
+    ids=str,
+)
 def test_an_escaped_body_is_read_as_any_type(kind: Any) -> None:
     """A body that came as a text in a text gives the same as one that did not."""
     plain = b'{"sku":"A","SKU":"A","price":9.90,"total":1}'
@@ -289,6 +332,52 @@ def test_an_escaped_body_is_read_as_any_type(kind: Any) -> None:
     )
 
     assert one == other
+
+
+@pytest.mark.parametrize(
+    "kind", [AnyPrice, AnyData, AnyTyped, AnyTree, AnyModel], ids=lambda kind: kind.__name__
+)
+def test_a_generic_type_reads_as_it_is_filled(kind: Any) -> None:
+    """``Price[Decimal]`` keeps every digit, ``Price[str]`` refuses the number."""
+    result = ItemResult(id="1", state=ItemState.SUCCEEDED, raw=b'{"price":9.90}')
+    made = result.as_(kind[Decimal])
+
+    price = made["price"] if isinstance(made, dict) else made.price
+    assert (price, str(price)) == (Decimal("9.90"), "9.90")
+    with pytest.raises(BodyError, match="price"):
+        result.as_(kind[list[int]])
+
+
+def test_a_typed_dict_has_only_what_it_names() -> None:
+    """As with any other type, what else the vendor says is left out."""
+    result = ItemResult(id="1", state=ItemState.SUCCEEDED, raw=b'{"sku":"A","price":1,"x":2}')
+
+    assert result.as_(Typed) == {"sku": "A", "price": Decimal(1)}
+
+
+@pytest.mark.parametrize("kind", [Price, Tree, Data, Typed, Model, dict], ids=str)
+@pytest.mark.parametrize(
+    ("state", "code", "reason", "words"),
+    [
+        (ItemState.FAILED, 404, "no such order", "item 'b' failed with code 404: no such order"),
+        (ItemState.FAILED, None, None, "item 'b' failed"),
+        (ItemState.NOT_EXECUTED, None, "stopped", "item 'b' was not executed: stopped"),
+        (ItemState.UNKNOWN, None, "no answer", "nobody knows how item 'b' went: no answer"),
+    ],
+    ids=["refused", "failed", "not_executed", "unknown"],
+)
+def test_an_item_that_did_not_succeed_is_no_object(
+    kind: Any, state: ItemState, code: int | None, reason: str | None, words: str
+) -> None:
+    """An error looks like an empty order to a type of optional fields: it says what it is."""
+    result = ItemResult(id="b", state=state, code=code, message=reason, raw=b'{"errorMessage":"x"}')
+
+    with pytest.raises(ItemFailedError) as caught:
+        result.as_(kind)
+    error = caught.value
+    assert str(error) == words
+    assert (error.item_id, error.state, error.code, error.reason) == ("b", state, code, reason)
+    assert not isinstance(error, BodyError)
 
 
 @pytest.mark.parametrize(
