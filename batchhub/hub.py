@@ -23,6 +23,7 @@ from ._base.store_path import find_store_path
 from ._engine.account_adapter import open_adapter
 from ._engine.event_feed import EventFeed
 from ._engine.events import EventStream
+from ._engine.naming import find_job_id
 from ._engine.open_hub import OpenHub
 from ._engine.plan import Plan, make_plan
 from ._engine.pushes import check_push, read_push
@@ -427,11 +428,30 @@ class BatchHub:
         opened = await self._open()
         return BatchJob(opened, *await opened.store.jobs.get(job_id))
 
+    async def find_job(self, name: str) -> BatchJob:
+        """
+        Return the handle of the job that a user names.
+
+        Args:
+            name: Its id; or its key; or ``"latest"``, for the newest job; or the beginning of its
+                id, at least 4 characters. What comes first here is looked for first: a key that
+                is the id of another job does not hide that job.
+
+        Raises:
+            NotKnownError: No job has that name.
+            UsageError: Several have it: a key at several accounts, or the beginning of several
+                ids. The message names 5 of them at most. Or the name is empty.
+            StoreError: The store can't be read.
+        """
+        opened = await self._open()
+        return await self.job(await find_job_id(opened.store, name))
+
     async def jobs(
         self,
         *,
         state: BatchState | str | Collection[BatchState | str] | None = None,
         account: str | None = None,
+        label: str | None = None,
         since: datetime | None = None,
         limit: int | None = None,
         before: str | None = None,
@@ -446,6 +466,8 @@ class BatchHub:
         Args:
             state: The state or states they are in; `None` for any.
             account: The name of their account; `None` for any.
+            label: A text that their label has in it, whether in upper or lower case; `None` for
+                any, also for jobs without a label.
             since: Only jobs submitted at this time or later; an aware datetime.
             limit: How many at most, the newest ones; `None` for all.
             before: The id of a job; only jobs that are older. `None` for any.
@@ -464,6 +486,7 @@ class BatchHub:
         opened = await self._open()
         found = await opened.store.jobs.find(
             account=account,
+            label=label,
             states=wanted,
             since=since,
             before=before,

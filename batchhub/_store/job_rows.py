@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, Select, bindparam, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 
 from batchhub.errors import KeyConflictError, NotKnownError
 from batchhub.models import BatchState, BatchStatus, Contact, Finding
@@ -212,36 +212,6 @@ def open_jobs(connection: Connection, lane: str, after: int) -> Sequence[Row]:
 def cancelled_jobs(connection: Connection, lane: str) -> Sequence[Row]:
     """Return the unfinished jobs of a lane that are to be cancelled."""
     return list(_CANCELLED.rows(connection, {"lane": lane, "after": 0}))
-
-
-def select_jobs(
-    *,
-    account: str | None = None,
-    states: Collection[BatchState] | None = None,
-    since: datetime | None = None,
-    before: int | None = None,
-    limit: int | None = None,
-) -> Select[Any]:
-    """
-    Select jobs, oldest first; newest first if only some are wanted.
-
-    Args:
-        account: The account they are of; `None` for any.
-        states: The states they are in; `None` for any.
-        since: When they were made, at the earliest.
-        before: The number that theirs must be below; `None` for any.
-        limit: How many at most; `None` for all.
-    """
-    is_page = before is not None or limit is not None
-    query = select(jobs).where(jobs.c.place.is_not(None))
-    query = query.order_by(jobs.c.job_no.desc() if is_page else jobs.c.job_no).limit(limit)
-    if account is not None:
-        query = query.where(jobs.c.account == account)
-    if since is not None:
-        query = query.where(jobs.c.created_at >= to_text(since))
-    if states is not None:
-        query = query.where(jobs.c.state.in_([state.value for state in states]))
-    return query if before is None else query.where(jobs.c.job_no < before)
 
 
 def open_ids(connection: Connection) -> list[tuple[str, str, str]]:

@@ -14,7 +14,9 @@ from . import job_rows, lane_rows, ticket_rows
 from .codec import read_job, read_summary
 from .damage import DamagedError, note
 from .database import Database
+from .job_names import Named, find_named
 from .job_rows import StoredJob
+from .job_search import find_rows
 from .lane_records import Hold
 from .lane_rows import take_place
 from .records import JobRecord, TicketRecord, make_status
@@ -44,6 +46,10 @@ class Jobs:
             return job_rows.find_by_key(connection, lane, key, fingerprint)
 
         return await self._db.read(work)
+
+    async def find_named(self, name: str) -> Named:
+        """Return the jobs that a user may mean by a name: an id, a key, or the like."""
+        return await self._db.read(lambda connection: find_named(connection, name))
 
     async def get(self, job_id: str) -> StoredJob:
         """
@@ -78,6 +84,7 @@ class Jobs:
         self,
         *,
         account: str | None = None,
+        label: str | None = None,
         states: Collection[BatchState] | None = None,
         since: datetime | None = None,
         before: str | None = None,
@@ -89,6 +96,7 @@ class Jobs:
 
         Args:
             account: The account; `None` for any.
+            label: What is in their label, in any case of letters; `None` for any.
             states: The states; `None` for any.
             since: When they were made, at the earliest.
             before: The id of the job that they are older than; `None` for any.
@@ -103,14 +111,15 @@ class Jobs:
         """
 
         def work(connection: Connection) -> list[StoredJob]:
-            wanted = job_rows.select_jobs(
+            rows = find_rows(
+                connection,
+                label,
+                limit,
                 account=account,
                 states=states,
                 since=since,
                 before=None if before is None else job_rows.get_job(connection, before).job_no,
-                limit=limit,
             )
-            rows = connection.execute(wanted).mappings().all()
             numbers = [row["job_no"] for row in rows] if tickets else []
             theirs = ticket_rows.tickets_of_jobs(connection, numbers)
             found: list[StoredJob] = []

@@ -230,12 +230,18 @@ class BatchHub:
         """Return the handle of a job in the store, as `batchhub.BatchHub.job` does."""
         return self._handle(self._bridge.call(self._hub.job, job_id))
 
+    @like(_hub.BatchHub.find_job)
+    def find_job(self, name: str) -> BatchJob:
+        """Return the handle of the job that a user names, as `batchhub.BatchHub.find_job` does."""
+        return self._handle(self._bridge.call(self._hub.find_job, name))
+
     @like(_hub.BatchHub.jobs)
     def jobs(
         self,
         *,
         state: BatchState | str | Collection[BatchState | str] | None = None,
         account: str | None = None,
+        label: str | None = None,
         since: datetime | None = None,
         limit: int | None = None,
         before: str | None = None,
@@ -246,6 +252,7 @@ class BatchHub:
             self._hub.jobs,
             state=state,
             account=account,
+            label=label,
             since=since,
             limit=limit,
             before=before,

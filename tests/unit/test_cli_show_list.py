@@ -55,10 +55,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
             jobs = [await world.hub.submit("shop", numbered(2))]
             await jobs[0].wait()
             vendor.default_report = report_states(i1=ItemState.FAILED)
-            jobs.append(await world.hub.submit("shop", numbered(2), label="second"))
+            jobs.append(await world.hub.submit("shop", numbered(2), label="Größe 2", key="big"))
             await jobs[1].wait()
             vendor.submits.append(NoAnswerError("cut"))
-            jobs.append(await world.hub.submit("shop", numbered(1)))
+            jobs.append(await world.hub.submit("shop", numbered(1), label="the 2nd"))
             await jobs[2].wait()
             jobs.append(await world.hub.submit("shop", numbered(1)))
         return [job.id for job in jobs]
@@ -101,6 +101,12 @@ def ids(command: Command, made: tuple[Path, list[str]], tmp_path: Path) -> list[
         (("--since", "2026-01-03T00:00Z"), [3]),
         (("--since", "2025-12-30"), [0, 1, 2, 3]),
         (("--since", "1min"), []),
+        (("--label", "2"), [1, 2]),
+        (("--label", "GRÖSSE"), [1]),
+        (("--label", "%"), []),
+        (("--label", "2", "--state", "held"), [2]),
+        (("--label", "2", "--account", "depot"), []),
+        (("--label", "2", "--since", "2026-01-03T00:00Z"), []),
     ],
 )
 def test_a_list_is_cut_down_to_what_is_looked_for(
@@ -124,6 +130,12 @@ def test_a_list_is_cut_down_to_what_is_looked_for(
         (("--limit", "4"), [3, 2, 1, 0], ""),
         (("--limit", "0"), [3, 2, 1, 0], ""),
         (("--limit", "1", "--state", "succeeded"), [0], ""),
+        (
+            ("--limit", "1", "--label", "2"),
+            [2],
+            "only the newest job is listed; --limit 0 lists all",
+        ),
+        (("--limit", "2", "--label", "2"), [2, 1], ""),
         (
             ("--limit", "1", "--state", "ended"),
             [1],
@@ -171,6 +183,7 @@ def test_a_list_reads_no_more_tickets_than_it_shows(
         (("--since", "tomorrow"), "a time span such as 30min, 2h or 3d, or a date such as"),
         (("--since", "999999w"), "not '999999w'"),
         (("--account", "shopp"), "no account named 'shopp'; known: "),
+        (("--label", ""), "--label is empty"),
     ],
 )
 def test_a_filter_that_can_not_be_read_is_one_line(
@@ -231,15 +244,27 @@ def typed(**params: Any) -> Iterator[typer.Context]:
 
 
 def test_jobs_are_offered_newest_first(ids: list[str]) -> None:
-    """At the place of a job its ids are offered, with how it stands, whose it is and its age."""
+    """Before keys: with how a job stands, whose it is and its age; and the word for the newest."""
     with typed() as context:
         offers = completion.complete_job(context, "")
-        assert [word for word, _ in offers] == ids[::-1]
+        assert [word for word, _ in offers] == ["latest", *ids[::-1], "big"]
         stands = [about.split(", ")[0] for _, about in offers]
-        assert stands == ["pending", "held", "partial", "succeeded"]
-        assert offers[0][1].endswith(", depot")
+        assert stands == ["pending", "pending", "held", "partial", "succeeded", "partial"]
+        assert offers[1][1].endswith(", depot")
         assert [word for word, _ in completion.complete_job(context, ids[1])] == [ids[1]]
+        assert [word for word, _ in completion.complete_job(context, "b")] == ["big"]
+        assert [word for word, _ in completion.complete_job(context, "la")] == ["latest"]
         assert completion.complete_job(context, "nope") == []
+
+
+def test_a_key_of_two_jobs_is_not_offered(ids: list[str]) -> None:
+    """Nor is one whose job is being deleted: neither names a job."""
+    with typed() as context:
+        for change in ("key = 'big', lane = 'other'", "key = 'big', lane = 'other', place = NULL"):
+            with closing(sqlite3.connect("jobs.db")) as store, store:
+                store.execute(f"UPDATE jobs SET {change} WHERE job_id = ?", (ids[3],))
+            offered = [word for word, _ in completion.complete_job(context, "b")]
+            assert offered == (["big"] if "NULL" in change else [])
 
 
 def test_the_store_that_was_named_is_read(ids: list[str], tmp_path: Path) -> None:
@@ -253,7 +278,7 @@ def test_the_store_that_was_named_is_read(ids: list[str], tmp_path: Path) -> Non
         {"config": Path("other.toml")},
     ):
         with typed(**params) as context:
-            assert len(completion.complete_job(context, "")) == len(ids)
+            assert len(completion.complete_job(context, "2")) == len(ids)
 
 
 def test_other_words_are_offered(ids: list[str]) -> None:

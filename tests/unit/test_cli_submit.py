@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -183,3 +185,29 @@ def test_a_retry_that_waits_says_how_it_ended(command: Command) -> None:
     result = command("retry", job["job_id"], "--wait", "--json")
     assert result.exit_code == 1
     assert json.loads(result.stdout)["outcome"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("span", "deadline_s"), [("90min", 5400.0), ("2 H", 7200.0), ("1d", 86_400.0)]
+)
+def test_a_deadline_is_a_time_span(command: Command, span: str, deadline_s: float) -> None:
+    """It is kept with the job, in place of the adapter's own."""
+    set_mode("fine")
+    assert command(*SUBMIT, "--deadline", span).exit_code == 0
+    with closing(sqlite3.connect("jobs.db")) as store:
+        assert store.execute("SELECT deadline_s FROM jobs").fetchall() == [(deadline_s,)]
+
+
+@pytest.mark.parametrize("span", ["0s", "0", "7200", "tomorrow", "-1h", ""])
+@pytest.mark.parametrize("more", [(), ("--dry-run",)], ids=["submit", "dry"])
+def test_a_deadline_that_is_none_is_refused(
+    command: Command, span: str, more: tuple[str, ...]
+) -> None:
+    """In one line, before anything is stored, and in a dry run too."""
+    set_mode("fine")
+    done = command(*SUBMIT, "--deadline", span, *more)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"error: --deadline takes a time span such as 30min, 2h or 3d, not {span!r}\n"
+    )
+    assert not Path("jobs.db").exists()

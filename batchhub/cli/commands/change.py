@@ -10,6 +10,7 @@ from batchhub.cli.screen.closing import show_closing
 from batchhub.cli.screen.console import say, say_error, say_warning, write_json
 from batchhub.cli.screen.progress import make_display
 from batchhub.cli.shell.exits import ExitCode
+from batchhub.cli.shell.find_job import find_job
 from batchhub.cli.shell.follow import follow
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.open import explain_account, open_driver, open_owner, open_reader
@@ -28,10 +29,10 @@ _CANCEL_CONTACT_S: Final = 3.0
 
 async def retry_job(invocation: Invocation, options: RetryOptions) -> ExitCode:
     """Make a new job of the items that did not succeed, and send what can be sent now."""
-    common, job_id, unknown = invocation.common, options.job, options.unknown
-    async with open_reader(common, job_id) as reader:
-        old = await reader.job(job_id)
-        status = old.status
+    common, unknown = invocation.common, options.unknown
+    async with open_reader(common, options.job) as reader:
+        old = await find_job(common, reader, options.job)
+        job_id, status = old.id, old.status
     if status.is_held and not unknown:
         say_error(f"job {job_id} is held: the vendor may or may not have it; decide first")
         for line in write_advice(advise(status, common)):
@@ -66,12 +67,12 @@ async def _retry(job: BatchJob, options: RetryOptions) -> BatchJob:
         raise UsageError(text.replace("with unknown", "with --unknown")) from None
 
 
-async def cancel_job(invocation: Invocation, job_id: str) -> ExitCode:
+async def cancel_job(invocation: Invocation, name: str) -> ExitCode:
     """Ask for a job to stop, and wait a little for its end."""
     common = invocation.common
-    async with open_reader(common, job_id) as reader:
-        found = await reader.job(job_id)
-        before = found.status
+    async with open_reader(common, name) as reader:
+        found = await find_job(common, reader, name)
+        job_id, before = found.id, found.status
     if before.state.is_terminal:
         if common.json:
             write_json(before)

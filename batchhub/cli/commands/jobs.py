@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from batchhub.cli.screen.console import make_console, say, write, write_json
 from batchhub.cli.screen.tables import jobs_table, show_page, status_page
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.filters import find_states, fits, parse_since, parse_span_s, parse_words
+from batchhub.cli.shell.find_job import find_job
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.open import (
     find_store,
@@ -25,7 +26,7 @@ from batchhub.cli.shell.open import (
     store_exists,
 )
 from batchhub.cli.shell.options import Common, ListOptions
-from batchhub.errors import NotKnownError
+from batchhub.errors import NotKnownError, UsageError
 from batchhub.hub import BatchHub, BatchJob
 from batchhub.models import BatchStatus
 from batchhub.settings import Settings
@@ -34,11 +35,11 @@ _PAGE: Final = 500
 """How many jobs are read at once."""
 
 
-async def show_status(invocation: Invocation, job_id: str) -> ExitCode:
+async def show_status(invocation: Invocation, name: str) -> ExitCode:
     """Show the details of a job."""
     common = invocation.common
-    async with open_reader(common, job_id) as hub:
-        job = await hub.job(job_id)
+    async with open_reader(common, name) as hub:
+        job = await find_job(common, hub, name, is_shown=True)
         status, retries = job.status, await find_retries(job)
     if common.json:
         write_json(status)
@@ -57,10 +58,13 @@ async def list_jobs(invocation: Invocation, options: ListOptions) -> ExitCode:
     """List jobs, one per line, newest first."""
     common = invocation.common
     words = parse_words(options.state or ())
+    if options.label == "":
+        raise UsageError("--label is empty; give a text or omit the option")
     since = None if options.since is None else parse_since(options.since, datetime.now(UTC))
     # One more than is shown, to know whether there are more.
     most = options.limit + 1 if options.limit else None
-    statuses = await _find(common, words, options.account, since, most)
+    wanted = {"account": options.account, "label": options.label, "since": since}
+    statuses = await _find(common, words, most, wanted)
     is_cut = most is not None and len(statuses) == most
     if is_cut:
         statuses.pop()
@@ -72,7 +76,7 @@ async def list_jobs(invocation: Invocation, options: ListOptions) -> ExitCode:
     elif statuses:
         show_page(jobs_table(statuses, make_console(sys.stdout)))
     else:
-        is_filtered = words or since is not None or options.account is not None
+        is_filtered = words or any(value is not None for value in wanted.values())
         store, what = find_store(common), "matching jobs" if is_filtered else "jobs"
         say(f"no {what} in {store}" if store_exists(store) else no_store(store))
     if is_cut:
@@ -106,25 +110,24 @@ async def prune_jobs(invocation: Invocation, older_than: str) -> ExitCode:
 async def _find(
     common: Common,
     words: frozenset[str],
-    account: str | None,
-    since: datetime | None,
     most: int | None,
+    wanted: Mapping[str, Any],
 ) -> list[BatchStatus]:
-    """Find the newest jobs that fit, at most so many."""
+    """Find the newest jobs that fit, at most `most`; `wanted` are arguments of `BatchHub.jobs`."""
     if not store_exists(find_store(common)):
         return []
     found: list[BatchStatus] = []
     states = find_states(words)
     async with open_reader(common) as hub:
         # Only JSON shows the tickets.
-        pages = _pages(hub, most, state=states, account=account, since=since, tickets=common.json)
+        pages = _pages(hub, most, state=states, tickets=common.json, **wanted)
         async for job in pages:
             if fits(job.status, words):
                 found.append(job.status)
             if len(found) == most:
                 return found
-        if not found and account is not None:
-            await _check_account(account, hub, read_settings(common))
+        if not found and wanted["account"] is not None:
+            await _check_account(wanted["account"], hub, read_settings(common))
     return found
 
 

@@ -11,6 +11,7 @@ from batchhub.cli.screen.console import say, write_json
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.files import STDOUT, make_writer, write_results
 from batchhub.cli.shell.filters import parse_codes, parse_states
+from batchhub.cli.shell.find_job import find_job
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.job_options import ResultsOptions
 from batchhub.cli.shell.open import open_reader, own_files
@@ -19,14 +20,14 @@ from batchhub.models import BatchStatus
 from batchhub.models.words import counts_text
 
 
-async def export_results(invocation: Invocation, job_id: str, options: ResultsOptions) -> ExitCode:
+async def export_results(invocation: Invocation, name: str, options: ResultsOptions) -> ExitCode:
     """Write the results that a job has so far."""
     common = invocation.common
     states, codes = parse_states(options.only or ()), parse_codes(options.code or ())
     writer = make_writer(options)
     writer.spare(own_files(common))
-    async with open_reader(common, job_id) as hub:
-        job = await hub.job(job_id)
+    async with open_reader(common, name) as hub:
+        job = await find_job(common, hub, name)
         status = job.status
         if writer.needs_adapter:
             writer.fit(_get_adapter(status))

@@ -21,6 +21,7 @@ from batchhub.cli.screen.progress import make_display
 from batchhub.cli.screen.words import cooling_text
 from batchhub.cli.shell.exits import ExitCode, worst
 from batchhub.cli.shell.files import STDOUT, make_writer, open_items, write_results
+from batchhub.cli.shell.filters import parse_span_s
 from batchhub.cli.shell.follow import Ending, follow
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.job_options import OutputOptions, SubmitOptions
@@ -57,6 +58,7 @@ class Submission:
         hub: The hub that takes them; not open yet.
         adapter: The adapter of the account.
         operation_options: The options of the operation, by name.
+        deadline_s: Seconds after which the job is overdue; `None` for the adapter's default.
     """
 
     options: SubmitOptions
@@ -67,6 +69,7 @@ class Submission:
     hub: BatchHub
     adapter: type[Adapter[Any]]
     operation_options: dict[str, str]
+    deadline_s: float | None = None
 
 
 async def run_job(
@@ -126,6 +129,9 @@ def prepare(
         # Probably an unset shell variable: all such jobs would be the same job.
         raise UsageError("--key is empty; give a key or omit the option")
     operation_options = parse_options(options.option or ())
+    deadline_s = None
+    if options.deadline is not None:
+        deadline_s = parse_span_s(options.deadline, "--deadline", least_s=1)
     rejects = open_rejects(reading)
     with open_items(options.items, reading) as items:
         hub = open_hub(invocation.common, options.account)
@@ -149,6 +155,7 @@ def prepare(
             hub=hub,
             adapter=adapter,
             operation_options=operation_options,
+            deadline_s=deadline_s,
         )
 
 
@@ -238,6 +245,7 @@ async def _submit(invocation: Invocation, submission: Submission) -> BatchJob:
             stop_on_first_failure=options.stop,
             key=options.key,
             label=options.label,
+            deadline_s=submission.deadline_s,
             options=submission.operation_options,
             ahead=options.ahead,
             on_finding=warn,

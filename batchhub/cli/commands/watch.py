@@ -18,6 +18,7 @@ from batchhub.cli.screen.console import (
 from batchhub.cli.screen.progress import make_display
 from batchhub.cli.screen.tables import jobs_table, show_aside
 from batchhub.cli.shell.exits import ExitCode, exit_code, worst
+from batchhub.cli.shell.find_job import find_job
 from batchhub.cli.shell.follow import Ending, follow_all
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.on_complete import running_command
@@ -41,15 +42,15 @@ _MOST_CLOSINGS: Final = 3
 
 
 async def watch_jobs(
-    invocation: Invocation, job_id: str | None, following: FollowOptions
+    invocation: Invocation, name: str | None, following: FollowOptions
 ) -> ExitCode:
     """
     Follow one job, or all unfinished jobs and those that are submitted meanwhile.
 
     Those that no other process drives are driven.
     """
-    common, takes_all = invocation.common, job_id is None
-    found = await _find(invocation, job_id)
+    common, takes_all = invocation.common, name is None
+    found = await _find(invocation, name)
     if not found:
         return await _end_at_once(invocation, "watch", following)
     invocation.resumable = True
@@ -103,12 +104,14 @@ async def resume_jobs(invocation: Invocation, following: FollowOptions) -> ExitC
         return await _show_endings(invocation, followed, endings, writes_json=common.json)
 
 
-async def _find(invocation: Invocation, job_id: str | None) -> list[BatchJob]:
+async def _find(invocation: Invocation, name: str | None) -> list[BatchJob]:
     common = invocation.common
-    if job_id is None and not store_exists(find_store(common)):
+    if name is None and not store_exists(find_store(common)):
         return []
-    async with open_reader(common, job_id) as hub:
-        return await hub.jobs(state=OPEN) if job_id is None else [await hub.job(job_id)]
+    async with open_reader(common, name) as hub:
+        if name is None:
+            return await hub.jobs(state=OPEN)
+        return [await find_job(common, hub, name)]
 
 
 async def _end_at_once(invocation: Invocation, verb: str, following: FollowOptions) -> ExitCode:

@@ -1,5 +1,5 @@
 """
-Shell completion: ids of jobs, names of accounts and adapters, states.
+Shell completion: ids and keys of jobs, names of accounts and adapters, states.
 
 A shell waits for this at every Tab, so neither the database layer nor HTTP nor
 adapters are loaded; on any error it offers nothing and writes nothing.
@@ -11,6 +11,7 @@ adapters are loaded; on any error it offers nothing and writes nothing.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime
@@ -29,13 +30,14 @@ Offer = tuple[str, str]
 MOST_JOBS: Final = 50
 """The newest jobs are offered, at most this many."""
 
+_LATEST: Final = "latest"
 _PATIENCE_S: Final = 0.2
 _HARMLESS: Final = re.compile(r"[\w@%+=./-]+")
 """Words that need no quoting in a shell; others are not offered."""
 
 
 def complete_job(ctx: typer.Context, incomplete: str) -> list[Offer]:
-    """Offer the ids of jobs, newest first, each with its state."""
+    """Offer the word for the newest job, and ids and keys, newest first, each with its state."""
     return _offer(incomplete, lambda: _jobs(ctx, incomplete))
 
 
@@ -115,26 +117,33 @@ def _jobs(ctx: typer.Context, incomplete: str) -> Iterator[Offer]:
     from batchhub._base.show import duration
     from batchhub.cli.screen.words import stand_text
 
-    now, path = datetime.now(UTC), _store(ctx)
-    for status in _read_jobs(path, incomplete) if path is not None else ():
+    def describe(status: BatchStatus) -> str:
         age = duration((now - status.created_at).total_seconds())
         stand = stand_text(status).translate({ord("("): "", ord(")"): ""})
-        yield status.job_id, f"{stand}, {age}, {status.account}"
+        return f"{stand}, {age}, {status.account}"
+
+    now, path = datetime.now(UTC), _store(ctx)
+    if path is None:
+        return
+    yield from ((_LATEST, describe(status)) for _, status in _read_jobs(path, "job_id", "", 1))
+    for column in ("job_id", "key"):
+        found = _read_jobs(path, column, incomplete, MOST_JOBS)
+        words = Counter(word for word, _ in found)
+        # A key that several accounts have names no job.
+        yield from ((word, describe(status)) for word, status in found if words[word] == 1)
 
 
-def _read_jobs(path: Path, prefix: str) -> Iterator[BatchStatus]:
-    """Read the newest jobs as the store does, without waiting for a writer."""
+def _read_jobs(path: Path, column: str, prefix: str, most: int) -> list[tuple[str, BatchStatus]]:
+    """Read the newest jobs and a name of each, without waiting for a writer."""
     import sqlite3
 
     place = f"{path.as_uri()}?mode=ro"
     with closing(sqlite3.connect(place, uri=True, timeout=_PATIENCE_S)) as store:
         store.row_factory = sqlite3.Row
-        jobs = store.execute(
-            "SELECT * FROM jobs WHERE substr(job_id, 1, ?) = ? AND place IS NOT NULL "
-            "ORDER BY job_no DESC LIMIT ?",
-            (len(prefix), prefix, MOST_JOBS),
-        )
-        yield from map(_make_status, jobs.fetchall())
+        found = f'SELECT * FROM jobs WHERE substr("{column}", 1, ?) = ? AND place IS NOT NULL'  # noqa: S608  # ours
+        order = "ORDER BY job_no DESC LIMIT ?"
+        jobs = store.execute(f"{found} {order}", (len(prefix), prefix, most))
+        return [(job[column], _make_status(job)) for job in jobs.fetchall()]
 
 
 def _make_status(job: Any) -> BatchStatus:

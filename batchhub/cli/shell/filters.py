@@ -76,15 +76,15 @@ def parse_since(text: str, now: datetime) -> datetime:
         ) from None
 
 
-def parse_span_s(text: str, option: str) -> float:
+def parse_span_s(text: str, option: str, least_s: int = 0) -> float:
     """
     Parse a time span such as 30min, 2h or 3d; return it in seconds.
 
     Raises:
-        UsageError: It is not a time span.
+        UsageError: It is not a time span, or one of fewer seconds than `least_s`.
     """
     span_s = _span_s(text.strip())
-    if span_s is None:
+    if span_s is None or span_s < least_s:
         raise UsageError(f"{option} takes a time span such as 30min, 2h or 3d, not {text!r}")
     return float(span_s)
 

@@ -24,6 +24,7 @@ class SubmitOptions:
         stop: Whether to stop on the first failure; `None` is the default.
         key: The idempotency key.
         label: The user's description of the job.
+        deadline: After how long it is overdue, as given.
         option: The operation's options, as NAME=VALUE.
         ahead: Whether to pass older jobs.
         dry_run: Whether only to show what would be sent.
@@ -52,6 +53,11 @@ class SubmitOptions:
         "--key TEXT", "Idempotency key: submitting the same key again joins the same job."
     )
     label: str | None = make_option("--label TEXT", "Description of the job, shown in lists.")
+    deadline: str | None = make_option(
+        "--deadline SPAN",
+        "Report the job as overdue after this, such as 2h or 1d; nothing is aborted. "
+        "Default: worked out from the items.",
+    )
     option: list[str] | None = make_option(
         "--option NAME=VALUE", "Option of the operation. Repeatable."
     )

@@ -78,20 +78,20 @@ def find_store(common: Common, settings: Settings | None = None) -> str:
     return str(user_data_path("batchhub") / "jobs.db") if store is None else store
 
 
-def open_reader(common: Common, job_id: str | None = None) -> BatchHub:
+def open_reader(common: Common, name: str | None = None) -> BatchHub:
     """
     Make a hub that reads the store, without any account or secret.
 
     Args:
         common: The options.
-        job_id: The job to be looked up, if any.
+        name: What names the job to be looked up, if any.
 
     Raises:
         NotKnownError: There is no store, so there is no such job either.
     """
     store = find_store(common)
-    if job_id is not None and not store_exists(store):
-        raise NotKnownError("job", job_id, hint=no_store(store))
+    if name is not None and not store_exists(store):
+        raise NotKnownError("job", name, hint=no_store(store))
     return BatchHub(store)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 from attrs import NOTHING, evolve, frozen
 from typer import BadParameter
@@ -124,11 +125,14 @@ class FollowOptions(Patience):
     )
 
 
+JOB_HELP: Final = "Job: its id, its key, latest, or at least 4 characters its id begins with."
+
+
 @frozen(kw_only=True)
 class JobOptions:
-    """The argument of commands about one job: its id."""
+    """The argument of commands about one job: what names it (see `shell.find_job`)."""
 
-    job: str = make_argument("JOB", "Job id.", autocompletion=complete_job)
+    job: str = make_argument("JOB", JOB_HELP, autocompletion=complete_job)
 
 
 @frozen(kw_only=True)
@@ -148,11 +152,11 @@ class RetryOptions(JobOptions):
 
 @frozen(kw_only=True)
 class WatchOptions:
-    """The argument of `watch`: a job's id, or `None` for all unfinished jobs."""
+    """The argument of `watch`: what names a job, or `None` for all unfinished jobs."""
 
     job: str | None = make_argument(
         "JOB",
-        "Job id. Default: all unfinished jobs, and those submitted meanwhile.",
+        f"{JOB_HELP} Default: all unfinished jobs, and those submitted meanwhile.",
         default=None,
         autocompletion=complete_job,
     )
@@ -169,6 +173,9 @@ class ListOptions:
     )
     account: str | None = make_option(
         "--account NAME", "Filter by account.", autocompletion=complete_account
+    )
+    label: str | None = make_option(
+        "--label TEXT", "Filter by label: jobs whose label has TEXT in it, in any case."
     )
     since: str | None = make_option(
         "--since TIME", "Filter by submit time: 2h, 3d, 2026-11-20 or 2026-11-20T10:00."

@@ -116,7 +116,7 @@ def test_a_live_bar_is_one_line_on_a_terminal(stack: ExitStack, tmp_path: Path) 
 
 
 def test_the_shell_is_offered_job_ids(sandbox: str, run: Run, tmp_path: Path) -> None:
-    """At the Tab key the real command prints the ids of the jobs in the store, and nothing else."""
+    """At the Tab key the real command prints the names of the jobs, and nothing else."""
     write_settings(tmp_path, sandbox)
     write_items(tmp_path / "items.jsonl", make_items(1, "tab"))
     assert run("submit", "items.jsonl", "--account", "shop", "--quiet").code == 0
@@ -130,7 +130,7 @@ def test_the_shell_is_offered_job_ids(sandbox: str, run: Run, tmp_path: Path) ->
         timeout=PATIENCE_S,
         check=False,
     )
-    assert (done.stdout.split(), done.stderr) == (job_ids(tmp_path), "")
+    assert (done.stdout.split(), done.stderr) == (["latest", *job_ids(tmp_path)], "")
 
 
 def run_on_terminal(
