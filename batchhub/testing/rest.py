@@ -7,6 +7,7 @@ import select
 import socket
 import threading
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from functools import cache
 from typing import Any, Final
@@ -86,9 +87,38 @@ def _end_of_timers(parts: _Parts, soon_s: float) -> float:
 
 
 def _shows_all(parts: _Parts) -> bool:
-    """Whether nothing but the loop's own callbacks and the store's threads can be at work."""
-    threads = [t for t in threading.enumerate() if not t.name.startswith(_HARMLESS)]
-    return threads == [threading.main_thread()] and _talks_to_itself(parts)
+    """Whether nothing but the loop's own callbacks and threads it knows of can be at work."""
+    threads = {t for t in threading.enumerate() if not t.name.startswith(_HARMLESS)}
+    pool = _find_pool()
+    if pool is not None:
+        threads -= pool.threads
+    return threads == {threading.main_thread()} and _talks_to_itself(parts)
+
+
+@frozen
+class _Pool:
+    """The threads that `asyncio.to_thread` works in, which stay when there is nothing to do."""
+
+    threads: AbstractSet[threading.Thread]
+    idle: Any
+    """The semaphore that counts those without work."""
+    waiting: Any
+    """The queue of what none of them has begun."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether one of them is at work, or about to hand over what it made."""
+        return bool(self.waiting.qsize() or self.idle._value < len(self.threads))  # noqa: SLF001
+
+
+def _find_pool() -> _Pool | None:
+    """Return the threads of the running loop; `None` if it has none, or does not show them."""
+    pool = getattr(asyncio.get_running_loop(), "_default_executor", None)
+    names = ("_threads", "_idle_semaphore", "_work_queue")
+    threads, idle, waiting = (getattr(pool, name, None) for name in names)
+    if threads is None or idle is None or waiting is None:
+        return None
+    return _Pool(threads, idle, waiting)
 
 
 def _talks_to_itself(parts: _Parts) -> bool:
@@ -130,7 +160,7 @@ def _is_immediate() -> bool:
 
 
 async def _see_rest(loop: asyncio.AbstractEventLoop, parts: _Parts) -> None:
-    """Wait until a loop has nothing to do, and the store's threads have nothing for it."""
+    """Wait until a loop has nothing to do, and no thread has anything for it."""
     idle = pauses = 0
     while idle < _IDLE_ROUNDS:
         _looking[loop] = _looking.get(loop, 0) + 1
@@ -140,12 +170,18 @@ async def _see_rest(loop: asyncio.AbstractEventLoop, parts: _Parts) -> None:
             _looking[loop] -= 1
         if len(parts.ready) > _looking[loop]:
             idle = 0
-        elif under_way.count > 0 and pauses < _PATIENT_ROUNDS:
-            # A thread of the store is at work, or waits for what only time can bring.
+        elif _are_threads_busy() and pauses < _PATIENT_ROUNDS:
+            # One is at work, or waits for what only time can bring.
             idle, pauses = 0, pauses + 1
             await asyncio.sleep(_PAUSE_S)
         else:
             idle += 1
+
+
+def _are_threads_busy() -> bool:
+    """Whether the store's threads, or those of `asyncio.to_thread`, have something to do."""
+    pool = _find_pool()
+    return under_way.count > 0 or (pool is not None and pool.is_busy)
 
 
 async def _wait_for_quiet(get_activity: Callable[[], int]) -> None:
@@ -157,6 +193,6 @@ async def _wait_for_quiet(get_activity: Callable[[], int]) -> None:
         for _ in range(_QUIET_TURNS):  # a machine may be busy for longer than the milliseconds
             await asyncio.sleep(0)
         quiet = quiet + 1 if get_activity() == before else 0
-        pauses = pauses + 1 if under_way.count > 0 else 0
+        pauses = pauses + 1 if _are_threads_busy() else 0
         if 0 < pauses < _PATIENT_ROUNDS:
             quiet = 0

@@ -71,6 +71,30 @@ async def test_time_stands_still_while_a_transaction_is_under_way() -> None:
     assert clock.monotonic() == 5.0
 
 
+@pytest.mark.usefixtures("either_way")
+async def test_time_stands_still_while_something_is_done_in_a_thread() -> None:
+    """And when it is done the thread stays, with nothing to do: it hides nothing from the clock."""
+    clock = FakeClock()
+    loop, goes_on = asyncio.get_running_loop(), threading.Event()
+    async with clock.running():
+        sleeper = asyncio.create_task(clock.sleep(5.0))
+        loop.call_later(0.05, goes_on.set)
+        await asyncio.to_thread(goes_on.wait, PATIENCE_S)
+        assert clock.monotonic() == 0.0
+        await sleeper
+    assert clock.monotonic() == 5.0
+
+
+async def test_a_thread_without_work_hides_nothing() -> None:
+    """The loop is looked at all the same, in place of waiting for quiet milliseconds."""
+    await asyncio.to_thread(str)
+    parts = rest._find_parts(asyncio.get_running_loop())
+    assert parts is not None
+    while rest._are_threads_busy():  # noqa: ASYNC110  # the thread has no other sign
+        await asyncio.sleep(0)
+    assert rest._shows_all(parts)
+
+
 async def test_time_stands_still_while_the_loop_has_something_to_do() -> None:
     """However long it is since anybody looked at the clock."""
     clock = FakeClock()
