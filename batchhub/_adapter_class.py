@@ -284,6 +284,17 @@ class Adapter(ABC, Generic[AccountT]):
             return {}
         return {rate: evolve(known, requests=1, per_s=1.0 / per_s)}
 
+    def can_ask(self, operation: str) -> bool:
+        """
+        Whether a batch of an operation can be asked about later, by the id the vendor gave it.
+
+        A vendor that answers a submit with the results has no such id. By default whether `poll` or
+        `poll_one` is there.
+        """
+        del operation
+        kind = type(self)
+        return kind.poll is not Adapter.poll or kind.poll_one is not Adapter.poll_one
+
     def read_push(self, headers: Mapping[str, str], body: bytes) -> Sequence[str]:
         """
         Return the ids of the batches that a vendor's call (a webhook) is about.

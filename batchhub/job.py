@@ -13,6 +13,7 @@ from attrs import evolve
 from ._base.choices import read_choices
 from ._base.log import get_logger
 from ._base.show import draw_html, draw_table
+from ._engine.adopt import adopt, find_unconfirmed, read_refs
 from ._engine.job_view import JobView
 from ._engine.open_hub import OpenHub
 from ._engine.retry import make_superseded, store_retry
@@ -232,6 +233,40 @@ class BatchJob:
         if lane is not None:
             self._view.opened.driver.drive(lane)
         return BatchJob(self._view.opened, new, new_status)
+
+    async def adopt(self, ref: str | Collection[str], *, ticket: int | None = None) -> BatchStatus:
+        """
+        Say by which id the vendor has an unconfirmed ticket; it is followed to its results then.
+
+        The vendor is asked about the id first. Nothing changes if it does not know it, if the batch
+        it knows has another number of items, or if another ticket of the account has that id. The
+        ticket gets the finding ``adopted``. The same again changes nothing.
+
+        Args:
+            ref: The vendor's id of the batch; several, where the vendor gave several for it.
+            ticket: The ticket's position, from 1; by default the only unconfirmed one.
+
+        Returns:
+            The status after it.
+
+        Raises:
+            UsageError: There is no such ticket, or several are unconfirmed; the id is not this
+                ticket's; another process drives the account; or the ticket was given up meanwhile,
+                which then has the finding ``late_ticket``.
+            NotKnownError: The account is not one of this hub's.
+            UnsupportedError: The vendor gives no ids that could be asked about.
+            CredentialsError: The vendor refused the credentials.
+            VendorError: The vendor could not answer.
+            ContactError: There was no answer.
+            StoreError: The store can't be read or written.
+        """
+        refs = read_refs(ref)
+        status = await self.refresh()
+        found = find_unconfirmed(status, ticket, refs)
+        if found is None:
+            return status  # the same again
+        await adopt(self._view.opened, self._view.record, found, refs)
+        return await self.refresh()
 
     async def find_retry(self, *, unknown: bool = False) -> str | None:
         """

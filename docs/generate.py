@@ -61,7 +61,7 @@ WHAT_TO_DO: Final[Mapping[type[errors.BatchHubError], str]] = {
     errors.RateLimitedError: "Nothing: requests resume once the vendor allows them.",
     errors.BusyError: "Nothing: it is retried.",
     errors.RepeatedError: "Nothing: it is retried later where that is safe; else the job is held.",
-    errors.CantTellError: "Look at the vendor's side, then `retry` or `cancel` the job.",
+    errors.CantTellError: "Look at the vendor's side, then `adopt`, `retry` or `cancel` the job.",
     errors.ServerError: "Nothing: reads are retried; for a write, see the job's state.",
     errors.ReplyError: "Nothing at first: it is retried, and `-v` shows more. "
     "If it persists, report it to the adapter's maintainer.",

@@ -128,6 +128,7 @@ def read_observation(body: bytes) -> Observation:
     is_usual = type(done) is int and type(fields.get("totalRequests")) is int and word in STATES
     return Observation(
         words=(word,),
+        total=read_count(fields.get("totalRequests")),
         done=_read_done(done),
         vendor=fields,
         findings=() if is_usual else find_odd_forms(word, fields),

@@ -230,6 +230,8 @@ class Observation:
         words: The vendor's word for the state of each of the ticket's refs, as it came; `None`
             where the answer had none. Looked up in `Adapter.states`.
         state: The ticket's state, from a vendor that has no word for it; then there are no words.
+        total: How many items the vendor says the ticket has, if it says so. A batch that a user
+            names by hand as a ticket's own is refused where this is another number.
         done: How many items are done, if the vendor counts only that.
         succeeded: How many items succeeded, if the vendor counts them.
         failed: How many items failed, if the vendor counts them.
@@ -246,6 +248,7 @@ class Observation:
 
     words: tuple[str | None, ...] = (None,)
     state: BatchState | None = None
+    total: int | None = None
     done: int | None = None
     succeeded: int | None = None
     failed: int | None = None

@@ -35,6 +35,7 @@ EVENTS: Final = {
     "job.failed": "a bug in a plug-in or in batchhub holds up one job; tried again later",
     "ticket.intended": "an attempt is in the store; its request comes next",
     "ticket.accepted": "the vendor took a batch",
+    "ticket.adopted": "a batch that a user found at the vendor is taken for a ticket",
     "ticket.refused": "the vendor refused a batch",
     "ticket.unanswered": "a batch was sent and no answer came; it is sent again with the same key",
     "ticket.repeated": "the vendor has had this body a short while ago; it is sent again later",

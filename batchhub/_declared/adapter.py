@@ -164,6 +164,10 @@ class DeclaredAdapter(Adapter[Account]):
             self._refuse(reply, f"without an id of the batch at {described.submit.ref.text}")
         return Accepted(vendor_refs=(ref,), vendor=_keep_plain(answer))
 
+    def can_ask(self, operation: str) -> bool:
+        """Whether the description says how a batch is asked about."""
+        return self.description.operations[operation].poll is not None
+
     async def poll_one(self, ticket: TicketRef) -> Observation:
         """Ask about one ticket."""
         described = self.description.operations[ticket.operation]
@@ -203,6 +207,7 @@ class DeclaredAdapter(Adapter[Account]):
             self._refuse(reply, f"without a word for the batch ({place})")
         return Observation(
             words=(word,),
+            total=read_count(find(poll.total), findings),
             done=done,
             succeeded=succeeded,
             failed=failed,
@@ -234,9 +239,14 @@ class DeclaredAdapter(Adapter[Account]):
             self._refuse(reply, f"without the items: {error}")
         has_ended = folded.named >= ticket.total and folded.ended == folded.named
         state = BatchState.IN_PROGRESS if folded.named else None
+        place = None if described.poll is None else described.poll.total
+        total = None if place is None else read_count(self._find(place, answer, reply), findings)
+        if total is None and folded.named > ticket.total:
+            total = folded.named
         return Observation(
             words=(),
             state=BatchState.COMPLETED if has_ended else state,
+            total=total,
             done=min(folded.ended, ticket.total),
             vendor=_keep_plain(answer),
             report=partial(self._read_folded, ticket, reply),

@@ -120,7 +120,7 @@ def _build_submit(values: Values) -> Submit:
 
 
 def _build_poll(values: Values) -> Poll:
-    figures = ("word", "done", "succeeded", "failed", "progress", "percent", "message")
+    figures = ("word", "total", "done", "succeeded", "failed", "progress", "percent", "message")
     return Poll(
         request=_build_request(values),
         **{"word": None, **{name: values[name] for name in figures if name in values}},

@@ -75,6 +75,7 @@ class Poll:
 
     request: Request
     word: Place | None
+    total: Place | None = None
     done: Place | None = None
     succeeded: Place | None = None
     failed: Place | None = None

@@ -133,6 +133,11 @@ POLL: Final = Section(
             readers.read_flag,
             "In place of word: the batch has ended once each of its items has a word that ends it.",
         ),
+        "total": key(
+            readers.read_place,
+            "How many items the batch has, as the vendor counts: a batch of another size is never "
+            "adopted.",
+        ),
         "done": key(readers.read_place, "How many items are done."),
         "succeeded": key(readers.read_place, "How many items succeeded."),
         "failed": key(readers.read_place, "How many items failed."),

@@ -123,6 +123,15 @@ class Driver:
         """
         return self._owners.find_obstacle(lane)
 
+    async def find_other(self, lane: str) -> str | None:
+        """
+        Return the name of another process that drives a lane; `None` if none does.
+
+        Raises:
+            StoreError: The store can't be read.
+        """
+        return None if lane in self._held else await self._owners.find_owner(lane)
+
     def looking_on(self, lane: str) -> AbstractContextManager[None]:
         """For as long as it is entered, find out whether anybody drives a lane."""
         return self._owners.looking_on(lane)

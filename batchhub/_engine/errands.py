@@ -9,6 +9,7 @@ from typing import Any, Final
 from batchhub._base.log import get_logger
 from batchhub.errors import StoreError
 
+from .adoptions import Adoptions
 from .contact_writer import ContactWriter
 from .lane_context import LaneContext
 from .lane_jobs import LaneJobs
@@ -77,6 +78,11 @@ class Errands:
         """Bring polls forward that the vendor has called about."""
         if pushed.is_due and "pushes" not in self._tasks:
             self._run("pushes", pushed.look())
+
+    def adopt(self, adoptions: Adoptions) -> None:
+        """Have the vendor asked about what users say is a ticket's."""
+        if not adoptions.is_idle and "adoptions" not in self._tasks:
+            self._run("adoptions", adoptions.look())
 
     async def finish(self) -> None:
         """End those under way, and save what they had to save."""

@@ -189,7 +189,7 @@ def _find_wrong(answer: Observation, refs: int) -> str | None:
     """Return the field that is wrong; `vendor` and `findings` are read by themselves."""
     if not _is_words(answer.words) or len(answer.words) > refs:
         return "words"
-    for name in ("done", "succeeded", "failed"):
+    for name in ("total", "done", "succeeded", "failed"):
         count = getattr(answer, name)
         if count is not None and type(count) is not int:
             return name

@@ -201,6 +201,11 @@ class GuardedAdapter:
         found: str | None = self._get("key_value", _TEXT_OR_NONE, operation, item)
         return found
 
+    def can_ask(self, operation: str) -> bool:
+        """Whether batches can be asked about by their ids."""
+        found: bool = self._get("can_ask", bool, operation)
+        return found
+
     def read_push(self, headers: Mapping[str, str], body: bytes) -> Sequence[str]:
         """Return the ids of the batches that a vendor's call is about."""
         found: Sequence[Any] = self._get("read_push", (list, tuple), headers, body)

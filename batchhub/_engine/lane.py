@@ -14,6 +14,7 @@ from batchhub.errors import AdapterError, CredentialsError, StoreError
 from batchhub.models import BatchState, BatchStatus
 from batchhub.polling import PollRule
 
+from .adoptions import Adoption, Adoptions, lost
 from .alarm import Alarm
 from .ask_order import AskOrder
 from .contact import LaneContact
@@ -101,6 +102,7 @@ class Lane:
         self._pushed = PushedPolls(context, self._jobs, self._schedule, self._contacts)
         self._alarm = Alarm(clock, self._start_due)
         self._errands = Errands(context, self._jobs, self._order, self._contacts, self._alarm.ring)
+        self._adoptions = Adoptions(context, self._jobs, self._order)
         self._moved: StoreError | None = None
         self._poked = True
         self._pokes = 0
@@ -149,6 +151,11 @@ class Lane:
         self._pushed.note()
         self._alarm.ring()
 
+    def adopt(self, adoption: Adoption) -> None:
+        """Take the wish that a ticket be a batch the vendor knows; it is answered while driving."""
+        self._adoptions.add(adoption)
+        self._alarm.ring()
+
     def find_status(self, job_id: str) -> BatchStatus | None:
         """Return what this lane knows of a job it drives; `None` if it does not drive it."""
         job = self._jobs.find(job_id)
@@ -192,6 +199,7 @@ class Lane:
         """
         self._begin(hold)
         patience_s: float | None = None  # a request with an effect ends by its own time-out
+        is_over = False
         try:
             # The store has one only if it was still this process's when it began.
             await self._context.keep_cool_down()
@@ -209,11 +217,13 @@ class Lane:
                 self._steps.start_sending()
                 self._errands.read_targets()
                 self._errands.look_at_pushes(self._pushed)
+                self._errands.adopt(self._adoptions)
                 self._looked = pokes
                 self._steps.start_due()
                 self._errands.save_waits()
                 await self._contacts.save_faults()
                 if self._is_over():
+                    is_over = True
                     return
                 await self._rest()
         except asyncio.CancelledError:
@@ -223,6 +233,8 @@ class Lane:
             await self._steps.finish(patience_s)
             await self._errands.finish()
             await self._contacts.save_faults()
+            if not is_over:
+                self._adoptions.give_up(self.error or lost(self.name))
             self._context.polls.leave_all(self._jobs)
             # What was shown from memory never goes back: the store is what is shown next.
             await self._figures.save(list(self._jobs))
@@ -231,7 +243,7 @@ class Lane:
         """Whether nothing is to be done any more, unless something happens elsewhere."""
         if self._jobs.changed or self._poked:
             return False
-        parts = (self._steps, self._errands, self._schedule, self._order)
+        parts = (self._steps, self._errands, self._schedule, self._order, self._adoptions)
         return all(part.is_idle for part in parts)
 
     def _begin(self, hold: LaneHold) -> None:

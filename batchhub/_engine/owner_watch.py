@@ -105,6 +105,12 @@ class OwnerWatch:
             return silence.length_s(row) >= SILENT_S
         return verdict is Verdict.DEAD
 
+    async def find_owner(self, lane: str) -> str | None:
+        """Return the name of another process that has a lane; `None` if it may be taken."""
+        row = await self._store.lanes.get(lane)
+        is_free = row.owner is None or self.is_free(row, Silence(self._clock))
+        return None if row.owner is None or is_free else self._name(row.owner)
+
     def look_at(self, lane: str, row: LaneRow, silence: Silence) -> None:
         """Take note of an owner that gives no sign of life: it may be stopped for ever."""
         owner, seen_at = row.owner, row.seen_at

@@ -8,8 +8,9 @@ long batches take, and `exports` for the files that results were written to. Eac
 is one transaction.
 
 What these ask of the tables is in functions that run inside a transaction: `job_rows`,
-`ticket_rows` and `ticket_changes`, `result_rows`, `figures`, `attempts`, `bodies`, `lane_rows`,
-`delivery_rows`, `load_rows`, `chunks` and `deleting`, and `moves` for jobs of earlier versions.
+`ticket_rows` and `ticket_changes`, `result_rows`, `figures`, `attempts`, `adopting`, `bodies`,
+`lane_rows`, `delivery_rows`, `load_rows`, `chunks` and `deleting`, and `moves` for jobs of earlier
+versions.
 `statements` is what they run, `records` and `lane_records` what they take and return, `codec` how a
 record becomes a row, `damage` what can't be read, `tables` the schema and `migrations` its history.
 
@@ -18,6 +19,7 @@ Below that is `database`, with its `transactions` in the threads of `worker`; `o
 wrong.
 """
 
+from .adopting import Adopted, RefOwner
 from .attempts import Fenced
 from .chunks import RepeatedMeanwhileError
 from .damage import DamagedError
@@ -32,6 +34,7 @@ from .store import Store
 from .ticket_view import TicketList
 
 __all__ = [
+    "Adopted",
     "Candidate",
     "Claimed",
     "DamagedError",
@@ -42,6 +45,7 @@ __all__ = [
     "LaneOwner",
     "LaneRow",
     "Push",
+    "RefOwner",
     "RepeatedMeanwhileError",
     "Store",
     "StoreClosedError",

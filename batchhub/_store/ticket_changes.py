@@ -98,10 +98,10 @@ def accept_ticket(
     if is_free and old.attempt_id in (None, ticket.attempt_id):
         change_ticket(connection, job, old, ticket)
         return ticket
-    return _keep_late(connection, old, ticket)
+    return keep_late(connection, old, ticket)
 
 
-def _keep_late(connection: Connection, old: TicketRecord, late: TicketRecord) -> TicketRecord:
+def keep_late(connection: Connection, old: TicketRecord, late: TicketRecord) -> TicketRecord:
     """Write that the vendor took what is given up, or something else, by now; return the ticket."""
     if late.vendor_refs:
         is_known = old.vendor_refs == late.vendor_refs
@@ -160,7 +160,7 @@ def end_ticket(
     )
     if old.state.is_terminal or not (is_held or is_known):
         if ticket.accepted_at is not None:
-            old = _keep_late(connection, old, ticket)
+            old = keep_late(connection, old, ticket)
         return old, get_job(connection, job.job_id)
     counts = add_results(connection, ticket, found, rest, rest_message)
     ended = ticket.with_counts(counts)

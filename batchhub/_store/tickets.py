@@ -10,7 +10,17 @@ from sqlalchemy import Connection
 from batchhub._adapter.exchange import WireItem
 from batchhub.models import ItemResult, ItemState
 
-from . import attempts, bodies, figures, lane_rows, result_rows, ticket_changes, ticket_rows
+from . import (
+    adopting,
+    attempts,
+    bodies,
+    figures,
+    lane_rows,
+    result_rows,
+    ticket_changes,
+    ticket_rows,
+)
+from .adopting import Adopted, RefOwner
 from .attempts import Fenced
 from .database import Database
 from .lane_records import Hold, Traffic
@@ -165,6 +175,25 @@ class Tickets:
         def work(connection: Connection) -> TicketRecord:
             is_held = hold is None or lane_rows.is_held(connection, hold)
             return ticket_changes.accept_ticket(connection, job if is_held else None, ticket)
+
+        return await self._db.write(work)
+
+    async def find_ref_owner(
+        self, lane: str, refs: tuple[str, ...], ticket: TicketRecord
+    ) -> RefOwner | None:
+        """Return another ticket of a lane that has one of some ids; `None` if none has."""
+
+        def work(connection: Connection) -> RefOwner | None:
+            return adopting.find_ref_owner(connection, lane, refs, ticket)
+
+        return await self._db.read(work)
+
+    async def adopt(self, job: JobRecord, ticket: TicketRecord, hold: Hold) -> Adopted:
+        """Keep that the vendor has a ticket, under ids that a user named; see `adopt_ticket`."""
+
+        def work(connection: Connection) -> Adopted:
+            self._db.check_file()
+            return adopting.adopt_ticket(connection, job, ticket, hold)
 
         return await self._db.write(work)
 

@@ -113,6 +113,11 @@ class BatchJob:
         made = self._bridge.call(self._job.retry, unknown=unknown, superseded=superseded)
         return BatchJob(made, self._bridge, self._owner)
 
+    @like(_job.BatchJob.adopt)
+    def adopt(self, ref: str | Collection[str], *, ticket: int | None = None) -> BatchStatus:
+        """Say by which id the vendor has a ticket, as `batchhub.BatchJob.adopt` does."""
+        return self._bridge.call(self._job.adopt, ref, ticket=ticket)
+
     @like(_job.BatchJob.find_retry)
     def find_retry(self, *, unknown: bool = False) -> str | None:
         """Return the id of the newest retry, as `batchhub.BatchJob.find_retry` does."""

@@ -12,6 +12,7 @@ import typer
 
 from .shell.job_options import OutputOptions, ResultsOptions, SubmitOptions
 from .shell.options import (
+    AdoptOptions,
     CheckOptions,
     Common,
     DoctorOptions,
@@ -188,6 +189,14 @@ def cancel(invocation: Invocation, options: JobOptions) -> Work:
     from .commands.change import cancel_job
 
     return cancel_job(invocation, options.job)
+
+
+@_command(AdoptOptions)
+def adopt(invocation: Invocation, options: AdoptOptions) -> Work:
+    """Name the vendor's batch that an unconfirmed ticket is, and follow it."""
+    from .commands.adopt import adopt_ticket
+
+    return adopt_ticket(invocation, options)
 
 
 @_command(FollowOptions)

@@ -102,7 +102,7 @@ class BatchStatus(Plain):
 
     @property
     def is_held(self) -> bool:
-        """Whether the job waits for a decision (`retry` or `cancel`) on an unconfirmed ticket."""
+        """Whether it waits for a decision (`adopt`, `retry`, `cancel`) on an unconfirmed ticket."""
         return self.state is BatchState.UNCONFIRMED
 
     @property

@@ -255,6 +255,29 @@ def test_a_kill_around_the_request_waits_for_a_decision(
         assert jobs[1].status.counts.succeeded > 0
 
 
+@pytest.mark.parametrize(
+    ("at", "nth"), [(name, nth) for name in ("commit.begun", "commit.done") for nth in (1, 2)]
+)
+def test_adopt_killed_at_a_step(open_one: OpenShop, at: str, nth: int) -> None:
+    """It is held as before, or adopted; the same again is well, and nothing is sent again."""
+    shop = open_one("mircate", ITEMS // TICKETS)
+    assert shop.hand_over("run", plan=kill_at("request.answered")).wait().code == KILLED
+    assert shop.finish().code == HELD
+    (job,) = tell(shop)
+    words = ("adopt", job.status.job_id, "--ref", str(shop.sandbox.executions[0].ticket))
+
+    assert shop.start(*words, plan=kill_at(at, nth)).wait().code == KILLED
+    is_kept = (at, nth) == ("commit.done", 2)
+    (job,) = tell(shop)
+    assert job.status.is_held is not is_kept
+
+    adopted = shop.start(*words).wait()
+    assert adopted.code == ALL_WELL, adopted.err
+    assert shop.resume().code == SOME_FAILED
+    figures = judge(shop)
+    assert (shop.sends(), figures.unconfirmed) == (1, 0)
+
+
 def test_a_kill_after_the_ticket_needs_no_decision(open_one: OpenShop) -> None:
     """What the store has the answer for goes on by itself at any vendor."""
     shop = open_one("mircate")

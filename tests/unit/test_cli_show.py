@@ -149,6 +149,7 @@ def test_advice_for_every_end() -> None:
         f"batchhub retry {job} --unknown",
     ]
     assert advice_of(make_status(BatchState.UNCONFIRMED)) == [
+        f"batchhub adopt {job} --ref ID",
         f"batchhub retry {job} --unknown",
         f"batchhub cancel {job}",
         f"batchhub results {job}",

@@ -105,6 +105,7 @@ def _decide(status: BatchStatus, common: Common) -> Iterator[Advice]:
         yield "give that job up", command_line(common, "cancel", older)
         yield "give this one up", command_line(common, "cancel", job)
         return
+    yield "found at the vendor", command_line(common, "adopt", job, "--ref", "ID")
     yield "send again; may run twice", command_line(common, "retry", job, "--unknown")
     yield "give up", command_line(common, "cancel", job)
     yield "results so far", command_line(common, "results", job)

@@ -27,8 +27,8 @@ class ExitCode(IntEnum):
     UNFINISHED = 4
     """Not finished; can be resumed."""
     HELD = 5
-    """Held: it is unknown whether the vendor has a ticket; decide with `retry` or `cancel`. Or the
-    adapter fails each time."""
+    """Held: it is unknown whether the vendor has a ticket; decide with `adopt`, `retry` or
+    `cancel`. Or the adapter fails each time."""
     INTERRUPTED = 130
     """Interrupted; can be resumed."""
 

@@ -151,6 +151,21 @@ class RetryOptions(JobOptions):
 
 
 @frozen(kw_only=True)
+class AdoptOptions(JobOptions):
+    """The options of `adopt`."""
+
+    ref: list[str] = make_option(
+        "--ref ID",
+        "The vendor's id of the batch. Repeatable, if the vendor gave several for one request.",
+        default=NOTHING,
+    )
+    ticket: int | None = make_option(
+        "--ticket N", "Position of the ticket in the job, from 1. Default: the only unconfirmed."
+    )
+    wait: bool = make_option("--wait", "Wait until the job ends, as run does.", default=False)
+
+
+@frozen(kw_only=True)
 class WatchOptions:
     """The argument of `watch`: what names a job, or `None` for all unfinished jobs."""
 

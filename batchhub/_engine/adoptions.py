@@ -1,0 +1,243 @@
+"""Tickets whose fate is unknown, taken over by the vendor's ids that users have found for them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Final
+
+from attrs import evolve, field, frozen
+
+from batchhub._adapter.exchange import Observation
+from batchhub._base.show import count, words
+from batchhub._store import RefOwner, TicketRecord
+from batchhub.errors import BatchHubError, NotFoundError, RefusedError, UsageError
+from batchhub.models import BatchState, Finding
+
+from .asking import Asking
+from .interpret import interpret
+from .job_state import JobState
+from .lane_context import LaneContext, log_ticket
+from .lane_jobs import LaneJobs
+from .order import SendOrder
+
+UNCHANGED: Final = "nothing was changed"
+
+
+@frozen(kw_only=True, eq=False)
+class Adoption:
+    """
+    The wish that a ticket be the batch a vendor knows by some ids.
+
+    Attributes:
+        job_id: The job.
+        ticket: The ticket as whoever wishes it has seen it.
+        refs: The vendor's ids.
+        answer: Done once the ticket has them, or with the error why it has not.
+    """
+
+    job_id: str
+    ticket: TicketRecord
+    refs: tuple[str, ...]
+    answer: asyncio.Future[None] = field(repr=False)
+
+    @property
+    def named(self) -> str:
+        """The ids, for messages."""
+        return ", ".join(repr(ref) for ref in self.refs)
+
+    @property
+    def shown(self) -> str:
+        """The ticket, for messages."""
+        return f"ticket {self.ticket.position} of job {self.job_id}"
+
+    def fail(self, error: BatchHubError) -> None:
+        """Answer with an error, unless there is an answer."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
+class Adoptions:
+    """
+    Asks the vendor about what users say is a ticket's, and believes the vendor.
+
+    The request is one of the lane's: it waits for the budget, and only the lane's owner makes it.
+
+    Args:
+        context: The lane.
+        jobs: The lane's jobs.
+        order: Learns that a ticket is with the vendor.
+    """
+
+    def __init__(self, context: LaneContext, jobs: LaneJobs, order: SendOrder) -> None:
+        self._context = context
+        self._jobs = jobs
+        self._order = order
+        self._asking = Asking(context)
+        self._wanted: deque[Adoption] = deque()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is wished for."""
+        return not self._wanted
+
+    def add(self, adoption: Adoption) -> None:
+        """Take a wish; it is looked at as soon as the lane is driven."""
+        self._wanted.append(adoption)
+
+    def give_up(self, error: BatchHubError) -> None:
+        """Answer all wishes with an error: the lane is not driven here any more."""
+        while self._wanted:
+            self._wanted.popleft().fail(error)
+
+    async def look(self) -> None:
+        """Look at all wishes, one after the other."""
+        while self._wanted:
+            adoption = self._wanted[0]  # stays until it is answered: the drive may end meanwhile
+            if not adoption.answer.done():
+                try:
+                    await self._adopt(adoption)
+                except BatchHubError as error:
+                    adoption.fail(error)
+                except Exception as error:  # a fault of the adapter, or ours: nobody else's
+                    adoption.fail(self._context.adapter.faults.blame(error))
+                else:
+                    if not adoption.answer.done():
+                        adoption.answer.set_result(None)
+            if self._wanted and self._wanted[0] is adoption:
+                self._wanted.popleft()
+
+    async def _adopt(self, adoption: Adoption) -> None:
+        job = self._jobs.find(adoption.job_id)
+        if job is None or job.is_cancelled:
+            why = "has ended" if job is None else "was cancelled"
+            raise UsageError(f"job {adoption.job_id} {why} meanwhile; {UNCHANGED}")
+        ticket = job.ticket(adoption.ticket.position)
+        if self._is_settled(ticket, adoption):
+            return
+        store = self._context.store.tickets
+        owner = await store.find_ref_owner(self._context.lane, adoption.refs, ticket)
+        _check_owner(owner, adoption)
+        taken = await self._ask(job, ticket, adoption)
+        if adoption.answer.cancelled():
+            return  # nobody waits any more, so nobody would be told
+        if self._context.hold.is_lost:
+            raise lost(self._context.lane)
+        adopted = await store.adopt(job.record, taken, self._context.hold.row)
+        if not adopted.is_held:
+            self._context.hold.lose()
+            raise lost(self._context.lane)
+        _check_owner(adopted.owner, adoption)
+        self._take(job, adopted.ticket)
+        if adopted.ticket.vendor_refs != adoption.refs:
+            raise _too_late(adopted.ticket, adoption)
+
+    def _is_settled(self, ticket: TicketRecord, adoption: Adoption) -> bool:
+        """Whether a ticket has these ids already; raises if it can't get them any more."""
+        if ticket.vendor_refs == adoption.refs:
+            return True  # the same wish twice is one
+        if (
+            ticket.state is not BatchState.UNCONFIRMED
+            or ticket.attempt_id != adoption.ticket.attempt_id
+        ):
+            raise _too_late(ticket, adoption)
+        return False
+
+    async def _ask(self, job: JobState, ticket: TicketRecord, adoption: Adoption) -> TicketRecord:
+        """Return a ticket as the vendor describes what has these ids."""
+        context = self._context
+        now = context.ages.now()
+        wished = evolve(
+            ticket,
+            state=BatchState.QUEUED,
+            vendor_refs=adoption.refs,
+            accepted_at=ticket.attempted_at or now,
+            message=None,
+        )
+        vendor = context.adapter.name
+        try:
+            answer = await self._asking.ask(job, wished)
+        except NotFoundError as error:
+            why = f"{vendor} knows no batch {adoption.named}: {error}"
+            raise UsageError(f"{why}; {UNCHANGED}") from error
+        except RefusedError as error:
+            why = f"{vendor} tells nothing of batch {adoption.named}: {error}"
+            raise UsageError(f"{why}; {UNCHANGED}") from error
+        if answer is None:
+            why = f"the answer of {vendor} says nothing of batch {adoption.named}"
+            raise UsageError(f"{why}; {UNCHANGED}")
+        seen = interpret(
+            wished,
+            answer,
+            words=context.states,
+            capabilities=context.capabilities(job),
+            now=now,
+        )
+        if (why_not := _find_mismatch(answer, seen, adoption)) is not None:
+            raise UsageError(f"{vendor} {why_not}; {UNCHANGED}")
+        return seen.with_findings([_adopted(adoption.refs)])
+
+    def _take(self, job: JobState, ticket: TicketRecord) -> None:
+        """Take a ticket as it is in the store now into memory, and go on with it."""
+        if ticket == job.ticket(ticket.position):
+            return
+        job.replace(ticket)
+        job.notes.forget_troubles(ticket.position)
+        self._order.note(job, ticket.position)
+        self._jobs.note_doubt(job)
+        self._jobs.changed.add(job.job_no)
+        self._context.announce(job.job_id)
+        log_ticket("ticket.adopted", job, ticket, vendor_refs=list(ticket.vendor_refs))
+
+
+def lost(lane: str) -> UsageError:
+    """Return the error for a lane that is another process's by now."""
+    return UsageError(f"another process has taken over {lane}; {UNCHANGED}")
+
+
+def _check_owner(owner: RefOwner | None, adoption: Adoption) -> None:
+    if owner is not None:
+        raise UsageError(
+            f"batch {owner.ref!r} is ticket {owner.position} of job {owner.job_id}, so it can't be "
+            f"{adoption.shown} too; {UNCHANGED}"
+        )
+
+
+def _too_late(ticket: TicketRecord, adoption: Adoption) -> UsageError:
+    if ticket.state is BatchState.CANCELLED and ticket.attempt_id == adoption.ticket.attempt_id:
+        return UsageError(
+            f"{adoption.shown} was given up meanwhile; a finding (late_ticket) says that the "
+            f"vendor has it as {adoption.named}"
+        )
+    has = f", as {', '.join(map(repr, ticket.vendor_refs))}" if ticket.vendor_refs else ""
+    return UsageError(f"{adoption.shown} is {words(ticket.state)} by now{has}; {UNCHANGED}")
+
+
+def _find_mismatch(answer: Observation, seen: TicketRecord, adoption: Adoption) -> str | None:
+    """Return what shows that a batch is not the one that was sent; `None` if nothing does."""
+    sent = count(seen.total, "item")
+    if len(adoption.refs) > 1 and len(answer.words) != len(adoption.refs):
+        return f"answers about one batch, not about {len(adoption.refs)}: name one id"
+    if answer.total is not None and answer.total != seen.total:
+        has = count(answer.total, "item")
+        return f"says that batch {adoption.named} has {has}, and {adoption.shown} has {sent}"
+    counts = [answer.done, answer.succeeded, answer.failed]
+    done = answer.done
+    if answer.succeeded is not None or answer.failed is not None:
+        done = (answer.succeeded or 0) + (answer.failed or 0)
+    if all(each is None for each in counts) or done is None:
+        return None
+    # Of a batch that is finished the count is the total, but for one that is seconds old.
+    is_over = seen.finished_as is BatchState.COMPLETED or seen.settling_since is not None
+    if done > seen.total or (is_over and done != seen.total):
+        has = count(done, "item")
+        return f"counts {has} in batch {adoption.named}, and {adoption.shown} has {sent}"
+    return None
+
+
+def _adopted(refs: tuple[str, ...]) -> Finding:
+    return Finding(
+        code="adopted",
+        message="tickets without an answer whose batch at the vendor was named by hand",
+        examples=refs,
+    )

@@ -1,0 +1,125 @@
+"""A ticket whose fate is unknown gets the vendor's id from a user, inside a transaction."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from attrs import frozen
+from sqlalchemy import Connection, Text, bindparam, cast, or_, select
+
+from batchhub._base.json import loads
+from batchhub.models import BatchState
+
+from .lane_records import Hold
+from .lane_rows import is_held
+from .records import JobRecord, TicketRecord
+from .tables import jobs, tickets
+from .ticket_changes import change_ticket, keep_late
+from .ticket_rows import get_ticket
+
+_PAGE: Final = 20
+"""How many ids are looked for by one statement."""
+
+_OF_LANE: Final = (
+    select(
+        jobs.c.job_id,
+        tickets.c.job_no,
+        tickets.c.position,
+        cast(tickets.c.vendor_refs, Text).label("refs"),
+    )
+    .join_from(jobs, tickets, jobs.c.job_no == tickets.c.job_no)
+    .where(jobs.c.lane == bindparam("this_lane"))
+    .order_by(tickets.c.job_no, tickets.c.position)
+)
+
+
+@frozen(kw_only=True)
+class RefOwner:
+    """
+    A ticket that has one of some ids.
+
+    Attributes:
+        ref: The id.
+        job_id: The ticket's job.
+        position: Its place in the job, from 1.
+    """
+
+    ref: str
+    job_id: str
+    position: int
+
+
+@frozen(kw_only=True)
+class Adopted:
+    """
+    What became of the wish that a ticket has some ids.
+
+    Attributes:
+        ticket: The ticket as it is in the store now.
+        owner: Another ticket that has one of the ids; then nothing was written.
+        is_held: Whether the lane was held; else nothing was written.
+    """
+
+    ticket: TicketRecord
+    owner: RefOwner | None = None
+    is_held: bool = True
+
+
+def find_ref_owner(
+    connection: Connection, lane: str, refs: tuple[str, ...], ticket: TicketRecord
+) -> RefOwner | None:
+    """Return a ticket of a lane, but for `ticket`, that has one of some ids; `None` if none has."""
+    for at in range(0, len(refs), _PAGE):
+        page = refs[at : at + _PAGE]
+        # As the column is written. LIKE finds a little too much, and what it finds is read.
+        text = cast(tickets.c.vendor_refs, Text)
+        query = _OF_LANE.where(
+            or_(*(text.contains(json.dumps(ref), autoescape=True) for ref in page))
+        )
+        for row in connection.execute(query, {"this_lane": lane}):
+            if (row.job_no, row.position) == (ticket.job_no, ticket.position):
+                continue
+            theirs = _read_refs(row.refs)
+            for ref in page:
+                if ref in theirs:
+                    return RefOwner(ref=ref, job_id=row.job_id, position=row.position)
+    return None
+
+
+def adopt_ticket(
+    connection: Connection, job: JobRecord, ticket: TicketRecord, hold: Hold
+) -> Adopted:
+    """
+    Write that the vendor has a ticket whose fate was unknown, under the ids that it is given.
+
+    Nothing is written if the lane is not held, if another ticket of the lane has one of the ids, or
+    if the ticket is not the same attempt any more, still without an answer. One that was given up
+    meanwhile gets the finding ``late_ticket``: the vendor has just said that it has it.
+
+    Args:
+        connection: Of a transaction that writes.
+        job: The job as its driver knows it.
+        ticket: The ticket with its ids, as the vendor has just described it.
+        hold: The right to drive the lane.
+    """
+    old = get_ticket(connection, ticket)
+    if not is_held(connection, hold):
+        return Adopted(ticket=old, is_held=False)
+    owner = find_ref_owner(connection, job.lane, ticket.vendor_refs, ticket)
+    if owner is not None or old.attempt_id != ticket.attempt_id:
+        return Adopted(ticket=old, owner=owner)
+    if old.state is BatchState.UNCONFIRMED and not old.vendor_refs:
+        change_ticket(connection, job, old, ticket)
+        return Adopted(ticket=ticket)
+    if old.state is BatchState.CANCELLED:
+        return Adopted(ticket=keep_late(connection, old, ticket))
+    return Adopted(ticket=old)
+
+
+def _read_refs(text: str) -> list[Any]:
+    try:
+        refs = loads(text)
+    except ValueError:  # damaged, which is said when the ticket is read
+        return []
+    return refs if isinstance(refs, list) else []
