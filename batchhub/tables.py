@@ -1,5 +1,5 @@
 """
-Files in and out: items from CSV, Excel and JSON, results to CSV, JSON and Parquet.
+Files in and out: items from CSV, Excel and JSON, results to CSV, Excel, JSON and Parquet.
 
     async with BatchHub.from_config("batchhub.toml") as hub:
         prices = read_items("prices.csv", adapter=ShopAdapter, map="PUT /products/{id}")
@@ -163,8 +163,10 @@ async def write_results(
         results: The results, such as `BatchJob.results` gives them.
         target: A path, ``-`` for standard output, or a stream of bytes, which is left open. Behind
             the ending of the format, ``.gz`` and ``.zst`` (``batchhub[zstd]``) compress.
-        format: ``jsonl``, ``csv``, ``tsv``, ``json`` or ``parquet`` (``batchhub[parquet]``). By
-            default the name's ending says it; JSON Lines if it says nothing.
+        format: ``jsonl``, ``csv``, ``tsv``, ``json``, ``parquet`` (``batchhub[parquet]``) or
+            ``xlsx`` (``batchhub[excel]``), a workbook with a sheet of all results and one of those
+            that did not succeed. By default the name's ending says it; JSON Lines if it says
+            nothing.
         fields: The columns, in order: keys of a result, else paths in its body such as
             ``items.sku``. By default the six keys of every result.
         as_type: What bodies of items that succeeded are read as, so that columns are typed: a

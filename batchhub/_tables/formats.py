@@ -55,7 +55,10 @@ _SHOWN: Final = 20
 READABLE: Final = (Format.JSONL, Format.CSV, Format.TSV, Format.JSON, Format.XLSX)
 """What items are read from."""
 
-WRITABLE: Final = (Format.JSONL, Format.CSV, Format.TSV, Format.JSON, Format.PARQUET)
+WRITABLE: Final = (
+    *(Format.JSONL, Format.CSV, Format.TSV, Format.JSON),
+    *(Format.PARQUET, Format.XLSX),
+)
 """What results are written as."""
 
 PLAIN_ENDINGS: Final = frozenset({"", ".txt", ".log", ".out"})
@@ -99,6 +102,8 @@ def get_format(name: str, say: Say, known: Sequence[Format] = WRITABLE) -> Forma
         UsageError: It says none, or another one.
     """
     found = format_of(name)
+    if ending_of(name) in _WORKBOOKS and Format.PARQUET in known:
+        raise UsageError(f"{name}: workbooks are written as .xlsx; name it so")
     if found is None or found not in known:
         endings = ", ".join(ending for ending, format in _ENDINGS.items() if format in known)
         raise UsageError(

@@ -111,12 +111,15 @@ async def test_what_is_said_goes_before_the_ending(tmp_path: Path) -> None:
     ("said", "message"),
     [
         (
-            {"target": "r.xlsx"},
-            "r.xlsx: the ending names the format: one of .jsonl, .ndjson, .csv",
+            {"target": "r.docx"},
+            "r.docx: the ending names the format: one of .jsonl, .ndjson, .csv",
         ),
-        ({"target": "r.doc.gz"}, "or say --format jsonl, csv, tsv, json, parquet"),
+        ({"target": "r.doc.gz"}, "or say --format jsonl, csv, tsv, json, parquet, xlsx"),
         ({"target": "R.PARQUET.GZ"}, "Parquet is compressed in itself; name it R.PARQUET"),
-        ({"format": "xml"}, "--format must be one of jsonl, csv, tsv, json, parquet, not 'xml'"),
+        (
+            {"format": "xml"},
+            "--format must be one of jsonl, csv, tsv, json, parquet, xlsx, not 'xml'",
+        ),
         ({"fields": ["id,,total"]}, "--fields takes names such as id,total,items.sku, not ''"),
         ({"fields": ["a..b"]}, "not 'a..b'"),
         ({"fields": ["id", "total,id"]}, "'id' is given twice"),
@@ -136,12 +139,14 @@ def test_what_makes_no_sense_is_refused(
 
 def test_run_calls_its_option_by_its_own_name() -> None:
     """`run` has --format for the items, so the results' format is --out-format there."""
-    done = run("run", "items.jsonl", "--account", "shop", "--out", "r.xlsx")
+    done = run("run", "items.jsonl", "--account", "shop", "--out", "r.docx")
     assert done.exit_code == 2
     assert "or say --out-format" in done.stderr
 
 
-@pytest.mark.parametrize(("name", "extra"), [("r.parquet", "parquet"), ("r.csv.zst", "zstd")])
+@pytest.mark.parametrize(
+    ("name", "extra"), [("r.parquet", "parquet"), ("r.csv.zst", "zstd"), ("r.xlsx", "excel")]
+)
 def test_a_missing_package_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, extra: str
 ) -> None:

@@ -30,11 +30,12 @@ def test_the_ending_says_the_format(name: str, expected: Format | None) -> None:
     assert format_of(name) is expected
 
 
-@pytest.mark.parametrize("name", ["r.xlsx", "r.xls", "r.xlsx.gz"])
-def test_results_are_not_written_as_workbooks(name: str) -> None:
-    """A name that says so is refused, with the formats there are."""
-    with pytest.raises(UsageError, match=r"one of \.jsonl, \.ndjson, \.csv, \.tsv, \.json, \.par"):
+@pytest.mark.parametrize("name", ["r.xls", "r.xlsm", "R.ODS"])
+def test_results_are_written_as_workbooks_of_one_kind(name: str) -> None:
+    """Excel takes no file whose name says another kind than it is."""
+    with pytest.raises(UsageError, match=r"workbooks are written as \.xlsx; name it so"):
         get_format(name, in_python)
+    assert get_format("r.xlsx", in_python) is Format.XLSX
 
 
 def test_items_are_not_read_from_parquet() -> None:

@@ -7,18 +7,15 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from decimal import Decimal
 from typing import IO, Any, Final, Literal, Protocol
 
 from attrs import field, frozen
 
-from batchhub._tables.formats import load_extra
+from batchhub._tables.workbook import Book
 from batchhub.adapter import encode_json
-from batchhub.errors import UsageError
 
 from .marks import LINE, MISSING, REASON, TEXT, Marks, strip_object
-from .rows import Cell, OddCell
+from .rows import Cell
 
 Raw = Sequence[Cell] | Mapping[str, Any] | bytes
 """A row as its source has it: cells, a JSON object, or the bytes of a line that is none."""
@@ -26,11 +23,6 @@ Raw = Sequence[Cell] | Mapping[str, Any] | bytes
 SEPARATORS: Final = frozenset(",;\t|")
 """What a table is looked through for that doesn't say what separates its cells."""
 
-_MOST_ROWS: Final = 1_048_576
-_MOST_COLUMNS: Final = 16_384
-_MOST_CHARS: Final = 32_767
-_MADE: Final = datetime(1980, 1, 1)  # noqa: DTZ001  # the same rows are the same file
-_NO_VALUE: Final = "#N/A"
 _OWN_BOM: Final = frozenset({"utf-8-sig", "utf-16", "utf-32"})
 _BOM: Final = "\ufeff"
 
@@ -141,63 +133,17 @@ class WorkbookRejects:
 
     def __init__(self, file: IO[bytes], form: TableForm, name: str) -> None:
         self._form = form
-        self._name = name
-        self._book = load_writer(name).Workbook(file, {"constant_memory": True})
-        self._book.set_properties({"created": _MADE})
-        self._sheet = self._book.add_worksheet("rejects")
-        self._formats: dict[str, Any] = {}
-        self._row = 0
-        self._write([*form.strip(form.header), LINE, REASON])
+        self._book = Book(file, name, is_strict=True)
+        header = [*map(str, form.strip(form.header)), LINE, REASON]
+        self._table = self._book.add_table("rejects", header)
 
     def add(self, number: int, raw: Raw, reason: str) -> None:
         """Write a row."""
-        if self._row >= _MOST_ROWS:
-            raise UsageError(f"a sheet has room for {_MOST_ROWS:,} rows; name a .csv")
-        self._write(self._form.lay_out(raw, number, reason))
+        self._table.add(self._form.lay_out(raw, number, reason))
 
     def end(self) -> None:
         """Write the workbook."""
-        self._book.close()
-
-    def _write(self, cells: Sequence[Cell]) -> None:
-        if len(cells) > _MOST_COLUMNS:
-            raise UsageError(f"a sheet has room for {_MOST_COLUMNS:,} columns; name a .csv")
-        for column, cell in enumerate(cells):
-            self._write_cell(column, cell)
-        self._row += 1
-
-    def _write_cell(self, column: int, cell: Cell) -> None:
-        at, sheet = (self._row, column), self._sheet
-        if isinstance(cell, str):
-            # The module takes such a text for one of its own, with fonts in it.
-            if len(cell) > _MOST_CHARS or (cell.startswith("<r>") and cell.endswith("</r>")):
-                raise UsageError("a cell of a workbook can't hold all of a text; name a .csv")
-            sheet.write_string(*at, cell)
-        elif isinstance(cell, bool):
-            sheet.write_boolean(*at, cell)
-        elif not isinstance(cell, OddCell):
-            self._write_number(at, cell)
-        elif (
-            held := cell.held if cell.number is None else cell.number
-        ) is not None and cell.format:
-            self._write_number(at, held, self._find_format(cell.format))
-        else:
-            error = cell.error or _NO_VALUE  # a row without a value would not be refused again
-            sheet.write_formula(*at, f"={error}", None, error)
-
-    def _write_number(
-        self, at: tuple[int, int], number: int | Decimal, format_: Any = None
-    ) -> None:
-        value = float(number)
-        if float(f"{value:.16G}") == value:
-            self._sheet.write_number(*at, value, format_)
-        else:  # the module would write 16 of its 17 digits
-            self._sheet.write_formula(*at, f"={value!r}", format_, value)
-
-    def _find_format(self, name: str) -> Any:
-        if name not in self._formats:
-            self._formats[name] = self._book.add_format({"num_format": name})
-        return self._formats[name]
+        self._book.end()
 
 
 class JsonRejects:
@@ -219,16 +165,6 @@ class JsonRejects:
 
     def end(self) -> None:
         """Write nothing more."""
-
-
-def load_writer(name: str) -> Any:
-    """
-    Import what writes workbooks.
-
-    Raises:
-        UsageError: It is not installed.
-    """
-    return load_extra("xlsxwriter", "excel", name)
 
 
 def _find_writing(form: TableForm) -> tuple[str, str]:

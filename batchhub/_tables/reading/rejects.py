@@ -18,6 +18,7 @@ from batchhub._base.secrets import blank
 from batchhub._base.show import clean, count, number
 from batchhub._tables.formats import Compression, Format, Say, compression_of, ending_of
 from batchhub._tables.packing import find_packing
+from batchhub._tables.workbook import load_writer
 from batchhub.errors import InputError, UsageError
 
 from .reject_files import (
@@ -27,7 +28,6 @@ from .reject_files import (
     RejectFile,
     TableForm,
     WorkbookRejects,
-    load_writer,
 )
 from .rows import OddCell
 

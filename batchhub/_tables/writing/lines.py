@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import IO
 
 import msgspec
@@ -25,6 +25,10 @@ class Encoder:
 
     def drop(self) -> None:
         """Write nothing more, as it will not be complete."""
+
+    def notes(self) -> Iterable[str]:
+        """Return what is written otherwise than it was given, a sentence each."""
+        return ()
 
 
 class JsonLines(Encoder):

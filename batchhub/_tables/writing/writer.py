@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from attrs import frozen
 
@@ -18,6 +18,7 @@ from batchhub._tables.formats import (
     in_python,
     parse_format,
 )
+from batchhub._tables.workbook import load_writer
 from batchhub.adapter import Adapter
 from batchhub.errors import UsageError
 from batchhub.models import ItemResult
@@ -26,7 +27,11 @@ from .columns import Table, make_table, parse_fields
 from .lines import Csv, Encoder, JsonArray, JsonLines
 from .parquet import Parquet, load_arrow
 from .place import Place
+from .sheets import Sheets
 from .types import load_type, members_of
+
+_IN_WHOLE: Final = {Format.PARQUET: "Parquet", Format.XLSX: "a workbook"}
+"""Formats that are no text, and compressed in themselves."""
 
 
 @frozen(kw_only=True)
@@ -86,7 +91,7 @@ class ResultsWriter:
         if as_type is not None and is_lines and not self._fields:
             raise UsageError(
                 f"{say('as_type')} makes columns, and {self._format} has a vendor's body as it "
-                f"came; choose columns with {say('fields')}, or write csv or parquet"
+                f"came; choose columns with {say('fields')}, or write csv, parquet or xlsx"
             )
         if as_type is None and (self._fields or not is_lines):
             self._table = make_table(self._fields, say=say)
@@ -149,8 +154,8 @@ class ResultsWriter:
             except BaseException:
                 encoder.drop()
                 raise
-        warnings = () if self._table is None else tuple(self._table.warnings())
-        return Written(count=count, warnings=warnings)
+        found = () if self._table is None else self._table.warnings()
+        return Written(count=count, warnings=(*found, *encoder.notes()))
 
     def _format_by_name(self) -> Format:
         # A pipe or device is not named by who writes to it.
@@ -159,15 +164,19 @@ class ResultsWriter:
         return get_format(self.name, self._say)
 
     def _check_format(self) -> None:
-        if self._format is not Format.PARQUET:
+        if self._format not in _IN_WHOLE:
             return
-        load_arrow(what=self.name)
+        if self._format is Format.PARQUET:
+            load_arrow(what=self.name)
+        else:
+            load_writer(self.name)
+        what = _IN_WHOLE[self._format]
         if self._place.is_terminal:
-            raise UsageError("Parquet is not for a terminal; name a file")
+            raise UsageError(f"{what} is not for a terminal; name a file")
         compression = compression_of(self.name) if self._place.is_file else None
         if compression is not None:
             plain = self.name[: -len(compression)]
-            raise UsageError(f"{self.name}: Parquet is compressed in itself; name it {plain}")
+            raise UsageError(f"{self.name}: {what} is compressed in itself; name it {plain}")
 
     def _make_encoder(self, stream: IO[bytes]) -> Encoder:
         if self._format is Format.JSON:
@@ -176,6 +185,8 @@ class ResultsWriter:
             return JsonLines(stream, self._table)
         if self._format is Format.PARQUET:
             return Parquet(stream, self._table)
+        if self._format is Format.XLSX:
+            return Sheets(stream, self._table, self.name)
         return Csv(stream, self._table, "\t" if self._format is Format.TSV else ",")
 
 

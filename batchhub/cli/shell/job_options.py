@@ -139,7 +139,7 @@ class InputOptions:
     )
 
 
-_FORMS = "Output format: jsonl, csv, tsv, json or parquet. Default: from the --out name."
+_FORMS = "Output format: jsonl, csv, tsv, json, parquet or xlsx. Default: from the --out name."
 
 
 @frozen(kw_only=True)
