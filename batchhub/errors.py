@@ -109,7 +109,9 @@ class InputError(UsageError):
         reason: What is wrong with it, without the place.
         position: The item's place in the input, from 1.
         item_id: The item's id, if it has one.
-        line: The line of the input file, from 1, if it came from one.
+        line: The line of the input file, from 1, if it came from one; in a workbook or a frame
+            the row.
+        place: What `line` counts: ``line``, ``row`` or ``element``.
     """
 
     def __init__(
@@ -119,8 +121,9 @@ class InputError(UsageError):
         position: int | None = None,
         item_id: str | None = None,
         line: int | None = None,
+        place: str = "line",
     ) -> None:
-        where = f"line {line}" if line else f"item {position}" if position else ""
+        where = f"{place} {line}" if line else f"item {position}" if position else ""
         if where and item_id is not None and item_id != str(position):
             where += f" (id {item_id!r})"
         super().__init__(f"{where}: {reason}" if where else reason)
@@ -128,6 +131,7 @@ class InputError(UsageError):
         self.position = position
         self.item_id = item_id
         self.line = line
+        self.place = place
 
 
 class SettingsError(UsageError):

@@ -11,13 +11,14 @@ from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapp
 from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from attrs import frozen
 
 from ._base.choices import read_choices
 from ._base.clock import Clock, SystemClock
 from ._base.file_mode import FileMode
+from ._base.frames import Frame, is_frame
 from ._base.log import get_logger
 from ._base.store_path import find_store_path
 from ._engine.account_adapter import open_adapter
@@ -297,7 +298,9 @@ class BatchHub:
         Args:
             account: The account's name.
             items: `BatchItem` objects, or mappings in the vendor's own form with an optional
-                ``id``; an iterable or async iterable of any length, read once.
+                ``id``; an iterable or async iterable of any length, read once. Or a DataFrame of
+                pandas or polars, or a table of Arrow: its rows are items, as those of a sheet are
+                (`batchhub.tables.read_items`).
             operation: The kind of batch. Default: the adapter's first.
             stop_on_first_failure: Whether to send nothing more after an item fails. By default a
                 job keeps going, whatever the vendor's own default is.
@@ -329,6 +332,7 @@ class BatchHub:
         check_arguments(key=key, label=label, deadline_s=deadline_s)
         opened = await self._open()
         lane = opened.get_lane(account)
+        items = self._read_frame(account, items, operation, on_refused)
         added = await store_job(
             opened.loader,
             self._clock,
@@ -386,6 +390,7 @@ class BatchHub:
         check_arguments(key=key)
         if account not in self._accounts:
             raise NotKnownError("account", account, self._accounts)
+        items = self._read_frame(account, items, operation, on_refused)
         async with open_adapter(
             self._registry, self._accounts[account], clock=self._clock, rng=self._rng
         ) as adapter:
@@ -403,6 +408,25 @@ class BatchHub:
                     else partial(self._find_joined, key, self._accounts[account].lane)
                 ),
             )
+
+    def _read_frame(
+        self,
+        account: str,
+        items: RawItems,
+        operation: str | None,
+        on_refused: Callable[[InputError], None] | None = None,
+    ) -> RawItems:
+        """Return what makes items of the rows of a frame, as the account's adapter takes them."""
+        if not is_frame(items) or account not in self._accounts:
+            return items
+        # Whoever has no frames need not load what reads tables.
+        from ._tables.reading import ItemReader, ReadSettings  # noqa: PLC0415
+
+        adapter = self._registry.get_for(self._accounts[account])
+        if operation is not None and operation not in adapter.operations:
+            raise NotKnownError("operation", operation, adapter.operations)
+        settings = ReadSettings(adapter=adapter, operation=operation)
+        return ItemReader(cast("Frame", items), settings, on_refused)
 
     @property
     def _has_store(self) -> bool:

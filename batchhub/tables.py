@@ -17,6 +17,7 @@ import os
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from typing import IO, Any
 
+from ._base.frames import Frame
 from ._tables.formats import in_python
 from ._tables.reading import ColumnReading, ItemReader, Notation, ReadSettings, Survey
 from ._tables.reading.rejects import DEFAULT_LIMIT, Limit, Rejects
@@ -38,7 +39,7 @@ __all__ = [
 
 
 def read_items(
-    source: str | os.PathLike[str] | IO[bytes],
+    source: str | os.PathLike[str] | IO[bytes] | Frame,
     *,
     adapter: type[Adapter[Any]] | None = None,
     operation: str | None = None,
@@ -58,7 +59,7 @@ def read_items(
     max_rejects: int | str = DEFAULT_LIMIT,
 ) -> ItemReader:
     """
-    Read items from a file, for `BatchHub.submit`.
+    Read items from a file or a frame, for `BatchHub.submit`.
 
     A row of a table becomes an item: its columns are the item's keys, and ``body.price`` is
     ``price`` in ``body``; or `map` and `set` say what becomes of each row. The adapter says what
@@ -68,7 +69,9 @@ def read_items(
     read twice; what can't be, such as standard input, is copied to disk.
 
     Args:
-        source: A path, ``-`` for standard input, or a stream of bytes, which is left open.
+        source: A path, ``-`` for standard input, or a stream of bytes, which is left open. Or a
+            DataFrame of pandas or polars, or a table of Arrow: its columns are typed already, its
+            index is no column, and NaN, NA and null are empty cells.
         adapter: The class of the account's adapter. It knows what `map` means, which values are
             text whatever they look like, and whether it takes exact decimals.
         operation: The kind of batch; by default the adapter's first.

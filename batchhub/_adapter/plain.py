@@ -7,10 +7,12 @@ import re
 import reprlib
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from enum import Enum
 from typing import Any, Final
 
 import msgspec
 
+from batchhub._base.scalars import describe_odd, to_python
 from batchhub.errors import InputError
 
 from .values import name_character
@@ -100,12 +102,12 @@ def _copy(value: Any, place: str) -> Any:
     if isinstance(value, int) and value.bit_length() > _MAX_BITS:
         raise InputError(f"{place} has too many digits")
     if value is None or isinstance(value, bool | str | int):
-        return value
+        return _bare(value)
     if isinstance(value, float | Decimal):
         is_finite = value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)
         if not is_finite:
             raise InputError(f"{place} is {value}, which has no form in JSON")
-        return value
+        return _bare(value)
     if isinstance(value, Mapping):
         for key in value:
             if not isinstance(key, str):
@@ -116,4 +118,21 @@ def _copy(value: Any, place: str) -> Any:
         return [_copy(part, f"{place}[{n}]") for n, part in enumerate(value)]
     if isinstance(value, bytes | bytearray | memoryview):
         raise InputError(f"{place} is binary, which has no form in JSON")
-    raise InputError(f"{place} is of type {type(value).__name__}, which JSON does not have")
+    known = to_python(value)
+    if known is value:
+        raise InputError(f"{place} is {describe_odd(value)}")
+    return _copy(known, place)
+
+
+def _bare(value: Any) -> Any:
+    """Return a text or a number of a class made of Python's, such as numpy's, as Python's own."""
+    if isinstance(value, Enum):  # written as what it stands for
+        return value
+    for kind in (str, bool, int, float):
+        if isinstance(value, kind):
+            return value if type(value) is kind else getattr(kind, _SAME[kind])(value)
+    return value
+
+
+_SAME: Final = {str: "__str__", bool: "__bool__", int: "__int__", float: "__float__"}
+"""What gives the value of a class without what a class made of it adds."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import sys
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from itertools import islice
@@ -25,8 +26,10 @@ from batchhub.errors import InputError
 from batchhub.models import Finding
 
 from .guarded import GuardedAdapter
-from .raw_items import CountsRows, RawItem, RawItems, normalise
+from .raw_items import CountsRows, RawItem, RawItems, convert_item, normalise
 from .targets import JobTargets
+
+_modules: Final = sys.modules
 
 STRETCH_S: Final = 0.005
 """Seconds of CPU after which other tasks get their turn."""
@@ -246,6 +249,8 @@ class Intake:
         spot = position if self._counted is None else self._counted.line
         assert targets is not None  # noqa: S101  # made before
         try:
+            if "numpy" in _modules:  # a look for each item, as it may be imported to make them
+                raw = convert_item(raw)
             item = normalise(raw, position, adapter, self._operation)
             item_id = item.id or ""
             # A hash instead of the id: the same memory for any id.
@@ -260,7 +265,8 @@ class Intake:
         except InputError as error:
             # An id may be of the adapter's making, so it may be anything.
             reason, shown = self._blank(error.reason), item_id and self._blank(item_id)
-            refused = InputError(reason, position=position, item_id=shown)
+            line, place = (None, "item") if self._counted is None else (spot, self._counted.place)
+            refused = InputError(reason, position=position, item_id=shown, line=line, place=place)
             if on_refused is None:
                 raise refused from None
             self.refused += 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Iterable, Mapping
 from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
+from batchhub._base.frames import Frame
+from batchhub._base.scalars import convert_all, to_python
 from batchhub.errors import InputError
 from batchhub.models import BatchItem
 
@@ -13,8 +15,8 @@ from .guarded import GuardedAdapter
 RawItem: TypeAlias = BatchItem | Mapping[str, Any]
 """An item as users pass it."""
 
-RawItems: TypeAlias = Iterable[RawItem] | AsyncIterable[RawItem]
-"""Items as users pass them."""
+RawItems: TypeAlias = Iterable[RawItem] | AsyncIterable[RawItem] | Frame
+"""Items as users pass them: one by one, or as the rows of a frame."""
 
 MAX_ID_BYTES: Final = 256
 """The longest id of an item."""
@@ -37,6 +39,15 @@ class CountsRows(Protocol):
     row: int
     line: int
     place: str
+
+
+def convert_item(raw: RawItem) -> RawItem:
+    """Return an item with Python's own values in place of numpy's: an adapter knows no others."""
+    if isinstance(raw, BatchItem):
+        payload, item_id = convert_all(raw.payload), to_python(raw.id)
+        is_same = payload is raw.payload and item_id is raw.id
+        return raw if is_same else BatchItem(id=item_id, payload=payload)
+    return convert_all(raw) if isinstance(raw, Mapping) else raw  # type: ignore[no-any-return]
 
 
 def normalise(raw: RawItem, position: int, adapter: GuardedAdapter, operation: str) -> BatchItem:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 from batchhub import hub as _hub
 from batchhub import job as _job
@@ -177,7 +177,7 @@ class BatchHub:
         calling thread. What they raise is raised here.
         """
         queue = CallerQueue()
-        taken, refuse = refuse_by_caller(read_by_caller(items, queue), on_refused, queue)
+        taken, refuse = self._read(account, items, operation, on_refused, queue)
         submit = partial(
             self._hub.submit,
             account,
@@ -212,7 +212,7 @@ class BatchHub:
         `on_refused` is called in the calling thread. What it raises is raised here.
         """
         queue = CallerQueue()
-        taken, refuse = refuse_by_caller(read_by_caller(items, queue), on_refused, queue)
+        taken, refuse = self._read(account, items, operation, on_refused, queue)
         plan = partial(
             self._hub.plan,
             account,
@@ -282,6 +282,21 @@ class BatchHub:
     def prune(self, older_than_s: float) -> _hub.Pruned:
         """Delete old jobs, as `batchhub.BatchHub.prune` does."""
         return self._bridge.call(self._hub.prune, older_than_s)
+
+    def _read(
+        self,
+        account: str,
+        items: RawItems,
+        operation: str | None,
+        on_refused: Callable[[InputError], None] | None,
+        queue: CallerQueue,
+    ) -> tuple[RawItems, Callable[[InputError], None] | None]:
+        """Return the items for the hub, and what it calls for those that can't be sent."""
+        read = self._hub._read_frame(account, items, operation)  # noqa: SLF001
+        taken, refuse = refuse_by_caller(read_by_caller(read, queue), on_refused, queue)
+        if read is not items:  # a frame's rows that make no item are refused as others are
+            cast("Any", read).on_refused = refuse
+        return taken, refuse
 
     def _handle(self, job: _job.BatchJob) -> BatchJob:
         return BatchJob(job, self._bridge, self)

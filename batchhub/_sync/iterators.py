@@ -76,9 +76,14 @@ class _InStep:
 
     async def __aiter__(self) -> AsyncIterator[RawItem]:
         async for item in self._items:
+            await self._tell()  # of rows before it that make no item
             yield item
-            if self._waiting:
-                await self._queue.call(self._pass_on)
+            await self._tell()
+        await self._tell()
+
+    async def _tell(self) -> None:
+        if self._waiting:
+            await self._queue.call(self._pass_on)
 
     def _pass_on(self) -> None:
         while self._waiting:

@@ -34,6 +34,8 @@ class Format(StrEnum):
     JSON = "json"
     PARQUET = "parquet"
     XLSX = "xlsx"
+    FRAME = "frame"
+    """A DataFrame, which is in no file."""
 
 
 class Notation(StrEnum):
@@ -67,7 +69,7 @@ PLAIN_ENDINGS: Final = frozenset({"", ".txt", ".log", ".out"})
 _ENDINGS: Final = {
     ".jsonl": Format.JSONL,
     ".ndjson": Format.JSONL,
-    **{f".{format}": format for format in Format},
+    **{f".{format}": format for format in Format if format is not Format.FRAME},
 }
 
 _WORKBOOKS: Final = frozenset({".xlsm", ".xlsb", ".xls", ".ods"})

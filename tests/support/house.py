@@ -13,7 +13,7 @@ _ADAPTER = {"_adapter", "polling", "models", "_wire", "_base", "errors"}
 _SEAM = {"_adapter_class", "_http", *_ADAPTER}
 _DOOR = {"adapter", "_declared", *_SEAM}
 _ENGINE = {"_engine", "_store", "_settings", *_DOOR}
-_HUB = {"hub", "job", *_ENGINE}
+_HUB = {"hub", "job", "_tables", *_ENGINE}
 _DOORS = {
     "adapter",
     "errors",
@@ -43,14 +43,14 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "_settings": {"adapter", "_declared", "polling", "models", "_base", "errors"},
     "_tables": {"adapter", "_adapter", "models", "_wire", "_base", "errors"},
     "_engine": {"_store", "_settings", *_DOOR},
-    "job": _ENGINE,
-    "hub": {"job", *_ENGINE},
+    "job": {"_tables", *_ENGINE},
+    "hub": {"job", "_tables", *_ENGINE},
     "_sync": _HUB,
     "sync": {"_sync", *_HUB},
     "transport": {"_http", *_ADAPTER},
     "wire": {"_wire", "models", "_base", "errors"},
     "settings": {"_settings", "adapter", "models", "_base", "errors"},
-    "tables": {"_tables", *_DOOR},
+    "tables": {"_tables", "_base", *_DOOR},
     "__init__": _DOORS,
     "sandbox": {*_DOORS, "_base"},
     "testing": {*_DOORS, "sandbox", "_base"},

@@ -10,6 +10,7 @@ from typing import IO, Any, Final, TypeAlias, cast
 
 from attrs import evolve
 
+from batchhub._base.frames import Frame, is_frame
 from batchhub._tables.formats import READABLE, Format, format_of, parse_format
 from batchhub.adapter import Adapter
 from batchhub.errors import InputError, UsageError
@@ -20,6 +21,7 @@ from .csv_rows import CsvRows, find_delimiter
 from .encodings import MARK_BYTES, UTF8, UTF16_BOMS, choose_encoding, find_encoding, has_bom
 from .excel import open_workbook
 from .file_kinds import FileKind, explain_kind
+from .frames import FrameOrigin
 from .json_maps import ObjectMaker
 from .marks import take_object
 from .objects import BOM, Found, MakeItem, read_array, read_objects
@@ -32,13 +34,14 @@ from .table import Table
 
 _UNSENT: Final = "nothing was sent"
 _CSV: Final = frozenset({Format.CSV, Format.TSV})
-_TABLES: Final = frozenset({*_CSV, Format.XLSX})
+_TABLES: Final = frozenset({*_CSV, Format.XLSX, Format.FRAME})
 _NAMES: Final = {
     Format.JSONL: "JSON Lines",
     Format.JSON: "a JSON array",
     Format.CSV: "CSV",
     Format.TSV: "CSV",
     Format.XLSX: "a workbook",
+    Format.FRAME: "a frame",
 }
 _WORKBOOKS: Final = frozenset({FileKind.WORKBOOK, FileKind.MACRO_WORKBOOK})
 _FIRST: Final = {b"[": Format.JSON, b"{": Format.JSONL}
@@ -48,7 +51,7 @@ _Pause: TypeAlias = Callable[[], None]
 
 class ItemReader:
     """
-    The items of one file, pipe or stream, read once by ``async for`` or ``for``.
+    The items of one file, pipe, stream or frame, read once by ``async for`` or ``for``.
 
     Made by `batchhub.tables.read_items`. The file is opened at once, and closed when it has been
     read to its end, when reading breaks off, or by ``with``. A table is looked at as a whole before
@@ -77,7 +80,7 @@ class ItemReader:
 
     def __init__(
         self,
-        source: str | os.PathLike[str] | IO[bytes],
+        source: str | os.PathLike[str] | IO[bytes] | Frame,
         settings: ReadSettings,
         on_refused: Callable[[InputError], None] | None = None,
     ) -> None:
@@ -102,7 +105,7 @@ class ItemReader:
         named = settings.encoding
         self._encoding = None if named is None else find_encoding(named, say)
         self._has_begun = False
-        self._origin = Origin(source)
+        self._origin = _open(source)
         self.name = self._origin.name
         self.is_terminal = self._origin.is_terminal
         try:
@@ -134,6 +137,8 @@ class ItemReader:
         Raises:
             UsageError: They can't be there.
         """
+        if isinstance(self._origin, FrameOrigin):
+            raise UsageError("rows of a frame are not set aside in a file; take them by on_refused")
         rejects.spare_source(self._origin.stat())
         if self._format is not None:
             rejects.check_fit(self.name, self._format)
@@ -281,6 +286,10 @@ class ItemReader:
 
     def _find_named_format(self) -> None:
         """Find the format by the name, unless it was said; else the first bytes will show it."""
+        if isinstance(self._origin, FrameOrigin):
+            self._check_options(Format.FRAME)
+            self._format = Format.FRAME
+            return
         found = format_of(self.name)
         if self._format is None and self._origin.is_file and found in READABLE:
             self._format = found
@@ -293,13 +302,16 @@ class ItemReader:
         if self._has_begun:
             raise UsageError(f"{self.name}: its items have been read; open it again")
         self._has_begun = True
+        if isinstance(self._origin, FrameOrigin):
+            return self._read_table(Format.FRAME, self._origin.rows, b"")
         head = self._origin.look(pause)
-        format = self._find_format(head)
+        format = self._find_format(self._origin, head)
         self._check_options(format)
         if self._rejects is not None:
             self._rejects.check_fit(self.name, format)
         if format in _TABLES:
-            return self._read_table(format, head, pause)
+            rows = self._open_rows(self._origin, format, head, pause)
+            return self._read_table(format, rows, head)
         stream = cast("IO[bytes]", io.BufferedReader(self._origin.open(pause), _source.CHUNK_BYTES))
         make = self._make_object()
         if format is Format.JSON:
@@ -307,9 +319,8 @@ class ItemReader:
             return read_array(stream, make, say=self._settings.say)
         return read_objects(stream, make, say=self._settings.say)
 
-    def _read_table(self, format: Format, head: bytes, pause: _Pause) -> Iterator[Found | Survey]:
+    def _read_table(self, format: Format, rows: Rows, head: bytes) -> Iterator[Found | Survey]:
         """Yield how the table is read, then what its rows hold."""
-        rows = self._open_rows(format, head, pause)
         self.place = rows.place
         table = Table(rows, self._settings)
         maker = table.look()
@@ -328,24 +339,24 @@ class ItemReader:
         yield table.survey
         yield from table.read(maker)
 
-    def _open_rows(self, format: Format, head: bytes, pause: _Pause) -> Rows:
+    def _open_rows(self, origin: Origin, format: Format, head: bytes, pause: _Pause) -> Rows:
         say = self._settings.say
         if format is Format.XLSX:
             self.place = "row"  # also for what is wrong with the sheet itself
-            file = self._origin.file(pause)
+            file = origin.file(pause)
             return open_workbook(file, self.name, sheet=self._settings.sheet, say=say)
         encoding = choose_encoding(head[:MARK_BYTES], self._encoding, say)
-        self._origin.keep(pause)
-        return CsvRows(lambda: self._origin.open(pause), encoding, self._delimiter, say)
+        origin.keep(pause)
+        return CsvRows(lambda: origin.open(pause), encoding, self._delimiter, say)
 
-    def _find_format(self, head: bytes) -> Format:
+    def _find_format(self, origin: Origin, head: bytes) -> Format:
         """
         Return the format, which the first bytes show whatever the name says.
 
         Raises:
             InputError: It is none that holds items.
         """
-        kind = self._origin.kind
+        kind = origin.kind
         if kind in _WORKBOOKS:
             self._format = Format.XLSX
         elif kind is not FileKind.TEXT:
@@ -370,6 +381,7 @@ class ItemReader:
         settings, say = self._settings, self._settings.say
         is_mapped = settings.parts is not None or settings.map is not None
         options = {
+            say("format"): (settings.format, set(Format) - {Format.FRAME}, "files"),
             say("delimiter"): (settings.delimiter, _CSV, "CSV"),
             say("encoding"): (settings.encoding, _CSV, "CSV"),
             say("sheet"): (settings.sheet, frozenset({Format.XLSX}), "workbooks"),
@@ -381,6 +393,10 @@ class ItemReader:
         for option, (is_said, formats, what) in options.items():
             if is_said and format not in formats:
                 raise InputError(f"{option} is for {what}, and this is {_NAMES[format]}")
+
+
+def _open(source: str | os.PathLike[str] | IO[bytes] | Frame) -> Origin | FrameOrigin:
+    return FrameOrigin(source) if is_frame(source) else Origin(cast("IO[bytes]", source))
 
 
 def _detect_format(head: bytes) -> Format:

@@ -60,7 +60,7 @@ class Table:
         try:
             columns = Columns(read_header(cells), self._settings)
         except InputError as error:
-            raise InputError(f"{error.reason}{hint}", line=line) from None
+            raise InputError(f"{error.reason}{hint}", line=line, place=self._rows.place) from None
         records = chain([] if following is None else [following], records)
         surveyor = Surveyor(columns, self._settings, self._rows.place)
         try:
@@ -70,7 +70,7 @@ class Table:
             )
         except InputError as error:
             reason = f"{error.reason}{hint}" if error.line is None else error.reason
-            raise InputError(reason, line=error.line or line) from None
+            raise InputError(reason, line=error.line or line, place=self._rows.place) from None
         self.survey, self.omitted = surveyor.report(self._rows.warnings), maker.omitted
         return maker
 
@@ -96,7 +96,7 @@ class Table:
                     marks.check(whole)
                 yield line, maker.make(whole), cells
             except InputError as error:
-                yield line, InputError(error.reason, line=line), cells
+                yield line, InputError(error.reason, line=line, place=self._rows.place), cells
 
     def _whole_rows(self, records: Iterator[Record]) -> Iterator[Record]:
         """Yield rows that have a cell for each column, and something in one of them."""
