@@ -6,6 +6,11 @@ Ecwid for batchhub: the account of a store, the adapter, and four ways to write 
     shop = EcwidAccount(store_id=1003, token="secret_...")
     items = [get("/orders/XJ12H"), put("/products/12", {"price": 9.9}, id="price-12")]
 
+the products and variations that have a SKU,
+
+    found = await find_product_ids(hub, "shop", ["SKU-7"])
+    items = [put(found["SKU-7"].path, {"price": 9.9})]
+
 and orders as typed objects, `Order` and all that is in one:
 
     order = result.as_(Order)
@@ -23,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 from .account import EcwidAccount
 from .adapter import EcwidAdapter
 from .items import delete, get, post, put
+from .lookup import FoundProducts, ProductId, find_product_ids
 
 if TYPE_CHECKING:
     from .orders import (
@@ -78,6 +84,7 @@ __all__ = [
     "EcwidAccount",
     "EcwidAdapter",
     "ExternalOrderData",
+    "FoundProducts",
     "HandlingFeeInfo",
     "HandlingFeeTax",
     "Invoice",
@@ -99,6 +106,7 @@ __all__ = [
     "PersonInfo",
     "PredictedPackage",
     "ProductDimensions",
+    "ProductId",
     "RecurringChargeSettings",
     "RefundInfo",
     "SelectedPrice",
@@ -114,6 +122,7 @@ __all__ = [
     "UtmData",
     "UtmDataSet",
     "delete",
+    "find_product_ids",
     "get",
     "post",
     "put",

@@ -55,8 +55,8 @@ class Store:
         self._kinds = make_kinds(switches, f"https://store{store_id}.example")
         self._products = self._kinds["products"].collection
         self._variations = Variations(self._products, switches)
-        # A SKU that was given to a product, and the product that has it now.
-        self._skus: dict[str, int] = {}
+        # The SKUs that were given to products and variations, and the products that got them.
+        self._skus: dict[str, set[int]] = {}
 
     def execute(self, item: Item) -> Any:
         """
@@ -141,12 +141,15 @@ class Store:
         now = self._now()
         number = kind.collection.add(fields | {"createTimestamp": now, "updateTimestamp": now})
         if fields.get("sku") is not None:
-            self._skus[fields["sku"]] = number
+            self._note_sku(fields["sku"], number)
         return {"id": number}
 
     def _take_sku(self, sku: str, number: int) -> None:
         self._find_free(sku, number)
-        self._skus[sku] = number
+        self._note_sku(sku, number)
+
+    def _note_sku(self, sku: str, number: int) -> None:
+        self._skus.setdefault(sku, set()).add(number)
 
     def _find_free(self, sku: str | None, number: int | None = None) -> None:
         """
@@ -154,18 +157,19 @@ class Store:
 
         Source: the vendor's document "Products" of 2020, HTTP codes (409).
         """
-        if sku is not None and self._find_sku(sku) not in {None, number}:
+        if sku is not None and not {number}.issuperset(self._find_sku(sku)):
             raise refuse(409, f"There is a product with the sku {sku}", "SKU_ALREADY_EXISTS")
 
-    def _find_sku(self, sku: str) -> int | None:
-        """Return the number of the product that has a SKU, or a variation with it."""
-        for number in (self._skus.get(sku), products.find_number(sku)):
-            if number is not None and number in self._products:
-                found = self._products.get(number)
-                variations = found.get("combinations") or ()
-                if sku in {found["sku"], *(each.get("sku") for each in variations)}:
-                    return number
-        return None
+    def _find_sku(self, sku: str) -> list[int]:
+        """Return the numbers of the products that have a SKU, or a variation with it."""
+        made = products.find_number(sku)
+        numbers = self._skus.get(sku, set()) | ({made} if made is not None else set())
+        return [n for n in sorted(numbers) if n in self._products and self._has_sku(n, sku)]
+
+    def _has_sku(self, number: int, sku: str) -> bool:
+        found = self._products.get(number)
+        variations = found.get("combinations") or ()
+        return sku in {found["sku"], *(each.get("sku") for each in variations)}
 
     def _search(self, kind: Kind, query: Mapping[str, Any]) -> dict[str, Any]:
         found = self._find(kind, query)
@@ -194,8 +198,7 @@ class Store:
         if kind.collection is self._products and "productId" in query:
             return [number for number in sorted(query["productId"]) if number in self._products]
         if kind.collection is self._products and "sku" in query:
-            number = self._find_sku(query["sku"])
-            return [] if number is None else [number]
+            return self._find_sku(query["sku"])
         paging = ("offset", "limit", "responseFields")
         filters = {name: value for name, value in query.items() if name not in paging}
         matches = kind.matches(filters)
@@ -207,7 +210,13 @@ class Store:
         number = kind.find_number(segments[1])
         if number is None or number not in self._products:
             raise not_found(kind.fields.entity, segments[1])
-        return self._variations.handle(method, number, segments[2:], body)
+        answer = self._variations.handle(method, number, segments[2:], body)
+        # Assumed: a variation may have the SKU of another one; only that of a product is refused.
+        if segments[2] == "combinations" and method in {"POST", "PUT"}:
+            for each in self._products.get(number).get("combinations") or ():
+                if each.get("sku"):
+                    self._note_sku(each["sku"], number)
+        return answer
 
     def _read_profile(self, method: str, query: str) -> dict[str, Any]:
         if method != "GET":

@@ -229,6 +229,19 @@ class TestProducts:
             {"errorMessage": f"Product #{number} not found", "errorCode": "PRODUCT_NOT_FOUND"},
         )
 
+    async def test_skus_of_variations(self, call: Caller) -> None:
+        """A variation is found by the SKU it was given, and all that have it are found."""
+        await call("PUT", "/products/10/combinations/1001", json={"sku": "V-1"})
+        await call("PUT", "/products/20/combinations/2001", json={"sku": "V-1"})
+        new = {"options": [{"name": "Size", "value": "XL"}], "sku": "V-2"}
+        await call("POST", "/products/20/combinations", json=new)
+        assert await find_ids(call, sku="V-1") == [10, 20]
+        assert await find_ids(call, sku="V-2") == [20]
+        assert await find_ids(call, sku="SKU-10-S") == []
+        assert (await call("PUT", "/products/3", json={"sku": "V-1"})).status == 409
+        await call("PUT", "/products/20/combinations/2001", json={"sku": "V-3"})
+        assert await find_ids(call, sku="V-1") == [10]
+
     @pytest.mark.parametrize("sku", ["SKU-1", "SKU-10-M", "T-1"])
     async def test_sku_is_taken(self, call: Caller, sku: str) -> None:
         """No two products have one SKU, whoever comes second; a product keeps its own."""
