@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Collection
+from contextlib import suppress
 from copy import copy
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -17,15 +18,19 @@ from ._engine.adopt import adopt, find_unconfirmed, read_refs
 from ._engine.job_view import JobView
 from ._engine.open_hub import OpenHub
 from ._engine.retry import make_superseded, store_retry
+from ._engine.retry_reasons import explain_nothing
 from ._store import JobRecord
-from .errors import SettingsError, UnsupportedError, UsageError
-from .models import BatchState, BatchStatus, ItemResult, ItemState
+from ._store.retry_rows import Selection
+from .errors import NotKnownError, SettingsError, UnsupportedError, UsageError
+from .models import BatchState, BatchStatus, FailureGroup, ItemResult, ItemState
 from .models.status import facts, make_line, tally_of
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 _OPEN: Final = frozenset(state for state in BatchState if not state.is_terminal)
+_FAILED: Final = frozenset({ItemState.FAILED, ItemState.NOT_EXECUTED})
+_UNKNOWN: Final = frozenset({ItemState.UNKNOWN})
 _AT_VENDOR: Final = frozenset({BatchState.QUEUED, BatchState.IN_PROGRESS})
 
 __all__ = ["BatchJob"]
@@ -150,6 +155,18 @@ class BatchJob:
             self.id, read_choices("only", ItemState, only), _read_codes(code)
         )
 
+    async def failures(self) -> list[FailureGroup]:
+        """
+        Return why items did not succeed so far: groups of items with the same reason.
+
+        Those of the most items come first. They are at most a thousand, and one for each state and
+        status of what has other messages, so every item is in one of them.
+
+        Raises:
+            StoreError: The store can't be read.
+        """
+        return await self._view.opened.store.results.failures(self.id)
+
     async def cancel(self) -> BatchStatus:
         """
         Cancel the job: do not send the rest, and cancel at the vendor what was sent.
@@ -185,23 +202,38 @@ class BatchJob:
             self._view.opened.driver.drive(lane)
         return await self.refresh()
 
-    async def retry(self, *, unknown: bool = False, superseded: bool = False) -> BatchJob:
+    async def retry(
+        self,
+        *,
+        unknown: bool = False,
+        superseded: bool = False,
+        code: int | Collection[int] | None = None,
+        but_code: int | Collection[int] = (),
+    ) -> BatchJob:
         """
         Submit the items that failed or were not executed as a new job.
 
-        Called again, it returns the same new job. Items stay out if a newer job of the account
-        changes the same thing, so that they do not overwrite it: the new job then has the finding
-        ``superseded``, which names the newer ones.
+        Called again with the same arguments, it returns the same new job. An item is in one retry
+        at most: what an earlier one has stays there, and if nothing else is left of the selection,
+        the newest of those that have some of it is returned. Items stay out if a newer job of the
+        account changes the same thing, so that they do not overwrite it: the new job then has the
+        finding ``superseded``, which names the newer ones.
 
         Args:
             unknown: Also retry items with unknown outcome; they may run twice. This ends a job
                 that is held.
             superseded: Also retry items that change what a newer job changes.
+            code: Only items with this HTTP status or these statuses, such as 429; `None` for all,
+                also for items without one.
+            but_code: No items with this HTTP status or these;
+                `batchhub.models.failures.FAILS_AGAIN` has those with which the same fails again.
 
         Raises:
-            UsageError: The job has not ended, waits for another one, or there is nothing to
-                retry. If that is since newer jobs change the same, this one gets the finding.
+            UsageError: The job has not ended, waits for another one, a code is not an integer, or
+                there is nothing to retry. If that is since newer jobs change the same, this one
+                gets the finding.
         """
+        codes, but_codes = _read_codes(code), _read_codes(but_code) or frozenset()
         status = await self.refresh()
         if status.is_held and status.held_by is not None:
             older = status.held_by
@@ -212,22 +244,18 @@ class BatchJob:
         if not status.state.is_terminal:
             hint = "retry its unknown items too, or cancel it" if status.is_held else "wait for it"
             raise UsageError(f"job {self.id} is {status.state.value}: {hint}")
-        states = {ItemState.FAILED, ItemState.NOT_EXECUTED}
-        if unknown:
-            states.add(ItemState.UNKNOWN)
-        left_out: Counter[str] | None = None if superseded else Counter()
-        new = await store_retry(self._view.opened, self._view.record, states, left_out)
-        if new is None and left_out:
-            await self._view.opened.store.jobs.add_finding(self.id, make_superseded(left_out))
-            raise UsageError(
-                f"job {self.id} has no items to retry: {left_out.total()} would overwrite what "
-                f"newer jobs change, such as {next(iter(left_out))} (retry those with superseded)"
-            )
+        selection = Selection(
+            states=_FAILED | _UNKNOWN if unknown else _FAILED, codes=codes, but_codes=but_codes
+        )
+        left_out: Counter[str] = Counter()
+        new = await store_retry(
+            self._view.opened, self._view.record, selection, None if superseded else left_out
+        )
         if new is None:
-            hint = ""
-            if status.counts.unknown and not unknown:
-                hint = f"; {status.counts.unknown} items are unknown (retry those with unknown)"
-            raise UsageError(f"job {self.id} has no items to retry{hint}")
+            if left_out:
+                await self._view.opened.store.jobs.add_finding(self.id, make_superseded(left_out))
+            groups = await self.failures()
+            raise UsageError(explain_nothing(status, selection, groups, left_out))
         _, new_status = await self._view.opened.store.jobs.get(new.job_id)
         lane = self._view.opened.find_lane(new.lane)
         if lane is not None:
@@ -276,10 +304,19 @@ class BatchJob:
             unknown: Look at the items with unknown outcome, in place of those that failed or were
                 not executed.
         """
-        failed = {ItemState.FAILED, ItemState.NOT_EXECUTED}
         return await self._view.opened.store.results.find_retry(
-            self.id, {ItemState.UNKNOWN} if unknown else failed
+            self.id, Selection(states=_UNKNOWN if unknown else _FAILED)
         )
+
+    async def find_retries(self) -> list[BatchJob]:
+        """Return the jobs that retry items of this one, oldest first."""
+        jobs = self._view.opened.store.jobs
+        found: list[BatchJob] = []
+        for job_id in await self._view.opened.store.results.find_retry_ids(self.id):
+            with suppress(NotKnownError):  # pruned meanwhile
+                record, status, _ = await jobs.look_at(job_id, tickets=False)
+                found.append(BatchJob(self._view.opened, record, status))
+        return found
 
     async def hand_over(self, timeout_s: float = 30.0) -> BatchStatus:
         """
@@ -297,7 +334,8 @@ def _read_codes(code: int | Collection[int] | None) -> frozenset[int] | None:
     """Check and return the wanted HTTP statuses; `None` for all."""
     if code is None:
         return None
-    codes = frozenset([code] if isinstance(code, int) else code)
+    given = [code] if isinstance(code, int) or not isinstance(code, Collection) else code
+    codes = frozenset(given)
     if not all(isinstance(each, int) for each in codes):
         raise UsageError(f"code takes HTTP statuses such as 404, not {code!r}")
     return codes

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
 
 from attrs import evolve
 
 from batchhub._base.log import get_logger
 from batchhub._store import JobRecord, RepeatedMeanwhileError, make_job_id
+from batchhub._store.retry_rows import Selection
 from batchhub._store.targets import NOTHING
-from batchhub.models import Contact, Finding, ItemState
+from batchhub.models import Contact, Finding
 
 from .intake import Intake
 from .open_hub import OpenHub
@@ -21,7 +21,7 @@ _log = get_logger()
 async def store_retry(
     opened: OpenHub,
     job: JobRecord,
-    states: Collection[ItemState],
+    selection: Selection,
     left_out: Counter[str] | None,
 ) -> JobRecord | None:
     """
@@ -30,7 +30,7 @@ async def store_retry(
     Args:
         opened: Where it is stored.
         job: The job that has the items.
-        states: The states of the items.
+        selection: Which of its items.
         left_out: Takes how many items stay out because of which newer job; `None` to leave
             none out.
 
@@ -40,7 +40,7 @@ async def store_retry(
     while True:
         await opened.loader.wait_for_retries(job.job_id)
         try:
-            return await _try_once(opened, job, states, left_out)
+            return await _try_once(opened, job, selection, left_out)
         except RepeatedMeanwhileError:  # by a retry that came before: the same again gets it
             _log.info("job.repeated_meanwhile", job_id=job.job_id)
 
@@ -48,7 +48,7 @@ async def store_retry(
 async def _try_once(
     opened: OpenHub,
     job: JobRecord,
-    states: Collection[ItemState],
+    selection: Selection,
     left_out: Counter[str] | None,
 ) -> JobRecord | None:
     store = opened.store
@@ -56,20 +56,22 @@ async def _try_once(
     if left_out is not None:
         left_out.clear()
         wanted = {
-            target async for _, _, target in store.results.retry_items(job.job_id, states) if target
+            target
+            async for _, _, target in store.results.retry_items(job.job_id, selection)
+            if target
         }
         newer = await store.targets.find_newer(job, wanted - {NOTHING})
     lane = opened.find_lane(job.lane) or opened.get_lane(job.account)
     async with opened.loader.load(_make_record(opened, job)) as load:
         intake = Intake(lane.adapter, job.operation, load.put)
-        async for position, item, target in store.results.retry_items(job.job_id, states):
+        async for position, item, target in store.results.retry_items(job.job_id, selection):
             if left_out is not None and target is not None and target in newer:
                 left_out[newer[target]] += 1
                 continue
             await intake.repeat(item, target, position)
         intake.close()
         if not intake.total:
-            again = await store.results.find_retry(job.job_id, states)
+            again = await store.results.find_retry(job.job_id, selection)
             return None if again is None else (await store.jobs.get(again))[0]
         now = opened.clock.now()
         added = await load.finish(

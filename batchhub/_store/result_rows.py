@@ -20,12 +20,10 @@ from sqlalchemy import (
 from batchhub._adapter.exchange import WireItem
 from batchhub.models import Counts, ItemResult, ItemState
 
-from .codec import pack, read_item, read_job, read_result, to_code, to_words
-from .records import JobRecord, TicketRecord
+from .codec import pack, read_item, read_result, to_code, to_words
+from .records import TicketRecord
 from .statements import ManyRows, Statement
-from .tables import items, jobs, results
-from .targets import target_of_each
-from .transactions import Work
+from .tables import items, results
 
 PAGE: Final = 500
 """How many rows of items or results are in memory at once."""
@@ -50,33 +48,6 @@ _ADD_REST: Final = Statement(
 )
 _GET_ITEMS: Final = Statement(select(items).where(*_ITEMS).order_by(items.c.position))
 _STATES: Final = results.c.state.in_(bindparam("states", expanding=True))
-_RETRY_PAGE: Final = (
-    select(items.c.job_no, items.c.position, items.c.item_id, items.c.wire)
-    .join_from(results, items, _IS_SAME)
-    .where(
-        results.c.job_no == bindparam("this_job"),
-        results.c.position > bindparam("after"),
-        _STATES,
-        results.c.retried_in.is_(None),
-    )
-    .order_by(results.c.position)
-    .limit(bindparam("most"))
-)
-_NEWEST_RETRY: Final = (
-    select(jobs)
-    .where(
-        jobs.c.job_id.in_(
-            select(results.c.retried_in).where(
-                results.c.job_no == bindparam("this_job"),
-                results.c.retried_in.is_not(None),
-                _STATES,
-            )
-        ),
-        jobs.c.place.is_not(None),
-    )
-    .order_by(jobs.c.place.desc())
-    .limit(1)
-)
 
 
 @cache
@@ -151,37 +122,6 @@ def results_page(
     if codes is not None:
         facts["codes"] = list(codes)
     return [read_result(row) for row in connection.execute(query, facts).mappings()]
-
-
-def retry_page(
-    job_no: int, after: int, states: Collection[ItemState]
-) -> Work[list[tuple[int, WireItem, bytes | None]]]:
-    """Return a page of items to repeat after a position, each with its target's hash."""
-    facts = {
-        "this_job": job_no,
-        "after": after,
-        "states": [state.value for state in states],
-        "most": PAGE,
-    }
-
-    def work(connection: Connection) -> list[tuple[int, WireItem, bytes | None]]:
-        rows = connection.execute(_RETRY_PAGE, facts).mappings().all()
-        targets = target_of_each(connection, job_no, [row["position"] for row in rows])
-        return [
-            (row["position"], read_item(row), target)
-            for row, target in zip(rows, targets, strict=True)
-        ]
-
-    return work
-
-
-def find_newest_retry(
-    connection: Connection, job_no: int, states: Collection[ItemState]
-) -> JobRecord | None:
-    """Return the newest job that repeats items of a job which came out as one of `states`."""
-    facts = {"this_job": job_no, "states": [state.value for state in states]}
-    row = connection.execute(_NEWEST_RETRY, facts).mappings().first()
-    return None if row is None else read_job(row)
 
 
 def _row(job_no: int, position: int, result: ItemResult) -> tuple[Any, ...]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 
 from sqlalchemy import Connection
 
 from batchhub._adapter.exchange import WireItem
-from batchhub.models import ItemResult, ItemState
+from batchhub.models import FailureGroup, ItemResult, ItemState
 
-from . import job_rows, result_rows
+from . import job_rows, result_rows, retry_rows
 from .damage import DamagedError
 from .database import Database
+from .failure_groups import group_failures
+from .retry_rows import Selection
 
 
 class Results:
@@ -55,30 +57,38 @@ class Results:
             if len(page) < result_rows.PAGE:
                 return
 
-    async def find_retry(self, job_id: str, states: Collection[ItemState]) -> str | None:
-        """Return the newest job that repeats such items of a job; `None` if there is none."""
+    async def failures(self, job_id: str) -> list[FailureGroup]:
+        """Return why items of a job did not succeed, the most frequent reason first."""
+        return await group_failures(self._db, job_id)
+
+    async def find_retry(self, job_id: str, selection: Selection) -> str | None:
+        """Return the newest job that repeats some of these items; `None` if there is none."""
 
         def work(connection: Connection) -> str | None:
             job = job_rows.get_job(connection, job_id)
-            newest = result_rows.find_newest_retry(connection, job.job_no, states)
+            newest = retry_rows.find_newest_retry(connection, job.job_no, selection)
             return None if newest is None else newest.job_id
 
         return await self._db.read(work)
 
+    async def find_retry_ids(self, job_id: str) -> Sequence[str]:
+        """Return the ids of all jobs that repeat items of a job, oldest first."""
+        return await self._db.read(lambda connection: retry_rows.find_retry_ids(connection, job_id))
+
     async def retry_items(
-        self, job_id: str, states: Collection[ItemState]
+        self, job_id: str, selection: Selection
     ) -> AsyncIterator[tuple[int, WireItem, bytes | None]]:
         """
-        Yield the items of a job that came out as one of `states` and were not repeated yet.
+        Yield the items of a job that are meant and were not repeated yet.
 
         Each comes with its position, and the hash of its target; `None` if nobody knows that.
         """
         job = await self._db.read(lambda connection: job_rows.get_job(connection, job_id))
         after = 0
         while True:
-            page = await self._db.read(result_rows.retry_page(job.job_no, after, states))
+            page = await self._db.read(retry_rows.retry_page(job.job_no, after, selection))
             for position, item, target in page:
                 yield position, item, target
                 after = position
-            if len(page) < result_rows.PAGE:
+            if len(page) < retry_rows.PAGE:
                 return

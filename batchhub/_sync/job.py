@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from batchhub import job as _job
 from batchhub._base.show import draw_html, draw_table
-from batchhub.models import BatchStatus, ItemResult, ItemState
+from batchhub.models import BatchStatus, FailureGroup, ItemResult, ItemState
 from batchhub.models.status import facts
 
 from .bridge import CHUNK, Bridge
@@ -102,15 +102,33 @@ class BatchJob:
         """Iterate over the results so far, as `batchhub.BatchJob.results` does."""
         return iterate(self._bridge, self._job.results(only, code=code), CHUNK)
 
+    @like(_job.BatchJob.failures)
+    def failures(self) -> list[FailureGroup]:
+        """Return why items did not succeed, as `batchhub.BatchJob.failures` does."""
+        return self._bridge.call(self._job.failures)
+
     @like(_job.BatchJob.cancel)
     def cancel(self) -> BatchStatus:
         """Cancel the job, as `batchhub.BatchJob.cancel` does."""
         return self._bridge.call(self._job.cancel)
 
     @like(_job.BatchJob.retry)
-    def retry(self, *, unknown: bool = False, superseded: bool = False) -> BatchJob:
+    def retry(
+        self,
+        *,
+        unknown: bool = False,
+        superseded: bool = False,
+        code: int | Collection[int] | None = None,
+        but_code: int | Collection[int] = (),
+    ) -> BatchJob:
         """Submit failed items as a new job, as `batchhub.BatchJob.retry` does."""
-        made = self._bridge.call(self._job.retry, unknown=unknown, superseded=superseded)
+        made = self._bridge.call(
+            self._job.retry,
+            unknown=unknown,
+            superseded=superseded,
+            code=code,
+            but_code=but_code,
+        )
         return BatchJob(made, self._bridge, self._owner)
 
     @like(_job.BatchJob.adopt)
@@ -122,6 +140,12 @@ class BatchJob:
     def find_retry(self, *, unknown: bool = False) -> str | None:
         """Return the id of the newest retry, as `batchhub.BatchJob.find_retry` does."""
         return self._bridge.call(self._job.find_retry, unknown=unknown)
+
+    @like(_job.BatchJob.find_retries)
+    def find_retries(self) -> list[BatchJob]:
+        """Return the jobs that retry this one, as `batchhub.BatchJob.find_retries` does."""
+        found = self._bridge.call(self._job.find_retries)
+        return [BatchJob(job, self._bridge, self._owner) for job in found]
 
     @like(_job.BatchJob.hand_over)
     def hand_over(self, timeout_s: float = 30.0) -> BatchStatus:

@@ -175,12 +175,18 @@ def results(invocation: Invocation, job: JobOptions, options: ResultsOptions) ->
     return export_results(invocation, job.job, options)
 
 
-@_command(RetryOptions)
-def retry(invocation: Invocation, options: RetryOptions) -> Work:
+@_command(RetryOptions, OutputOptions, FollowOptions)
+def retry(
+    invocation: Invocation,
+    options: RetryOptions,
+    writing: OutputOptions,
+    following: FollowOptions,
+) -> Work:
     """Resubmit failed and not executed items, as a new job."""
-    from .commands.change import retry_job
+    _refuse_both(invocation.common, writing.out)
+    from .commands.retry import retry_job
 
-    return retry_job(invocation, options)
+    return retry_job(invocation, options, writing, following)
 
 
 @_command(JobOptions)

@@ -6,6 +6,7 @@ and progress can't contradict each other. Begin with `states`; `fold` has the ru
 texts.
 """
 
+from .failures import FailureGroup
 from .items import BatchItem, ItemResult
 from .rows import Cell, InputHead, InputRow, InputRows, OddCell
 from .states import BatchState, Contact, ItemState, Outcome
@@ -20,6 +21,7 @@ __all__ = [
     "Cell",
     "Contact",
     "Counts",
+    "FailureGroup",
     "Finding",
     "InputHead",
     "InputRow",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import shlex
 import sys
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,23 +19,18 @@ from batchhub import (
     Contact,
     Counts,
     Finding,
-    ItemResult,
     ItemState,
     Ticket,
 )
 from batchhub._base.show import clean, duration
 from batchhub.cli.screen.advice import Retries, advise, command_line, write_advice
-from batchhub.cli.screen.closing import (
-    MOST_GROUPS,
-    Failures,
-    failures_table,
-    find_failures,
-    headline,
-)
+from batchhub.cli.screen.closing import headline
 from batchhub.cli.screen.console import prepare_streams, say
+from batchhub.cli.screen.failures import MOST_GROUPS, codes_text, failures_table
 from batchhub.cli.screen.tables import comparison_table, jobs_table, status_page
 from batchhub.cli.screen.words import cooling_text
 from batchhub.cli.shell.options import Common
+from batchhub.models import FailureGroup
 from batchhub.models.status import done_count, done_text, vendor_words
 from batchhub.models.words import counts_text
 
@@ -168,41 +162,6 @@ def test_advice_for_every_end() -> None:
     assert list(write_advice(iter([]))) == []
 
 
-async def test_failures_are_grouped() -> None:
-    """Failures of one kind are one line, even where the vendor names the item in its message."""
-
-    async def results() -> AsyncIterator[ItemResult]:
-        for n in range(5):
-            message = f"Product {n} is not found"
-            yield ItemResult(id=f"a{n}", state=ItemState.FAILED, code=404, message=message)
-        for n in range(9):
-            yield ItemResult(id=f"b{n}", state=ItemState.FAILED, code=400, message="bad\nprice")
-        yield ItemResult(id="c", state=ItemState.UNKNOWN)
-
-    failures = await find_failures(results())
-    shown = [(key[:2], g.message, g.number, g.ids) for key, g in failures.largest()]
-    assert shown == [
-        ((ItemState.FAILED, 400), "bad price", 9, ["b0", "b1", "b2"]),
-        ((ItemState.FAILED, 404), "Product … is not found", 5, ["a0", "a1", "a2"]),
-        ((ItemState.UNKNOWN, None), "-", 1, ["c"]),
-    ]
-    assert (failures.scanned, failures.is_partial) == (15, False)
-
-
-async def test_failures_take_bounded_memory() -> None:
-    """However many kinds of failure there are, a thousand are kept and few are shown."""
-
-    async def results() -> AsyncIterator[ItemResult]:
-        for n in range(5000):
-            message = "x" * 20 + "".join(chr(97 + int(d)) for d in str(n))
-            yield ItemResult(id=str(n), state=ItemState.FAILED, message=message)
-
-    failures = await find_failures(results(), most=4000)
-    assert len(failures.groups) == 1000
-    assert len(failures.largest()) == MOST_GROUPS
-    assert (failures.scanned, failures.is_partial) == (4000, True)
-
-
 @pytest.mark.parametrize(
     ("status", "text"),
     [
@@ -294,17 +253,16 @@ def test_what_was_not_executed_is_not_done() -> None:
 
 def test_ids_go_below_the_message_where_room_is_short() -> None:
     """The closing table is one line a kind if it fits, and loses no word if it doesn't."""
-    failures = Failures()
-    for n in range(4):
-        failures.add(
-            ItemResult(
-                id=f"商品-{n}-" + "x" * 20,
-                state=ItemState.NOT_EXECUTED,
-                code=422,
-                message="too cheap by far",
-            )
-        )
-    failures.add(ItemResult(id="a", state=ItemState.FAILED, message="no"))
+    failures = [
+        FailureGroup(
+            state=ItemState.NOT_EXECUTED,
+            code=422,
+            message="too cheap by far",
+            count=4,
+            ids=tuple(f"商品-{n}-" + "x" * 20 for n in range(4)),
+        ),
+        FailureGroup(state=ItemState.FAILED, code=None, message="no", count=1, ids=("a",)),
+    ]
     wide = draw(failures_table(failures, page(200))).splitlines()
     assert [len(wide), wide[0].split()[-2:]] == [3, ["first", "ids"]]
     narrow = draw(failures_table(failures, page(80)), 80)
@@ -312,6 +270,41 @@ def test_ids_go_below_the_message_where_room_is_short() -> None:
     assert "too cheap by far" in narrow
     assert all(f"商品-{n}-" in narrow for n in range(3))
     assert narrow.splitlines()[-1].split() == ["1", "failed", "-", "no:", "a"]
+
+
+def test_few_reasons_are_shown_and_the_others_counted() -> None:
+    """The largest ones are shown, in a line each; the others are one line."""
+    failures = [
+        FailureGroup(state=ItemState.FAILED, code=400 + n, message="\x1b[1mno", count=20 - n)
+        for n in range(MOST_GROUPS + 3)
+    ]
+    lines = draw(failures_table(failures, page())).splitlines()
+    assert len(lines) == 1 + MOST_GROUPS + 1
+    assert lines[-1].strip() == "… and 27 items of other kinds"
+    assert "\x1b" not in "".join(lines)
+    assert codes_text(failures[:2]) == "400: 20, 401: 19"
+    assert codes_text(failures).endswith("407: 13, …")
+
+
+def test_what_can_be_repeated_is_told_from_what_must_be_corrected() -> None:
+    """By the items' codes; what a retry has already is neither."""
+    status = make_status(BatchState.COMPLETED, Counts(succeeded=1, failed=8, not_executed=1))
+    groups = [
+        FailureGroup(state=ItemState.FAILED, code=400, message="no", count=4, retried=1),
+        FailureGroup(state=ItemState.FAILED, code=503, message="busy", count=3, retried=2),
+        FailureGroup(state=ItemState.FAILED, code=422, message="no", count=1),
+        FailureGroup(state=ItemState.NOT_EXECUTED, code=None, message=None, count=1),
+        FailureGroup(state=ItemState.UNKNOWN, code=None, message=None, count=1),
+    ]
+    retries = Retries(failed="260102-def")
+    job = status.job_id
+    found = list(advise(status, COMMON, has_results=True, retries=retries, failures=groups))
+    assert found == [
+        ("what did not succeed", f"batchhub results {job} --only failed,not_executed"),
+        ("3 items retried", "batchhub status 260102-def"),
+        ("retry 2 items", f"batchhub retry {job}"),
+        ("4 items to correct first", f"batchhub results {job} --only failed --code 400,422"),
+    ]
 
 
 def test_a_status_page_has_all_there_is_to_know() -> None:

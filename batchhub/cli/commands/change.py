@@ -1,70 +1,26 @@
-"""`retry` and `cancel`: decisions about a job that exists."""
+"""`cancel`: the end of a job that exists."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from batchhub._base.show import count, words
-from batchhub.cli.screen.advice import advise, write_advice
+from batchhub._base.show import words
 from batchhub.cli.screen.closing import show_closing
-from batchhub.cli.screen.console import say, say_error, say_warning, write_json
+from batchhub.cli.screen.console import say, say_warning, write_json
 from batchhub.cli.screen.progress import make_display
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.find_job import find_job
 from batchhub.cli.shell.follow import follow
 from batchhub.cli.shell.invocation import Invocation
-from batchhub.cli.shell.open import explain_account, open_driver, open_owner, open_reader
-from batchhub.cli.shell.options import Patience, RetryOptions
-from batchhub.errors import UsageError
+from batchhub.cli.shell.open import explain_account, open_driver, open_reader
+from batchhub.cli.shell.options import Patience
 from batchhub.hub import BatchHub, BatchJob
 from batchhub.models import BatchState, BatchStatus
-
-from .run import finish, send_now
 
 CANCEL_WAIT_S: Final = 10.0
 """Seconds that `cancel` waits for the job to end."""
 
 _CANCEL_CONTACT_S: Final = 3.0
-
-
-async def retry_job(invocation: Invocation, options: RetryOptions) -> ExitCode:
-    """Make a new job of the items that did not succeed, and send what can be sent now."""
-    common, unknown = invocation.common, options.unknown
-    async with open_reader(common, options.job) as reader:
-        old = await find_job(common, reader, options.job)
-        job_id, status = old.id, old.status
-    if status.is_held and not unknown:
-        say_error(f"job {job_id} is held: the vendor may or may not have it; decide first")
-        for line in write_advice(advise(status, common)):
-            say(line)
-        return ExitCode.USAGE
-    invocation.may_have_sent = True
-    async with open_owner(common, old) as hub:
-        new = await _retry(await hub.job(job_id), options)
-        invocation.job_id = new.id
-        if not common.quiet:
-            say(f"job {new.id} retries {count(new.status.counts.total, 'item')} of job {job_id}")
-            for finding in new.status.findings:
-                if finding.code == "superseded":
-                    newer = f"{', '.join(finding.examples)} changed the same since"
-                    say(f"{count(finding.count, 'item')} left out: {newer} (--superseded)")
-                    invocation.said.note(new.id, [finding])
-        if not options.wait:
-            return await send_now(invocation, new)
-        with make_display(common, [new], invocation.said) as display:
-            ending = await follow(new, Patience(), display.show)
-        return await finish(invocation, new, ending)
-
-
-async def _retry(job: BatchJob, options: RetryOptions) -> BatchJob:
-    """Make the new job; an error names the options by their names here."""
-    try:
-        return await job.retry(unknown=options.unknown, superseded=options.superseded)
-    except UsageError as error:
-        if type(error) is not UsageError:
-            raise
-        text = str(error).replace("with superseded", "with --superseded")
-        raise UsageError(text.replace("with unknown", "with --unknown")) from None
 
 
 async def cancel_job(invocation: Invocation, name: str) -> ExitCode:

@@ -14,7 +14,7 @@ from attrs import evolve
 from batchhub._base.show import number
 from batchhub._settings.registry import Registry
 from batchhub.cli.screen.advice import command_line
-from batchhub.cli.screen.closing import show_outcome
+from batchhub.cli.screen.closing import find_failures, show_outcome
 from batchhub.cli.screen.console import make_console, say, say_error, say_warning, write_json
 from batchhub.cli.screen.progress import make_display
 from batchhub.cli.screen.tables import comparison_table, show_aside
@@ -69,7 +69,7 @@ async def run_demo(invocation: Invocation) -> ExitCode:
             if ending.error is not None:
                 say_error(str(ending.error))
             if not common.quiet:
-                await show_outcome(job, invocation.said)
+                show_outcome(job, invocation.said, await find_failures(job))
         if not common.quiet:
             statuses = [job.status for job in jobs]
             show_aside(comparison_table(statuses, make_console(sys.stderr)))

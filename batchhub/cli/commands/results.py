@@ -30,7 +30,7 @@ async def export_results(invocation: Invocation, name: str, options: ResultsOpti
         job = await find_job(common, hub, name)
         status = job.status
         if writer.needs_adapter:
-            writer.fit(_get_adapter(status))
+            writer.fit(get_adapter(status))
         written = await write_results(writer, job.results(only=states or None, code=codes or None))
     if common.json:
         write_json(status)
@@ -42,7 +42,7 @@ async def export_results(invocation: Invocation, name: str, options: ResultsOpti
     return ExitCode.OK
 
 
-def _get_adapter(status: BatchStatus) -> type[Adapter[Any]]:
+def get_adapter(status: BatchStatus) -> type[Adapter[Any]]:
     """Return the adapter of a job, for the types it knows; a file has none, and is not read."""
     registry = Registry()
     if status.adapter not in registry.names:

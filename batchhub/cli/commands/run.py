@@ -80,7 +80,7 @@ async def run_job(
     following: FollowOptions,
 ) -> ExitCode:
     """Submit items, follow the job until it ends, write its results."""
-    writer = _make_writer(writing)
+    writer = make_output(writing)
     with prepare(invocation, options, reading) as submission:
         rejects = submission.rejects
         if writer is not None:
@@ -218,7 +218,7 @@ def _say_sent(
     invocation.say_resume("after fixing the credentials, " if is_refused else "")
 
 
-def _make_writer(writing: OutputOptions) -> ResultsWriter | None:
+def make_output(writing: OutputOptions) -> ResultsWriter | None:
     """Make the writer of the results; `None` without --out."""
     if writing.out is not None:
         return make_writer(writing)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
@@ -13,7 +14,7 @@ from batchhub._base.show import count
 if TYPE_CHECKING:
     from batchhub.cli.shell.options import Common
     from batchhub.hub import BatchJob
-    from batchhub.models import BatchStatus
+    from batchhub.models import BatchStatus, FailureGroup
 
 Advice = tuple[str, str]
 """A purpose, and the command for it."""
@@ -61,6 +62,7 @@ def advise(
     *,
     has_results: bool = False,
     retries: Retries = NO_RETRIES,
+    failures: Sequence[FailureGroup] | None = None,
 ) -> Iterator[Advice]:
     """
     Yield what can be done with a job next.
@@ -70,6 +72,7 @@ def advise(
         common: The options of this command.
         has_results: Whether its results were written already.
         retries: The jobs that retry its items already.
+        failures: Why its items did not succeed; `None` if nobody looked.
     """
     job, counts = status.job_id, status.counts
     if status.is_held:
@@ -84,17 +87,40 @@ def advise(
     if bad and counts.succeeded:
         only = ",".join(bad)
         yield "what did not succeed", command_line(common, "results", job, "--only", only)
-    repeatable = counts.failed + counts.not_executed
-    for times, by in ((repeatable, retries.failed), (counts.unknown, retries.unknown)):
+    repeatable, wrong = _sort(status, retries, failures)
+    taken = counts.failed + counts.not_executed - repeatable - sum(wrong.values())
+    for times, by in ((taken, retries.failed), (counts.unknown, retries.unknown)):
         if times and by is not None:
             yield f"{count(times, 'item')} retried", command_line(common, "status", by)
-    if repeatable and retries.failed is None:
+    if repeatable:
         yield f"retry {count(repeatable, 'item')}", command_line(common, "retry", job)
+    if wrong:
+        codes = ",".join(map(str, sorted(wrong)))
+        command = command_line(common, "results", job, "--only", "failed", "--code", codes)
+        yield f"{count(sum(wrong.values()), 'item')} to correct first", command
     if counts.unknown and retries.unknown is None:
         yield (
             "retry unknown items; they may run twice",
             command_line(common, "retry", job, "--unknown"),
         )
+
+
+def _sort(
+    status: BatchStatus, retries: Retries, failures: Sequence[FailureGroup] | None
+) -> tuple[int, Counter[int]]:
+    """Return how many items `retry` takes, and how many with which code it leaves out."""
+    if failures is None:
+        known = retries.failed is not None
+        return 0 if known else status.counts.failed + status.counts.not_executed, Counter()
+    repeatable, wrong = 0, Counter[int]()
+    for group in failures:
+        if group.state.value == "unknown":
+            continue
+        if group.fails_again and group.code is not None and group.open:
+            wrong[group.code] += group.open
+        else:
+            repeatable += group.open
+    return repeatable, wrong
 
 
 def _decide(status: BatchStatus, common: Common) -> Iterator[Advice]:

@@ -11,6 +11,7 @@ from attrs import NOTHING, evolve, frozen
 from typer import BadParameter
 
 from batchhub.errors import UsageError
+from batchhub.models.failures import FAILS_AGAIN
 
 from .completion import complete_account, complete_adapter, complete_job, complete_job_state
 from .parameters import make_argument, make_option
@@ -137,7 +138,16 @@ class JobOptions:
 
 @frozen(kw_only=True)
 class RetryOptions(JobOptions):
-    """The options of `retry`."""
+    """
+    The options of `retry`.
+
+    Attributes:
+        unknown: Whether to take items with unknown outcome, too.
+        superseded: Whether to take items that a newer job changes, too.
+        code: The wanted HTTP statuses of the items, as given.
+        any_code: Whether to take items, too, that fail the same again by their status.
+        wait: Whether to wait until the new job ends.
+    """
 
     unknown: bool = make_option(
         "--unknown", "Also retry items with unknown outcome; they may run twice.", default=False
@@ -147,7 +157,19 @@ class RetryOptions(JobOptions):
         "Also retry items that change what a newer job changes; they overwrite it.",
         default=False,
     )
-    wait: bool = make_option("--wait", "Wait until the new job ends, as run does.", default=False)
+    code: list[str] | None = make_option(
+        "--code STATUS",
+        "Retry only items with this HTTP status of their own, such as 429. Comma-separated.",
+    )
+    any_code: bool = make_option(
+        "--any-code",
+        f"Also retry items whose status ({', '.join(map(str, sorted(FAILS_AGAIN)))}) says that the "
+        "same again fails the same.",
+        default=False,
+    )
+    wait: bool = make_option(
+        "--wait", "Wait until the new job ends, as run does; --out waits, too.", default=False
+    )
 
 
 @frozen(kw_only=True)
