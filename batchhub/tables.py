@@ -25,6 +25,7 @@ from ._tables.writing import ResultsWriter, Written
 from .adapter import Adapter
 from .errors import InputError, NotKnownError, UsageError
 from .models import ItemResult
+from .models.rows import InputRows
 
 __all__ = [
     "ColumnReading",
@@ -147,23 +148,32 @@ def read_items(
 
 
 async def write_results(
-    results: AsyncIterable[ItemResult] | Iterable[ItemResult],
+    results: AsyncIterable[ItemResult] | Iterable[ItemResult] | InputRows,
     target: str | os.PathLike[str] | IO[bytes],
     *,
     format: str | None = None,
     fields: Iterable[str] = (),
     as_type: type[Any] | str | None = None,
     adapter: type[Adapter[Any]] | None = None,
+    excel_csv: bool = False,
     protect: Iterable[str | os.PathLike[str]] = (),
 ) -> Written:
     """
-    Write the results of a job to a file.
+    Write the results of a job to a file, or the rows of its input with their results.
+
+    With rows (`await job.rows()`), every row of the input is there in its order, as it was, and
+    behind it ``batchhub_state``, ``batchhub_code``, ``batchhub_message`` and
+    ``batchhub_vendor_ref``; those of an earlier run are replaced. The state of a row that was
+    refused is ``rejected``, that of one without a result yet ``pending``. CSV has the delimiter and
+    the encoding of the input.
+
+    In CSV, what a vendor has written and a spreadsheet would take for a formula begins with ``'``.
 
     The file is written beside its place and moved there when it is complete; a file that was
     there before keeps its mode. Its bytes depend on the results alone.
 
     Args:
-        results: The results, such as `BatchJob.results` gives them.
+        results: The results, such as `BatchJob.results` gives them, or the rows of `BatchJob.rows`.
         target: A path, ``-`` for standard output, or a stream of bytes, which is left open. Behind
             the ending of the format, ``.gz`` and ``.zst`` (``batchhub[zstd]``) compress.
         format: ``jsonl``, ``csv``, ``tsv``, ``json``, ``parquet`` (``batchhub[parquet]``) or
@@ -175,6 +185,10 @@ async def write_results(
         as_type: What bodies of items that succeeded are read as, so that columns are typed: a
             `msgspec.Struct`, an attrs class or a dataclass; or the name of a type of `adapter`.
         adapter: The adapter's class, where `as_type` is a name.
+        excel_csv: Whether CSV is written as Excel opens it by a double click: with a byte order
+            mark, separated as the locale of the environment (``LC_ALL``, ``LC_NUMERIC``, ``LANG``)
+            has it: by ``;``, and with a decimal comma in numbers of results, where the decimal mark
+            is a comma.
         protect: Files that must not be written over, such as that of the items.
 
     Returns:
@@ -185,7 +199,9 @@ async def write_results(
             there.
         OSError: It can't be written, such as to a full disk.
     """
-    writer = ResultsWriter(target, format=format, fields=fields, as_type=as_type)
+    writer = ResultsWriter(
+        target, format=format, fields=fields, as_type=as_type, excel_csv=excel_csv
+    )
     if adapter is not None:
         writer.fit(adapter)
     writer.spare(protect)

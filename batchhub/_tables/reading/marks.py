@@ -1,4 +1,4 @@
-"""What a file of rows that were set aside says of each: its line and why; ignored when read."""
+"""What batchhub adds to a row in a file: its line, why it was refused, its result. Never read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,22 @@ TEXT: Final = "_batchhub_text"
 MISSING: Final = "_batchhub_missing"
 """Stands where a row has no cell, since an empty one would say something else."""
 
-MARKS: Final = (LINE, REASON)
+STATE: Final = "batchhub_state"
+"""The column, or key, with what became of a row."""
+
+CODE: Final = "batchhub_code"
+"""The column, or key, with the HTTP status of its item."""
+
+MESSAGE: Final = "batchhub_message"
+"""The column, or key, with what the vendor says of it, or why it was refused."""
+
+VENDOR_REF: Final = "batchhub_vendor_ref"
+"""The column, or key, with the vendor's id of its request."""
+
+OUTCOME: Final = (STATE, CODE, MESSAGE, VENDOR_REF)
+"""What is added to the rows of an input when their results are known."""
+
+MARKS: Final = (LINE, REASON, *OUTCOME)
 """What is added to a row, and is no part of an item."""
 
 

@@ -24,7 +24,8 @@ SEPARATORS: Final = frozenset(",;\t|")
 """What a table is looked through for that doesn't say what separates its cells."""
 
 _OWN_BOM: Final = frozenset({"utf-8-sig", "utf-16", "utf-32"})
-_BOM: Final = "\ufeff"
+BOM: Final = "\ufeff"
+"""The byte order mark, as a character."""
 
 
 class RejectFile(Protocol):
@@ -100,7 +101,7 @@ class CsvRejects:
 
     def __init__(self, file: IO[bytes], form: TableForm, delimiter: str) -> None:
         self._form = form
-        self._encoding, bom = _find_writing(form)
+        self._encoding, bom = find_writing(form.encoding, has_bom=form.has_bom)
         self._text = io.TextIOWrapper(file, self._encoding, newline="", write_through=True)
         self._text.write(bom)
         self._writer = csv.writer(self._text, delimiter=delimiter, lineterminator="\n")
@@ -167,9 +168,9 @@ class JsonRejects:
         """Write nothing more."""
 
 
-def _find_writing(form: TableForm) -> tuple[str, str]:
+def find_writing(encoding: str, *, has_bom: bool) -> tuple[str, str]:
     """Return the encoding to write a table in, and what comes before its first character."""
-    name = codecs.lookup(form.encoding).name
+    name = codecs.lookup(encoding).name
     if name in {"utf-8", "utf-8-sig"}:
-        return "utf-8", _BOM if form.has_bom else ""
-    return name, _BOM if form.has_bom and name not in _OWN_BOM else ""
+        return "utf-8", BOM if has_bom else ""
+    return name, BOM if has_bom and name not in _OWN_BOM else ""

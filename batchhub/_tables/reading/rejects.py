@@ -17,6 +17,7 @@ from batchhub._base.new_file import NewFile
 from batchhub._base.secrets import blank
 from batchhub._base.show import clean, count, number
 from batchhub._tables.formats import Compression, Format, Say, compression_of, ending_of
+from batchhub._tables.formulas import disarm
 from batchhub._tables.packing import find_packing
 from batchhub._tables.workbook import load_writer
 from batchhub.errors import InputError, UsageError
@@ -43,7 +44,6 @@ _LONGEST_REASON: Final = 1000
 _JSON: Final = (".jsonl", ".ndjson")
 _TEXT: Final = (".csv", ".tsv")
 _WORKBOOK: Final = ".xlsx"
-_FORMULA: Final = ("=", "+", "-", "@")
 
 
 @frozen
@@ -220,9 +220,7 @@ class Rejects:
         """
         self.count += 1
         self._refuse_secret(number, raw)
-        text = clean(blank(reason), _LONGEST_REASON)
-        if text.startswith(_FORMULA):  # these words are not the user's own
-            text = f"'{text}"
+        text = disarm(clean(blank(reason), _LONGEST_REASON))  # these words are not the user's
         try:
             if self._file is None:
                 self._file = self._begin_file()

@@ -1,23 +1,34 @@
-"""Results as text: JSON Lines, a JSON array, CSV."""
+"""Results and rows as text: JSON Lines, a JSON array, CSV."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import IO
+import codecs
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import IO, Any, Final, Generic, TypeVar
 
 import msgspec
 
+from batchhub._tables.formulas import FORMULAS, disarm
+from batchhub._tables.reading.reject_files import SEPARATORS
 from batchhub.models import ItemResult
 
 from .columns import Table
+from .dialect import Dialect
 from .values import body_json, dumps, write_cell
 
+Of = TypeVar("Of")
 
-class Encoder:
-    """What writes results in one format, each as soon as it comes."""
+_FRACTIONS: Final = frozenset({Decimal, float})
+_NOT_THEIRS: Final = frozenset({"id", "state", "code"})
+"""Columns with nothing in them that a vendor has written."""
 
-    def add(self, result: ItemResult) -> None:
-        """Write a result."""
+
+class Encoder(Generic[Of]):
+    """What writes results, or rows, in one format, each as soon as it comes."""
+
+    def add(self, each: Of) -> None:
+        """Write one."""
         raise NotImplementedError
 
     def end(self) -> None:
@@ -31,34 +42,34 @@ class Encoder:
         return ()
 
 
-class JsonLines(Encoder):
+class JsonLines(Encoder[Of]):
     """
     An object a line.
 
     Args:
         stream: Where they go.
-        table: The fields of each object; `None` for the six keys of every result.
+        encode: Makes the object.
     """
 
-    def __init__(self, stream: IO[bytes], table: Table | None) -> None:
+    def __init__(self, stream: IO[bytes], encode: Callable[[Of], bytes]) -> None:
         self._stream = stream
-        self._encode = _encode_result if table is None else _encode_fields(table)
+        self._encode = encode
 
-    def add(self, result: ItemResult) -> None:
-        """Write a result."""
-        self._stream.write(self._encode(result) + b"\n")
+    def add(self, each: Of) -> None:
+        """Write one."""
+        self._stream.write(self._encode(each) + b"\n")
 
 
-class JsonArray(JsonLines):
+class JsonArray(JsonLines[Of]):
     """All of them in one array, an object a line."""
 
-    def __init__(self, stream: IO[bytes], table: Table | None) -> None:
-        super().__init__(stream, table)
+    def __init__(self, stream: IO[bytes], encode: Callable[[Of], bytes]) -> None:
+        super().__init__(stream, encode)
         self._before = b"[\n"
 
-    def add(self, result: ItemResult) -> None:
-        """Write a result."""
-        self._stream.write(self._before + self._encode(result))
+    def add(self, each: Of) -> None:
+        """Write one."""
+        self._stream.write(self._before + self._encode(each))
         self._before = b",\n"
 
     def end(self) -> None:
@@ -66,42 +77,96 @@ class JsonArray(JsonLines):
         self._stream.write(b"[]\n" if self._before == b"[\n" else b"\n]\n")
 
 
-class Csv(Encoder):
+class Csv(Encoder[Of]):
     """
-    A header and a row each, UTF-8.
+    A header and a row each.
 
     Args:
         stream: Where they go.
-        table: The columns.
-        delimiter: What separates the cells.
+        header: The names of the columns.
+        cells: Makes the cells of a row.
+        dialect: How they are written.
     """
 
-    def __init__(self, stream: IO[bytes], table: Table, delimiter: str = ",") -> None:
+    def __init__(
+        self,
+        stream: IO[bytes],
+        header: Sequence[str],
+        cells: Callable[[Of], list[str]],
+        dialect: Dialect,
+    ) -> None:
         self._stream = stream
-        self._table = table
-        self._delimiter = delimiter
-        self._write_row(table.names)
+        self._cells = cells
+        self._delimiter = dialect.delimiter
+        self._encode = _make_encoder(dialect.encoding)
+        stream.write(self._encode(dialect.bom))
+        # In quotes nothing in a name is taken for what separates cells when the file is read.
+        is_clear = SEPARATORS.isdisjoint("".join(header))
+        self._write_row(header, self._quote if is_clear else _quote_all)
 
-    def add(self, result: ItemResult) -> None:
-        """Write a result."""
-        self._write_row(
-            [write_cell(value) for value in self._table.values(self._table.read(result))]
-        )
+    def add(self, each: Of) -> None:
+        """Write one."""
+        self._write_row(self._cells(each), self._quote)
 
-    def _write_row(self, cells: list[str]) -> None:
+    def _write_row(self, cells: Iterable[str], quote: Callable[[str], str]) -> None:
         # The csv module looks at every character of a body of some kB; this is six times as fast.
-        line = self._delimiter.join([self._quote(cell) for cell in cells]) or '""'
-        self._stream.write(line.encode("utf-8", "backslashreplace") + b"\n")
+        line = self._delimiter.join([quote(cell) for cell in cells]) or '""'
+        self._stream.write(self._encode(line + "\n"))
 
     def _quote(self, cell: str) -> str:
-        if '"' in cell:
-            return '"' + cell.replace('"', '""') + '"'
-        if self._delimiter in cell or "\n" in cell or "\r" in cell:
-            return f'"{cell}"'
+        if '"' in cell or self._delimiter in cell or "\n" in cell or "\r" in cell:
+            return _quote_all(cell)
         return cell
 
 
-def _encode_result(result: ItemResult) -> bytes:
+def _quote_all(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"'
+
+
+def _make_encoder(encoding: str) -> Callable[[str], bytes]:
+    """Return what encodes text after text; of some encodings it writes the byte order mark once."""
+    if encoding == "utf-8":
+        return lambda text: text.encode("utf-8", "backslashreplace")
+    return codecs.getincrementalencoder(encoding)("backslashreplace").encode
+
+
+def make_cells(table: Table, dialect: Dialect) -> Callable[[ItemResult], list[str]]:
+    """Return what makes the cells of a result."""
+    theirs = [column.name not in _NOT_THEIRS for column in table.columns]
+
+    def make(result: ItemResult) -> list[str]:
+        cells = table.values(table.read(result))
+        for n, value in enumerate(cells):
+            if type(value) is str:
+                if theirs[n] and value[:1] in FORMULAS:
+                    cells[n] = disarm(value)
+            else:
+                cells[n] = _write_value(value, dialect)
+        return cells
+
+    return make
+
+
+def _write_value(value: Any, dialect: Dialect) -> str:
+    """Write what a vendor has written into a cell, other than a text: never a formula."""
+    if value is None:
+        return ""
+    kind = type(value)
+    if kind is msgspec.Raw:  # a body, whose JSON is no formula
+        return bytes(value).decode()
+    if kind in _FRACTIONS:
+        return write_number(value, dialect)
+    text = write_cell(value)
+    return text if kind is int else disarm(text)
+
+
+def write_number(value: Decimal | float, dialect: Dialect) -> str:
+    """Write a number with a fraction, as a program reads it that takes this dialect."""
+    text = write_cell(value)
+    return text if dialect.decimal == "." else text.replace(".", dialect.decimal)
+
+
+def encode_result(result: ItemResult) -> bytes:
     """Return the six keys of a result as JSON; the body is not looked at, only checked."""
     return dumps(
         {
@@ -115,6 +180,7 @@ def _encode_result(result: ItemResult) -> bytes:
     )
 
 
-def _encode_fields(table: Table) -> Callable[[ItemResult], bytes]:
+def make_encode(table: Table) -> Callable[[ItemResult], bytes]:
+    """Return what makes the JSON of a result with chosen fields."""
     names = table.names
     return lambda result: dumps(dict(zip(names, table.values(table.read(result)), strict=True)))

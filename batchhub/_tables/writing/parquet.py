@@ -51,7 +51,7 @@ class _Pending:
     line: bytes
 
 
-class Parquet(Encoder):
+class Parquet(Encoder[ItemResult]):
     """
     A row each, in groups that memory can hold.
 
@@ -79,13 +79,14 @@ class Parquet(Encoder):
         self._pending: list[_Pending] = []
         self._pending_bytes = 0
         self._batches: list[Any] = []
-        self._stream = _Stream(stream)
+        self._stream = ArrowStream(stream)
         self._file = load_arrow("pyarrow.parquet").ParquetWriter(
             arrow.PythonFile(self._stream, mode="w"), self._schema, compression="zstd"
         )
 
-    def add(self, result: ItemResult) -> None:
+    def add(self, each: ItemResult) -> None:
         """Write a result, sooner or later."""
+        result = each
         read = self._table.read(result)
         if self._table.is_whole:
             line = b"{}" if read.typed is MISSING else body_json(result.raw)
@@ -210,7 +211,7 @@ def _as_times(value: Any) -> Any:
     return value.astimezone(UTC)
 
 
-class _Stream(io.RawIOBase):
+class ArrowStream(io.RawIOBase):
     """A stream of ours as the package takes it, which it can't close."""
 
     def __init__(self, stream: IO[bytes]) -> None:

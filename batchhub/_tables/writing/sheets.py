@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from batchhub._tables.workbook import Book
 from batchhub.models import ItemResult, ItemState
+from batchhub.models.rows import OddCell
 
 from .columns import Table
 from .lines import Encoder
@@ -21,10 +22,16 @@ FAILURES: Final = "Failures"
 """The sheet of those that did not succeed."""
 
 _FIRST: Final = ("id", "state", "code", "message")
-_KEPT: Final = frozenset({str, bool, int, float, Decimal, datetime, date, type(None)})
+_KINDS: Final = (str, bool, int, float, Decimal, datetime, date, type(None), OddCell)
+_KEPT: Final = frozenset(_KINDS)
 
 
-class Sheets(Encoder):
+def fit_cell(value: Any) -> Any:
+    """Return a value as a sheet takes it: lists and objects are text, as in CSV."""
+    return value if isinstance(value, _KINDS) else write_cell(value)
+
+
+class Sheets(Encoder[ItemResult]):
     """
     A workbook of results, in the order they come.
 
@@ -42,15 +49,15 @@ class Sheets(Encoder):
         header = [*_FIRST, *[table.names[n] for n in self._more]]
         self._failures = self._book.add_table(FAILURES, header)
 
-    def add(self, result: ItemResult) -> None:
+    def add(self, each: ItemResult) -> None:
         """Write a result."""
-        cells = self._table.values(self._table.read(result))
+        cells = self._table.values(self._table.read(each))
         for n, value in enumerate(cells):
             if type(value) not in _KEPT:
-                cells[n] = write_cell(value)
+                cells[n] = fit_cell(value)
         self._all.add(cells)
-        if result.state is not ItemState.SUCCEEDED:
-            first = [result.id, result.state.value, result.code, result.message]
+        if each.state is not ItemState.SUCCEEDED:
+            first = [each.id, each.state.value, each.code, each.message]
             self._failures.add([*first, *[cells[n] for n in self._more]])
 
     def end(self) -> None:

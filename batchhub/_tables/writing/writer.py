@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from typing import IO, Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from batchhub._tables.formats import (
     PLAIN_ENDINGS,
@@ -18,18 +18,26 @@ from batchhub._tables.formats import (
     in_python,
     parse_format,
 )
+from batchhub._tables.reading.marks import OUTCOME
 from batchhub._tables.workbook import load_writer
 from batchhub.adapter import Adapter
 from batchhub.errors import UsageError
 from batchhub.models import ItemResult
+from batchhub.models.rows import InputHead, InputRow, InputRows
 
 from .columns import Table, make_table, parse_fields
-from .lines import Csv, Encoder, JsonArray, JsonLines
+from .dialect import Dialect, find_dialect, for_excel
+from .layout import Layout
+from .lines import Csv, Encoder, JsonArray, JsonLines, encode_result, make_cells, make_encode
 from .parquet import Parquet, load_arrow
 from .place import Place
+from .row_files import RowSheets, make_row_cells, make_row_encode
+from .row_parquet import RowParquet
 from .sheets import Sheets
+from .survey import Kind, look_at
 from .types import load_type, members_of
 
+_LINES: Final = frozenset({Format.JSONL, Format.JSON})
 _IN_WHOLE: Final = {Format.PARQUET: "Parquet", Format.XLSX: "a workbook"}
 """Formats that are no text, and compressed in themselves."""
 
@@ -40,7 +48,7 @@ class Written:
     What was written.
 
     Attributes:
-        count: How many results.
+        count: How many results, or rows.
         warnings: What could not be written as it was to be, a sentence each: bodies that are not
             of the type asked for, fields that no result has.
     """
@@ -63,6 +71,8 @@ class ResultsWriter:
         fields: The columns; by default the six keys of every result.
         as_type: What bodies of items that succeeded are read as; a name is one of the adapter's
             types.
+        excel_csv: Whether CSV is written as Excel opens it by a double click: with a byte order
+            mark, and the separator and decimal mark of the locale.
         say: Names an argument in a message.
 
     Raises:
@@ -76,6 +86,7 @@ class ResultsWriter:
         format: str | None = None,
         fields: Iterable[str] = (),
         as_type: type[Any] | str | None = None,
+        excel_csv: bool = False,
         say: Say = in_python,
     ) -> None:
         self._say = say
@@ -83,11 +94,14 @@ class ResultsWriter:
         self.name = self._place.name
         self._format = parse_format(format, say) or self._format_by_name()
         self._check_format()
+        self._is_for_excel = excel_csv
+        if excel_csv and self._format is not Format.CSV:
+            raise UsageError(f"{say('excel_csv')} is for csv, and {self.name} is {self._format}")
         self._fields = parse_fields(fields, say)
         self._as_type = as_type
         self.needs_adapter = isinstance(as_type, str)
         self._table: Table | None = None
-        is_lines = self._format in {Format.JSONL, Format.JSON}
+        is_lines = self._format in _LINES
         if as_type is not None and is_lines and not self._fields:
             raise UsageError(
                 f"{say('as_type')} makes columns, and {self._format} has a vendor's body as it "
@@ -130,22 +144,29 @@ class ResultsWriter:
         """
         self._place.spare(files)
 
-    async def write(self, results: AsyncIterable[ItemResult] | Iterable[ItemResult]) -> Written:
+    async def write(
+        self, results: AsyncIterable[ItemResult] | Iterable[ItemResult] | InputRows
+    ) -> Written:
         """
-        Write all results.
+        Write all results, or all rows with their results.
 
         Args:
-            results: The results, read once.
+            results: The results, read once; or the rows of an input, as `BatchJob.rows` gives them.
 
         Raises:
             OSError: They can't be written; a file is left as it was.
-            UsageError: The type is named, and `fit` was not called.
+            UsageError: The type is named, and `fit` was not called. Or columns were chosen, and
+                there are rows.
         """
-        if self.needs_adapter and self._table is None:
+        make: Callable[[IO[bytes]], Encoder[Any]] = self._make_encoder
+        if isinstance(results, InputRows):
+            self.check_rows()
+            make = await self._plan_rows(results)
+        elif self.needs_adapter and self._table is None:
             raise UsageError(f"{self._say('as_type')} is a name; give the adapter it belongs to")
         count = 0
         with self._place.open() as stream:
-            encoder = self._make_encoder(stream)
+            encoder = make(stream)
             try:
                 async for result in _iterate(results):
                     encoder.add(result)
@@ -156,6 +177,19 @@ class ResultsWriter:
                 raise
         found = () if self._table is None else self._table.warnings()
         return Written(count=count, warnings=(*found, *encoder.notes()))
+
+    def check_rows(self) -> None:
+        """
+        Look whether rows can be written.
+
+        Raises:
+            UsageError: Columns were chosen, which results have.
+        """
+        for name, is_given in (("fields", self._fields), ("as_type", self._as_type)):
+            if is_given:
+                raise UsageError(
+                    f"{self._say(name)} is for results alone; rows have the columns of the input"
+                )
 
     def _format_by_name(self) -> Format:
         # A pipe or device is not named by who writes to it.
@@ -178,21 +212,49 @@ class ResultsWriter:
             plain = self.name[: -len(compression)]
             raise UsageError(f"{self.name}: {what} is compressed in itself; name it {plain}")
 
-    def _make_encoder(self, stream: IO[bytes]) -> Encoder:
-        if self._format is Format.JSON:
-            return JsonArray(stream, self._table)
-        if self._format is Format.JSONL or self._table is None:
-            return JsonLines(stream, self._table)
+    def _make_encoder(self, stream: IO[bytes]) -> Encoder[ItemResult]:
+        table = self._table
+        if table is None or self._format in _LINES:
+            encode = encode_result if table is None else make_encode(table)
+            lines = JsonArray if self._format is Format.JSON else JsonLines
+            return lines(stream, encode)
         if self._format is Format.PARQUET:
-            return Parquet(stream, self._table)
+            return Parquet(stream, table)
         if self._format is Format.XLSX:
-            return Sheets(stream, self._table, self.name)
-        return Csv(stream, self._table, "\t" if self._format is Format.TSV else ",")
+            return Sheets(stream, table, self.name)
+        dialect = self._find_dialect()
+        return Csv(stream, table.names, make_cells(table, dialect), dialect)
+
+    async def _plan_rows(self, rows: InputRows) -> Callable[[IO[bytes]], Encoder[InputRow]]:
+        """Look at the rows, as far as their columns must be known before the first is written."""
+        layout, kinds = Layout(rows.head), list[Kind]()
+        if self._format not in _LINES:
+            layout, kinds = await look_at(rows, names_kinds=self._format is Format.PARQUET)
+
+        def make(stream: IO[bytes]) -> Encoder[InputRow]:
+            if self._format in _LINES:
+                lines = JsonArray if self._format is Format.JSON else JsonLines
+                return lines(stream, make_row_encode(layout))
+            if self._format is Format.PARQUET:
+                return RowParquet(stream, layout, kinds)
+            if self._format is Format.XLSX:
+                return RowSheets(stream, layout, self.name)
+            dialect = self._find_dialect(rows.head)
+            cells = make_row_cells(layout, dialect)
+            return Csv(stream, [*layout.names, *OUTCOME], cells, dialect)
+
+        return make
+
+    def _find_dialect(self, head: InputHead | None = None) -> Dialect:
+        found = Dialect() if head is None else find_dialect(head)
+        if self._format is Format.TSV:
+            return evolve(found, delimiter="\t")
+        if head is not None and head.format == Format.TSV:
+            found = evolve(found, delimiter=",")
+        return for_excel(found.delimiter) if self._is_for_excel else found
 
 
-async def _iterate(
-    results: AsyncIterable[ItemResult] | Iterable[ItemResult],
-) -> AsyncIterator[ItemResult]:
+async def _iterate(results: AsyncIterable[Any] | Iterable[Any]) -> AsyncIterator[Any]:
     if isinstance(results, AsyncIterable):
         async for result in results:
             yield result
