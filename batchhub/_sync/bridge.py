@@ -182,11 +182,10 @@ class Bridge:
             raise UsageError(
                 "this hub was used before the process forked; make a hub in each process"
             )
+        self._start_loop()
         with _lock:
             if self._is_closing:
                 raise self._make_error()
-            if self._loop is None:
-                self._start_loop()
             assert self._loop is not None  # noqa: S101  # for the type checker
             return asyncio.run_coroutine_threadsafe(self._track(function), self._loop)
 
@@ -194,15 +193,20 @@ class Bridge:
         return UsageError("the hub is closed; its jobs are in the store: open a new hub for them")
 
     def _start_loop(self) -> None:
-        self._pid = os.getpid()
-        self._loop = make_loop()
-        # A daemon, so that the process can end while a vendor is slow to answer.
-        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        with _lock:
+            if self._is_closing or self._loop is not None:
+                return
+            self._pid = os.getpid()
+            self._loop = make_loop()
+            # A daemon, so that the process can end while a vendor is slow to answer.
+            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        # Not under the lock: this waits for the thread, in which the garbage collector may close
+        # another hub before the thread says that it has begun.
         self._thread.start()
-        _running.add(self)
 
     def _run(self) -> None:
         loop = self._loop
+        _running.add(self)
         try:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:  # type: ignore[arg-type,return-value]
                 runner.run(self._stay())

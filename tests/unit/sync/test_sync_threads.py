@@ -151,6 +151,29 @@ def test_closing_lets_calls_end_before_the_hub(store: Path) -> None:
     assert found == [[]]
 
 
+def test_a_hub_may_be_collected_in_the_thread_of_one_that_begins(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before that thread has said that it has begun, which somebody waits for."""
+    left = make_hub(store)
+    closed: list[bool] = []
+
+    start = threading.Thread.start
+
+    def collect_first(thread: threading.Thread) -> None:
+        if not closed:
+            collector = threading.Thread(target=left._bridge.close_soon, daemon=True)
+            start(collector)
+            collector.join(PATIENCE_S)
+            closed.append(not collector.is_alive())
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", collect_first)
+    with make_hub(store) as hub:
+        assert hub.jobs() == []
+    assert closed == [True]
+
+
 def test_an_iterator_may_be_collected_in_the_hubs_thread(store: Path) -> None:
     """The garbage collector runs where it likes; what was left early is closed all the same."""
     with make_hub(store) as hub:
