@@ -289,6 +289,7 @@ class BatchHub:
         ahead: bool = False,
         on_finding: Callable[[Finding], None] | None = None,
         on_refused: Callable[[InputError], None] | None = None,
+        keep_input: bool = True,
     ) -> BatchJob:
         """
         Store items as a job, and begin to send them in the background.
@@ -319,12 +320,16 @@ class BatchHub:
                 others are sent. Its exception ends the submit, and nothing is sent. By default the
                 first item that can't be sent is raised. An item without an id keeps the number it
                 has among all of them, and `key` stands for the items that are sent.
+            keep_input: Whether to keep the rows that the items are made of, those that are refused
+                too, so that `BatchJob.rows` can show each with its result. They are compressed, and
+                deleted with the job. Items that are not made of rows, such as mappings of your own,
+                are only kept as they are sent.
 
         Raises:
             NotKnownError: There is no such account, adapter or operation.
             InputError: An item or an option is wrong, or there are no items, or `on_refused` had
                 all of them; or two items change the same, and the options let the vendor run them
-                in any order.
+                in any order; or a row that would be kept holds a secret of the account.
             UnsupportedError: The vendor can't do this.
             KeyConflictError: The key belongs to a job with other items or options.
             StoreError: The job could not be stored.
@@ -348,6 +353,7 @@ class BatchHub:
             ahead=ahead,
             on_finding=on_finding,
             on_refused=on_refused,
+            keep_input=keep_input,
         )
         opened.driver.drive(lane)
         if added.status is None:
@@ -364,6 +370,7 @@ class BatchHub:
         key: str | None = None,
         options: Mapping[str, Any] | None = None,
         on_refused: Callable[[InputError], None] | None = None,
+        keep_input: bool = True,
     ) -> Plan:
         """
         Return what `submit` would do with these arguments; nothing is stored or sent.
@@ -379,10 +386,11 @@ class BatchHub:
             key: As for `submit`; see `Plan.joins`.
             options: As for `submit`.
             on_refused: Called for every item that would be refused, before the next one is read.
+            keep_input: As for `submit`: whether a row is refused that holds a secret.
 
         Raises:
             NotKnownError: There is no such account, adapter or operation.
-            InputError: An option is wrong.
+            InputError: An option is wrong, or the rows can't be kept.
             UnsupportedError: The vendor can't do this.
             KeyConflictError: The key belongs to a job with other items or options.
             StoreError: The store can't be read.
@@ -407,6 +415,7 @@ class BatchHub:
                     if key is None or not self._has_store
                     else partial(self._find_joined, key, self._accounts[account].lane)
                 ),
+                keep_input=keep_input,
             )
 
     def _read_frame(

@@ -22,7 +22,7 @@ from ._engine.retry_reasons import explain_nothing
 from ._store import JobRecord
 from ._store.retry_rows import Selection
 from .errors import NotKnownError, SettingsError, UnsupportedError, UsageError
-from .models import BatchState, BatchStatus, FailureGroup, ItemResult, ItemState
+from .models import BatchState, BatchStatus, FailureGroup, InputRows, ItemResult, ItemState
 from .models.status import facts, make_line, tally_of
 
 if TYPE_CHECKING:
@@ -166,6 +166,29 @@ class BatchJob:
             StoreError: The store can't be read.
         """
         return await self._view.opened.store.results.failures(self.id)
+
+    async def rows(self, *, with_retries: bool = False) -> InputRows:
+        """
+        Return the rows that the items were made of, in their order, each with its result so far.
+
+        Rows that were refused are among them, with the reason. A job that retries others has the
+        rows of the items it repeats, and no refused ones.
+
+        Args:
+            with_retries: Whether an item that was retried has the result of the newest retry that
+                has one.
+
+        Returns:
+            An async iterable that knows the header: see `InputRows`. A block of rows is in memory
+            at a time.
+
+        Raises:
+            UsageError: No rows were kept: the items were not made of rows, or taken with
+                ``keep_input=False`` or by an earlier version; or the job that had them was deleted.
+        """
+        kept = await self._view.opened.store.inputs.get(self.id)
+        read = self._view.opened.store.inputs.read
+        return InputRows(kept.head, lambda: read(kept, with_retries=with_retries))
 
     async def cancel(self) -> BatchStatus:
         """

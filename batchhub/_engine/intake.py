@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Any, Final
 
 import msgspec
+from attrs import evolve
 
 from batchhub._adapter.exchange import WireItem
 from batchhub._base import json as _json
@@ -26,7 +27,8 @@ from batchhub.errors import InputError
 from batchhub.models import Finding
 
 from .guarded import GuardedAdapter
-from .raw_items import CountsRows, RawItem, RawItems, convert_item, normalise
+from .kept_rows import RowKeeper
+from .raw_items import CountsRows, KeepsRows, RawItem, RawItems, convert_item, normalise
 from .targets import JobTargets
 
 _modules: Final = sys.modules
@@ -76,6 +78,7 @@ class Intake:
         self._operation = operation
         self._put = put
         self._counted: CountsRows | None = None
+        self._keeper: RowKeeper | None = None
         self._redact = adapter.transport.redact_body
         self._breath = _Breath(cpu_s)
         capabilities = adapter.capabilities(operation)
@@ -105,6 +108,7 @@ class Intake:
         options: Mapping[str, Any],
         *,
         on_refused: Callable[[InputError], None] | None = None,
+        keep_input: bool = True,
     ) -> None:
         """
         Check, encode and hand on the items a user handed over.
@@ -114,16 +118,25 @@ class Intake:
             options: What `Adapter.check_options` gave.
             on_refused: Called for every item that can't be sent, before the next one is read;
                 without it the first one is raised.
+            keep_input: Whether to hand on the rows they are made of, if they are made of rows.
 
         Raises:
-            InputError: An item can't be sent; it says which.
+            InputError: An item can't be sent, or its row can't be kept; it says which.
         """
         self._counted = raw_items if isinstance(raw_items, CountsRows) else None
         self.targets = JobTargets(self._adapter, self._operation, options, self._counted)
+        if keep_input and isinstance(raw_items, KeepsRows):
+            secrets = self._adapter.account.secrets
+            self._keeper = RowKeeper(
+                raw_items, self._redact, secrets, self._keep_block, self._rest_if_full
+            )
+            raw_items.keep_rows(self._keeper)
         with self._adapter.watching():
             await self._take_all(raw_items, options, on_refused)
         self.close()
         self._digest_now()
+        if self._keeper is not None:
+            self._keeper.finish()
 
     async def _take_all(
         self,
@@ -220,10 +233,16 @@ class Intake:
             first_ticket=self.tickets - len(self._plans) + 1,
             plans=self._plans,
             repeated=self._repeated,
+            rows=[] if self._keeper is None else self._keeper.take(),
         )
         self._items, self._plans, self._repeated = [], [], []
         self._chunk_bytes = self._digested = 0
         return chunk
+
+    def take_last(self) -> Chunk:
+        """Return what has not been handed on at the end, and what is known of the rows."""
+        head = None if self._keeper is None else self._keeper.head
+        return evolve(self.take_chunk(), head=head)
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what a reader of the job's status should know of its items."""
@@ -270,6 +289,8 @@ class Intake:
             if on_refused is None:
                 raise refused from None
             self.refused += 1
+            if self._keeper is not None:
+                self._keeper.refuse(reason)
             on_refused(refused)
 
     def _twice(self, item_id: str, first: int, position: int) -> InputError:
@@ -285,6 +306,14 @@ class Intake:
     @property
     def _is_full(self) -> bool:
         return len(self._items) >= CHUNK_ITEMS or self._chunk_bytes >= CHUNK_BYTES
+
+    def _keep_block(self, size: int) -> None:
+        """Count a block of rows, which goes along with the items."""
+        self._chunk_bytes += size
+
+    async def _rest_if_full(self) -> None:
+        if self._is_full:
+            await self._rest()
 
     async def _rest(self) -> None:
         """Hand on a full chunk, or let other tasks run."""

@@ -66,6 +66,7 @@ async def make_plan(
     stop: bool,
     on_refused: Callable[[InputError], None] | None,
     find_joined: Callable[[str], Awaitable[str | None]] | None,
+    keep_input: bool,
 ) -> Plan:
     """
     Take items as a submit would, keep none, and go on after one that is refused.
@@ -80,6 +81,7 @@ async def make_plan(
         on_refused: Called for every item that would be refused.
         find_joined: Gives the id of the job that a submit with this fingerprint would join;
             `None` if there is no key to join by.
+        keep_input: Whether the submit would keep the rows that the items are made of.
 
     Raises:
         NotKnownError: There is no such operation.
@@ -89,7 +91,7 @@ async def make_plan(
     """
     operation, checked = check_operation(adapter, operation, options, stop=stop)
     intake = Intake(adapter, operation)
-    await intake.take(items, checked, on_refused=on_refused or _pass_over)
+    await intake.take(items, checked, on_refused=on_refused or _pass_over, keep_input=keep_input)
     joins = None
     if find_joined is not None and intake.total and (on_refused or not intake.refused):
         joins = await find_joined(make_fingerprint(intake, operation, checked, stop=stop))

@@ -8,7 +8,8 @@ from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 from batchhub._base.frames import Frame
 from batchhub._base.scalars import convert_all, to_python
 from batchhub.errors import InputError
-from batchhub.models import BatchItem
+from batchhub.models import BatchItem, InputHead
+from batchhub.models.rows import RowSink
 
 from .guarded import GuardedAdapter
 
@@ -39,6 +40,21 @@ class CountsRows(Protocol):
     row: int
     line: int
     place: str
+
+
+@runtime_checkable
+class KeepsRows(CountsRows, Protocol):
+    """
+    Items whose rows can be kept, so that their results can be shown beside them.
+
+    Attributes:
+        head: What is known of the rows as a whole; `None` before the first one.
+    """
+
+    head: InputHead | None
+
+    def keep_rows(self, sink: RowSink) -> None:
+        """Hand every row to `sink` from now on, those too that make no item."""
 
 
 def convert_item(raw: RawItem) -> RawItem:

@@ -42,6 +42,7 @@ async def store_job(
     ahead: bool,
     on_finding: Callable[[Finding], None] | None,
     on_refused: Callable[[InputError], None] | None,
+    keep_input: bool,
 ) -> Added:
     """
     Store items as a job, or find the job that has the same key.
@@ -72,7 +73,7 @@ async def store_job(
     )
     async with loader.load(record) as load:
         intake = Intake(adapter, operation, load.put)
-        await intake.take(items, checked, on_refused=on_refused)
+        await intake.take(items, checked, on_refused=on_refused, keep_input=keep_input)
         if not intake.total:
             raise InputError(f"{_why_none(intake.refused)}; nothing was sent")
         findings = intake.findings()
@@ -81,7 +82,7 @@ async def store_job(
                 on_finding(finding)
         now = clock.now()
         added = await load.finish(
-            intake.take_chunk(),
+            intake.take_last(),
             fingerprint=make_fingerprint(intake, operation, checked, stop=stop),
             findings=findings,
             deadline_s=deadline_s or adapter.deadline_s(operation, checked, intake.total),

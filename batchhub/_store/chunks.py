@@ -15,8 +15,9 @@ from .codec import job_row
 from .job_rows import find_job_no
 from .lane_rows import take_place
 from .records import JobRecord, Summary, TicketPlan, TicketRecord, make_status
+from .row_blocks import Block, compress
 from .statements import ManyRows, Statement
-from .tables import items, jobs, results, tickets
+from .tables import input_blocks, inputs, items, jobs, results, tickets
 from .ticket_view import TicketView
 
 CHUNK_ITEMS: Final = 2_500
@@ -34,6 +35,8 @@ _TICKET_COLUMNS: Final = (
 )
 _NEW_TICKET: Final = (BatchState.PENDING.value, "[]", "{}", "[]", 0, 0, 0, 0)
 _ADD_TICKETS: Final = ManyRows.insert(tickets, *_TICKET_COLUMNS)
+_ADD_HEAD: Final = Statement(insert(inputs))
+_ADD_BLOCKS: Final = ManyRows.insert(input_blocks, "job_no", "first_row", "first_item", "data")
 _MARK: Final = ManyRows(
     update(results)
     .where(
@@ -64,6 +67,8 @@ class Chunk:
         first_ticket: The position of its first ticket in the job, from 1.
         plans: The tickets whose last item is in it, in order.
         repeated: For a retry, the positions its items have in the job that is repeated.
+        rows: Rows that items were made of; not always of these items.
+        head: What is known of all rows, packed, once they have come to an end.
     """
 
     first_item: int
@@ -71,6 +76,8 @@ class Chunk:
     first_ticket: int
     plans: Sequence[TicketPlan]
     repeated: Sequence[int] = ()
+    rows: Sequence[Block] = ()
+    head: bytes | None = None
 
 
 def insert_job(
@@ -127,6 +134,11 @@ def insert_chunk(connection: Connection, job: JobRecord, chunk: Chunk) -> None:
             for n, plan in enumerate(chunk.plans, first_ticket)
         ],
     )
+    # Compressed here, in the thread that writes: whoever hands them over goes on meanwhile.
+    blocks = [(job_no, b.first_row, b.first_item, compress(b.data)) for b in chunk.rows]
+    _ADD_BLOCKS.run(connection, blocks)
+    if chunk.head is not None:
+        _ADD_HEAD.run(connection, {"job_no": job_no, "head": chunk.head})
     if chunk.repeated:
         _mark(connection, job, chunk.repeated)
 

@@ -18,7 +18,7 @@ from batchhub._base.log import get_logger
 from batchhub.errors import StoreError
 
 from .statements import Row
-from .tables import items, jobs, lanes, results, tickets
+from .tables import input_blocks, inputs, items, jobs, lanes, results, tickets
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ class DamagedError(StoreError):
         if table == lanes.name:
             place = f"lane {job}"
         if position is not None:
-            place += f", position {position}"
+            place += f", {'row' if table == input_blocks.name else 'position'} {position}"
         super().__init__(
             f"table {table}, {place}: {reason[:200]}; batchhub did not write this; restore the "
             "store from a backup, or go on without it"
@@ -104,7 +104,8 @@ def _types(column: Any) -> Iterable[type]:
         yield str
 
 
-_TYPES: Final = {table.name: _types_of(table) for table in (jobs, tickets, items, results, lanes)}
+_READ: Final = (jobs, tickets, items, results, lanes, inputs, input_blocks)
+_TYPES: Final = {table.name: _types_of(table) for table in _READ}
 _known_shapes: Final[set[tuple[Any, ...]]] = set()
 _MOST_SHAPES: Final = 10_000
 
@@ -149,7 +150,7 @@ def damaged(table: Table, row: Row, reason: str) -> DamagedError:
     names = set(row.keys())
     known_by = ("lane",) if table is lanes else ("job_id", "job_no")
     job = next((row[name] for name in known_by if name in names), "")
-    position = row["position"] if "position" in names else None
+    position = next((row[name] for name in ("position", "first_row") if name in names), None)
     return DamagedError(table.name, job if isinstance(job, str | int) else "", position, reason)
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Table,
@@ -21,7 +22,7 @@ from .chunks import CHUNK_ITEMS
 from .codec import to_text
 from .job_rows import find_job_no
 from .statements import Statement
-from .tables import deliveries, exports, items, jobs, results, tickets
+from .tables import deliveries, exports, input_blocks, inputs, items, jobs, results, tickets
 from .transactions import Work
 
 _JOBS_AT_ONCE: Final = 100
@@ -70,6 +71,7 @@ _DROP_DELIVERIES: Final = Statement(
     delete(deliveries).where(deliveries.c.job_no == bindparam("this_job_no"))
 )
 _DROP_EXPORTS: Final = Statement(delete(exports).where(exports.c.job_id == bindparam("this_job")))
+_DROP_INPUT: Final = Statement(delete(inputs).where(inputs.c.job_no == bindparam("this_job_no")))
 _DROP_JOB: Final = Statement(delete(jobs).where(jobs.c.job_no == bindparam("this_job_no")))
 
 
@@ -117,11 +119,13 @@ def delete_some(job_id: str, process: str) -> Work[bool]:
         if row is None:
             return True  # another one was faster
         room = CHUNK_ITEMS
-        for table in (results, items, tickets):
-            room -= _delete_rows(connection, table, row["job_no"], room)
+        for table, weight in _WEIGHTS.items():
+            some = max(1, room // weight)
+            room -= weight * _delete_rows(connection, table, row["job_no"], some)
             if room <= 0:
                 return False
         _DROP_DELIVERIES.run(connection, {"this_job_no": row["job_no"]})
+        _DROP_INPUT.run(connection, {"this_job_no": row["job_no"]})
         _DROP_EXPORTS.run(connection, {"this_job": job_id})
         _DROP_JOB.run(connection, {"this_job_no": row["job_no"]})
         return True
@@ -131,26 +135,25 @@ def delete_some(job_id: str, process: str) -> Work[bool]:
 
 def _delete_rows(connection: Connection, table: Table, job_no: int, room: int) -> int:
     """Delete at most so many rows of a job; return how many."""
-    this, (last_of, drop) = {"this_job_no": job_no}, _DROPS[table.name]
+    this, (last_of, drop) = {"this_job_no": job_no}, _DROPS[table]
     last = last_of.scalar(connection, {**this, "skipped": room - 1})
     upto = {"last": last} if last is not None else {"last": _END}
     return drop.run(connection, {**this, **upto})
 
 
 _END: Final = 2**62
+_WEIGHTS: Final = {results: 1, items: 1, tickets: 1, input_blocks: 25}
+"""How many rows of results one of each table counts for; in an order that no row is missed in."""
 
 
-def _make_drop(table: Table) -> tuple[Statement, Statement]:
+def _make_drop(table: Table, place: Column[Any]) -> tuple[Statement, Statement]:
     is_theirs: ColumnElement[bool] = table.c.job_no == bindparam("this_job_no")
-    last = (
-        select(table.c.position)
-        .where(is_theirs)
-        .order_by(table.c.position)
-        .limit(1)
-        .offset(bindparam("skipped"))
-    )
-    drop = delete(table).where(is_theirs, table.c.position <= bindparam("last"))
+    last = select(place).where(is_theirs).order_by(place).limit(1).offset(bindparam("skipped"))
+    drop = delete(table).where(is_theirs, place <= bindparam("last"))
     return Statement(last), Statement(drop)
 
 
-_DROPS: Final = {table.name: _make_drop(table) for table in (results, items, tickets)}
+_DROPS: Final = {
+    table: _make_drop(table, table.c["first_row" if table is input_blocks else "position"])
+    for table in _WEIGHTS
+}

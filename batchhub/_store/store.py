@@ -9,6 +9,7 @@ from batchhub._base.file_mode import FileMode
 from .database import Database
 from .deliveries import Deliveries
 from .exports import Exports
+from .inputs import Inputs
 from .jobs import Jobs
 from .lanes import Lanes
 from .lessons import Lessons
@@ -34,6 +35,7 @@ class Store:
         pushes: The calls by vendors.
         targets: What items change.
         lessons: What was learned of how long batches take.
+        inputs: The rows that items were made of.
         exports: The files that results were written to.
     """
 
@@ -48,6 +50,7 @@ class Store:
         self.pushes = Pushes(database)
         self.targets = Targets(database)
         self.lessons = Lessons(database)
+        self.inputs = Inputs(database)
         self.exports = Exports(database)
 
     @classmethod

@@ -167,6 +167,7 @@ class BatchHub:
         ahead: bool = False,
         on_finding: Callable[[Finding], None] | None = None,
         on_refused: Callable[[InputError], None] | None = None,
+        keep_input: bool = True,
     ) -> BatchJob:
         """
         Store items as a job and begin to send them, as `batchhub.BatchHub.submit` does.
@@ -191,6 +192,7 @@ class BatchHub:
             ahead=ahead,
             on_finding=None if on_finding is None else queue.listener(on_finding),
             on_refused=refuse,
+            keep_input=keep_input,
         )
         return self._handle(self._bridge.call_with(queue, submit))
 
@@ -205,6 +207,7 @@ class BatchHub:
         key: str | None = None,
         options: Mapping[str, Any] | None = None,
         on_refused: Callable[[InputError], None] | None = None,
+        keep_input: bool = True,
     ) -> Plan:
         """
         Return what `submit` would do, as `batchhub.BatchHub.plan` does.
@@ -222,6 +225,7 @@ class BatchHub:
             key=key,
             options=options,
             on_refused=refuse,
+            keep_input=keep_input,
         )
         return self._bridge.call_with(queue, plan)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar, cast
 
-from batchhub._engine.raw_items import CountsRows, RawItem, RawItems
+from batchhub._engine.raw_items import CountsRows, KeepsRows, RawItem, RawItems
 from batchhub.errors import InputError
+from batchhub.models import InputHead, InputRow
+from batchhub.models import rows as _rows
 
-from .bridge import Bridge, CallerQueue, read_async_chunk
+from .bridge import CHUNK, Bridge, CallerQueue, read_async_chunk
 
 T = TypeVar("T")
 
@@ -26,6 +28,29 @@ def iterate(bridge: Bridge, source: AsyncIterator[T], size: int) -> Iterator[T]:
             raise error
         if len(values) < size:
             return
+
+
+class InputRows:
+    """
+    The rows of a job's input in their order, by ``for``; each loop reads them anew.
+
+    Attributes:
+        head: What is known of the input as a whole.
+    """
+
+    def __init__(self, rows: _rows.InputRows, bridge: Bridge) -> None:
+        self.head = rows.head
+        self._rows = rows
+        self._bridge = bridge
+
+    def __iter__(self) -> Iterator[InputRow]:
+        """
+        Yield the rows, some hundred of them in memory.
+
+        Raises:
+            StoreError: They can't be read.
+        """
+        return iterate(self._bridge, aiter(self._rows), CHUNK)
 
 
 def read_by_caller(items: RawItems, queue: CallerQueue) -> RawItems:
@@ -55,8 +80,10 @@ def refuse_by_caller(
     waiting: list[InputError] = []
     if not isinstance(items, AsyncIterable):  # nothing to iterate over; the hub says so
         return items, waiting.append
-    make = _RowsInStep if isinstance(items, CountsRows) else _InStep
-    return make(items, waiting, on_refused, queue), waiting.append
+    kind: type[_InStep] = _InStep
+    if isinstance(items, CountsRows):
+        kind = _KeptInStep if isinstance(items, KeepsRows) else _RowsInStep
+    return kind(items, waiting, on_refused, queue), waiting.append
 
 
 class _InStep:
@@ -97,3 +124,26 @@ class _RowsInStep(_InStep):
     def row(self) -> int:
         """The number of the row the last item was made of."""
         return cast("CountsRows", self._items).row
+
+    @property
+    def line(self) -> int:
+        """Where that row is, as users count."""
+        return cast("CountsRows", self._items).line
+
+    @property
+    def place(self) -> str:
+        """What `line` counts."""
+        return cast("CountsRows", self._items).place
+
+
+class _KeptInStep(_RowsInStep):
+    """Items that are made of rows which can be kept."""
+
+    @property
+    def head(self) -> InputHead | None:
+        """What is known of the rows as a whole."""
+        return cast("KeepsRows", self._items).head
+
+    def keep_rows(self, sink: _rows.RowSink) -> None:
+        """Hand every row to a sink."""
+        cast("KeepsRows", self._items).keep_rows(sink)

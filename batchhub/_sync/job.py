@@ -12,7 +12,7 @@ from batchhub.models import BatchStatus, FailureGroup, ItemResult, ItemState
 from batchhub.models.status import facts
 
 from .bridge import CHUNK, Bridge
-from .iterators import iterate
+from .iterators import InputRows, iterate
 from .like import like
 
 if TYPE_CHECKING:
@@ -106,6 +106,12 @@ class BatchJob:
     def failures(self) -> list[FailureGroup]:
         """Return why items did not succeed, as `batchhub.BatchJob.failures` does."""
         return self._bridge.call(self._job.failures)
+
+    @like(_job.BatchJob.rows)
+    def rows(self, *, with_retries: bool = False) -> InputRows:
+        """Return the rows the items were made of, as `batchhub.BatchJob.rows` does."""
+        found = self._bridge.call(self._job.rows, with_retries=with_retries)
+        return InputRows(found, self._bridge)
 
     @like(_job.BatchJob.cancel)
     def cancel(self) -> BatchStatus:

@@ -26,6 +26,7 @@ from support.crashing import Plan
 
 from batchhub import BatchState
 from batchhub._store.chunks import CHUNK_ITEMS
+from batchhub._store.row_blocks import MOST_ROWS
 
 ALL_WELL, SOME_FAILED, UNFINISHED, HELD = 0, 1, 4, 5
 ITEMS, TICKETS = 16, 3
@@ -145,6 +146,7 @@ def test_a_large_submit_killed_between_its_chunks(open_one: OpenShop, nth: int) 
     assert tell(shop) == []
     jobs, _, items, _ = count_rows(shop)
     assert (jobs, items) == (1, nth * CHUNK_ITEMS)
+    assert count_blocks(shop) == [nth * CHUNK_ITEMS // MOST_ROWS, 0]
     assert shop.sends() == 0
 
     assert shop.hand_over("submit").wait().code == ALL_WELL
@@ -152,6 +154,7 @@ def test_a_large_submit_killed_between_its_chunks(open_one: OpenShop, nth: int) 
     assert job.status.counts.total == count
     jobs, _, items, _ = count_rows(shop)
     assert (jobs, items) == (1, count)
+    assert count_blocks(shop) == [-(-count // MOST_ROWS), 1]
 
 
 @pytest.mark.parametrize("at", ["commit.done", "request.answered"])
@@ -215,6 +218,15 @@ def count_rows(shop: Shop) -> list[int]:
     """Count what is in the store, visible or not."""
     with closing(sqlite3.connect(shop.store)) as connection:
         return [connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in TABLES]
+
+
+def count_blocks(shop: Shop) -> list[int]:
+    """Count the blocks of rows in the store, and the jobs that have some."""
+    with closing(sqlite3.connect(shop.store)) as connection:
+        return [
+            connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
+            for name in ("input_blocks", "inputs")
+        ]
 
 
 # A vendor that does not recognise what it has.

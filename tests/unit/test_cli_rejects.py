@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import shlex
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from support.vendor import ScriptedAccount
 from typer.testing import CliRunner, Result
 
 from batchhub.cli.app import app
@@ -318,3 +321,38 @@ def test_results_and_rejects_are_two_files(command: Command) -> None:
     )
     assert result.exit_code == ExitCode.USAGE
     assert "it is r.csv, which this command uses" in result.stderr
+
+
+def count_blocks() -> int:
+    """Count the blocks of rows in the store."""
+    with closing(sqlite3.connect("jobs.db")) as store:
+        return int(store.execute("SELECT COUNT(*) FROM input_blocks").fetchone()[0])
+
+
+def test_rows_are_kept_unless_it_is_said(command: Command) -> None:
+    """Those that were set aside too; `--no-keep-input` keeps none of a submit."""
+    write_items(4, bad=(2,))
+    assert submit(command, "--no-keep-input").exit_code == ExitCode.UNSUCCESSFUL
+    assert count_blocks() == 0
+    assert submit(command).exit_code == ExitCode.UNSUCCESSFUL
+    assert count_blocks() == 1
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]], ids=["submit", "dry run"])
+def test_a_row_with_a_secret_sends_nothing(
+    command: Command, monkeypatch: pytest.MonkeyPatch, more: list[str]
+) -> None:
+    """It is named by its line, with the option that sends it all the same; so says a dry run."""
+    monkeypatch.setattr(ScriptedAccount, "secrets", ("s3cretword",))
+    Path("items.csv").write_text("x;y;z\na1;b1;\na2;b2;s3cretword\n")
+    options = ("--set", "x={x}", "--account", "work", *more)
+
+    result = command("submit", "items.csv", *options)
+
+    assert result.exit_code == ExitCode.USAGE
+    assert "s3cretword" not in result.output
+    assert result.stderr.splitlines()[-1] == (
+        "error: items.csv: line 3 holds a secret of the account, which would be stored; take it "
+        "out, or submit with --no-keep-input; nothing was sent"
+    )
+    assert command("submit", "items.csv", *options, "--no-keep-input").exit_code == ExitCode.OK

@@ -14,6 +14,7 @@ from batchhub._base.frames import Frame, is_frame
 from batchhub._tables.formats import READABLE, Format, format_of, parse_format
 from batchhub.adapter import Adapter
 from batchhub.errors import InputError, UsageError
+from batchhub.models.rows import InputHead, RowSink
 
 from . import source as _source
 from .background import in_background
@@ -66,6 +67,7 @@ class ItemReader:
         raw: What the last item was made of: the cells of a table, a JSON object, or the bytes of a
             line that holds none.
         header: The names of a table's columns, as they are written.
+        head: What is known of the rows as a whole; `None` before the first one.
         survey: How a table is read; `None` before its first item, and of JSON.
         on_refused: Called with what is wrong with a row that is no item, in place of raising it;
             reading goes on with the next row.
@@ -89,6 +91,8 @@ class ItemReader:
         self.place = "line"
         self.raw: Any = None
         self.header: Sequence[str] = ()
+        self.head: InputHead | None = None
+        self._sink: RowSink | None = None
         self.survey: Survey | None = None
         self.on_refused = on_refused
         self.on_end: Callable[[int], None] | None = None
@@ -160,6 +164,15 @@ class ItemReader:
             raise error
         self._rejects.add(self.line, self.raw, error.reason)
 
+    def keep_rows(self, sink: RowSink) -> None:
+        """
+        Hand every row over, those too that make no item.
+
+        Args:
+            sink: Takes each row before its item is yielded.
+        """
+        self._sink = sink
+
     @property
     def omitted(self) -> Mapping[str, int]:
         """How many empty cells were left out so far, by the name of the value."""
@@ -215,6 +228,8 @@ class ItemReader:
                             item = self._take(found)
                             if item is not None:
                                 yield item
+                        if self._sink is not None:
+                            await self._sink.rest()
             except InputError as error:
                 self._cut_off(error)
             self._end()
@@ -259,6 +274,9 @@ class ItemReader:
             return None
         self.row += 1
         self.line, item, self.raw = found
+        if self._sink is not None:
+            reason = item.reason if isinstance(item, InputError) else None
+            self._sink.add(self.line, self.raw, reason)
         if not isinstance(item, InputError):
             return item
         if self.on_refused is None:
@@ -314,8 +332,10 @@ class ItemReader:
             return self._read_table(format, rows, head)
         stream = cast("IO[bytes]", io.BufferedReader(self._origin.open(pause), _source.CHUNK_BYTES))
         make = self._make_object()
+        self.head = InputHead(name=self.name, format=format.value, has_bom=has_bom(head))
         if format is Format.JSON:
             self.place = "element"
+            self.head = evolve(self.head, place=self.place)
             return read_array(stream, make, say=self._settings.say)
         return read_objects(stream, make, say=self._settings.say)
 
@@ -325,14 +345,23 @@ class ItemReader:
         table = Table(rows, self._settings)
         maker = table.look()
         self.header, self._omitted = table.header, table.omitted
+        self.head = InputHead(
+            name=self.name,
+            format=format.value,
+            columns=tuple(table.header),
+            delimiter=getattr(rows, "delimiter", None) or ",",
+            encoding=getattr(rows, "encoding", UTF8),
+            has_bom=has_bom(head),
+            place=rows.place,
+        )
         if self._rejects is not None:
             self._rejects.begin(
                 source=self.name,
                 format=format,
                 header=table.header,
-                delimiter=getattr(rows, "delimiter", None) or ",",
-                encoding=getattr(rows, "encoding", UTF8),
-                has_bom=has_bom(head),
+                delimiter=self.head.delimiter,
+                encoding=self.head.encoding,
+                has_bom=self.head.has_bom,
             )
         if maker is None or table.survey is None:
             return

@@ -20,7 +20,7 @@ from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.job_options import SubmitOptions
 from batchhub.cli.shell.open import find_store, store_exists
-from batchhub.cli.shell.refusals import Refusals
+from batchhub.cli.shell.refusals import Refusals, explain
 from batchhub.cli.shell.reject_options import RejectOptions
 from batchhub.errors import InputError
 from batchhub.models import Finding
@@ -122,9 +122,10 @@ async def _plan(
                 key=key,
                 options=submission.operation_options,
                 on_refused=refusals.add,
+                keep_input=not options.no_keep_input,
             )
         except InputError as error:
-            raise submission.items.explain(error) from None
+            raise explain(submission.items, error) from None
         age_s = None
         if plan.joins is not None:
             job = await hub.job(plan.joins)

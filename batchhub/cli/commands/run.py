@@ -29,7 +29,7 @@ from batchhub.cli.shell.next_command import write_next
 from batchhub.cli.shell.on_complete import running_command
 from batchhub.cli.shell.open import open_hub, own_files
 from batchhub.cli.shell.options import FollowOptions, parse_options
-from batchhub.cli.shell.refusals import Refusals, open_rejects
+from batchhub.cli.shell.refusals import Refusals, explain, open_rejects
 from batchhub.cli.shell.reject_options import RejectOptions
 from batchhub.errors import (
     BatchHubError,
@@ -250,11 +250,12 @@ async def _submit(invocation: Invocation, submission: Submission) -> BatchJob:
             ahead=options.ahead,
             on_finding=warn,
             on_refused=submission.refusals.add,
+            keep_input=not options.no_keep_input,
         )
     except InputError as error:
         if submission.refusals.total > 1:  # too many to be set aside
             submission.refusals.show()
-        raise submission.items.explain(error) from None
+        raise explain(submission.items, error) from None
     invocation.job_id = job.id
     invocation.said.note(job.id, findings)
     if not invocation.common.quiet:

@@ -27,6 +27,7 @@ class SubmitOptions:
         deadline: After how long it is overdue, as given.
         option: The operation's options, as NAME=VALUE.
         ahead: Whether to pass older jobs.
+        no_keep_input: Whether to keep no rows of the input.
         dry_run: Whether only to show what would be sent.
     """
 
@@ -64,6 +65,11 @@ class SubmitOptions:
     ahead: bool = make_option(
         "--ahead",
         "Send before older jobs of the account. Where they change the same, they overwrite it.",
+        default=False,
+    )
+    no_keep_input: bool = make_option(
+        "--no-keep-input",
+        "Keep no rows of the input in the store; results can't be shown beside them then.",
         default=False,
     )
     dry_run: bool = make_option(

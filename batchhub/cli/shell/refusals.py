@@ -41,6 +41,13 @@ def open_rejects(options: RejectOptions) -> Rejects | None:
 _LOOK: Final = "; does the sheet fit the options? --dry-run shows how its columns are read"
 
 
+def explain(items: ItemReader, error: InputError) -> UsageError:
+    """Return an error of a submit with the file and line, and options by their names here."""
+    found = items.explain(error)
+    text = str(found).replace("with keep_input=False", "with --no-keep-input")
+    return found if text == str(found) else UsageError(text)
+
+
 @define
 class Refusals:
     """

@@ -16,7 +16,7 @@ from support.vendor import ScriptedAccount
 
 from batchhub import BatchHub
 from batchhub._store import Export, Store
-from batchhub.errors import StoreError
+from batchhub.errors import StoreError, UsageError
 
 _NOBODY = 65534
 
@@ -104,6 +104,10 @@ async def test_a_store_of_a_version_before_is_read_as_it_is(folder: Path, versio
     with nothing_writable(folder):
         assert await read_all(path) == ALL
         assert await find_export(path) is None
+        async with BatchHub(path) as hub:
+            (job,) = await hub.jobs()
+            with pytest.raises(UsageError, match=f"no rows were kept of job {job.id}"):
+                await job.rows()
         async with BatchHub(path, {"shop": ScriptedAccount()}) as hub:
             with pytest.raises(StoreError, match="it is read-only; make it writable"):
                 await hub.submit("shop", numbered(1))

@@ -54,3 +54,34 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
         read_items(source, rejects=source)
     with pytest.raises(UsageError, match="max_rejects is a number"):
         read_items(source, rejects=tmp_path / "bad.csv", max_rejects="many")
+
+
+def test_rows_are_kept_with_their_results(store: Path, tmp_path: Path) -> None:
+    """Those that are refused by whomever too; with the header, as often as they are asked for."""
+    refused: list[InputError] = []
+    source = write_items(tmp_path, "b1,1", "c", "d,")
+    with make_hub(store) as hub, read_items(source, on_refused=refused.append) as items:
+        job = hub.submit("shop", items, on_refused=refused.append)
+        job.wait()
+        rows = job.rows()
+        assert rows.head.columns == ("id", "bad")
+        for found in (list(rows), list(rows), list(job.rows(with_retries=True))):
+            assert [row.row for row in found] == list(range(1, 24))
+            assert [row.row for row in found if row.reason] == [21, 22]
+            assert found[-1].cells == ["d", ""]
+            assert found[-1].result is not None
+            assert found[-1].result.id == "d"
+        without = hub.submit("shop", read_items(write_items(tmp_path)), keep_input=False)
+        with pytest.raises(UsageError, match="no rows were kept"):
+            without.rows()
+
+
+def test_items_without_ids_are_numbered_by_their_rows(store: Path, tmp_path: Path) -> None:
+    """Also where refused rows are told in the caller's thread: as in the async hub."""
+    path = tmp_path / "items.csv"
+    path.write_text("n,m\n1,1\n2\n3,3\n")
+    refused: list[InputError] = []
+    with make_hub(store) as hub, read_items(path, on_refused=refused.append) as items:
+        job = hub.submit("shop", items, on_refused=refused.append)
+        job.wait()
+        assert [result.id for result in job.results()] == ["1", "3"]
