@@ -24,6 +24,7 @@ from ._base.store_path import find_store_path
 from ._engine.account_adapter import open_adapter
 from ._engine.event_feed import EventFeed
 from ._engine.events import EventStream
+from ._engine.failures import find_open_failures
 from ._engine.naming import find_job_id
 from ._engine.open_hub import OpenHub
 from ._engine.plan import Plan, make_plan
@@ -37,7 +38,7 @@ from ._store import DamagedError
 from .adapter import Account, Adapter, Probe
 from .errors import InputError, NotKnownError, UsageError
 from .job import BatchJob
-from .models import BatchEvent, BatchState, Finding
+from .models import BatchEvent, BatchState, Finding, OpenFailures
 from .polling import PollRule
 from .polling.setting import read_polling
 
@@ -514,8 +515,7 @@ class BatchHub:
         wanted = read_choices("state", BatchState, state)
         if limit is not None and limit < 0:
             raise UsageError(f"limit must be a number of jobs, not {limit}")
-        if since is not None and since.tzinfo is None:
-            raise UsageError(f"since must be an aware datetime, not {since!r}")
+        _check_since(since)
         opened = await self._open()
         found = await opened.store.jobs.find(
             account=account,
@@ -527,6 +527,30 @@ class BatchHub:
             tickets=tickets,
         )
         return [BatchJob(opened, record, status) for record, status in found]
+
+    async def failures(
+        self, *, account: str | None = None, since: datetime | None = None
+    ) -> list[OpenFailures]:
+        """
+        Return what has not succeeded in any job and is not repeated, in groups, largest first.
+
+        That is each item that failed, was not executed or is unknown, and that no retry has. A
+        retry closes it; what the retry did not bring to success either is open there. Items whose
+        target a later job of the same account and operation has changed with success are counted
+        apart (`OpenFailures.written_again`), in groups at the end if there is nothing else in them.
+
+        Args:
+            account: The name of their account; `None` for any.
+            since: Only of jobs that ended at this time or later, or are open and have changed
+                since; an aware datetime.
+
+        Raises:
+            UsageError: `since` has no time zone.
+            StoreError: The store can't be read.
+        """
+        _check_since(since)
+        opened = await self._open()
+        return await find_open_failures(opened.store, account, since)
 
     async def resume(self) -> list[BatchJob]:
         """
@@ -621,3 +645,8 @@ class BatchHub:
         # In any case: whoever deleted some before may have ended, or met a full disk, in between.
         await opened.loader.give_back()
         return Pruned(jobs=jobs, items=items)
+
+
+def _check_since(since: datetime | None) -> None:
+    if since is not None and since.tzinfo is None:
+        raise UsageError(f"since must be an aware datetime, not {since!r}")

@@ -3,7 +3,8 @@ The store: jobs, tickets, items and results in SQL. Nothing here knows a vendor 
 
 It may import `_adapter`, `models` and below, never HTTP. Begin with `store`, which has a door by
 subject: `jobs`, `tickets`, `results`, `lanes`, `deliveries` of events, `loads` for how jobs come
-and go by chunks, `targets` for what items change, `pushes` for calls by vendors, `lessons` for how
+and go by chunks, `targets` for what items change, `failures` for
+what no retry has, `pushes` for calls by vendors, `lessons` for how
 long batches take, and `exports` for the files that results were written to. Each of their methods
 is one transaction.
 

@@ -9,6 +9,7 @@ from batchhub._base.file_mode import FileMode
 from .database import Database
 from .deliveries import Deliveries
 from .exports import Exports
+from .failures import Failures
 from .inputs import Inputs
 from .jobs import Jobs
 from .lanes import Lanes
@@ -34,6 +35,7 @@ class Store:
         loads: The jobs that come and go by chunks.
         pushes: The calls by vendors.
         targets: What items change.
+        failures: Items that have not succeeded and that no retry has.
         lessons: What was learned of how long batches take.
         inputs: The rows that items were made of.
         exports: The files that results were written to.
@@ -49,6 +51,7 @@ class Store:
         self.loads = Loads(database)
         self.pushes = Pushes(database)
         self.targets = Targets(database)
+        self.failures = Failures(database)
         self.lessons = Lessons(database)
         self.inputs = Inputs(database)
         self.exports = Exports(database)

@@ -19,7 +19,7 @@ from batchhub._engine.raw_items import RawItems
 from batchhub._settings.registry import AdapterInfo
 from batchhub.adapter import Account, Adapter, Probe
 from batchhub.errors import InputError
-from batchhub.models import BatchState, Finding
+from batchhub.models import BatchState, Finding, OpenFailures
 from batchhub.polling import PollRule
 
 from .bridge import Bridge, CallerQueue
@@ -263,6 +263,13 @@ class BatchHub:
             tickets=tickets,
         )
         return [self._handle(job) for job in found]
+
+    @like(_hub.BatchHub.failures)
+    def failures(
+        self, *, account: str | None = None, since: datetime | None = None
+    ) -> list[OpenFailures]:
+        """Return what has not succeeded and is not repeated, as `batchhub.BatchHub.failures`."""
+        return self._bridge.call(self._hub.failures, account=account, since=since)
 
     @like(_hub.BatchHub.resume)
     def resume(self) -> list[BatchJob]:

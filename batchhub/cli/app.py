@@ -16,6 +16,7 @@ from .shell.options import (
     CheckOptions,
     Common,
     DoctorOptions,
+    FailuresOptions,
     FollowOptions,
     InitOptions,
     JobOptions,
@@ -211,6 +212,14 @@ def resume(invocation: Invocation, following: FollowOptions) -> Work:
     from .commands.watch import resume_jobs
 
     return resume_jobs(invocation, following)
+
+
+@_command(FailuresOptions)
+def failures(invocation: Invocation, options: FailuresOptions) -> Work:
+    """Show what failed in all jobs and is not retried, grouped by reason."""
+    from .commands.failures import show_failures
+
+    return show_failures(invocation, options)
 
 
 @_command(PruneOptions)

@@ -8,6 +8,7 @@ texts.
 
 from .failures import FailureGroup
 from .items import BatchItem, ItemResult
+from .open_failures import FailedItem, OpenFailures
 from .rows import Cell, InputHead, InputRow, InputRows, OddCell
 from .states import BatchState, Contact, ItemState, Outcome
 from .status import BatchEvent, BatchStatus
@@ -21,6 +22,7 @@ __all__ = [
     "Cell",
     "Contact",
     "Counts",
+    "FailedItem",
     "FailureGroup",
     "Finding",
     "InputHead",
@@ -29,6 +31,7 @@ __all__ = [
     "ItemResult",
     "ItemState",
     "OddCell",
+    "OpenFailures",
     "Outcome",
     "Ticket",
 ]

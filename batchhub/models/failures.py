@@ -33,6 +33,11 @@ MOST_IDS: Final = 5
 _NUMBER: Final = re.compile(r"\d+")
 
 
+def mask_numbers(message: str | None) -> str | None:
+    """Return a message with an ellipsis in place of each number."""
+    return None if message is None else _NUMBER.sub(OTHERS, message)
+
+
 @frozen(kw_only=True)
 class FailureGroup(Plain):
     """
@@ -145,7 +150,7 @@ class FailureGrouping:
             yield made, group.at
 
     def _find(self, state: ItemState, code: int | None, message: str | None) -> _Group:
-        key = (state, code, None if message is None else _NUMBER.sub(OTHERS, message))
+        key = (state, code, mask_numbers(message))
         if key not in self._groups and len(self._groups) >= self._most:
             key = (state, code, OTHERS)
         group = self._groups.get(key)

@@ -127,7 +127,7 @@ async def _find(
             if len(found) == most:
                 return found
         if not found and wanted["account"] is not None:
-            await _check_account(wanted["account"], hub, read_settings(common))
+            await check_account(wanted["account"], hub, read_settings(common))
     return found
 
 
@@ -143,7 +143,7 @@ async def _pages(hub: BatchHub, most: int | None, **wanted: Any) -> AsyncIterato
         before = page[-1].id
 
 
-async def _check_account(name: str, hub: BatchHub, settings: Settings) -> None:
+async def check_account(name: str, hub: BatchHub, settings: Settings) -> None:
     """Raise `NotKnownError` for a name that is neither in the settings nor in the store."""
     if name in settings.accounts or await hub.jobs(account=name, limit=1, tickets=False):
         return

@@ -223,6 +223,24 @@ class ListOptions:
 
 
 @frozen(kw_only=True)
+class FailuresOptions:
+    """The options of `failures`, as given."""
+
+    account: str | None = make_option(
+        "--account NAME", "Filter by account.", autocompletion=complete_account
+    )
+    since: str | None = make_option(
+        "--since TIME",
+        "Only jobs that ended or changed since: 2h, 3d, 2026-11-20 or 2026-11-20T10:00.",
+    )
+    all: bool = make_option(
+        "--all",
+        "Also show failures whose item a later job has written with success.",
+        default=False,
+    )
+
+
+@frozen(kw_only=True)
 class PruneOptions:
     """The options of `prune`: a time span, as given."""
 
