@@ -156,6 +156,7 @@ async def write_results(
     as_type: type[Any] | str | None = None,
     adapter: type[Adapter[Any]] | None = None,
     excel_csv: bool = False,
+    explode: str | None = None,
     protect: Iterable[str | os.PathLike[str]] = (),
 ) -> Written:
     """
@@ -189,6 +190,10 @@ async def write_results(
             mark, separated as the locale of the environment (``LC_ALL``, ``LC_NUMERIC``, ``LANG``)
             has it: by ``;``, and with a decimal comma in numbers of results, where the decimal mark
             is a comma.
+        explode: The path of a list in bodies, such as ``items`` or ``items.taxes``; ``body`` where
+            the body is the list. Each element has a row, in which it is in place of the list, so
+            that ``items.sku`` is one value; all else is repeated. An empty list has one row. With
+            `as_type` and no `fields`, the fields of an element are columns of their own.
         protect: Files that must not be written over, such as that of the items.
 
     Returns:
@@ -200,7 +205,12 @@ async def write_results(
         OSError: It can't be written, such as to a full disk.
     """
     writer = ResultsWriter(
-        target, format=format, fields=fields, as_type=as_type, excel_csv=excel_csv
+        target,
+        format=format,
+        fields=fields,
+        as_type=as_type,
+        excel_csv=excel_csv,
+        explode=explode,
     )
     if adapter is not None:
         writer.fit(adapter)

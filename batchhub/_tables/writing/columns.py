@@ -20,7 +20,9 @@ OWN: Final = ("id", "state", "code", "message", "vendor_ref", "body")
 """The keys of every result, as they are columns; a plain name that is one of them means it."""
 
 BODY: Final = "body"
-_IN_BODY: Final = "body."
+IN_BODY: Final = "body."
+"""What may stand before a path in the body, so that it is not taken for one of the keys."""
+
 _TEXT: Final = msgspec.inspect.StrType()
 _NUMBER: Final = msgspec.inspect.IntType()
 _MOST_WORDS: Final = 300
@@ -176,7 +178,7 @@ def make_table(fields: Sequence[str], *, say: Say, type_: Any = None, type_name:
         return Table(columns=columns, type=type_, type_name=type_name)
     columns = [_own(name) for name in OWN]
     if type_ is not None:
-        columns[-1].get = _left_body
+        columns[-1].get = left_body
         columns += map(_from_member, members_in_order(type_))
     return Table(columns=columns, type=type_, type_name=type_name, is_whole=True)
 
@@ -203,13 +205,13 @@ def parse_fields(texts: Iterable[str], say: Say) -> list[str]:
 def _make_column(name: str, type_: type[Any] | None, say: Say) -> Column:
     if name in OWN:
         return _own(name)
-    steps = tuple(name.removeprefix(_IN_BODY).split("."))
+    steps = tuple(name.removeprefix(IN_BODY).split("."))
     if type_ is not None:
         try:
             kind = find_kind(type_, steps, name, say)
         except UsageError:
             # Said in full, it may be what the type does not name.
-            if not name.startswith(_IN_BODY):
+            if not name.startswith(IN_BODY):
                 raise
         else:
             return Column(name, kind, lambda row: dig(row.typed, steps), name)
@@ -229,7 +231,7 @@ def _from_member(member: Member) -> Column:
     def get(row: Row) -> Any:
         return None if row.typed is MISSING else member.get(row.typed)
 
-    name = _IN_BODY + member.name if member.name in OWN else member.name
+    name = IN_BODY + member.name if member.name in OWN else member.name
     return Column(name, member.kind, get, member.wire_name, is_met=True)
 
 
@@ -238,6 +240,6 @@ def _body(row: Row) -> Any:
     return None if data == b"null" else msgspec.Raw(data)
 
 
-def _left_body(row: Row) -> Any:
+def left_body(row: Row) -> Any:
     """Return the body where the columns of its type don't hold it."""
     return _body(row) if row.typed is MISSING else None

@@ -191,7 +191,7 @@ class Parquet(Encoder[ItemResult]):
         """Leave a body as JSON, and the columns of its type empty."""
         self._table.note_unread(row.result.id, problem)
         row.line = b"{}"
-        if self._table.is_whole:
+        if BODY in row.plain:
             row.plain[BODY] = body_json(row.result.raw).decode()
 
     def _write_group(self) -> None:

@@ -131,7 +131,8 @@ def members_in_order(kind: Any) -> tuple[Member, ...]:
 
 def _find_times(kind: type[Any]) -> Iterator[tuple[str, Kind]]:
     """Yield the properties of a type that give times, with their kinds."""
-    for name, value in vars(kind).items():
+    found = {name: value for each in reversed(kind.__mro__) for name, value in vars(each).items()}
+    for name, value in found.items():
         if name.startswith("_") or not isinstance(value, property):
             continue
         with suppress(KeyError, NameError, TypeError):

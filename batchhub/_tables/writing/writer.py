@@ -27,6 +27,7 @@ from batchhub.models.rows import InputHead, InputRow, InputRows
 
 from .columns import Table, make_table, parse_fields
 from .dialect import Dialect, find_dialect, for_excel
+from .explode import Explode
 from .layout import Layout
 from .lines import Csv, Encoder, JsonArray, JsonLines, encode_result, make_cells, make_encode
 from .parquet import Parquet, load_arrow
@@ -73,6 +74,7 @@ class ResultsWriter:
             types.
         excel_csv: Whether CSV is written as Excel opens it by a double click: with a byte order
             mark, and the separator and decimal mark of the locale.
+        explode: The path of a list in bodies, for a row for each of its elements.
         say: Names an argument in a message.
 
     Raises:
@@ -87,6 +89,7 @@ class ResultsWriter:
         fields: Iterable[str] = (),
         as_type: type[Any] | str | None = None,
         excel_csv: bool = False,
+        explode: str | None = None,
         say: Say = in_python,
     ) -> None:
         self._say = say
@@ -99,6 +102,7 @@ class ResultsWriter:
             raise UsageError(f"{say('excel_csv')} is for csv, and {self.name} is {self._format}")
         self._fields = parse_fields(fields, say)
         self._as_type = as_type
+        self._explode = None if explode is None else Explode(explode, say)
         self.needs_adapter = isinstance(as_type, str)
         self._table: Table | None = None
         is_lines = self._format in _LINES
@@ -108,7 +112,7 @@ class ResultsWriter:
                 f"came; choose columns with {say('fields')}, or write csv, parquet or xlsx"
             )
         if as_type is None and (self._fields or not is_lines):
-            self._table = make_table(self._fields, say=say)
+            self._table = self._lay_out()
         elif as_type is not None and not isinstance(as_type, str):
             self._make_table(as_type)
 
@@ -133,7 +137,12 @@ class ResultsWriter:
                 f"{type_!r}"
             )
         name = name or type_.__name__
-        self._table = make_table(self._fields, say=self._say, type_=type_, type_name=name)
+        self._table = self._lay_out(type_, name)
+
+    def _lay_out(self, type_: Any = None, name: str = "") -> Table:
+        if self._explode is not None:
+            return self._explode.make_table(self._fields, type_, name)
+        return make_table(self._fields, say=self._say, type_=type_, type_name=name)
 
     def spare(self, files: Iterable[str | os.PathLike[str]]) -> None:
         """
@@ -169,14 +178,16 @@ class ResultsWriter:
             encoder = make(stream)
             try:
                 async for result in _iterate(results):
-                    encoder.add(result)
+                    for each in self._explode.split(result) if self._explode else (result,):
+                        encoder.add(each)
                     count += 1
                 encoder.end()
             except BaseException:
                 encoder.drop()
                 raise
         found = () if self._table is None else self._table.warnings()
-        return Written(count=count, warnings=(*found, *encoder.notes()))
+        lists = () if self._explode is None else self._explode.warnings()
+        return Written(count=count, warnings=(*lists, *found, *encoder.notes()))
 
     def check_rows(self) -> None:
         """
@@ -185,7 +196,8 @@ class ResultsWriter:
         Raises:
             UsageError: Columns were chosen, which results have.
         """
-        for name, is_given in (("fields", self._fields), ("as_type", self._as_type)):
+        chosen = {"fields": self._fields, "as_type": self._as_type, "explode": self._explode}
+        for name, is_given in chosen.items():
             if is_given:
                 raise UsageError(
                     f"{self._say(name)} is for results alone; rows have the columns of the input"

@@ -222,7 +222,12 @@ def make_output(writing: OutputOptions) -> ResultsWriter | None:
     """Make the writer of the results; `None` without --out."""
     if writing.out is not None:
         return make_writer(writing)
-    given = {writing.form_option: writing.form, "--fields": writing.fields, "--as": writing.as_}
+    given = {
+        writing.form_option: writing.form,
+        "--fields": writing.fields,
+        "--as": writing.as_,
+        "--explode": writing.explode,
+    }
     for option, value in given.items():
         if value:
             raise UsageError(f"{option} needs --out, which names the file for the results")

@@ -77,6 +77,7 @@ def make_writer(writing: OutputOptions) -> ResultsWriter:
         format=writing.form,
         fields=writing.fields or (),
         as_type=writing.as_,
+        explode=writing.explode,
         say=name,
     )
 

@@ -158,6 +158,7 @@ class OutputOptions:
         form: The output format; `None` to take it from the file's name.
         fields: The columns, as given.
         as_: The name of the type bodies are read as.
+        explode: The path of the list whose elements have a row each.
         form_option: The option that gives the format.
     """
 
@@ -172,6 +173,10 @@ class OutputOptions:
     )
     as_: str | None = make_option(
         "--as TYPE", "Read bodies as this type of the adapter, such as order."
+    )
+    explode: str | None = make_option(
+        "--explode PATH",
+        "Write a row for each element of this list in the body, such as items.",
     )
 
 
