@@ -11,6 +11,10 @@ the products and variations that have a SKU,
     found = await find_product_ids(hub, "shop", ["SKU-7"])
     items = [put(found["SKU-7"].path, {"price": 9.9})]
 
+all pages of a search,
+
+    job = await submit_pages(hub, "shop", "/orders", params={"createdFrom": 1793491200})
+
 and orders as typed objects, `Order` and all that is in one:
 
     order = result.as_(Order)
@@ -29,6 +33,7 @@ from .account import EcwidAccount
 from .adapter import EcwidAdapter
 from .items import delete, get, post, put
 from .lookup import FoundProducts, ProductId, find_product_ids
+from .pages import submit_pages
 
 if TYPE_CHECKING:
     from .orders import (
@@ -126,6 +131,7 @@ __all__ = [
     "get",
     "post",
     "put",
+    "submit_pages",
 ]
 
 

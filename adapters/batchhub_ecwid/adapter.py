@@ -87,7 +87,10 @@ class EcwidAdapter(Adapter[EcwidAccount]):
     }
     states: Mapping[str, BatchState] = wire.STATES
     claims_id: ClassVar[bool] = True
-    types: ClassVar[Mapping[str, str]] = {"order": "batchhub_ecwid:Order"}
+    types: ClassVar[Mapping[str, str]] = {
+        "order": "batchhub_ecwid:Order",
+        "orders": "batchhub_ecwid:OrderSearch",
+    }
     sandbox: ClassVar[str | None] = "batchhub_ecwid.sandbox:EcwidSandbox"
 
     def __init__(self, account: EcwidAccount, transport: Transport) -> None:

@@ -32,4 +32,5 @@ STAND_IN: Final = StandIn(
     name_of=lambda item: str(item["id"]),
     hung={"submit": False, "poll": False, "results": False},
     chance={"shuffle_responses": True},
+    quick={"orders": 5_000},
 )

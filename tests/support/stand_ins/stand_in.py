@@ -44,6 +44,7 @@ class StandIn:
         budget: Switches of a limit of 60 requests a minute.
         budget_account: Settings of the account that keep to it.
         chance: Switches that leave something to chance.
+        quick: Switches of the one that the pages run against.
     """
 
     sandbox: type[Sandbox]
@@ -63,6 +64,7 @@ class StandIn:
     budget: Mapping[str, Any] = field(factory=lambda: {"requests_per_minute": 60})
     budget_account: Mapping[str, Any] = field(factory=lambda: {"requests_per_minute": 60})
     chance: Mapping[str, Any] = field(factory=lambda: {"item_fails_rate": 0.3})
+    quick: Mapping[str, Any] = field(factory=dict)
 
     @property
     def items(self) -> list[Item]:
@@ -84,6 +86,7 @@ class StandIn:
         """Make a stand-in that takes its time for nothing, with much to change."""
         sandbox = self.sandbox(products=PRODUCTS)  # type: ignore[call-arg]  # each of ours has them
         sandbox.change_switches({"item_time_s": 0.0001, "requests_per_minute": 1_000_000})
+        sandbox.change_switches(self.quick)
         return sandbox
 
     def check_held(self, requests: list[tuple[str, str]], count: int = 1) -> None:
