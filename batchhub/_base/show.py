@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Facts = Iterable[tuple[str, str]]
 """Facts: the name of each, and its text in one line."""
 
+_OFFSET_AT: Final = len("2026-01-01 00:00:00")
 _STEPS: Final = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 
 
@@ -50,8 +51,9 @@ def duration(seconds: float) -> str:
 
 
 def moment(at: datetime, now: datetime | None = None) -> str:
-    """Write a moment in local time, and how long ago it is if `now` is given."""
-    text = f"{at.astimezone():%Y-%m-%d %H:%M:%S}"
+    """Write a moment in local time with its offset, and how long ago it is if `now` is given."""
+    local = at.astimezone().isoformat(sep=" ", timespec="seconds")
+    text = f"{local[:_OFFSET_AT]} {local[_OFFSET_AT:]}"
     return text if now is None else f"{text} ({duration((now - at).total_seconds())} ago)"
 
 

@@ -45,7 +45,9 @@ class BatchStatus(Plain):
         account: The account's name in the settings.
         adapter: The adapter's name.
         operation: The kind of batch.
+        key: The user's idempotency key, if it has one.
         label: The user's own text for it.
+        retry_of: The id of the job whose items it retries; `None` for other jobs.
         contact: Contact with the vendor, independent of the state.
         contact_note: Why contact is not OK, in one line.
         tickets: One per request, in the order of the items; empty if they were not read.
@@ -63,7 +65,9 @@ class BatchStatus(Plain):
     account: str
     adapter: str
     operation: str
+    key: str | None = None
     label: str | None = None
+    retry_of: str | None = None
     state: BatchState = field(init=False)
     outcome: Outcome | None = field(init=False)
     contact: Contact = Contact.OK
@@ -270,8 +274,12 @@ def facts(status: BatchStatus, now: datetime | None = None) -> Iterator[tuple[st
     yield "job", clean(status.job_id)
     operation = clean(f"{status.adapter} {status.operation}")
     yield "account", f"{clean(status.account)} ({operation})"
+    if status.key is not None:
+        yield "key", clean(status.key)
     if status.label:
         yield "label", clean(status.label)
+    if status.retry_of is not None:
+        yield "retry of", f"job {clean(status.retry_of)}"
     said = vendor_words(status)
     yield "state", state_text(status) + (f", the vendor says {said}" if said else "")
     if status.outcome is not None:

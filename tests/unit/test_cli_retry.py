@@ -82,11 +82,12 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     return run
 
 
-def run_items(command: Command, *codes: int | None, key: str = "night") -> None:
+def run_items(command: Command, *codes: int | None) -> None:
     """Run a job of items that come out with these codes; their SKUs are a1, a2, …"""
     lines = [json.dumps({"sku": f"a{n}", "code": code}) for n, code in enumerate(codes, 1)]
     Path("items.jsonl").write_text("\n".join(lines))
-    done = command("run", "items.jsonl", "--account", "shop", "--key", key, "--quiet")
+    named = ("--key", "night", "--label", "the night's")
+    done = command("run", "items.jsonl", "--account", "shop", *named, "--quiet")
     assert done.exit_code == ExitCode.UNSUCCESSFUL, done.stderr
 
 
@@ -257,3 +258,75 @@ def test_a_retry_that_is_held_is_five(command: Command) -> None:
     assert f"job {jobs()[1]} is held" in undecided.stderr
     assert command("retry", jobs()[1], "--unknown").exit_code == ExitCode.OK
     assert ids_in(command, jobs()[2]) == ["a1"]
+
+
+# The status of a job that failed in part.
+
+
+def facts_of(page: str) -> dict[str, str]:
+    """Return the facts of a page by their names, in one space each."""
+    found = (line.split(None, 1) for line in page.splitlines() if line[:1].strip())
+    return {name: " ".join(text.split()) for name, text in found}
+
+
+def test_a_status_says_why_items_failed_and_whose_retry_it_is(command: Command) -> None:
+    """Key, label, reasons by size, and the jobs that retry it; in the retry, what it is of."""
+    run_items(command, *CODES)
+    first = command("retry", "night", "--code", "404").stdout.strip()
+    second = command("retry", "night").stdout.strip()
+    shown = command("status", "night")
+    old = jobs()[0]
+    facts = facts_of(shown.stdout)
+    assert (facts["job"], facts["key"], facts["label"]) == (old, "night", "the night's")
+    page = [" ".join(line.split()) for line in shown.stdout.splitlines()]
+    at = page.index(f"retried in job {first}, 1 item: failed")
+    assert page[at + 1 :] == [
+        f"retried in job {second}, 2 items: failed",
+        "items state code message first ids",
+        "2 failed 400 it is 400 a2, a5",
+        "1 failed 503 it is 503 a3",
+        "1 failed 422 it is 422 a4",
+        "1 failed 404 it is 404 a6",
+        "1 failed - it is None a7",
+    ]
+    assert "3 items retried" in shown.stderr
+    assert f"results {old} --only failed --code 400,422" in shown.stderr
+    of_retry = facts_of(command("status", second).stdout)
+    assert of_retry["retry"] == f"of job {old}"
+    assert "key" not in of_retry
+    assert of_retry["label"] == "the night's"
+
+
+def test_the_status_as_json_has_more_keys_and_the_same_ones(command: Command) -> None:
+    """The reasons and the retries stand beside what a status has; times are in UTC."""
+    run_items(command, 200, 503, 503)
+    before = json.loads(command("status", "night", "--json").stdout)
+    assert (before["key"], before["label"], before["retry_of"]) == ("night", "the night's", None)
+    assert before["failures"] == [
+        {
+            "state": "failed",
+            "code": 503,
+            "message": "it is 503",
+            "count": 2,
+            "ids": ["a2", "a3"],
+            "retried": 0,
+        }
+    ]
+    assert before["retried_in"] == []
+    assert before["created_at"].endswith("Z")
+    new = command("retry", "night").stdout.strip()
+    after = json.loads(command("status", "night", "--json").stdout)
+    assert after["retried_in"] == [new]
+    assert after["failures"][0]["retried"] == 2
+    listed = json.loads(command("list", "--json").stdout)
+    assert after.keys() - listed[0].keys() == {"failures", "retried_in"}
+    assert [status["retry_of"] for status in listed] == [jobs()[0], None]
+
+
+def test_a_status_without_failures_reads_none(command: Command) -> None:
+    """It says nothing of reasons."""
+    Path("better").touch()
+    Path("items.jsonl").write_text('{"sku": "a1", "code": 1}\n')
+    assert command("run", "items.jsonl", "--account", "shop").exit_code == 0
+    assert "message" not in command("status", "latest").stdout
+    assert json.loads(command("status", "latest", "--json").stdout)["failures"] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
@@ -18,7 +19,7 @@ from rich.console import Console
 from support.hubs import numbered, scripted_world
 
 from batchhub import BatchState, BatchStatus, Contact, Counts, Finding, Ticket, sync
-from batchhub._base.show import draw_html
+from batchhub._base.show import draw_html, moment
 from batchhub.models.status import facts
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -94,7 +95,9 @@ def statuses(draw: st.DrawFn) -> BatchStatus:
         account=draw(texts),
         adapter=draw(texts),
         operation=draw(texts),
+        key=draw(st.none() | texts),
         label=draw(st.none() | texts),
+        retry_of=draw(st.none() | texts),
         contact=draw(st.sampled_from(Contact)),
         contact_note=draw(st.none() | texts),
         tickets=tuple(tickets),
@@ -192,6 +195,26 @@ def test_the_facts_of_a_status() -> None:
     }
     assert "ago" not in shown["created"]
     assert "(3 min ago)" in dict(facts(status, NOW + timedelta(minutes=3)))["created"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "shown"),
+    [
+        ("UTC0", "2026-01-01 12:00:00 +00:00 (3 min ago)"),
+        ("XXX-5:45", "2026-01-01 17:45:00 +05:45 (3 min ago)"),
+        ("YYY8", "2026-01-01 04:00:00 -08:00 (3 min ago)"),
+    ],
+)
+def test_a_moment_says_its_zone(zone: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the reader's own time, and whoever it is sent to can tell which that is."""
+    at = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setenv("TZ", zone)
+            time.tzset()
+            assert moment(at, at + timedelta(minutes=3)) == shown
+    finally:
+        time.tzset()
 
 
 def test_of_many_tickets_the_few_that_matter_are_shown() -> None:

@@ -11,8 +11,10 @@ from attrs import asdict
 
 from batchhub._base.show import count, number
 from batchhub._base.store_path import find_store_path, list_store_files
-from batchhub.cli.screen.advice import advise, find_retries, write_advice
+from batchhub.cli.screen.advice import NO_RETRIES, advise, find_retries, write_advice
+from batchhub.cli.screen.closing import find_failures
 from batchhub.cli.screen.console import make_console, say, write, write_json
+from batchhub.cli.screen.failures import failures_table
 from batchhub.cli.screen.tables import jobs_table, show_page, status_page
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.filters import find_states, fits, parse_since, parse_span_s, parse_words
@@ -41,15 +43,23 @@ async def show_status(invocation: Invocation, name: str) -> ExitCode:
     async with open_reader(common, name) as hub:
         job = await find_job(common, hub, name, is_shown=True)
         status, retries = job.status, await find_retries(job)
+        failures = await find_failures(job)
+        later = [] if retries == NO_RETRIES else [each.status for each in await job.find_retries()]
     if common.json:
-        write_json(status)
+        more = {
+            "failures": [group.to_dict() for group in failures],
+            "retried_in": [each.job_id for each in later],
+        }
+        write_json(status.to_dict() | more)
         return ExitCode.OK
     if common.quiet:
         outcome = "" if status.outcome is None else f" {status.outcome.value}"
         write(f"{status.state.value}{outcome}")
     else:
-        show_page(status_page(status))
-    for line in write_advice(advise(status, common, retries=retries)):
+        show_page(status_page(status, retries=later))
+        if failures:
+            show_page(failures_table(failures, make_console(sys.stdout)))
+    for line in write_advice(advise(status, common, retries=retries, failures=failures)):
         say(line)
     return ExitCode.OK
 

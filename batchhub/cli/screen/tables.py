@@ -30,6 +30,8 @@ _GIVES_WAY: Final = ("account", "state")
 _LEAST_WIDTH: Final = 15
 """Their least width."""
 
+_MOST_RETRIES: Final = 10
+
 _OUTCOME_STYLES: Final = {
     Outcome.SUCCEEDED: "green",
     Outcome.PARTIAL: "yellow",
@@ -194,14 +196,31 @@ def _draw_comparison(statuses: Sequence[BatchStatus], *, is_wide: bool) -> Table
     return table
 
 
-def status_page(status: BatchStatus, now: datetime | None = None) -> Table:
-    """Draw the details of a job, one per line."""
+def status_page(
+    status: BatchStatus, now: datetime | None = None, *, retries: Sequence[BatchStatus] = ()
+) -> Table:
+    """
+    Draw the details of a job, one per line.
+
+    Args:
+        status: The job.
+        now: The current time.
+        retries: The jobs that retry items of it, oldest first.
+    """
     now = now or datetime.now(UTC)
     page = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     page.add_column(style="bold", no_wrap=True)
     page.add_column(overflow="fold")
     for name, text in facts(status, now):
         page.add_row(name, Text(text, style=_style(name, status)))
+    if rest := len(retries) - _MOST_RETRIES:
+        retries = retries[-_MOST_RETRIES:]
+    for retry in retries:
+        items = count(retry.counts.total, "item")
+        stand = Text(stand_text(retry), style=stand_style(retry))
+        page.add_row("retried in", Text.assemble(f"job {clean(retry.job_id)}, {items}: ", stand))
+    if rest > 0:
+        page.add_row("", f"… and {count(rest, 'job')} before")
     return page
 
 
