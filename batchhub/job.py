@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import suppress
 from copy import copy
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 
@@ -189,6 +189,119 @@ class BatchJob:
         kept = await self._view.opened.store.inputs.get(self.id)
         read = self._view.opened.store.inputs.read
         return InputRows(kept.head, lambda: read(kept, with_retries=with_retries))
+
+    async def to_arrow(
+        self,
+        only: ItemState | str | Collection[ItemState | str] | None = None,
+        *,
+        code: int | Collection[int] | None = None,
+        fields: Iterable[str] = (),
+        as_type: type[Any] | str | None = None,
+    ) -> Any:
+        """
+        Return the results so far as a `pyarrow.Table`, a row each, in the order of the items.
+
+        All of them are in memory; `batchhub.tables.write_results` writes any number to a file.
+        The columns are those of a Parquet file: ``id``, ``state``, ``code``, ``message``,
+        ``vendor_ref`` and ``body``, which is JSON text. What could not be read as it was to be is
+        a warning.
+
+        Args:
+            only: As for `results`.
+            code: As for `results`.
+            fields: The columns, in order: keys of a result, else paths in its body such as
+                ``items.sku``.
+            as_type: What bodies of items that succeeded are read as, so that columns are typed: a
+                `msgspec.Struct`, an attrs class or a dataclass; or the name of a type of the
+                account's adapter, such as ``order``.
+
+        Raises:
+            UsageError: There is no such state, field or type, or `batchhub[parquet]` is not
+                installed.
+        """
+        return await self._read_into_arrow("parquet", only, code, fields, as_type)
+
+    async def to_pandas(
+        self,
+        only: ItemState | str | Collection[ItemState | str] | None = None,
+        *,
+        code: int | Collection[int] | None = None,
+        fields: Iterable[str] = (),
+        as_type: type[Any] | str | None = None,
+    ) -> Any:
+        """
+        Return the results so far as a `pandas.DataFrame`, as `to_arrow` does.
+
+        Whole numbers are ``Int64``, so that one that is missing makes no fractions of the others;
+        money is exact (`decimal.Decimal`), times are aware.
+
+        Args:
+            only: As for `results`.
+            code: As for `results`.
+            fields: As for `to_arrow`.
+            as_type: As for `to_arrow`.
+
+        Raises:
+            UsageError: As for `to_arrow`, or `batchhub[pandas]` is not installed.
+        """
+        from ._tables.writing.frames import load_pandas, make_pandas  # noqa: PLC0415
+
+        pandas = load_pandas()
+        found = await self._read_into_arrow("pandas", only, code, fields, as_type)
+        return make_pandas(pandas, found)
+
+    async def to_polars(
+        self,
+        only: ItemState | str | Collection[ItemState | str] | None = None,
+        *,
+        code: int | Collection[int] | None = None,
+        fields: Iterable[str] = (),
+        as_type: type[Any] | str | None = None,
+    ) -> Any:
+        """
+        Return the results so far as a `polars.DataFrame`, as `to_arrow` does.
+
+        Args:
+            only: As for `results`.
+            code: As for `results`.
+            fields: As for `to_arrow`.
+            as_type: As for `to_arrow`.
+
+        Raises:
+            UsageError: As for `to_arrow`, or `batchhub[polars]` is not installed.
+        """
+        from ._tables.writing.frames import load_polars  # noqa: PLC0415
+
+        polars = load_polars()
+        return polars.from_arrow(await self._read_into_arrow("polars", only, code, fields, as_type))
+
+    async def _read_into_arrow(
+        self,
+        extra: str,
+        only: ItemState | str | Collection[ItemState | str] | None,
+        code: int | Collection[int] | None,
+        fields: Iterable[str],
+        as_type: type[Any] | str | None,
+    ) -> Any:
+        # Whoever has no frames need not load what writes tables.
+        from ._tables.writing.frames import read_into_arrow  # noqa: PLC0415
+
+        adapter = None
+        if isinstance(as_type, str):
+            lane = self._view.opened.find_lane(self._view.record.lane)
+            if lane is None:
+                raise UsageError(
+                    f"as_type={as_type!r} is of the adapter of account "
+                    f"{self._view.record.account!r}, which is not one of this hub's"
+                )
+            adapter = type(lane.adapter.adapter)
+        return await read_into_arrow(
+            self.results(only, code=code),
+            fields=fields,
+            as_type=as_type,
+            adapter=adapter,
+            extra=extra,
+        )
 
     async def cancel(self) -> BatchStatus:
         """

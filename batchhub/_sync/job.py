@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from batchhub import job as _job
 from batchhub._base.show import draw_html, draw_table
@@ -112,6 +112,48 @@ class BatchJob:
         """Return the rows the items were made of, as `batchhub.BatchJob.rows` does."""
         found = self._bridge.call(self._job.rows, with_retries=with_retries)
         return InputRows(found, self._bridge)
+
+    @like(_job.BatchJob.to_arrow)
+    def to_arrow(
+        self,
+        only: ItemState | str | Collection[ItemState | str] | None = None,
+        *,
+        code: int | Collection[int] | None = None,
+        fields: Iterable[str] = (),
+        as_type: type[Any] | str | None = None,
+    ) -> Any:
+        """Return the results as a `pyarrow.Table`, as `batchhub.BatchJob.to_arrow` does."""
+        return self._bridge.call(
+            self._job.to_arrow, only, code=code, fields=fields, as_type=as_type
+        )
+
+    @like(_job.BatchJob.to_pandas)
+    def to_pandas(
+        self,
+        only: ItemState | str | Collection[ItemState | str] | None = None,
+        *,
+        code: int | Collection[int] | None = None,
+        fields: Iterable[str] = (),
+        as_type: type[Any] | str | None = None,
+    ) -> Any:
+        """Return the results as a `pandas.DataFrame`, as `batchhub.BatchJob.to_pandas` does."""
+        return self._bridge.call(
+            self._job.to_pandas, only, code=code, fields=fields, as_type=as_type
+        )
+
+    @like(_job.BatchJob.to_polars)
+    def to_polars(
+        self,
+        only: ItemState | str | Collection[ItemState | str] | None = None,
+        *,
+        code: int | Collection[int] | None = None,
+        fields: Iterable[str] = (),
+        as_type: type[Any] | str | None = None,
+    ) -> Any:
+        """Return the results as a `polars.DataFrame`, as `batchhub.BatchJob.to_polars` does."""
+        return self._bridge.call(
+            self._job.to_polars, only, code=code, fields=fields, as_type=as_type
+        )
 
     @like(_job.BatchJob.cancel)
     def cancel(self) -> BatchStatus:

@@ -215,7 +215,8 @@ def _make_column(name: str, type_: type[Any] | None, say: Say) -> Column:
                 raise
         else:
             return Column(name, kind, lambda row: dig(row.typed, steps), name)
-    return Column(name, ANY, lambda row: dig(row.body, steps))
+    # Of no body nothing is known, so that it does not show that there is such a field.
+    return Column(name, ANY, lambda row: MISSING if row.body is None else dig(row.body, steps))
 
 
 def _own(name: str) -> Column:

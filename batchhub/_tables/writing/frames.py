@@ -1,0 +1,76 @@
+"""Results as a table of Arrow in memory, and as a DataFrame of pandas or polars made of it."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import AsyncIterable, Iterable
+from typing import Any
+
+from batchhub._tables.formats import load_extra
+from batchhub.adapter import Adapter
+from batchhub.models import ItemResult
+
+from .writer import ResultsWriter
+
+
+async def read_into_arrow(
+    results: AsyncIterable[ItemResult],
+    *,
+    fields: Iterable[str] = (),
+    as_type: type[Any] | str | None = None,
+    adapter: type[Adapter[Any]] | None = None,
+    extra: str = "parquet",
+) -> Any:
+    """
+    Read results into a table, with the columns that a Parquet file of them has.
+
+    What could not be read as it was to be is a warning, a sentence each.
+
+    Args:
+        results: The results, read once.
+        fields: The columns; by default the six keys of every result.
+        as_type: What bodies of items that succeeded are read as; a name is one of the adapter's.
+        adapter: The adapter's class.
+        extra: The extra to name where Arrow's package is missing.
+
+    Raises:
+        UsageError: There is no such field or type, or the package is not installed.
+    """
+    load_extra("pyarrow", extra, "a table of Arrow")
+    # By way of the file format: there is one place that says what a result is in columns.
+    stream = io.BytesIO()
+    writer = ResultsWriter(stream, format="parquet", fields=fields, as_type=as_type)
+    if adapter is not None:
+        writer.fit(adapter)
+    written = await writer.write(results)
+    for text in written.warnings:
+        warnings.warn(text, stacklevel=4)
+    stream.seek(0)
+    return load_extra("pyarrow.parquet", extra, "a table of Arrow").read_table(stream)
+
+
+def load_pandas() -> Any:
+    """
+    Import pandas.
+
+    Raises:
+        UsageError: It is not installed; the message names the extra.
+    """
+    return load_extra("pandas", "pandas", "a DataFrame of pandas")
+
+
+def load_polars() -> Any:
+    """
+    Import polars.
+
+    Raises:
+        UsageError: It is not installed; the message names the extra.
+    """
+    return load_extra("polars", "polars", "a DataFrame of polars")
+
+
+def make_pandas(pandas: Any, table: Any) -> Any:
+    """Make a DataFrame of a table; whole numbers and flags stay such beside missing ones."""
+    types = {"int64": pandas.Int64Dtype(), "bool": pandas.BooleanDtype()}
+    return table.to_pandas(types_mapper=lambda kind: types.get(str(kind)))
