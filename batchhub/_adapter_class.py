@@ -135,7 +135,7 @@ class Adapter(ABC, Generic[AccountT]):
             UnsupportedError: The adapter has no such words.
         """
         del operation, text
-        raise UnsupportedError(f"{cls.name} takes no --map; name an item's keys by --set")
+        raise UnsupportedError(f"{cls.name} has no words for what a row becomes; name its values")
 
     @classmethod
     def fields(cls, operation: str, item: JSONMapping) -> Mapping[str, Kind]:

@@ -19,6 +19,7 @@ from ._base.choices import read_choices
 from ._base.clock import Clock, SystemClock
 from ._base.file_mode import FileMode
 from ._base.frames import Frame, is_frame
+from ._base.handles import HUB, Handle
 from ._base.log import get_logger
 from ._base.store_path import find_store_path
 from ._engine.account_adapter import open_adapter
@@ -62,7 +63,7 @@ class Pruned:
     items: int
 
 
-class BatchHub:
+class BatchHub(Handle):
     """
     Sends items to any vendor's batch endpoint. Use it as an async context manager.
 
@@ -84,6 +85,8 @@ class BatchHub:
         UsageError: There is no such `store_mode`.
         SettingsError: `polling` is no rule.
     """
+
+    _handed_over_as = HUB
 
     def __init__(
         self,
@@ -108,6 +111,7 @@ class BatchHub:
         self._rng = random.Random(seed)  # noqa: S311  # jitter, no secret
         self._registry = Registry(adapters, self._accounts.values())
         self._opened: OpenHub | None = None
+        self._pid = 0
         self._events: EventFeed
         self._is_closed = False
         self._opening = asyncio.Lock()
@@ -176,6 +180,20 @@ class BatchHub:
             finally:
                 await opened.aclose(is_let_go=is_let_go)
 
+    def __del__(self) -> None:
+        """Say that it was left open. What it was doing is in the store."""
+        opened = getattr(self, "_opened", None)
+        if opened is not None and self._pid == os.getpid():
+            self._opened = None
+            opened.quiet_tasks()
+            warnings.warn(
+                f"a BatchHub was left open (store {self.store_name}); use 'async with', or await "
+                "aclose()",
+                ResourceWarning,
+                stacklevel=2,
+                source=self,
+            )
+
     async def _open(self) -> OpenHub:
         if self._is_closed:
             raise UsageError("this hub is closed; open a new one")
@@ -199,6 +217,7 @@ class BatchHub:
                 mode=self._store_mode,
                 polling=self._polling,
             )
+            self._pid = os.getpid()
             self._events = EventFeed(self._opened.store, self._clock, self._opened.process)
         self._opened.process.check_fork()
         self._opened.store.check_loop()

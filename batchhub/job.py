@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import evolve
 
 from ._base.choices import read_choices
+from ._base.handles import JOB, Handle
 from ._base.log import get_logger
 from ._base.show import draw_html, draw_table
 from ._engine.adopt import adopt, find_unconfirmed, read_refs
@@ -38,7 +39,7 @@ __all__ = ["BatchJob"]
 _log = get_logger()
 
 
-class BatchJob:
+class BatchJob(Handle):
     """
     One job of a hub.
 
@@ -47,6 +48,8 @@ class BatchJob:
     """
 
     __slots__ = ("_view", "id")
+
+    _handed_over_as = JOB
 
     def __init__(self, opened: OpenHub, record: JobRecord, status: BatchStatus) -> None:
         self.id = record.job_id

@@ -173,8 +173,8 @@ def read_map(text: str) -> RowMap:
     path = path.strip()
     if method.upper() not in METHODS or not path:
         raise InputError(
-            f"--map {text[:60]!r}: write a method ({', '.join(METHODS)}) and a path, "
-            "as in 'PUT /products/{product_id}'"
+            f"{text[:60]!r} is no method and path; write a method ({', '.join(METHODS)}) and a "
+            "path, as in 'PUT /products/{product_id}'"
         )
     thing = find_thing_of_map(path)
     return RowMap(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Mapping
 from copy import copy
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from batchhub._adapter.account import Account
 from batchhub._adapter.risks import find_risks
@@ -76,6 +77,7 @@ class OpenHub:
         self._calls = VerbCalls()
         self._calls.on_left = self._leave
         self._lanes: dict[str, Lane] = {}
+        self._loop = asyncio.get_running_loop()
 
     @classmethod
     async def open(
@@ -153,6 +155,13 @@ class OpenHub:
                 await self.store.aclose()
             finally:
                 self.process.release(is_let_go=False)
+
+    def quiet_tasks(self) -> None:
+        """Have its tasks end without a word, if their event loop has ended and they have not."""
+        if self.store.has_lost_loop:
+            for task in asyncio.all_tasks(self._loop):
+                if task.get_name().startswith("batchhub-"):
+                    cast("Any", task)._log_destroy_pending = False  # noqa: SLF001
 
     def get_lane(self, account: str) -> Lane:
         """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import ssl
+import weakref
 from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self
@@ -59,6 +61,8 @@ class Session:
         certificates = find_certificates()
         self._kept = _open(keep_s=_READ_KEEP_S, certificates=certificates)
         self._fresh = _open(keep_s=_EFFECT_KEEP_S, certificates=certificates)
+        # One that is left open is the hub's to be named, not each session's within it.
+        self._leave = weakref.finalize(self, _abandon, os.getpid(), self._kept, self._fresh)
 
     async def __aenter__(self) -> Self:
         return self
@@ -74,6 +78,7 @@ class Session:
     async def close(self) -> None:
         """Close all connections."""
         self.closed = True
+        self._leave.detach()
         try:
             await self._kept.close()
         finally:
@@ -82,10 +87,7 @@ class Session:
     def abandon(self) -> None:
         """Let go of all connections: the event loop they belong to has ended."""
         self.closed = True
-        for session in (self._kept, self._fresh):
-            if isinstance(connector := session.connector, Connector):
-                connector.abandon()
-            session.detach()
+        self._leave()
 
     def join(self, base_url: str) -> Share:
         """Return the share of the connections that one more lane has."""
@@ -128,6 +130,15 @@ class Session:
     @property
     def _is_crowded(self) -> bool:
         return self._shares.used > _MAX_KEPT or len(self._hosts) > 2 * _MAX_KEPT
+
+
+def _abandon(pid: int, *sessions: aiohttp.ClientSession) -> None:
+    if os.getpid() != pid:  # a forked process shares what its parent waits on
+        return
+    for session in sessions:
+        if isinstance(connector := session.connector, Connector):
+            connector.abandon()
+        session.detach()
 
 
 def open_session(*, lanes: int = 1, max_connections: int | None = None) -> Session:

@@ -89,8 +89,7 @@ def in_short(error: BatchHubError) -> str:
     """Return an error in a line: without the list of what is wrong with a file."""
     if not isinstance(error, SettingsError) or not error.problems:
         return str(error)
-    heading = str(error).partition("\n")[0].removesuffix(":")
-    return f"{heading}, which 'batchhub check' lists"
+    return str(error).partition("\n")[0].removesuffix(":")
 
 
 def _check_alone(

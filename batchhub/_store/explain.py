@@ -9,12 +9,12 @@ from sqlalchemy.exc import DBAPIError
 
 from batchhub.errors import StoreError
 
-READ_ONLY: Final = "it is read-only; make it writable or choose another with --store"
+READ_ONLY: Final = "it is read-only; make it writable or choose another store"
 _ADVICE: Final = (
     (r"disk is full", "the disk is full; make room, then go on"),
     (r"readonly database", READ_ONLY),
     (r"unable to open", "it can't be opened; check that the folder exists and is writable"),
-    (r"not a database", "it is no batchhub store; choose another file with --store"),
+    (r"not a database", "it is no batchhub store; choose another store"),
     (r"File exists|Not a directory", "a part of its path is a file, not a folder"),
     (r"is locked", "another process has held it for too long; try again"),
 )

@@ -141,7 +141,7 @@ def get_row(connection: Connection, job_id: str) -> Row:
     """Return the row of a job by its id, or raise `NotKnownError`."""
     row = _GET_JOB.first(connection, {"this_id": job_id})
     if row is None:
-        raise NotKnownError("job", job_id, hint="`batchhub list` shows the jobs of a store")
+        raise NotKnownError("job", job_id)
     return row
 
 

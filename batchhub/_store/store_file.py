@@ -43,7 +43,7 @@ def refuse_log(path: Path, name: str) -> None:
         raise StoreError(
             f"store {name}: its newest changes are in {log.name}, which can't be read where "
             f"nothing may be written; copy {file.name} and {log.name} to a folder of yours, and "
-            "give the copy with --store"
+            "open the copy"
         )
 
 

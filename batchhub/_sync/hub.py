@@ -14,6 +14,7 @@ from typing import Any, Final, Self, cast
 from batchhub import hub as _hub
 from batchhub import job as _job
 from batchhub._base.clock import Clock
+from batchhub._base.handles import HUB, Handle
 from batchhub._engine.plan import Plan
 from batchhub._engine.raw_items import RawItems
 from batchhub._settings.registry import AdapterInfo
@@ -31,7 +32,7 @@ from .like import like
 _numbers: Final = itertools.count(1)
 
 
-class BatchHub:
+class BatchHub(Handle):
     """
     Sends items to any vendor's batch endpoint. Use it as a context manager.
 
@@ -51,6 +52,8 @@ class BatchHub:
         store_mode: Who may use the files of the store: ``"private"`` or ``"group"``.
         polling: When tickets are asked about, as for `batchhub.BatchHub`.
     """
+
+    _handed_over_as = HUB
 
     def __init__(
         self,

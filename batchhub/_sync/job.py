@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from batchhub import job as _job
+from batchhub._base.handles import JOB, Handle
 from batchhub._base.show import draw_html, draw_table
 from batchhub.models import BatchStatus, FailureGroup, ItemResult, ItemState
 from batchhub.models.status import facts
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class BatchJob:
+class BatchJob(Handle):
     """
     One job of a hub, made by the hub.
 
@@ -30,6 +31,8 @@ class BatchJob:
     """
 
     __slots__ = ("_bridge", "_job", "_owner", "id")
+
+    _handed_over_as = JOB
 
     def __init__(self, job: _job.BatchJob, bridge: Bridge, hub: object) -> None:
         self.id = job.id

@@ -60,8 +60,8 @@ async def test_a_store_of_an_unknown_kind_is_named(
     ("make", "error", "line"),
     [
         ("newer", StoreVersionError, "it is of version 9999, written by a newer batchhub"),
-        ("other", StoreError, "it is another program's database; choose another file"),
-        ("junk", StoreError, "it is no batchhub store; choose another file"),
+        ("other", StoreError, "it is another program's database; choose another store"),
+        ("junk", StoreError, "it is no batchhub store; choose another store"),
         ("folder", StoreError, "it is a folder; give the path of a file"),
     ],
 )

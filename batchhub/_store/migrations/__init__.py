@@ -111,13 +111,13 @@ def _find_lanes(connection: Connection) -> list[str]:
 
 def _refuse_tables(connection: Connection) -> None:
     if set(inspect(connection).get_table_names()) - {_version.name}:
-        raise StoreError("it is another program's database; choose another file with --store")
+        raise StoreError("it is another program's database; choose another store")
 
 
 def _too_new(version: str) -> StoreVersionError:
     return StoreVersionError(
         f"it is of version {version}, written by a newer batchhub; "
-        f"this one knows versions up to {HEAD}: upgrade batchhub or choose another --store"
+        f"this one knows versions up to {HEAD}: upgrade batchhub or choose another store"
     )
 
 

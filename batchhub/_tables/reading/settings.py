@@ -10,7 +10,7 @@ from attrs import Attribute, converters, field, frozen
 
 from batchhub._tables.formats import Notation, Say, in_python
 from batchhub.adapter import Adapter, Kind, RowMap
-from batchhub.errors import AdapterError, BatchHubError, UsageError
+from batchhub.errors import AdapterError, BatchHubError, InputError, UnsupportedError, UsageError
 
 from .empty import EmptyRules, parse_empty
 from .mapping import ID, Part, make_part, make_paths, take_column
@@ -105,7 +105,13 @@ class ReadSettings:
     def _read_map(self) -> RowMap | None:
         if self.map is None or self.adapter is None:
             return None
-        found: RowMap = _ask(self.adapter, "read_map", self._get_operation(), self.map)
+        try:
+            found: RowMap = _ask(self.adapter, "read_map", self._get_operation(), self.map)
+        except UnsupportedError:
+            what = f"{self.adapter.name} takes no {self.say('map')}"
+            raise UnsupportedError(f"{what}; name an item's keys by {self.say('set')}") from None
+        except InputError as error:
+            raise InputError(f"{self.say('map')}: {error.reason}") from None
         return found
 
     @parts.default

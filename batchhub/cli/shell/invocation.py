@@ -26,7 +26,7 @@ from batchhub.cli.screen.console import (
 )
 from batchhub.cli.screen.findings import SaidFindings
 from batchhub.cli.screen.log import log_on_stderr
-from batchhub.errors import BatchHubError, CredentialsError, SettingsError
+from batchhub.errors import BatchHubError, CredentialsError, SettingsError, StoreError
 
 from .exits import ExitCode, exit_code
 from .options import Common
@@ -159,9 +159,25 @@ def _describe(error: Exception, common: Common) -> list[str]:
     if isinstance(error, SettingsError) and error.problems:
         return [str(error).partition("\n")[0], *error.problems]
     if isinstance(error, BatchHubError):
-        return [str(error)]
+        return [_in_options(error)]
     hint = "" if common.verbose else "; run again with -v for the traceback"
     return [f"internal: {type(error).__name__}: {error}{hint}"]
+
+
+_OPTIONS: Final = {
+    "choose another store": "choose another store with --store",
+    "open the copy": "give the copy with --store",
+}
+"""What the library says of stores, and how the command does it."""
+
+
+def _in_options(error: BatchHubError) -> str:
+    """Return an error with the options of the command in place of what Python does."""
+    text = str(error)
+    if isinstance(error, StoreError):
+        for said, option in _OPTIONS.items():
+            text = text.replace(said, option)
+    return text
 
 
 def _close(runner: asyncio.Runner, threads: Threads) -> bool:

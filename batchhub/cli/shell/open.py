@@ -341,5 +341,6 @@ def _make_usable(
         try:
             accounts.update(make_accounts(settings, registry, [name]))
         except (UsageError, AdapterError) as error:
-            say_warning(f"{in_short(error)}; account {name!r} is ignored")
+            rest = ", which 'batchhub check' lists" if getattr(error, "problems", ()) else ""
+            say_warning(f"{in_short(error)}{rest}; account {name!r} is ignored")
     return accounts

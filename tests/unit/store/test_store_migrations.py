@@ -165,7 +165,7 @@ async def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 
     assert str(caught.value) == (
         f"store {path}: it is of version 0099, written by a newer batchhub; this one knows "
-        f"versions up to {HEAD}: upgrade batchhub or choose another --store"
+        f"versions up to {HEAD}: upgrade batchhub or choose another store"
     )
     assert not caught.value.retryable
     assert path.read_bytes() == before
