@@ -51,7 +51,6 @@ class RowKeeper:
         self._writer = BlockWriter()
         self._blocks: list[Block] = []
         self._first_row = self._first_item = 1
-        self._is_full = False
 
     def add(self, line: int, cells: Cells, reason: str | None) -> None:
         """
@@ -60,11 +59,14 @@ class RowKeeper:
         Raises:
             InputError: One of those before holds a secret of the account.
         """
-        if self._is_full:  # not before: the adapter had yet to say what it thinks of the last one
-            self.close()
-        self._is_full = self._writer.add(line, cells)
+        writer = self._writer
+        if len(writer.rows) >= writer.most:
+            self.close()  # not before: what the adapter thinks of the last row was yet to come
+        # As `add` does it, without the call: there are very many rows.
+        writer.rows.append(cells)
+        writer.lines.append(line)
         if reason is not None:
-            self._writer.refuse(self._blank(reason))
+            writer.refuse(self._blank(reason))
 
     def refuse(self, reason: str) -> None:
         """Note why the last row can't be sent, in a text without secrets."""
@@ -81,8 +83,7 @@ class RowKeeper:
         Raises:
             InputError: A row of it holds a secret of the account.
         """
-        self._is_full = False
-        rows, refused = self._writer.rows, self._writer.refused
+        rows, refused = len(self._writer.rows), self._writer.refused
         if not rows:
             return
         data = self._writer.take()

@@ -76,43 +76,44 @@ class BlockRows:
 
 
 class BlockWriter:
-    """Makes blocks, row by row."""
+    """
+    Makes blocks, row by row.
+
+    Attributes:
+        most: How many rows the block may have that is being filled.
+        rows: Its rows; `add` is as good as to append to them and to `lines`.
+        lines: Where each of them begins.
+    """
 
     def __init__(self) -> None:
-        self._most = MOST_ROWS
-        self._rows: list[Cells] = []
-        self._lines: list[int] = []
+        self.most = MOST_ROWS
+        self.rows: list[Cells] = []
+        self.lines: list[int] = []
         self._reasons: dict[int, str] = {}
 
     @property
-    def rows(self) -> int:
-        """How many rows the block has that is being filled."""
-        return len(self._rows)
-
-    @property
     def refused(self) -> int:
-        """How many of them were refused."""
+        """How many of the rows were refused."""
         return len(self._reasons)
 
-    def add(self, line: int, cells: Cells) -> bool:
-        """Add a row; tell whether another one belongs into the next block."""
-        self._lines.append(line)
-        self._rows.append(cells)
-        return len(self._rows) >= self._most
+    def add(self, line: int, cells: Cells) -> None:
+        """Add a row; the block has room for it if it has fewer than `most`."""
+        self.rows.append(cells)
+        self.lines.append(line)
 
     def refuse(self, reason: str) -> None:
         """Note why the last row was refused."""
-        self._reasons[len(self._rows) - 1] = reason
+        self._reasons[len(self.rows) - 1] = reason
 
     def take(self) -> bytes:
         """Return the rows so far as the data of a block, and begin the next one."""
-        rows, lines, reasons = self._rows, self._lines, list(self._reasons.items())
-        self._rows, self._lines, self._reasons = [], [], {}
+        rows, lines, reasons = self.rows, self.lines, list(self._reasons.items())
+        self.rows, self.lines, self._reasons = [], [], {}
         if lines[-1] - lines[0] + 1 == len(rows):  # they follow one another
             del lines[1:]
         data = _encode_block([rows, lines, reasons])
         # What comes next is as long, or at least no block gets much longer than the one before.
-        self._most = max(1, min(MOST_ROWS, MOST_BYTES * len(rows) // len(data)))
+        self.most = max(1, min(MOST_ROWS, MOST_BYTES * len(rows) // len(data)))
         return data
 
 
@@ -190,28 +191,35 @@ def read_head(stored: bytes) -> tuple[InputHead, int]:
 
 def _encode_block(block: list[Any]) -> bytes:
     """Write a block; nearly all of them hold nothing but what MessagePack has."""
-    rows, kinds = block[0], {*map(type, block[0])}
-    if kinds == {list}:
-        with suppress(TypeError, UnicodeEncodeError):
-            "".join(chain.from_iterable(rows))  # all cells are text, which this tells the fastest
-            return _encode(block)
-    with suppress(OverflowError, UnicodeEncodeError):
-        if kinds <= _ROW_KINDS and _is_whole(rows):
+    with suppress(TypeError, OverflowError, UnicodeEncodeError):
+        if _is_whole(block[0]):
             return _encode(block)
     return _encode_any(block)
 
 
 def _is_whole(values: Collection[Any]) -> bool:
-    """Whether rows hold only what MessagePack has, as far as its numbers and letters reach."""
+    """
+    Whether rows hold only what MessagePack has, as far as its numbers and letters reach.
+
+    Raises:
+        TypeError: The key of an object is no text.
+    """
+    kinds = {*map(type, values)}
+    if kinds == {list}:
+        with suppress(TypeError):
+            "".join(chain.from_iterable(values))  # all text, which nothing tells as fast
+            return True
+    if not kinds <= _ROW_KINDS:
+        return False
     # Level by level, with no Python for each value: that would take ten times as long.
-    while values:
-        objects = [each for each in values if type(each) is dict]
-        lists = values if not objects else [each for each in values if type(each) is list]
-        inner = [*chain.from_iterable(lists), *chain.from_iterable(map(dict.values, objects))]
-        kinds = {*map(type, inner)}
-        if not (kinds <= _WITHIN and {str}.issuperset(map(type, chain.from_iterable(objects)))):
+    while kinds & _HOLD:
+        objects = values if kinds == {dict} else [each for each in values if type(each) is dict]
+        lists = values if kinds == {list} else [each for each in values if type(each) is list]
+        "".join(chain.from_iterable(objects))
+        values = [*chain.from_iterable(lists), *chain.from_iterable(map(dict.values, objects))]
+        kinds = {*map(type, values)}
+        if not kinds <= _WITHIN:
             return False
-        values = [each for each in inner if type(each) in _HOLD] if kinds & _HOLD else ()
     return True
 
 

@@ -274,11 +274,12 @@ class ItemReader:
             return None
         self.row += 1
         self.line, item, self.raw = found
-        if self._sink is not None:
-            reason = item.reason if isinstance(item, InputError) else None
-            self._sink.add(self.line, self.raw, reason)
         if not isinstance(item, InputError):
+            if self._sink is not None:
+                self._sink.add(self.line, self.raw, None)
             return item
+        if self._sink is not None:
+            self._sink.add(self.line, self.raw, item.reason)
         if self.on_refused is None:
             raise item
         self.on_refused(item)
