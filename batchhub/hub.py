@@ -26,6 +26,7 @@ from ._engine.account_adapter import open_adapter
 from ._engine.event_feed import EventFeed
 from ._engine.events import EventStream
 from ._engine.failures import find_open_failures
+from ._engine.health import GRACE_S, check_health
 from ._engine.naming import find_job_id
 from ._engine.open_hub import OpenHub
 from ._engine.plan import Plan, make_plan
@@ -39,7 +40,7 @@ from ._store import DamagedError
 from .adapter import Account, Adapter, Probe
 from .errors import InputError, NotKnownError, UsageError
 from .job import BatchJob
-from .models import BatchEvent, BatchState, Finding, OpenFailures
+from .models import BatchEvent, BatchState, Finding, Health, OpenFailures
 from .polling import PollRule
 from .polling.setting import read_polling
 
@@ -570,6 +571,29 @@ class BatchHub(Handle):
         _check_since(since)
         opened = await self._open()
         return await find_open_failures(opened.store, account, since)
+
+    async def health(self, *, grace_s: float = GRACE_S) -> Health:
+        """
+        Find the open jobs that need a person, for monitoring. No vendor is asked.
+
+        A job is *held* if somebody has to decide about it. It is *stuck* if its contact is
+        ``paused`` or ``unreachable``, or has been ``stale`` for `grace_s`; if it is overdue, or
+        stalled and unchanged for `grace_s`; or if the process that drives its account gives no sign
+        of life. It is *unattended* if that process has ended without letting go of the account, or
+        nobody has driven it for `grace_s`.
+
+        Args:
+            grace_s: Seconds for which a job may be without an answer, or its account without a
+                process. Where jobs are continued by a cron job, longer than it pauses.
+
+        Raises:
+            UsageError: The number of seconds is negative or not finite.
+            StoreError: The store can't be read.
+        """
+        if not 0 <= grace_s < math.inf:
+            raise UsageError(f"grace_s must be a number of seconds, not {grace_s}")
+        opened = await self._open()
+        return await check_health(opened.store, opened.process, self._clock, grace_s)
 
     async def resume(self) -> list[BatchJob]:
         """

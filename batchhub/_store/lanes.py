@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection
 
 from . import lane_rows, moves
 from .database import Database
 from .lane_records import Hold, LaneOwner, LaneRow, Traffic
+
+_PAGE: Final = 200
 
 
 class Lanes:
@@ -30,6 +33,18 @@ class Lanes:
             return lane_rows.get_lane(connection, lane)
 
         return await self._db.read(work)
+
+    async def get_all(self, lanes: Sequence[str]) -> dict[str, LaneRow]:
+        """Return the rows of lanes, by name; an empty one for a lane that has none yet."""
+        found: dict[str, LaneRow] = {}
+        for at in range(0, len(lanes), _PAGE):
+            page = lanes[at : at + _PAGE]
+
+            def work(connection: Connection, page: Sequence[str] = page) -> dict[str, LaneRow]:
+                return {lane: lane_rows.get_lane(connection, lane) for lane in page}
+
+            found |= await self._db.read(work)
+        return found
 
     async def take(
         self, lane: str, owner: LaneOwner, at: datetime, is_free: Callable[[LaneRow], bool]

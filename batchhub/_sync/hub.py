@@ -15,12 +15,13 @@ from batchhub import hub as _hub
 from batchhub import job as _job
 from batchhub._base.clock import Clock
 from batchhub._base.handles import HUB, Handle
+from batchhub._engine.health import GRACE_S
 from batchhub._engine.plan import Plan
 from batchhub._engine.raw_items import RawItems
 from batchhub._settings.registry import AdapterInfo
 from batchhub.adapter import Account, Adapter, Probe
 from batchhub.errors import InputError
-from batchhub.models import BatchState, Finding, OpenFailures
+from batchhub.models import BatchState, Finding, Health, OpenFailures
 from batchhub.polling import PollRule
 
 from .bridge import Bridge, CallerQueue
@@ -273,6 +274,11 @@ class BatchHub(Handle):
     ) -> list[OpenFailures]:
         """Return what has not succeeded and is not repeated, as `batchhub.BatchHub.failures`."""
         return self._bridge.call(self._hub.failures, account=account, since=since)
+
+    @like(_hub.BatchHub.health)
+    def health(self, *, grace_s: float = GRACE_S) -> Health:
+        """Find the open jobs that need a person, as `batchhub.BatchHub.health` does."""
+        return self._bridge.call(self._hub.health, grace_s=grace_s)
 
     @like(_hub.BatchHub.resume)
     def resume(self) -> list[BatchJob]:

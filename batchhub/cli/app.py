@@ -18,6 +18,7 @@ from .shell.options import (
     DoctorOptions,
     FailuresOptions,
     FollowOptions,
+    HealthOptions,
     InitOptions,
     JobOptions,
     ListOptions,
@@ -220,6 +221,14 @@ def failures(invocation: Invocation, options: FailuresOptions) -> Work:
     from .commands.failures import show_failures
 
     return show_failures(invocation, options)
+
+
+@_command(HealthOptions)
+def health(invocation: Invocation, options: HealthOptions) -> Work:
+    """Say which jobs need a person: held, stuck, or driven by nobody. For monitoring."""
+    from .commands.health import check_store
+
+    return check_store(invocation, options)
 
 
 @_command(PruneOptions)

@@ -7,6 +7,7 @@ texts.
 """
 
 from .failures import FailureGroup
+from .health import Health, Problem, Trouble
 from .items import BatchItem, ItemResult
 from .open_failures import FailedItem, OpenFailures
 from .rows import Cell, InputHead, InputRow, InputRows, OddCell
@@ -25,6 +26,7 @@ __all__ = [
     "FailedItem",
     "FailureGroup",
     "Finding",
+    "Health",
     "InputHead",
     "InputRow",
     "InputRows",
@@ -33,5 +35,7 @@ __all__ = [
     "OddCell",
     "OpenFailures",
     "Outcome",
+    "Problem",
     "Ticket",
+    "Trouble",
 ]

@@ -25,10 +25,10 @@ class ExitCode(IntEnum):
     REFUSED = 3
     """The vendor refused every ticket, or the credentials."""
     UNFINISHED = 4
-    """Not finished; can be resumed."""
+    """Not finished; can be resumed. Or `health` found a job that is stuck or unattended."""
     HELD = 5
     """Held: it is unknown whether the vendor has a ticket; decide with `adopt`, `retry` or
-    `cancel`. Or the adapter fails each time."""
+    `cancel`; also what `health` found. Or the adapter fails each time."""
     INTERRUPTED = 130
     """Interrupted; can be resumed."""
 

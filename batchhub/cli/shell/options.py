@@ -241,6 +241,17 @@ class FailuresOptions:
 
 
 @frozen(kw_only=True)
+class HealthOptions:
+    """The options of `health`: a time span, as given."""
+
+    grace: str | None = make_option(
+        "--grace SPAN",
+        "How long a job may go without an answer, or without a process that drives it. Default: "
+        "10min.",
+    )
+
+
+@frozen(kw_only=True)
 class PruneOptions:
     """The options of `prune`: a time span, as given."""
 
