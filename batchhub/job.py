@@ -142,6 +142,7 @@ class BatchJob(Handle):
         only: ItemState | str | Collection[ItemState | str] | None = None,
         *,
         code: int | Collection[int] | None = None,
+        with_retries: bool = False,
     ) -> AsyncIterator[ItemResult]:
         """
         Iterate over the results so far, in the order of the items, one page in memory at a time.
@@ -150,13 +151,17 @@ class BatchJob(Handle):
             only: Only results in this state or these states; `None` for all.
             code: Only items with this HTTP status or these statuses, such as 404; `None` for all,
                 also for items without one.
+            with_retries: Whether an item that was retried has its last word: the result of the
+                newest retry that has one, also of a retry of a retry. While a retry has none yet,
+                and where it was pruned, the result before it stands. `only` and `code` are about
+                that last word.
 
         Raises:
             UsageError: There is no such state, or a code is not an integer.
         """
-        return self._view.opened.store.results.of_job(
-            self.id, read_choices("only", ItemState, only), _read_codes(code)
-        )
+        results = self._view.opened.store.results
+        find = results.last_words if with_retries else results.of_job
+        return find(self.id, read_choices("only", ItemState, only), _read_codes(code))
 
     async def failures(self) -> list[FailureGroup]:
         """
@@ -456,6 +461,17 @@ class BatchJob(Handle):
                 record, status, _ = await jobs.look_at(job_id, tickets=False)
                 found.append(BatchJob(self._view.opened, record, status))
         return found
+
+    async def find_original(self) -> BatchJob | None:
+        """Return the job whose items this one retries; `None` if there is none, or no more."""
+        job_id = self.status.retry_of
+        if job_id is None:
+            return None
+        try:
+            record, status, _ = await self._view.opened.store.jobs.look_at(job_id, tickets=False)
+        except NotKnownError:
+            return None
+        return BatchJob(self._view.opened, record, status)
 
     async def hand_over(self, timeout_s: float = 30.0) -> BatchStatus:
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -13,6 +14,7 @@ from . import job_rows, result_rows, retry_rows
 from .damage import DamagedError
 from .database import Database
 from .failure_groups import group_failures
+from .last_words import LastWords
 from .retry_rows import Selection
 
 
@@ -56,6 +58,41 @@ class Results:
                 after = position
             if len(page) < result_rows.PAGE:
                 return
+
+    async def last_words(
+        self,
+        job_id: str,
+        only: Collection[ItemState] | None = None,
+        codes: Collection[int] | None = None,
+    ) -> AsyncIterator[ItemResult]:
+        """
+        Yield the last word on each item of a job: of the newest retry that has a result for it.
+
+        Those without a result are left out. A page is in memory, as many rows of each retry.
+
+        Args:
+            job_id: The job.
+            only: The states that are wanted; `None` for all.
+            codes: The items' own HTTP statuses that are wanted; `None` for all.
+        """
+
+        def begin(connection: Connection) -> tuple[int, int]:
+            job_no = job_rows.get_job(connection, job_id).job_no
+            return job_no, job_rows.get_summary(connection, job_no).tally.total
+
+        job_no, total = await self._db.read(begin)
+        words = LastWords(job_no, with_retries=True)
+        for first in range(1, total + 1, result_rows.PAGE):
+            read = partial(words.read, first=first, last=first + result_rows.PAGE - 1)
+            try:
+                page = await self._db.read(read)
+            except DamagedError as error:
+                raise error.of(job_id) from None
+            for position in sorted(page):
+                result = page[position]
+                is_wanted = only is None or result.state in only
+                if is_wanted and (codes is None or result.code in codes):
+                    yield result
 
     async def failures(self, job_id: str) -> list[FailureGroup]:
         """Return why items of a job did not succeed, the most frequent reason first."""

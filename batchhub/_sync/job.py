@@ -101,9 +101,11 @@ class BatchJob(Handle):
         only: ItemState | str | Collection[ItemState | str] | None = None,
         *,
         code: int | Collection[int] | None = None,
+        with_retries: bool = False,
     ) -> Iterator[ItemResult]:
         """Iterate over the results so far, as `batchhub.BatchJob.results` does."""
-        return iterate(self._bridge, self._job.results(only, code=code), CHUNK)
+        found = self._job.results(only, code=code, with_retries=with_retries)
+        return iterate(self._bridge, found, CHUNK)
 
     @like(_job.BatchJob.failures)
     def failures(self) -> list[FailureGroup]:
@@ -197,6 +199,12 @@ class BatchJob(Handle):
         """Return the jobs that retry this one, as `batchhub.BatchJob.find_retries` does."""
         found = self._bridge.call(self._job.find_retries)
         return [BatchJob(job, self._bridge, self._owner) for job in found]
+
+    @like(_job.BatchJob.find_original)
+    def find_original(self) -> BatchJob | None:
+        """Return the job that this one retries, as `batchhub.BatchJob.find_original` does."""
+        found = self._bridge.call(self._job.find_original)
+        return None if found is None else BatchJob(found, self._bridge, self._owner)
 
     @like(_job.BatchJob.hand_over)
     def hand_over(self, timeout_s: float = 30.0) -> BatchStatus:

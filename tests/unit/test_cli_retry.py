@@ -330,3 +330,45 @@ def test_a_status_without_failures_reads_none(command: Command) -> None:
     assert command("run", "items.jsonl", "--account", "shop").exit_code == 0
     assert "message" not in command("status", "latest").stdout
     assert json.loads(command("status", "latest", "--json").stdout)["failures"] == []
+
+
+# The results of a job and its retries.
+
+
+def test_results_with_retries_are_the_last_word(command: Command) -> None:
+    """After the retry, one file says how each item is; the advice names the command for it."""
+    run_items(command, 200, 503, 400)
+    Path("better").touch()
+    retried = command("retry", "night", "--wait")
+    assert retried.exit_code == ExitCode.OK
+    old = jobs()[0]
+    assert f"batchhub results {old} --with-retries --out results.jsonl" in retried.stderr
+    written = command("results", "night", "--with-retries", "--fields", "id,code")
+    lines = [json.loads(line) for line in written.stdout.splitlines()]
+    assert [(line["id"], line["code"]) for line in lines] == [("a1", 200), ("a2", 200), ("a3", 400)]
+    failed = command("results", old, "--with-retries", "--only", "failed", "--out", "failed.csv")
+    assert failed.stderr == "1 result in failed.csv\n"
+    assert command("results", old, "--only", "failed", "--out", "f.csv").stderr.startswith("2 res")
+    shown = command("status", "night").stderr
+    assert f"batchhub results {old} --with-retries --out results.jsonl" in shown
+
+
+def test_a_retry_that_has_no_end_is_named_with_the_results(command: Command) -> None:
+    """Its items have the result before; how many is said, with the job that will have more."""
+    run_items(command, 503, 404)
+    Path("silent").touch()
+    held = command("retry", "night", "--wait").stderr
+    new = jobs()[1]
+    assert f"job {new} (shop): held" in held
+    done = command("results", jobs()[0], "--with-retries", "--out", "last.csv")
+    assert done.exit_code == ExitCode.OK
+    assert done.stderr.splitlines() == [
+        "2 results in last.csv",
+        (
+            f"job {new}, which retries job {jobs()[0]}, is held: 2 of its 2 items have no result "
+            "there yet; the result before stands"
+        ),
+    ]
+    assert "503" in Path("last.csv").read_text()
+    quiet = command("results", jobs()[0], "--with-retries", "--out", "l.csv", "--quiet")
+    assert quiet.stderr == ""

@@ -296,10 +296,11 @@ def test_what_can_be_repeated_is_told_from_what_must_be_corrected() -> None:
         FailureGroup(state=ItemState.NOT_EXECUTED, code=None, message=None, count=1),
         FailureGroup(state=ItemState.UNKNOWN, code=None, message=None, count=1),
     ]
-    retries = Retries(failed="260102-def")
+    retries = Retries(failed="260102-def", original="260101-0ld")
     job = status.job_id
-    found = list(advise(status, COMMON, has_results=True, retries=retries, failures=groups))
-    assert found == [
+    assert list(advise(status, COMMON, retries=retries, failures=groups)) == [
+        ("all results", f"batchhub results {job} --with-retries --out results.jsonl"),
+        ("results of both jobs", "batchhub results 260101-0ld --with-retries --out results.jsonl"),
         ("what did not succeed", f"batchhub results {job} --only failed,not_executed"),
         ("3 items retried", "batchhub status 260102-def"),
         ("retry 2 items", f"batchhub retry {job}"),

@@ -121,6 +121,10 @@ async def test_a_retry_can_be_retried(world: World) -> None:
     await first.wait()
     second = await first.retry()
     assert await ids_of(second) == ["f503-1"]
+    original = await second.find_original()
+    assert original is not None
+    assert original.id == first.id == second.status.retry_of
+    assert await job.find_original() is None
     assert (await job.retry(but_code=FAILS_AGAIN)).id == first.id
     assert await ids_of(await job.retry(code=400)) == ["f400-1"]
 
@@ -169,7 +173,11 @@ async def test_a_retry_that_was_pruned_leaves_nothing(world: World, tmp_path: Pa
         store.execute("UPDATE jobs SET place = NULL WHERE job_id = ?", (again.id,))
     with pytest.raises(UsageError, match="no items to retry: the retry that has them was pruned"):
         await job.retry(code=503)
-    assert await ids_of(await job.retry()) == ["f400-1"]
+    later = await job.retry()
+    assert await ids_of(later) == ["f400-1"]
+    with closing(sqlite3.connect(tmp_path / "jobs.db")) as store, store:
+        store.execute("UPDATE jobs SET place = NULL WHERE job_id = ?", (job.id,))
+    assert await later.find_original() is None
 
 
 @pytest.mark.parametrize("code", ["404", 4.5, [None], ["x"]], ids=["text", "float", "none", "word"])

@@ -11,7 +11,7 @@ from attrs import asdict
 
 from batchhub._base.show import count, number
 from batchhub._base.store_path import find_store_path, list_store_files
-from batchhub.cli.screen.advice import NO_RETRIES, advise, find_retries, write_advice
+from batchhub.cli.screen.advice import advise, find_retries, write_advice
 from batchhub.cli.screen.closing import find_failures
 from batchhub.cli.screen.console import make_console, say, write, write_json
 from batchhub.cli.screen.failures import failures_table
@@ -44,7 +44,7 @@ async def show_status(invocation: Invocation, name: str) -> ExitCode:
         job = await find_job(common, hub, name, is_shown=True)
         status, retries = job.status, await find_retries(job)
         failures = await find_failures(job)
-        later = [] if retries == NO_RETRIES else [each.status for each in await job.find_retries()]
+        later = [each.status for each in await job.find_retries()]
     if common.json:
         more = {
             "failures": [group.to_dict() for group in failures],

@@ -8,6 +8,7 @@ from batchhub._base.show import count, number, words
 from batchhub._settings.registry import Registry
 from batchhub.adapter import Adapter
 from batchhub.cli.screen.console import say, write_json
+from batchhub.cli.screen.words import stand_text
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.files import STDOUT, make_writer, write_results
 from batchhub.cli.shell.filters import parse_codes, parse_states
@@ -16,6 +17,7 @@ from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.job_options import ResultsOptions
 from batchhub.cli.shell.open import open_reader, own_files
 from batchhub.errors import UnsupportedError
+from batchhub.hub import BatchJob
 from batchhub.models import BatchStatus
 from batchhub.models.words import counts_text
 
@@ -31,7 +33,11 @@ async def export_results(invocation: Invocation, name: str, options: ResultsOpti
         status = job.status
         if writer.needs_adapter:
             writer.fit(get_adapter(status))
-        written = await write_results(writer, job.results(only=states or None, code=codes or None))
+        results = job.results(
+            only=states or None, code=codes or None, with_retries=options.with_retries
+        )
+        written = await write_results(writer, results)
+        waiting = await _find_waiting(job) if options.with_retries else []
     if common.json:
         write_json(status)
     if not common.quiet:
@@ -39,6 +45,8 @@ async def export_results(invocation: Invocation, name: str, options: ResultsOpti
             say(f"{count(written, 'result')} in {writer.name}")
         if not status.state.is_terminal:
             _say_unfinished(status)
+        for retry in waiting:
+            _say_waiting(retry)
     return ExitCode.OK
 
 
@@ -51,6 +59,26 @@ def get_adapter(status: BatchStatus) -> type[Adapter[Any]]:
             "adapter that is a file has none"
         )
     return registry.get(status.adapter)
+
+
+async def _find_waiting(job: BatchJob) -> list[BatchStatus]:
+    """Return the retries of a job, and theirs, that have not ended."""
+    found: list[BatchStatus] = []
+    for retry in await job.find_retries():
+        if not retry.status.state.is_terminal:
+            found.append(retry.status)
+        found += await _find_waiting(retry)
+    return found
+
+
+def _say_waiting(retry: BatchStatus) -> None:
+    pending = retry.counts.pending
+    what = f"{number(pending)} of its {count(retry.counts.total, 'item')}"
+    have = "has" if pending == 1 else "have"
+    say(
+        f"job {retry.job_id}, which retries job {retry.retry_of}, is {stand_text(retry)}: "
+        f"{what} {have} no result there yet; the result before stands"
+    )
 
 
 def _say_unfinished(status: BatchStatus) -> None:

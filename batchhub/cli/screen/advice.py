@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from batchhub.hub import BatchJob
     from batchhub.models import BatchStatus, FailureGroup
 
+_OUT: Final = "results.jsonl"
+
 Advice = tuple[str, str]
 """A purpose, and the command for it."""
 
@@ -23,24 +25,27 @@ Advice = tuple[str, str]
 @frozen(kw_only=True)
 class Retries:
     """
-    The jobs that retry items of another.
+    The jobs that retry items of another, and the one whose items it retries itself.
 
     Attributes:
         failed: The id of the job that retries what failed or was not executed.
         unknown: The id of the job that retries the items with unknown outcome.
+        original: The id of the job whose items it retries.
     """
 
     failed: str | None = None
     unknown: str | None = None
+    original: str | None = None
 
 
 NO_RETRIES: Final = Retries()
 
 
 async def find_retries(job: BatchJob) -> Retries:
-    """Find the jobs that retry items of a job."""
-    counts = job.status.counts
+    """Find the jobs that retry items of a job, and the one it retries."""
+    counts, original = job.status.counts, await job.find_original()
     return Retries(
+        original=None if original is None else original.id,
         failed=await job.find_retry() if counts.failed + counts.not_executed else None,
         unknown=await job.find_retry(unknown=True) if counts.unknown else None,
     )
@@ -71,7 +76,7 @@ def advise(
         status: Its status.
         common: The options of this command.
         has_results: Whether its results were written already.
-        retries: The jobs that retry its items already.
+        retries: The jobs that retry its items already, and the one it retries.
         failures: Why its items did not succeed; `None` if nobody looked.
     """
     job, counts = status.job_id, status.counts
@@ -82,7 +87,13 @@ def advise(
         yield "continue", command_line(common, "resume")
         return
     if not has_results:
-        yield "all results", command_line(common, "results", job, "--out", "results.jsonl")
+        is_retried = retries.failed is not None or retries.unknown is not None
+        newest = ["--with-retries"] if is_retried else []
+        command = command_line(common, "results", job, *newest, "--out", _OUT)
+        yield "all results", command
+    if retries.original is not None:
+        both = command_line(common, "results", retries.original, "--with-retries", "--out", _OUT)
+        yield "results of both jobs", both
     bad = [s for s in ("failed", "not_executed", "unknown") if getattr(counts, s)]
     if bad and counts.succeeded:
         only = ",".join(bad)

@@ -189,6 +189,7 @@ class ResultsOptions(OutputOptions):
         out: A path; ``-`` and `None` are standard output.
         only: The wanted states, as given.
         code: The wanted HTTP statuses of the items, as given.
+        with_retries: Whether items that were retried have the result of the retry.
     """
 
     form_option: ClassVar[str] = "--format"
@@ -202,4 +203,10 @@ class ResultsOptions(OutputOptions):
     )
     code: list[str] | None = make_option(
         "--code STATUS", "Filter by the item's own HTTP status, such as 404. Comma-separated."
+    )
+    with_retries: bool = make_option(
+        "--with-retries",
+        "Write the last word on each item: of an item that was retried, the result of the newest "
+        "retry that has one.",
+        default=False,
     )
