@@ -54,9 +54,7 @@ FINDERS: Final = {"batchhub": "statuses.md", **{f"batchhub_{n}": f"{n}.md" for n
 NOT_RUN: Final = {
     "docs/conformance.md",
     "docs/mircate.md",
-    "docs/howto/orders.md",
     "docs/howto/prices-from-csv.md",
-    "docs/howto/web-app.md",
     "docs/write-an-adapter.md",
 }
 """The pages with blocks that are not run."""
