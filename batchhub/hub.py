@@ -25,6 +25,7 @@ from ._base.store_path import find_store_path
 from ._engine.account_adapter import open_adapter
 from ._engine.event_feed import EventFeed
 from ._engine.events import EventStream
+from ._engine.exports import find_export
 from ._engine.failures import find_open_failures
 from ._engine.health import GRACE_S, check_health
 from ._engine.naming import find_job_id
@@ -40,7 +41,7 @@ from ._store import DamagedError
 from .adapter import Account, Adapter, Probe
 from .errors import InputError, NotKnownError, UsageError
 from .job import BatchJob
-from .models import BatchEvent, BatchState, Finding, Health, OpenFailures
+from .models import BatchEvent, BatchState, ExportedFile, Finding, Health, OpenFailures
 from .polling import PollRule
 from .polling.setting import read_polling
 
@@ -499,6 +500,26 @@ class BatchHub(Handle):
         """
         opened = await self._open()
         return await self.job(await find_job_id(opened.store, name))
+
+    async def find_export(self, path: str | os.PathLike[str]) -> ExportedFile | None:
+        """
+        Return what the store knows of a file that results were written to.
+
+        A program that writes a file of results over an older one can look here whether that one
+        has the results of the same job, unchanged. `BatchJob.save_export` notes what was written,
+        and the command does both.
+
+        Args:
+            path: The file, whether it is there or not.
+
+        Returns:
+            The job and whether the file is unchanged; `None` if the store knows nothing of it, as
+            after the job was deleted.
+
+        Raises:
+            StoreError: The store can't be read.
+        """
+        return await find_export((await self._open()).store, path)
 
     async def jobs(
         self,

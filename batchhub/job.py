@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import suppress
@@ -16,6 +17,7 @@ from ._base.handles import JOB, Handle
 from ._base.log import get_logger
 from ._base.show import draw_html, draw_table
 from ._engine.adopt import adopt, find_unconfirmed, read_refs
+from ._engine.exports import save_export
 from ._engine.job_view import JobView
 from ._engine.open_hub import OpenHub
 from ._engine.retry import make_superseded, store_retry
@@ -66,6 +68,11 @@ class BatchJob(Handle):
     def __rich__(self) -> Table:
         """Return its status as a table for a terminal."""
         return draw_table(facts(self.status))
+
+    @property
+    def key(self) -> str | None:
+        """Its idempotency key, which no other job of its lane has; `None` without one."""
+        return self._view.record.key
 
     @property
     def lane(self) -> str:
@@ -472,6 +479,27 @@ class BatchJob(Handle):
         except NotKnownError:
             return None
         return BatchJob(self._view.opened, record, status)
+
+    async def save_export(
+        self, path: str | os.PathLike[str], written: str | os.PathLike[str] | None = None
+    ) -> None:
+        """
+        Note that a file has results of this job, so that later ones of it may take their place.
+
+        `BatchHub.find_export` says of a file whether it still has what was noted.
+
+        Args:
+            path: The file.
+            written: A complete file that is about to take its place. Until `save_export` is called
+                again without it, the file may have the one content or the other, so that a process
+                that is killed in between leaves a file that is known.
+
+        Raises:
+            StoreError: The store can't be written, such as one that is only read.
+            OSError: The file can't be read.
+        """
+        opened = self._view.opened
+        await save_export(opened.store, opened.clock, self.id, path, written)
 
     async def hand_over(self, timeout_s: float = 30.0) -> BatchStatus:
         """

@@ -21,7 +21,7 @@ from batchhub._engine.raw_items import RawItems
 from batchhub._settings.registry import AdapterInfo
 from batchhub.adapter import Account, Adapter, Probe
 from batchhub.errors import InputError
-from batchhub.models import BatchState, Finding, Health, OpenFailures
+from batchhub.models import BatchState, ExportedFile, Finding, Health, OpenFailures
 from batchhub.polling import PollRule
 
 from .bridge import Bridge, CallerQueue
@@ -242,6 +242,11 @@ class BatchHub(Handle):
     def find_job(self, name: str) -> BatchJob:
         """Return the handle of the job that a user names, as `batchhub.BatchHub.find_job` does."""
         return self._handle(self._bridge.call(self._hub.find_job, name))
+
+    @like(_hub.BatchHub.find_export)
+    def find_export(self, path: str | os.PathLike[str]) -> ExportedFile | None:
+        """Return what is known of a file of results, as `batchhub.BatchHub.find_export` does."""
+        return self._bridge.call(self._hub.find_export, path)
 
     @like(_hub.BatchHub.jobs)
     def jobs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -51,6 +52,11 @@ class BatchJob(Handle):
     def __rich__(self) -> Table:
         """Return its status as a table for a terminal."""
         return draw_table(facts(self.status))
+
+    @property
+    def key(self) -> str | None:
+        """Its idempotency key, which no other job of its lane has; `None` without one."""
+        return self._job.key
 
     @property
     def lane(self) -> str:
@@ -205,6 +211,13 @@ class BatchJob(Handle):
         """Return the job that this one retries, as `batchhub.BatchJob.find_original` does."""
         found = self._bridge.call(self._job.find_original)
         return None if found is None else BatchJob(found, self._bridge, self._owner)
+
+    @like(_job.BatchJob.save_export)
+    def save_export(
+        self, path: str | os.PathLike[str], written: str | os.PathLike[str] | None = None
+    ) -> None:
+        """Note that a file has results of this job, as `batchhub.BatchJob.save_export` does."""
+        self._bridge.call(self._job.save_export, path, written)
 
     @like(_job.BatchJob.hand_over)
     def hand_over(self, timeout_s: float = 30.0) -> BatchStatus:

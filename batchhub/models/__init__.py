@@ -6,6 +6,7 @@ and progress can't contradict each other. Begin with `states`; `fold` has the ru
 texts.
 """
 
+from .exported import ExportedFile
 from .failures import FailureGroup
 from .health import Health, Problem, Trouble
 from .items import BatchItem, ItemResult
@@ -23,6 +24,7 @@ __all__ = [
     "Cell",
     "Contact",
     "Counts",
+    "ExportedFile",
     "FailedItem",
     "FailureGroup",
     "Finding",

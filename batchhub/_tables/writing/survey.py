@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
@@ -10,7 +10,7 @@ from typing import Any, Final
 from attrs import define, field
 
 from batchhub._tables.reading.marks import TEXT, strip_object
-from batchhub.models.rows import InputRow, InputRows
+from batchhub.models.rows import InputHead, InputRow
 
 from .dialect import TABLES_OF_TEXT
 from .layout import Layout, cell_value
@@ -29,19 +29,22 @@ class Kind(Enum):
     TEXT = "text"
 
 
-async def look_at(rows: InputRows, *, names_kinds: bool) -> tuple[Layout, list[Kind]]:
+async def look_at(
+    rows: AsyncIterator[InputRow], head: InputHead, *, names_kinds: bool
+) -> tuple[Layout, list[Kind]]:
     """
     Lay out the columns of an input, and find what is in them.
 
     Args:
         rows: The rows; they are read if they must be.
+        head: What is known of them as a whole.
         names_kinds: Whether the kinds are wanted.
 
     Returns:
         The columns, and the kind of each; text if nobody asks.
     """
-    layout = Layout(rows.head)
-    is_text = rows.head.format in TABLES_OF_TEXT
+    layout = Layout(head)
+    is_text = head.format in TABLES_OF_TEXT
     if layout.is_table and (is_text or not names_kinds):
         return layout, [Kind.TEXT] * len(layout.names)
     if layout.is_table:

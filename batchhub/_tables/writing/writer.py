@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from pathlib import Path
 from typing import IO, Any, Final
 
 from attrs import evolve, frozen
@@ -116,6 +117,15 @@ class ResultsWriter:
         elif as_type is not None and not isinstance(as_type, str):
             self._make_table(as_type)
 
+    @property
+    def file(self) -> Path | None:
+        """The file that results go to, without links; `None` for a pipe, a device or a stream."""
+        return self._place.file
+
+    def is_file(self, file: str | os.PathLike[str]) -> bool:
+        """Whether results go to this very file, whatever it is called, such as by a link."""
+        return self._place.is_at(file)
+
     def fit(self, adapter: type[Adapter[Any]]) -> None:
         """
         Make the columns by the type that the adapter reads bodies as.
@@ -154,13 +164,18 @@ class ResultsWriter:
         self._place.spare(files)
 
     async def write(
-        self, results: AsyncIterable[ItemResult] | Iterable[ItemResult] | InputRows
+        self,
+        results: AsyncIterable[ItemResult] | Iterable[ItemResult] | InputRows,
+        *,
+        on_complete: Callable[[Path], Awaitable[None]] | None = None,
     ) -> Written:
         """
         Write all results, or all rows with their results.
 
         Args:
             results: The results, read once; or the rows of an input, as `BatchJob.rows` gives them.
+            on_complete: Called with the complete file before it takes its place; what it raises
+                prevents that.
 
         Raises:
             OSError: They can't be written; a file is left as it was.
@@ -168,16 +183,18 @@ class ResultsWriter:
                 there are rows.
         """
         make: Callable[[IO[bytes]], Encoder[Any]] = self._make_encoder
-        if isinstance(results, InputRows):
+        head = getattr(results, "head", None)
+        if isinstance(head, InputHead):
             self.check_rows()
-            make = await self._plan_rows(results)
+            make = await self._plan_rows(results, head)
         elif self.needs_adapter and self._table is None:
             raise UsageError(f"{self._say('as_type')} is a name; give the adapter it belongs to")
         count = 0
-        with self._place.open() as stream:
-            encoder = make(stream)
+        opened = self._place.open()
+        try:
+            encoder = make(opened.stream)
             try:
-                async for result in _iterate(results):
+                async for result in iterate(results):
                     for each in self._explode.split(result) if self._explode else (result,):
                         encoder.add(each)
                     count += 1
@@ -185,6 +202,12 @@ class ResultsWriter:
             except BaseException:
                 encoder.drop()
                 raise
+            complete = opened.finish()
+            if complete is not None and on_complete is not None:
+                await on_complete(complete)
+            opened.name()
+        finally:
+            opened.drop()
         found = () if self._table is None else self._table.warnings()
         lists = () if self._explode is None else self._explode.warnings()
         return Written(count=count, warnings=(*lists, *found, *encoder.notes()))
@@ -237,11 +260,14 @@ class ResultsWriter:
         dialect = self._find_dialect()
         return Csv(stream, table.names, make_cells(table, dialect), dialect)
 
-    async def _plan_rows(self, rows: InputRows) -> Callable[[IO[bytes]], Encoder[InputRow]]:
+    async def _plan_rows(
+        self, rows: AsyncIterable[Any] | Iterable[Any], head: InputHead
+    ) -> Callable[[IO[bytes]], Encoder[InputRow]]:
         """Look at the rows, as far as their columns must be known before the first is written."""
-        layout, kinds = Layout(rows.head), list[Kind]()
+        layout, kinds = Layout(head), list[Kind]()
         if self._format not in _LINES:
-            layout, kinds = await look_at(rows, names_kinds=self._format is Format.PARQUET)
+            is_typed = self._format is Format.PARQUET
+            layout, kinds = await look_at(iterate(rows), head, names_kinds=is_typed)
 
         def make(stream: IO[bytes]) -> Encoder[InputRow]:
             if self._format in _LINES:
@@ -251,7 +277,7 @@ class ResultsWriter:
                 return RowParquet(stream, layout, kinds)
             if self._format is Format.XLSX:
                 return RowSheets(stream, layout, self.name)
-            dialect = self._find_dialect(rows.head)
+            dialect = self._find_dialect(head)
             cells = make_row_cells(layout, dialect)
             return Csv(stream, [*layout.names, *OUTCOME], cells, dialect)
 
@@ -266,7 +292,8 @@ class ResultsWriter:
         return for_excel(found.delimiter) if self._is_for_excel else found
 
 
-async def _iterate(results: AsyncIterable[Any] | Iterable[Any]) -> AsyncIterator[Any]:
+async def iterate(results: AsyncIterable[Any] | Iterable[Any]) -> AsyncIterator[Any]:
+    """Yield what there is, of both kinds of iterables."""
     if isinstance(results, AsyncIterable):
         async for result in results:
             yield result

@@ -10,12 +10,13 @@ from batchhub.adapter import Adapter
 from batchhub.cli.screen.console import say, write_json
 from batchhub.cli.screen.words import stand_text
 from batchhub.cli.shell.exits import ExitCode
-from batchhub.cli.shell.files import STDOUT, make_writer, write_results
+from batchhub.cli.shell.files import STDOUT
 from batchhub.cli.shell.filters import parse_codes, parse_states
 from batchhub.cli.shell.find_job import find_job
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.job_options import ResultsOptions
 from batchhub.cli.shell.open import open_reader, own_files
+from batchhub.cli.shell.output import Output, Which
 from batchhub.errors import UnsupportedError
 from batchhub.hub import BatchJob
 from batchhub.models import BatchStatus
@@ -25,24 +26,27 @@ from batchhub.models.words import counts_text
 async def export_results(invocation: Invocation, name: str, options: ResultsOptions) -> ExitCode:
     """Write the results that a job has so far."""
     common = invocation.common
-    states, codes = parse_states(options.only or ()), parse_codes(options.code or ())
-    writer = make_writer(options)
-    writer.spare(own_files(common))
+    which = Which(
+        states=parse_states(options.only or ()),
+        codes=parse_codes(options.code or ()),
+        with_retries=options.with_retries,
+    )
+    output = Output(options, sends=False)
+    output.spare(own_files(common))
     async with open_reader(common, name) as hub:
         job = await find_job(common, hub, name)
         status = job.status
-        if writer.needs_adapter:
-            writer.fit(get_adapter(status))
-        results = job.results(
-            only=states or None, code=codes or None, with_retries=options.with_retries
-        )
-        written = await write_results(writer, results)
+        if output.needs_adapter:
+            output.fit(get_adapter(status))
+        await output.spare_input(job)
+        await output.check(hub, [job])
+        written = await output.write(job, which)
         waiting = await _find_waiting(job) if options.with_retries else []
     if common.json:
         write_json(status)
     if not common.quiet:
         if options.out not in (None, STDOUT):
-            say(f"{count(written, 'result')} in {writer.name}")
+            say(f"{count(written, output.unit)} in {output.name}")
         if not status.state.is_terminal:
             _say_unfinished(status)
         for retry in waiting:

@@ -45,17 +45,17 @@ async def retry_job(
     codes = parse_codes(options.code or ())
     if codes and options.any_code:
         raise UsageError("--code names the codes to retry; omit --any-code")
-    writer = make_output(writing)
-    waits = options.wait or writer is not None
+    output = make_output(writing)
+    waits = options.wait or output is not None
     if not waits:
         _refuse_following(following)
     async with open_reader(common, options.job) as reader:
         old = await find_job(common, reader, options.job)
         status = old.status
-    if writer is not None:
-        writer.spare(own_files(common))
-        if writer.needs_adapter:
-            writer.fit(get_adapter(status))
+    if output is not None:
+        output.spare(own_files(common))
+        if output.needs_adapter:
+            output.fit(get_adapter(status))
     if status.is_held and not options.unknown:
         say_error(f"job {old.id} is held: the vendor may or may not have it; decide first")
         for line in write_advice(advise(status, common)):
@@ -63,6 +63,8 @@ async def retry_job(
         return ExitCode.USAGE
     invocation.may_have_sent = True
     async with open_owner(common, old) as hub:
+        if output is not None:
+            await output.check(hub, await (await hub.job(old.id)).find_retries())
         new = await _retry(await hub.job(old.id), options, codes)
         invocation.job_id = new.id
         if not common.quiet:
@@ -73,7 +75,7 @@ async def retry_job(
         async with running_command(hub, following, reported):
             with make_display(common, [new], invocation.said) as display:
                 ending = await follow(new, following, display.show)
-            code = await finish(invocation, new, ending, writer)
+            code = await finish(invocation, new, ending, output)
             reported.append(new.id)
         return code
 

@@ -20,7 +20,7 @@ from batchhub.cli.screen.console import OutputError, say, say_error, say_warning
 from batchhub.cli.screen.progress import make_display
 from batchhub.cli.screen.words import cooling_text
 from batchhub.cli.shell.exits import ExitCode, worst
-from batchhub.cli.shell.files import STDOUT, make_writer, open_items, write_results
+from batchhub.cli.shell.files import STDOUT, open_items
 from batchhub.cli.shell.filters import parse_span_s
 from batchhub.cli.shell.follow import Ending, follow
 from batchhub.cli.shell.invocation import Invocation
@@ -29,6 +29,7 @@ from batchhub.cli.shell.next_command import write_next
 from batchhub.cli.shell.on_complete import running_command
 from batchhub.cli.shell.open import open_hub, own_files
 from batchhub.cli.shell.options import FollowOptions, parse_options
+from batchhub.cli.shell.output import Output
 from batchhub.cli.shell.refusals import Refusals, explain, open_rejects
 from batchhub.cli.shell.reject_options import RejectOptions
 from batchhub.errors import (
@@ -41,7 +42,7 @@ from batchhub.errors import (
 from batchhub.hub import BatchHub, BatchJob
 from batchhub.models import BatchState, BatchStatus, Contact, Finding
 from batchhub.models.words import finding_text
-from batchhub.tables import ItemReader, ResultsWriter, Survey
+from batchhub.tables import ItemReader, Survey
 
 
 @frozen(kw_only=True)
@@ -80,21 +81,27 @@ async def run_job(
     following: FollowOptions,
 ) -> ExitCode:
     """Submit items, follow the job until it ends, write its results."""
-    writer = make_output(writing)
+    output = make_output(writing)
+    if writing.with_input and options.no_keep_input:
+        raise UsageError(
+            "--with-input writes the rows of the input, and --no-keep-input keeps none"
+        )
     with prepare(invocation, options, reading) as submission:
         rejects = submission.rejects
-        if writer is not None:
-            writer.fit(submission.adapter)
-            writer.spare([Path(options.items), *own_files(invocation.common)])
+        if output is not None:
+            output.fit(submission.adapter)
+            output.spare([Path(options.items), *own_files(invocation.common)])
         if rejects is not None and writing.out not in {None, STDOUT}:
             rejects.spare([Path(str(writing.out))])
-        async with submission.hub:
+        async with submission.hub as hub:
+            if output is not None:
+                await output.check_key(hub, options.account, options.key)
             job = await _submit(invocation, submission)
             reported: list[str] = []
             async with running_command(submission.hub, following, reported):
                 with make_display(invocation.common, [job], invocation.said) as display:
                     ending = await follow(job, following, display.show)
-                code = await finish(invocation, job, ending, writer)
+                code = await finish(invocation, job, ending, output)
                 code = _say_set_aside(invocation, submission, "run", code)
                 reported.append(job.id)  # what its command says comes after all that is said here
             return code
@@ -218,15 +225,18 @@ def _say_sent(
     invocation.say_resume("after fixing the credentials, " if is_refused else "")
 
 
-def make_output(writing: OutputOptions) -> ResultsWriter | None:
-    """Make the writer of the results; `None` without --out."""
+def make_output(writing: OutputOptions) -> Output | None:
+    """Make what the results go to; `None` without --out."""
     if writing.out is not None:
-        return make_writer(writing)
+        return Output(writing, sends=True)
     given = {
         writing.form_option: writing.form,
         "--fields": writing.fields,
         "--as": writing.as_,
         "--explode": writing.explode,
+        "--with-input": writing.with_input,
+        "--excel-csv": writing.excel_csv,
+        "--force": writing.force,
     }
     for option, value in given.items():
         if value:
@@ -320,18 +330,18 @@ async def _look(job: BatchJob) -> Ending:
 
 
 async def finish(
-    invocation: Invocation, job: BatchJob, ending: Ending, writer: ResultsWriter | None = None
+    invocation: Invocation, job: BatchJob, ending: Ending, output: Output | None = None
 ) -> ExitCode:
     """Write the results of a job that has ended, and show how it ended or why it did not."""
     common, failure, results_in = invocation.common, ending.error, None
     if failure is None:
         invocation.job_id = None  # there is nothing left to resume
         invocation.ended = ending.code
-        if writer is not None and job.status.state.is_terminal:
+        if output is not None and job.status.state.is_terminal:
             try:
-                await write_results(writer, job.results())
-                results_in = writer.name
-            except OutputError as error:
+                await output.write(job)
+                results_in = output.name
+            except (OutputError, UsageError) as error:  # such as an input that was not kept
                 failure = error
         await show_closing(job, common, invocation.said, results_in=results_in)
     if failure is not None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import shlex
 import sys
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 from batchhub._tables.reading import ReadSettings
@@ -19,6 +20,7 @@ from batchhub.cli.screen.console import (
 )
 from batchhub.cli.screen.harmless import escape_hidden
 from batchhub.models import ItemResult
+from batchhub.models.rows import InputRows
 from batchhub.tables import ItemReader, ResultsWriter
 
 from .job_options import InputOptions, OutputOptions
@@ -78,13 +80,23 @@ def make_writer(writing: OutputOptions) -> ResultsWriter:
         fields=writing.fields or (),
         as_type=writing.as_,
         explode=writing.explode,
+        excel_csv=writing.excel_csv,
         say=name,
     )
 
 
-async def write_results(writer: ResultsWriter, results: AsyncIterable[ItemResult]) -> int:
+async def write_results(
+    writer: ResultsWriter,
+    results: AsyncIterable[ItemResult] | InputRows,
+    on_complete: Callable[[Path], Awaitable[None]] | None = None,
+) -> int:
     """
     Write results, and warn of what could not be written as it was to be.
+
+    Args:
+        writer: What writes them.
+        results: The results, or the rows of an input with theirs.
+        on_complete: Called with the complete file before it takes its place.
 
     Returns:
         How many there were; 0 if the reader of a pipe went away before the end.
@@ -94,7 +106,7 @@ async def write_results(writer: ResultsWriter, results: AsyncIterable[ItemResult
     """
     try:
         with suppress(OutputClosedError):
-            written = await writer.write(results)
+            written = await writer.write(results, on_complete=on_complete)
             for line in written.warnings:
                 say_warning(line)
             return written.count

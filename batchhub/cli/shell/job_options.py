@@ -159,6 +159,9 @@ class OutputOptions:
         fields: The columns, as given.
         as_: The name of the type bodies are read as.
         explode: The path of the list whose elements have a row each.
+        with_input: Whether the rows of the input are written with their results.
+        excel_csv: Whether CSV is written for Excel.
+        force: Whether a file may be overwritten that has something else.
         form_option: The option that gives the format.
     """
 
@@ -177,6 +180,23 @@ class OutputOptions:
     explode: str | None = make_option(
         "--explode PATH",
         "Write a row for each element of this list in the body, such as items.",
+    )
+    with_input: bool = make_option(
+        "--with-input",
+        "Write all rows of the input as they were, refused ones too, with batchhub_state, "
+        "batchhub_code, batchhub_message and batchhub_vendor_ref added.",
+        default=False,
+    )
+    excel_csv: bool = make_option(
+        "--excel-csv",
+        "Write CSV that Excel opens by a double click: with a byte order mark, and separated as "
+        "the locale has it.",
+        default=False,
+    )
+    force: bool = make_option(
+        "--force",
+        "Overwrite FILE though it has something else than the results of this very job.",
+        default=False,
     )
 
 

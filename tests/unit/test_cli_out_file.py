@@ -1,0 +1,330 @@
+"""The file of --out: what may be written over, and a user's own sheet with the results."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import openpyxl
+import pytest
+from support.plugins import write_plugin
+from typer.testing import CliRunner, Result
+
+from batchhub.cli.app import app
+from batchhub.cli.shell.exits import ExitCode
+from batchhub.errors import StoreError
+from batchhub.job import BatchJob
+
+Command = Callable[..., Result]
+
+PLUGIN = """
+from pathlib import Path
+from attrs import frozen
+from batchhub.adapter import Accepted, Account, Adapter, Budget, Capabilities, ItemReport, Report
+from batchhub.models import ItemState
+
+@frozen(kw_only=True)
+class PluginAccount(Account):
+    adapter = {name!r}
+    shop: str
+    base_url: str = "http://127.0.0.1:9"
+
+    @property
+    def identity(self):
+        return self.shop
+
+    @property
+    def budget(self):
+        return Budget(requests=1000, per_s=1.0)
+
+class PluginAdapter(Adapter):
+    name = {name!r}
+    account_type = PluginAccount
+    key_field = "sku"
+    operations = {{"work": Capabilities(max_items=100)}}
+
+    async def submit(self, submission, steps):
+        Path("sent").touch()
+        if Path("meanwhile").exists():
+            Path("out.csv").write_text("by somebody else")
+        found = []
+        for item in submission.items:
+            state = ItemState.FAILED if b"nope" in item.wire else ItemState.SUCCEEDED
+            message = "=no such thing" if b"nope" in item.wire else None
+            found.append(ItemReport(id=item.id, state=state, message=message))
+        return Accepted(vendor_refs=("B1",), report=Report(items=found))
+"""
+SETTINGS = """store = "jobs.db"
+[accounts.shop]
+adapter = "plugged"
+shop = "one"
+[accounts.other]
+adapter = "plugged"
+shop = "two"
+"""
+ITEMS = "id,sku,price\n1,a,9.90\n2,nope,1\n"
+RUN = ("run", "items.csv", "--account", "shop")
+OUT = ("--out", "out.csv")
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run the command in a folder with a sheet, where an adapter ``plugged`` is installed."""
+    site = tmp_path / "site"
+    site.mkdir()
+    write_plugin(site, "plugged", PLUGIN)
+    monkeypatch.syspath_prepend(site)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    for name in ("BATCHHUB_CONFIG", "BATCHHUB_ACCOUNT", "BATCHHUB_STORE"):
+        monkeypatch.delenv(name, raising=False)
+    Path("batchhub.toml").write_text(SETTINGS)
+    Path("items.csv").write_text(ITEMS)
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(app, arguments, prog_name="batchhub")
+
+    return run
+
+
+def job_id(done: Result) -> str:
+    """Return the id of the job that was just submitted."""
+    return done.stderr.split("job ")[1].split(":")[0]
+
+
+def refusal(done: Result) -> str:
+    """Return the one line that a refused command wrote."""
+    assert done.exit_code == ExitCode.USAGE
+    line, end = done.stderr.split("\n")
+    assert not end
+    return line
+
+
+# What may be written over.
+
+
+def test_a_file_that_is_there_is_not_written_over(command: Command) -> None:
+    """Nothing is sent; the line names what to do."""
+    Path("out.csv").write_text("my own")
+    assert refusal(command(*RUN, *OUT)) == (
+        "error: can't write results to out.csv: it exists, and nothing says that it has results; "
+        "--force overwrites it, or name another file; nothing was sent"
+    )
+    assert Path("out.csv").read_text() == "my own"
+    assert not Path("sent").exists()
+    done = command(*RUN, *OUT, "--force")
+    assert done.exit_code == ExitCode.UNSUCCESSFUL
+    assert Path("out.csv").read_text().startswith("id,state")
+
+
+def test_the_same_job_writes_its_file_again(command: Command) -> None:
+    """By its key, by its id, in another format, as often as one likes; by another name of it."""
+    first = command(*RUN, *OUT, "--key", "monday")
+    before = Path("out.csv").read_text()
+    assert command(*RUN, *OUT, "--key", "monday").exit_code == first.exit_code
+    assert Path("out.csv").read_text() == before
+    again = command("results", job_id(first), *OUT, "--format", "jsonl")
+    assert again.exit_code == ExitCode.OK
+    assert Path("out.csv").read_text().startswith('{"id"')
+    Path("link.csv").symlink_to("out.csv")
+    assert command("results", job_id(first), "--out", "link.csv").exit_code == ExitCode.OK
+    assert Path("link.csv").is_symlink()
+    assert Path("out.csv").read_text() == before
+
+
+def test_another_job_does_not(command: Command) -> None:
+    """Neither one without a key, nor of another key, nor of that key at another account."""
+    first = job_id(command(*RUN, *OUT, "--key", "monday"))
+    before = Path("out.csv").read_text()
+    others = [RUN, (*RUN, "--key", "tuesday"), (*RUN[:-1], "other", "--key", "monday")]
+    for other in others:
+        Path("sent").unlink(missing_ok=True)
+        line = refusal(command(*other, *OUT))
+        assert f"it exists, and has the results of job {first}; --force overwrites it" in line
+        assert not Path("sent").exists()
+    second = job_id(command(*RUN))
+    line = refusal(command("results", second, *OUT))
+    assert line.endswith(f"results of job {first}; --force overwrites it, or name another file")
+    assert Path("out.csv").read_text() == before
+
+
+def test_a_file_that_was_changed_since_is_somebodys_work(command: Command) -> None:
+    """Also where it has as many bytes as before."""
+    first = job_id(command(*RUN, *OUT, "--key", "monday"))
+    Path("out.csv").write_text(Path("out.csv").read_text().replace("1", "3"))
+    line = refusal(command("results", first, *OUT))
+    assert f"it exists, and was changed since it got the results of job {first}; --force" in line
+    assert "nothing was sent" in refusal(command(*RUN, *OUT, "--key", "monday"))
+    assert command("results", first, *OUT, "--force").exit_code == ExitCode.OK
+    assert command("results", first, *OUT).exit_code == ExitCode.OK
+
+
+def test_a_deleted_job_has_no_file(command: Command) -> None:
+    """What the store does not know any more is nobody's to write over."""
+    command(*RUN, *OUT, "--key", "monday")
+    assert command("prune", "--older-than", "0s").exit_code == ExitCode.OK
+    assert "nothing says that it has results" in refusal(command(*RUN, *OUT, "--key", "monday"))
+
+
+@pytest.mark.parametrize("make", [os.symlink, os.link])
+def test_the_items_are_never_written_over(
+    command: Command, make: Callable[[str, str], None]
+) -> None:
+    """By whatever name, and whatever is said; later neither."""
+    make("items.csv", "out.csv")
+    for name in ("out.csv", "items.csv", "./items.csv"):
+        line = refusal(command(*RUN, "--out", name, "--force"))
+        assert line.endswith("it is a file this command reads from")
+    done = command(*RUN)
+    for name in ("out.csv", "items.csv"):
+        line = refusal(command("results", job_id(done), "--out", name, "--force"))
+        assert line.endswith("are from a file of this name")
+    assert Path("items.csv").read_text() == ITEMS
+
+
+def test_pipes_and_devices_are_free(command: Command) -> None:
+    """There is nothing in them to be lost."""
+    done = command(*RUN, "--out", "/dev/null")
+    assert done.exit_code == ExitCode.UNSUCCESSFUL
+    assert command("results", job_id(done), "--out", "/dev/null").exit_code == ExitCode.OK
+    assert command("results", job_id(done)).stdout.count("\n") == 2
+
+
+def test_a_file_that_appears_meanwhile_is_kept(command: Command) -> None:
+    """It is looked at once more before the results take its place; they are in the store."""
+    Path("meanwhile").touch()
+    done = command(*RUN, *OUT)
+    assert done.exit_code == ExitCode.UNSUCCESSFUL  # that of the job
+    assert "out.csv: it exists, and nothing says that it has results; write them to" in done.stderr
+    assert Path("out.csv").read_text() == "by somebody else"
+    assert not [name for name in os.listdir() if name.endswith(".part")]  # noqa: PTH208
+
+
+@pytest.mark.parametrize("breaks_at", ["the file's place", "the second note"])
+def test_what_breaks_off_in_between_locks_nobody_out(
+    command: Command, monkeypatch: pytest.MonkeyPatch, breaks_at: str
+) -> None:
+    """Whether the old file is still there or the new one, the store knows it."""
+    first = job_id(command(*RUN, *OUT, "--key", "monday"))
+    before = Path("out.csv").read_text()
+    with monkeypatch.context() as patch:
+        if breaks_at == "the file's place":
+            patch.setattr(Path, "replace", _break)
+        else:
+            save = BatchJob.save_export
+
+            async def break_later(job: BatchJob, path: str, written: str | None = None) -> None:
+                if written is None:
+                    raise KeyboardInterrupt
+                await save(job, path, written)
+
+            patch.setattr(BatchJob, "save_export", break_later)
+        command("results", first, *OUT, "--format", "jsonl")
+    is_old = Path("out.csv").read_text() == before
+    assert is_old == (breaks_at == "the file's place")
+    assert command("results", first, *OUT).exit_code == ExitCode.OK
+    Path("out.csv").write_text("changed")
+    assert "was changed since" in refusal(command("results", first, *OUT))
+
+
+def test_a_store_that_can_not_be_written_still_gives_its_results(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A warning says so; only writing over the file needs --force then."""
+    first = job_id(command(*RUN))
+
+    async def refuse(*_: object, **__: object) -> None:
+        raise StoreError("store jobs.db can only be read")
+
+    monkeypatch.setattr(BatchJob, "save_export", refuse)
+    done = command("results", first, *OUT)
+    assert done.exit_code == ExitCode.OK
+    assert "warning: the store can't note what out.csv has: store jobs.db can" in done.stderr
+    assert done.stderr.endswith("2 results in out.csv\n")
+    assert "nothing says that it has results" in refusal(command("results", first, *OUT))
+
+
+def test_a_retry_writes_its_own_file_again(command: Command) -> None:
+    """Not the one of the job it retries, unless that is said."""
+    first = job_id(command(*RUN, *OUT))
+    line = refusal(command("retry", first, *OUT))
+    assert line.endswith("--force overwrites it, or name another file; nothing was sent")
+    done = command("retry", first, "--out", "again.csv")
+    assert done.exit_code == ExitCode.UNSUCCESSFUL
+    second = done.stderr.split("job ")[1].split(" ")[0]
+    assert Path("again.csv").read_text().startswith("id,state")
+    assert command("results", second, "--out", "again.csv").exit_code == ExitCode.OK
+
+
+# A sheet with its results.
+
+
+def test_run_gives_the_sheet_back(command: Command) -> None:
+    """Every row as it was, with what became of it; rows that were refused with the reason."""
+    Path("items.csv").write_text(ITEMS + "3,b\n")
+    how = ("--rejects", "rejects.csv", "--with-input")
+    done = command(*RUN, *OUT, *how)
+    assert done.exit_code == ExitCode.UNSUCCESSFUL
+    with Path("out.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header[3:] == [
+        *("batchhub_state", "batchhub_code", "batchhub_message", "batchhub_vendor_ref")
+    ]
+    assert rows[:2] == [
+        ["1", "a", "9.90", "succeeded", "", "", "B1"],
+        ["2", "nope", "1", "failed", "", "'=no such thing", "B1"],
+    ]
+    assert rows[2][:4] == ["3", "b", "_batchhub_missing", "rejected"]
+    assert rows[2][5].startswith("the row has 2 cells, the header 3 columns")
+
+
+def test_results_gives_the_sheet_back_later(command: Command) -> None:
+    """In another format, all rows or those of a state."""
+    first = job_id(command(*RUN))
+    done = command("results", first, "--with-input", "--out", "r.xlsx")
+    assert done.stderr == "2 rows in r.xlsx\n"
+    book = openpyxl.load_workbook("r.xlsx")
+    assert [row[3].value for row in book["Results"].iter_rows(min_row=2)] == ["succeeded", "failed"]
+    assert book["Failures"].max_row == 2
+    done = command("results", first, "--with-input", "--only", "failed", "--format", "csv")
+    assert done.stdout.splitlines()[1:] == ["2,nope,1,failed,,'=no such thing,B1"]
+    done = command("results", first, "--with-input", *OUT, "--excel-csv")
+    assert Path("out.csv").read_bytes().startswith(b"\xef\xbb\xbfid,sku,price,batchhub_state,")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--with-input",), "--with-input needs --out, which names the file"),
+        (("--excel-csv",), "--excel-csv needs --out"),
+        (("--force",), "--force needs --out"),
+        (
+            (*OUT, "--with-input", "--no-keep-input"),
+            "--with-input writes the rows of the input, and --no-keep-input keeps none",
+        ),
+        ((*OUT, "--with-input", "--fields", "id"), "--fields is for results alone; rows have"),
+        (("--out", "r.xlsx", "--excel-csv"), "--excel-csv is for csv, and r.xlsx is xlsx"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    command: Command, arguments: tuple[str, ...], message: str
+) -> None:
+    """Before anything is sent or written."""
+    assert message in refusal(command(*RUN, *arguments))
+    assert not Path("sent").exists()
+
+
+def test_a_job_without_rows_says_so(command: Command) -> None:
+    """In the words of the command; the results alone are there."""
+    first = job_id(command(*RUN, "--no-keep-input"))
+    line = refusal(command("results", first, "--with-input", *OUT))
+    assert line.startswith("error: --with-input: ")
+    assert "keep_input" not in line
+    assert not Path("out.csv").exists()
+    assert command("results", first, *OUT).exit_code == ExitCode.OK
+
+
+def _break(*_: object) -> None:
+    raise OSError(5, "Input/output error")
