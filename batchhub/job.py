@@ -210,6 +210,7 @@ class BatchJob(Handle):
         only: ItemState | str | Collection[ItemState | str] | None = None,
         *,
         code: int | Collection[int] | None = None,
+        with_retries: bool = False,
         fields: Iterable[str] = (),
         as_type: type[Any] | str | None = None,
     ) -> Any:
@@ -224,6 +225,7 @@ class BatchJob(Handle):
         Args:
             only: As for `results`.
             code: As for `results`.
+            with_retries: As for `results`.
             fields: The columns, in order: keys of a result, else paths in its body such as
                 ``items.sku``.
             as_type: What bodies of items that succeeded are read as, so that columns are typed: a
@@ -234,13 +236,16 @@ class BatchJob(Handle):
             UsageError: There is no such state, field or type, or `batchhub[parquet]` is not
                 installed.
         """
-        return await self._read_into_arrow("parquet", only, code, fields, as_type)
+        return await self._read_into_arrow(
+            "parquet", self.results(only, code=code, with_retries=with_retries), fields, as_type
+        )
 
     async def to_pandas(
         self,
         only: ItemState | str | Collection[ItemState | str] | None = None,
         *,
         code: int | Collection[int] | None = None,
+        with_retries: bool = False,
         fields: Iterable[str] = (),
         as_type: type[Any] | str | None = None,
     ) -> Any:
@@ -253,6 +258,7 @@ class BatchJob(Handle):
         Args:
             only: As for `results`.
             code: As for `results`.
+            with_retries: As for `results`.
             fields: As for `to_arrow`.
             as_type: As for `to_arrow`.
 
@@ -262,7 +268,9 @@ class BatchJob(Handle):
         from ._tables.writing.frames import load_pandas, make_pandas  # noqa: PLC0415
 
         pandas = load_pandas()
-        found = await self._read_into_arrow("pandas", only, code, fields, as_type)
+        found = await self._read_into_arrow(
+            "pandas", self.results(only, code=code, with_retries=with_retries), fields, as_type
+        )
         return make_pandas(pandas, found)
 
     async def to_polars(
@@ -270,6 +278,7 @@ class BatchJob(Handle):
         only: ItemState | str | Collection[ItemState | str] | None = None,
         *,
         code: int | Collection[int] | None = None,
+        with_retries: bool = False,
         fields: Iterable[str] = (),
         as_type: type[Any] | str | None = None,
     ) -> Any:
@@ -279,6 +288,7 @@ class BatchJob(Handle):
         Args:
             only: As for `results`.
             code: As for `results`.
+            with_retries: As for `results`.
             fields: As for `to_arrow`.
             as_type: As for `to_arrow`.
 
@@ -288,13 +298,16 @@ class BatchJob(Handle):
         from ._tables.writing.frames import load_polars  # noqa: PLC0415
 
         polars = load_polars()
-        return polars.from_arrow(await self._read_into_arrow("polars", only, code, fields, as_type))
+        return polars.from_arrow(
+            await self._read_into_arrow(
+                "polars", self.results(only, code=code, with_retries=with_retries), fields, as_type
+            )
+        )
 
     async def _read_into_arrow(
         self,
         extra: str,
-        only: ItemState | str | Collection[ItemState | str] | None,
-        code: int | Collection[int] | None,
+        results: AsyncIterator[ItemResult],
         fields: Iterable[str],
         as_type: type[Any] | str | None,
     ) -> Any:
@@ -311,7 +324,7 @@ class BatchJob(Handle):
                 )
             adapter = type(lane.adapter.adapter)
         return await read_into_arrow(
-            self.results(only, code=code),
+            results,
             fields=fields,
             as_type=as_type,
             adapter=adapter,

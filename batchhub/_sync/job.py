@@ -130,12 +130,18 @@ class BatchJob(Handle):
         only: ItemState | str | Collection[ItemState | str] | None = None,
         *,
         code: int | Collection[int] | None = None,
+        with_retries: bool = False,
         fields: Iterable[str] = (),
         as_type: type[Any] | str | None = None,
     ) -> Any:
         """Return the results as a `pyarrow.Table`, as `batchhub.BatchJob.to_arrow` does."""
         return self._bridge.call(
-            self._job.to_arrow, only, code=code, fields=fields, as_type=as_type
+            self._job.to_arrow,
+            only,
+            code=code,
+            with_retries=with_retries,
+            fields=fields,
+            as_type=as_type,
         )
 
     @like(_job.BatchJob.to_pandas)
@@ -144,12 +150,18 @@ class BatchJob(Handle):
         only: ItemState | str | Collection[ItemState | str] | None = None,
         *,
         code: int | Collection[int] | None = None,
+        with_retries: bool = False,
         fields: Iterable[str] = (),
         as_type: type[Any] | str | None = None,
     ) -> Any:
         """Return the results as a `pandas.DataFrame`, as `batchhub.BatchJob.to_pandas` does."""
         return self._bridge.call(
-            self._job.to_pandas, only, code=code, fields=fields, as_type=as_type
+            self._job.to_pandas,
+            only,
+            code=code,
+            with_retries=with_retries,
+            fields=fields,
+            as_type=as_type,
         )
 
     @like(_job.BatchJob.to_polars)
@@ -158,12 +170,18 @@ class BatchJob(Handle):
         only: ItemState | str | Collection[ItemState | str] | None = None,
         *,
         code: int | Collection[int] | None = None,
+        with_retries: bool = False,
         fields: Iterable[str] = (),
         as_type: type[Any] | str | None = None,
     ) -> Any:
         """Return the results as a `polars.DataFrame`, as `batchhub.BatchJob.to_polars` does."""
         return self._bridge.call(
-            self._job.to_polars, only, code=code, fields=fields, as_type=as_type
+            self._job.to_polars,
+            only,
+            code=code,
+            with_retries=with_retries,
+            fields=fields,
+            as_type=as_type,
         )
 
     @like(_job.BatchJob.cancel)
