@@ -212,7 +212,9 @@ class JobState:
             self.add_findings([Finding(code="waits_for", message=message, examples=(job_id,))])
         if is_held:
             older = job_id or self.job_id
-            message = f"nothing more is sent before a decision about job {older}: retry or cancel"
+            message = (
+                f"nothing more is sent before a decision about job {older}: adopt, retry or cancel"
+            )
             self.add_findings([Finding(code=STUCK, message=message, examples=(older,))])
 
     def set_contact(self, contact: Contact, note: str | None) -> bool:

@@ -7,6 +7,7 @@ from batchhub.cli.screen.advice import advise, write_advice
 from batchhub.cli.screen.console import say, write_json
 from batchhub.cli.screen.progress import make_display
 from batchhub.cli.shell.exits import ExitCode
+from batchhub.cli.shell.find_job import find_job
 from batchhub.cli.shell.follow import follow
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.open import open_owner, open_reader
@@ -20,9 +21,9 @@ from .run import finish
 
 async def adopt_ticket(invocation: Invocation, options: AdoptOptions) -> ExitCode:
     """Have the vendor asked about a batch, and take it for a ticket of a job."""
-    common, job_id = invocation.common, options.job
-    async with open_reader(common, job_id) as reader:
-        found = await reader.job(job_id)
+    common = invocation.common
+    async with open_reader(common, options.job) as reader:
+        found = await find_job(common, reader, options.job)
     async with open_owner(common, found) as hub:
         job = await hub.job(found.id)
         status = await _adopt(job, options)

@@ -29,7 +29,7 @@ def hold(sandbox: str, run: Run, folder: Path, mark: str, count: int = 3) -> tup
 def test_adopt_and_go_on(sandbox: str, run: Run, tmp_path: Path) -> None:
     """It says what it has found, and how to go on; the results are those of the first sending."""
     job_id, ref = hold(sandbox, run, tmp_path, "adopt")
-    done = run("adopt", job_id, "--ref", ref)
+    done = run("adopt", "latest", "--ref", ref)
     assert (done.code, done.out) == (0, "")
     assert f"ticket 1 of job {job_id} is {ref} at forgetful: in progress" in done.err
     assert "batchhub resume" in done.err
