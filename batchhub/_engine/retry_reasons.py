@@ -36,9 +36,9 @@ def explain_nothing(
         )
     if any(selection.takes(group.state, group.code) and group.retried for group in groups):
         return f"{head}: the retry that has them was pruned"
-    left = [group for group in groups if group.state in selection.states and group.open]
-    if left:  # none of them has one of the codes
-        found = list_codes(left)
+    others = [group for group in groups if group.state in selection.states]
+    if others:  # none of them has one of the codes
+        found = list_codes(others)
         wanted = "" if not selection.codes else f" with code {_list(selection.codes)}"
         return f"{head}{wanted}: the codes of its items are {found}"
     if status.counts.unknown and ItemState.UNKNOWN not in selection.states:
@@ -49,10 +49,10 @@ def explain_nothing(
 
 
 def list_codes(groups: Iterable[FailureGroup]) -> str:
-    """Return how many items have which code, without those of a retry: 404 (2 items), none (1)."""
+    """Return how many items have which code: 404 (2 items), none (1)."""
     codes: Counter[int | None] = Counter()
     for group in groups:
-        codes[group.code] += group.open
+        codes[group.code] += group.count
     shown = [
         f"{'none' if code is None else code} ({count(times, 'item') if not n else number(times)})"
         for n, (code, times) in enumerate(codes.most_common(_MOST))

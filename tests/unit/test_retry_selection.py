@@ -90,6 +90,10 @@ async def test_selections_that_overlap_share_no_item(world: World) -> None:
     assert await ids_of(first) == ["f404-1", "f404-2"]
     assert await ids_of(second) == ["f503-1"]
     assert await ids_of(third) == ["n-1", "f400-1"]
+    with pytest.raises(
+        UsageError, match=r"with code 429: the codes of its items are 404 \(2 items\)"
+    ):
+        await job.retry(code=429)
     assert (await job.retry(code=404)).id == first.id
     assert (await job.retry(code=503)).id == second.id
     assert (await job.retry()).id == third.id

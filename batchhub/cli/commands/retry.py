@@ -31,7 +31,6 @@ from .results import get_adapter
 from .run import finish, make_output, send_now
 
 _MOST_JOBS: Final = 5
-_LEFT: Final = "their code says that the same again fails the same"
 
 
 async def retry_job(
@@ -63,12 +62,14 @@ async def retry_job(
         return ExitCode.USAGE
     invocation.may_have_sent = True
     async with open_owner(common, old) as hub:
+        job = await hub.job(old.id)
+        before = await job.find_retries()
         if output is not None:
-            await output.check(hub, await (await hub.job(old.id)).find_retries())
-        new = await _retry(await hub.job(old.id), options, codes)
+            await output.check(hub, before)
+        new = await _retry(job, options, codes)
         invocation.job_id = new.id
         if not common.quiet:
-            await _say_new(invocation, await hub.job(old.id), new, options, codes)
+            await _say_new(invocation, job, new, before, await _find_left_out(job, options, codes))
         if not waits:
             return await send_now(invocation, new)
         reported: list[str] = []
@@ -104,17 +105,18 @@ async def _say_new(
     invocation: Invocation,
     old: BatchJob,
     new: BatchJob,
-    options: RetryOptions,
-    codes: Sequence[int],
+    before: Sequence[BatchJob],
+    left_out: Sequence[FailureGroup],
 ) -> None:
-    """Write what the new job has, and what it has not."""
-    say(f"job {new.id} retries {count(new.status.counts.total, 'item')} of job {old.id}")
-    earlier = [job for job in await old.find_retries() if job.id != new.id]
+    """Write what the new job has, and what it has not; `before` are the retries there were."""
+    verb = "already retries" if new.id in {job.id for job in before} else "retries"
+    say(f"job {new.id} {verb} {count(new.status.counts.total, 'item')} of job {old.id}")
+    earlier = [job for job in before if job.id != new.id]
     if earlier:
         shown = [f"{job.id} ({count(job.status.counts.total, 'item')})" for job in earlier]
         more = f" and {len(shown) - _MOST_JOBS} more" if len(shown) > _MOST_JOBS else ""
         say(f"other items are in other retries: {', '.join(shown[-_MOST_JOBS:])}{more}")
-    if left_out := await _find_left_out(old, options, codes):
+    if left_out:
         say(_left_out_text(left_out))
     for finding in new.status.findings:
         if finding.code == "superseded":
@@ -136,8 +138,10 @@ async def _find_left_out(
 
 
 def _left_out_text(groups: Sequence[FailureGroup]) -> str:
-    items = count(sum(group.open for group in groups), "item")
-    return f"{items} left out: {_LEFT} ({codes_text(groups)}); --any-code takes them"
+    times = sum(group.open for group in groups)
+    whose, them = ("its", "it") if times == 1 else ("their", "them")
+    why = f"{whose} code says that the same again fails the same ({codes_text(groups)})"
+    return f"{count(times, 'item')} left out: {why}; --any-code takes {them}"
 
 
 def _refuse_following(following: FollowOptions) -> None:
