@@ -1,4 +1,8 @@
-"""What an item costs until it is durable, against encoding and writing it with plain sqlite3."""
+"""
+What an item costs until it is durable, against encoding and writing it with plain sqlite3.
+
+And what it costs, and takes in the store, to keep the row of a table that it is made of.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +12,21 @@ import statistics
 import tempfile
 import time
 import warnings
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
 from batchhub import BatchHub
-from batchhub_ecwid import EcwidAccount, put
+from batchhub.tables import read_items
+from batchhub_ecwid import EcwidAccount, EcwidAdapter, put
 
 from ._measure import show
 
 ITEMS = 50_000
 GOAL_US = 8.0
+KEEP_GOAL_US = 1.0
+KEEP_GOAL = 0.25
 
 _TABLE = (
     "CREATE TABLE items (job_no INTEGER NOT NULL, position INTEGER NOT NULL, "
@@ -61,6 +69,47 @@ def batchhub(folder: Path) -> float:
     return asyncio.run(submit())
 
 
+def submit_rows(folder: Path, *, keep_input: bool) -> float:
+    """Submit the rows of a table, keep them or not; return the CPU seconds."""
+    path = folder / "items.csv"
+
+    async def submit() -> float:
+        account = EcwidAccount(store_id=1, token="secret_bench", base_url="http://127.0.0.1:9")
+        async with BatchHub(folder / f"rows-{keep_input}.db", {"shop": account}) as hub:
+            await hub.submit("shop", [put("/products/1", {"price": 1})])  # opens the store
+            items = read_items(
+                path,
+                adapter=EcwidAdapter,
+                map="PUT /products/{id}",
+                set={"price": "{price}"},
+                id="{id}",
+            )
+            began = time.process_time()
+            await hub.submit("shop", items, keep_input=keep_input)
+            return time.process_time() - began
+
+    return asyncio.run(submit())
+
+
+def show_rows(folder: Path) -> None:
+    """Measure what it costs to keep rows, and what they take."""
+    rows = [f"{n},Mug {n},{n % 90 + 1}.{n % 100:02d}\n" for n in range(1, ITEMS + 1)]
+    size = (folder / "items.csv").write_text("id,name,price\n" + "".join(rows))
+    submit_rows(folder, keep_input=True)  # loads all modules
+    costs = [
+        submit_rows(folder, keep_input=True) - submit_rows(folder, keep_input=False)
+        for _ in range(9)
+    ]
+    with closing(sqlite3.connect(folder / "rows-True.db")) as store:
+        query = "SELECT SUM(LENGTH(data)) FROM input_blocks WHERE job_no = 2"
+        kept = store.execute(query).fetchone()[0]
+    print(
+        f"  to keep a row: {statistics.median(costs) / ITEMS * 1e6:.1f} us, to reach "
+        f"{KEEP_GOAL_US:.0f} us; {kept / ITEMS:.1f} bytes of {size / ITEMS:.1f} "
+        f"({kept / size:.0%}), to reach {KEEP_GOAL:.0%}"
+    )
+
+
 def main() -> None:
     """Measure and print."""
     warnings.simplefilter("ignore")
@@ -69,6 +118,7 @@ def main() -> None:
         for _ in range(5):
             taken["floor"].append(plain(Path(name)))
             taken["hub.submit"].append(batchhub(Path(name)))
+        show_rows(Path(name))
     medians = {name: statistics.median(each) for name, each in taken.items()}
     show(f"{ITEMS:,} items, until they are durable", medians, "floor")
     item_us = {name: median / ITEMS * 1e6 for name, median in medians.items()}

@@ -3,17 +3,18 @@ The store: jobs, tickets, items and results in SQL. Nothing here knows a vendor 
 
 It may import `_adapter`, `models` and below, never HTTP. Begin with `store`, which has a door by
 subject: `jobs`, `tickets`, `results`, `lanes`, `deliveries` of events, `loads` for how jobs come
-and go by chunks, `targets` for what items change, `failures` for
-what no retry has, `pushes` for calls by vendors, `lessons` for how
-long batches take, and `exports` for the files that results were written to. Each of their methods
-is one transaction.
+and go by chunks, `inputs` for the rows that items are made of, `targets` for what items change,
+`failures` for what no retry has, `pushes` for calls by vendors, `lessons` for how long batches
+take, and `exports` for the files that results were written to. Each of their methods is one
+transaction.
 
 What these ask of the tables is in functions that run inside a transaction: `job_rows`,
-`ticket_rows` and `ticket_changes`, `result_rows`, `figures`, `attempts`, `adopting`, `bodies`,
-`lane_rows`, `delivery_rows`, `load_rows`, `chunks` and `deleting`, and `moves` for jobs of earlier
-versions.
+`ticket_rows` and `ticket_changes`, `result_rows`, `last_words` over retries, `figures`, `attempts`,
+`adopting`, `bodies`, `lane_rows`, `delivery_rows`, `load_rows`, `chunks` and `deleting`, and
+`moves` for jobs of earlier versions.
 `statements` is what they run, `records` and `lane_records` what they take and return, `codec` how a
-record becomes a row, `damage` what can't be read, `tables` the schema and `migrations` its history.
+record becomes a row, `row_blocks` how rows of an input become a block, `damage` what can't be read,
+`tables` the schema and `migrations` its history.
 
 Below that is `database`, with its `transactions` in the threads of `worker`; `opening` makes one,
 `store_file` looks after its file, `gaps` gives room back to the disk, `explain` says what went

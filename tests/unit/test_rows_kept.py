@@ -504,6 +504,24 @@ async def test_a_retry_that_has_not_ended_leaves_the_last_word(tmp_path: Path) -
         assert [word(row) for row in found] == ["succeeded", "failed"]
 
 
+async def test_a_retry_that_is_made_meanwhile_gives_no_item_the_word_of_another(
+    tmp_path: Path, small: None
+) -> None:
+    """What was read before it stands, and what is read after it is each item's own."""
+    async with scripted_world(store=tmp_path / "jobs.db") as world:
+        world.vendor.default_report = failing("a1", "a2", "a9", "a15")
+        job = await submit_rows(world, write_rows(tmp_path, [f"a{n}" for n in range(20)]))
+        await job.wait()
+        rows = aiter(await job.rows(with_retries=True))
+        found = [await anext(rows)]
+        world.vendor.default_report = failing("a1", "a15")
+        await (await job.retry()).wait()
+        found += [row async for row in rows]
+
+    assert [row.row for row in found if word(row) == "failed"] == [2, 3, 16]
+    assert [word(row) for row in found[4:15]] == ["succeeded"] * 11
+
+
 async def test_items_that_were_left_out_are_not_a_retrys(tmp_path: Path, small: None) -> None:
     """Two retries of one job, of other items each, have the rows of their own."""
     async with scripted_world(store=tmp_path / "jobs.db") as world:
