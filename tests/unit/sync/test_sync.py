@@ -96,6 +96,32 @@ def test_a_job_goes_its_whole_way(store: Path) -> None:
     assert repr(job).startswith(f"<BatchJob {job.id}: completed, partial; 6 succeeded, 1 failed")
 
 
+def test_what_a_name_finds_and_a_chain_of_retries_says(store: Path) -> None:
+    """Names, reasons, both ends of a retry and the last words, from a plain thread."""
+    vendor = Vendor(default_report=report_states(i4=ItemState.FAILED))
+    with make_hub(store, vendor) as hub:
+        job = hub.submit("shop", numbered(5), label="Prices", key="k")
+        job.wait(timeout_s=600)
+        assert hub.find_job("k").id == hub.find_job("latest").id == job.id
+        assert [each.id for each in hub.jobs(label="price")] == [job.id]
+        assert [(group.count, group.ids, group.open) for group in job.failures()] == [
+            (1, ("i4",), 1)
+        ]
+        with pytest.raises(UsageError, match="with code 404"):
+            job.retry(code=404)
+        vendor.default_report = report_states()
+        again = job.retry(but_code=400)
+        again.wait(timeout_s=600)
+        assert [each.id for each in job.find_retries()] == [again.id]
+        original = again.find_original()
+        assert original is not None
+        assert original.id == job.id
+        assert job.find_original() is None
+        words = list(job.results(with_retries=True))
+        assert [each.id for each in words] == [f"i{n}" for n in range(1, 6)]
+        assert {each.state for each in words} == {ItemState.SUCCEEDED}
+
+
 def test_results_are_had_in_many_turns(store: Path) -> None:
     """More results than are handed over at once come in order, each once."""
     vendor = capable(Vendor(), max_items=2 * CHUNK)
