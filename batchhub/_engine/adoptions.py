@@ -15,6 +15,8 @@ from batchhub.errors import BatchHubError, NotFoundError, RefusedError, UsageErr
 from batchhub.models import BatchState, Finding
 
 from .asking import Asking
+from .change import Step
+from .contact_writer import ContactWriter
 from .interpret import interpret
 from .job_state import JobState
 from .lane_context import LaneContext, log_ticket
@@ -67,12 +69,16 @@ class Adoptions:
         context: The lane.
         jobs: The lane's jobs.
         order: Learns that a ticket is with the vendor.
+        contacts: Learns that the vendor has answered.
     """
 
-    def __init__(self, context: LaneContext, jobs: LaneJobs, order: SendOrder) -> None:
+    def __init__(
+        self, context: LaneContext, jobs: LaneJobs, order: SendOrder, contacts: ContactWriter
+    ) -> None:
         self._context = context
         self._jobs = jobs
         self._order = order
+        self._contacts = contacts
         self._asking = Asking(context)
         self._wanted: deque[Adoption] = deque()
 
@@ -129,6 +135,7 @@ class Adoptions:
             raise lost(self._context.lane)
         _check_owner(adopted.owner, adoption)
         self._take(job, adopted.ticket)
+        await self._contacts.note_step(job, Step(delay_s=None))
         if adopted.ticket.vendor_refs != adoption.refs:
             raise _too_late(adopted.ticket, adoption)
 

@@ -102,7 +102,7 @@ class Lane:
         self._pushed = PushedPolls(context, self._jobs, self._schedule, self._contacts)
         self._alarm = Alarm(clock, self._start_due)
         self._errands = Errands(context, self._jobs, self._order, self._contacts, self._alarm.ring)
-        self._adoptions = Adoptions(context, self._jobs, self._order)
+        self._adoptions = Adoptions(context, self._jobs, self._order, self._contacts)
         self._moved: StoreError | None = None
         self._poked = True
         self._pokes = 0

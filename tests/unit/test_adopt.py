@@ -14,7 +14,7 @@ from support.owners import other_process
 from support.vendor import ScriptedAccount, Vendor, capable
 
 import batchhub.sync
-from batchhub import BatchHub, BatchState, Outcome
+from batchhub import BatchHub, BatchState, Contact, Outcome
 from batchhub.adapter import Accepted, Observation, TicketRef
 from batchhub.errors import (
     AdapterError,
@@ -52,7 +52,9 @@ async def test_a_ticket_that_is_found_is_followed_to_its_results() -> None:
     async with scripted_world(vendor) as world:
         job = await hold_job(world)
         before = job.status.tickets[0]
+        assert job.status.contact is Contact.STALE
         status = await job.adopt("found-1")
+        assert (status.contact, status.contact_note) == (Contact.OK, None)
         ticket = status.tickets[0]
         assert (status.state, ticket.state) == (BatchState.IN_PROGRESS, BatchState.IN_PROGRESS)
         assert (ticket.vendor_refs, ticket.vendor_state) == (("found-1",), "Running")
@@ -289,6 +291,27 @@ async def test_two_tickets_at_once_with_one_id() -> None:
         assert isinstance(second, UsageError)
         assert "batch 'a' is ticket 1 of job" in str(second)
         assert (await job.refresh()).tickets[1].state is BatchState.UNCONFIRMED
+
+
+async def test_an_id_that_another_ticket_gets_while_the_vendor_is_asked() -> None:
+    """It is looked for once more where the ticket is written."""
+    vendor = unanswered()
+    asked: list[tuple[str, ...]] = []
+
+    async def send_another(tickets: Sequence[TicketRef]) -> list[Observation]:
+        asked.extend(ticket.vendor_refs for ticket in tickets)
+        if len(asked) == 1:
+            vendor.submits.append(Accepted(vendor_refs=("a",)))
+            await world.hub.submit("shop", numbered(1))
+            await world.clock.sleep(5.0)
+        return [Observation(words=("Running",)) for _ in tickets]
+
+    async with scripted_world(vendor) as world:
+        job = await hold_job(world)
+        vendor.answer_poll = send_another
+        with pytest.raises(UsageError, match="batch 'a' is ticket 1 of job"):
+            await job.adopt("a")
+        assert (await job.refresh()).is_held
 
 
 async def test_another_process_that_drives_the_account_is_named(tmp_path: Path) -> None:

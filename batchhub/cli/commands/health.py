@@ -62,7 +62,7 @@ def _show(health: Health, common: Common, now: datetime) -> None:
 def _draw(shown: tuple[Problem, ...], common: Common, now: datetime, *, is_wide: bool) -> Table:
     """Draw a line for each job; on a narrow terminal why and what to do are below each other."""
     last = ["why", "what to do"] if is_wide else ["why, and what to do"]
-    table = plain_table("", "job", "account", "for", *last, wraps=last)
+    table = plain_table("trouble", "job", "account", "for", *last, wraps=last)
     for problem in shown:
         why, to_do = clean(problem.message, 300), _advise(problem, common)
         told = [why, to_do] if is_wide else [f"{why}\n{to_do}"]
