@@ -49,6 +49,7 @@ _NO_VALUE: Final = "#N/A"
 _SHORT: Final = MOST_CHARS // 2
 _LOOKED_AT: Final = frozenset({"", "<"})
 _MEASURED_ROWS: Final = 200
+_USUAL_WIDTH: Final = 13
 _WIDTHS: Final = range(9, 61)
 
 
@@ -263,8 +264,7 @@ class SheetTable:
         widths = self._widths
         widths += [0] * (len(cells) - len(widths))
         for n, cell in enumerate(cells):
-            width = len(cell) + 2 if isinstance(cell, str) else 12
-            widths[n] = max(widths[n], width)
+            widths[n] = max(widths[n], _width_of(cell))
 
     def _write_text(self, column: int, text: str) -> None:
         self._book.write_text(self._sheet, self._row, column, text)
@@ -365,6 +365,16 @@ def _find_writer(cell: Any) -> Callable[[SheetTable, int, Any], None]:
         if isinstance(cell, kind):
             return write
     return SheetTable.write_odd
+
+
+def _width_of(cell: Any) -> int:
+    """Return how many characters a cell shows, and some room; a number that lacks it is all #."""
+    if cell is None:
+        return 0
+    if isinstance(cell, datetime):
+        return len(_MOMENT)
+    is_shown_as_it_is = isinstance(cell, str | int | float | Decimal)
+    return len(str(cell)) + 3 if is_shown_as_it_is else _USUAL_WIDTH
 
 
 def _cut_off(text: str) -> str:

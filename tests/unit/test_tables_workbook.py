@@ -118,6 +118,14 @@ async def test_a_sheet_is_ready_to_be_looked_at(tmp_path: Path) -> None:
     assert 60 <= widths[1] < 63
 
 
+async def test_a_long_number_has_room(tmp_path: Path) -> None:
+    """A number that does not fit into its column is shown as nothing but #."""
+    body = b'{"n":400638133393123,"x":-0.12345678901234}'
+    book = await export(tmp_path / "r.xlsx", [succeeded("1", body)], fields=["n", "x"])
+    widths = [book["Results"].column_dimensions[name].width for name in "AB"]
+    assert min(widths) > 17
+
+
 async def test_no_result_at_all_is_a_workbook_too(tmp_path: Path) -> None:
     """Its sheets have their headers."""
     book = await export(tmp_path / "r.xlsx", [])
