@@ -213,6 +213,7 @@ class BatchJob(Handle):
         with_retries: bool = False,
         fields: Iterable[str] = (),
         as_type: type[Any] | str | None = None,
+        explode: str | None = None,
     ) -> Any:
         """
         Return the results so far as a `pyarrow.Table`, a row each, in the order of the items.
@@ -231,13 +232,19 @@ class BatchJob(Handle):
             as_type: What bodies of items that succeeded are read as, so that columns are typed: a
                 `msgspec.Struct`, an attrs class or a dataclass; or the name of a type of the
                 account's adapter, such as ``order``.
+            explode: The path of a list in bodies, such as ``items``, for a row for each of its
+                elements; as for `batchhub.tables.write_results`.
 
         Raises:
             UsageError: There is no such state, field or type, or `batchhub[parquet]` is not
                 installed.
         """
         return await self._read_into_arrow(
-            "parquet", self.results(only, code=code, with_retries=with_retries), fields, as_type
+            "parquet",
+            self.results(only, code=code, with_retries=with_retries),
+            fields,
+            as_type,
+            explode,
         )
 
     async def to_pandas(
@@ -248,6 +255,7 @@ class BatchJob(Handle):
         with_retries: bool = False,
         fields: Iterable[str] = (),
         as_type: type[Any] | str | None = None,
+        explode: str | None = None,
     ) -> Any:
         """
         Return the results so far as a `pandas.DataFrame`, as `to_arrow` does.
@@ -261,6 +269,7 @@ class BatchJob(Handle):
             with_retries: As for `results`.
             fields: As for `to_arrow`.
             as_type: As for `to_arrow`.
+            explode: As for `to_arrow`.
 
         Raises:
             UsageError: As for `to_arrow`, or `batchhub[pandas]` is not installed.
@@ -269,7 +278,11 @@ class BatchJob(Handle):
 
         pandas = load_pandas()
         found = await self._read_into_arrow(
-            "pandas", self.results(only, code=code, with_retries=with_retries), fields, as_type
+            "pandas",
+            self.results(only, code=code, with_retries=with_retries),
+            fields,
+            as_type,
+            explode,
         )
         return make_pandas(pandas, found)
 
@@ -281,6 +294,7 @@ class BatchJob(Handle):
         with_retries: bool = False,
         fields: Iterable[str] = (),
         as_type: type[Any] | str | None = None,
+        explode: str | None = None,
     ) -> Any:
         """
         Return the results so far as a `polars.DataFrame`, as `to_arrow` does.
@@ -291,6 +305,7 @@ class BatchJob(Handle):
             with_retries: As for `results`.
             fields: As for `to_arrow`.
             as_type: As for `to_arrow`.
+            explode: As for `to_arrow`.
 
         Raises:
             UsageError: As for `to_arrow`, or `batchhub[polars]` is not installed.
@@ -300,7 +315,11 @@ class BatchJob(Handle):
         polars = load_polars()
         return polars.from_arrow(
             await self._read_into_arrow(
-                "polars", self.results(only, code=code, with_retries=with_retries), fields, as_type
+                "polars",
+                self.results(only, code=code, with_retries=with_retries),
+                fields,
+                as_type,
+                explode,
             )
         )
 
@@ -310,6 +329,7 @@ class BatchJob(Handle):
         results: AsyncIterator[ItemResult],
         fields: Iterable[str],
         as_type: type[Any] | str | None,
+        explode: str | None,
     ) -> Any:
         # Whoever has no frames need not load what writes tables.
         from ._tables.writing.frames import read_into_arrow  # noqa: PLC0415
@@ -327,6 +347,7 @@ class BatchJob(Handle):
             results,
             fields=fields,
             as_type=as_type,
+            explode=explode,
             adapter=adapter,
             extra=extra,
         )

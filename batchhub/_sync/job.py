@@ -133,6 +133,7 @@ class BatchJob(Handle):
         with_retries: bool = False,
         fields: Iterable[str] = (),
         as_type: type[Any] | str | None = None,
+        explode: str | None = None,
     ) -> Any:
         """Return the results as a `pyarrow.Table`, as `batchhub.BatchJob.to_arrow` does."""
         return self._bridge.call(
@@ -142,6 +143,7 @@ class BatchJob(Handle):
             with_retries=with_retries,
             fields=fields,
             as_type=as_type,
+            explode=explode,
         )
 
     @like(_job.BatchJob.to_pandas)
@@ -153,6 +155,7 @@ class BatchJob(Handle):
         with_retries: bool = False,
         fields: Iterable[str] = (),
         as_type: type[Any] | str | None = None,
+        explode: str | None = None,
     ) -> Any:
         """Return the results as a `pandas.DataFrame`, as `batchhub.BatchJob.to_pandas` does."""
         return self._bridge.call(
@@ -162,6 +165,7 @@ class BatchJob(Handle):
             with_retries=with_retries,
             fields=fields,
             as_type=as_type,
+            explode=explode,
         )
 
     @like(_job.BatchJob.to_polars)
@@ -173,6 +177,7 @@ class BatchJob(Handle):
         with_retries: bool = False,
         fields: Iterable[str] = (),
         as_type: type[Any] | str | None = None,
+        explode: str | None = None,
     ) -> Any:
         """Return the results as a `polars.DataFrame`, as `batchhub.BatchJob.to_polars` does."""
         return self._bridge.call(
@@ -182,6 +187,7 @@ class BatchJob(Handle):
             with_retries=with_retries,
             fields=fields,
             as_type=as_type,
+            explode=explode,
         )
 
     @like(_job.BatchJob.cancel)

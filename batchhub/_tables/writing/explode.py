@@ -20,8 +20,8 @@ from batchhub._tables.formats import Say, suggest
 from batchhub.errors import UsageError
 from batchhub.models import ItemResult, ItemState
 
-from .columns import BODY, IN_BODY, OWN, Table, left_body, make_table
-from .types import class_of, members_in_order, members_of
+from .columns import BODY, IN_BODY, OWN, Column, Row, Table, left_body, make_table
+from .types import MISSING, Member, class_of, members_in_order, members_of
 from .values import body_value, dumps
 
 _LISTS: Final = (list, tuple, Sequence, set, frozenset)
@@ -99,10 +99,7 @@ class Explode:
             return make_table(fields, say=self._say, type_=type_, type_name=type_name)
         plain = make_table(OWN, say=self._say).columns
         plain[-1].get = left_body
-        flat = list(_flat_names(type_, self._steps))
-        typed = make_table(flat, say=self._say, type_=type_).columns
-        for column in typed:
-            column.is_met = True
+        typed = [_make_column(way) for way in _flat_ways(type_, self._steps)]
         return Table(columns=[*plain, *typed], type=type_, type_name=type_name)
 
     def _finds_list(self, value: Any, steps: Sequence[str]) -> bool:
@@ -192,11 +189,30 @@ def _replace_field(type_: Any, name: str, hint: Any) -> Any:
     return TypedDict(called, made_of, total=False)  # type: ignore[operator]
 
 
-def _flat_names(type_: Any, steps: Sequence[str], before: str = "") -> Iterator[str]:
-    """Yield the names of the columns of a type, those of the element in place of itself."""
+def _flat_ways(
+    type_: Any, steps: Sequence[str], before: tuple[Member, ...] = ()
+) -> Iterator[tuple[Member, ...]]:
+    """Yield the way to each field of a type; those of the element are in place of itself."""
     for member in members_in_order(type_):
-        name = before + member.name
-        if steps and member.wire_name == steps[0] and members_in_order(class_of(member.kind)):
-            yield from _flat_names(class_of(member.kind), steps[1:], f"{name}.")
+        inner = class_of(member.kind)
+        if steps and member.wire_name == steps[0] and members_in_order(inner):
+            yield from _flat_ways(inner, steps[1:], (*before, member))
         else:
-            yield IN_BODY + name if name in OWN else name
+            yield (*before, member)
+
+
+def _make_column(way: tuple[Member, ...]) -> Column:
+    """Make the column of a field, which every row has."""
+    name = ".".join(member.name for member in way)
+    name = IN_BODY + name if name in OWN else name
+
+    def get(row: Row) -> Any:
+        value = None if row.typed is MISSING else row.typed
+        for member in way:
+            if value is None:
+                return None
+            is_plain = isinstance(value, Mapping)  # an object of a TypedDict
+            value = value.get(member.name) if is_plain else member.get(value)
+        return value
+
+    return Column(name, way[-1].kind, get, name, is_met=True)

@@ -19,6 +19,7 @@ async def read_into_arrow(
     *,
     fields: Iterable[str] = (),
     as_type: type[Any] | str | None = None,
+    explode: str | None = None,
     adapter: type[Adapter[Any]] | None = None,
     extra: str = "parquet",
 ) -> Any:
@@ -31,6 +32,7 @@ async def read_into_arrow(
         results: The results, read once.
         fields: The columns; by default the six keys of every result.
         as_type: What bodies of items that succeeded are read as; a name is one of the adapter's.
+        explode: The path of a list in bodies, for a row for each of its elements.
         adapter: The adapter's class.
         extra: The extra to name where Arrow's package is missing.
 
@@ -40,7 +42,9 @@ async def read_into_arrow(
     load_extra("pyarrow", extra, "a table of Arrow")
     # By way of the file format: there is one place that says what a result is in columns.
     stream = io.BytesIO()
-    writer = ResultsWriter(stream, format="parquet", fields=fields, as_type=as_type)
+    writer = ResultsWriter(
+        stream, format="parquet", fields=fields, as_type=as_type, explode=explode
+    )
     if adapter is not None:
         writer.fit(adapter)
     written = await writer.write(results)

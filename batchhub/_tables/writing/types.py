@@ -167,6 +167,11 @@ def is_time(kind: Kind) -> bool:
     return isinstance(inner, msgspec.inspect.DateTimeType | msgspec.inspect.DateType)
 
 
+@cache
+def _kind_of(type_: Any) -> Kind:
+    return msgspec.inspect.type_info(type_)
+
+
 def find_kind(type_: type[Any], steps: Sequence[str], name: str, say: Say) -> Kind:
     """
     Return what a path in a type leads to.
@@ -183,7 +188,8 @@ def find_kind(type_: type[Any], steps: Sequence[str], name: str, say: Say) -> Ki
     Raises:
         UsageError: There is no such thing in it.
     """
-    found: Kind = msgspec.inspect.type_info(type_)
+    whole: Any = type_
+    found: Kind = _kind_of(whole)
     is_many = False
     for step in steps:
         if (element := element_of(found)) is not None:
