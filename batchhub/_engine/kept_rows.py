@@ -117,7 +117,9 @@ class RowKeeper:
                     f"the name of a column holds a secret of the account, which would be stored; "
                     f"{_HINT}"
                 )
-        self.head = write_head(evolve(head, name=self._blank(head.name)), self._first_row - 1)
+        path = None if head.path is None else self._blank(head.path)
+        shown = evolve(head, name=self._blank(head.name), path=path)
+        self.head = write_head(shown, self._first_row - 1)
 
     def _blank(self, text: str) -> str:
         found = self._redact(text.encode("utf-8", "surrogatepass"))

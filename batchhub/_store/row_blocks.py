@@ -165,6 +165,7 @@ class _Head(msgspec.Struct, array_like=True):
     encoding: str
     has_bom: bool
     place: str
+    path: str | None = None
 
 
 _HEAD_NAMES: Final = [field.name for field in fields(InputHead)]

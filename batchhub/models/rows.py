@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol, TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
 
 from .items import ItemResult
 
@@ -52,7 +52,7 @@ class InputHead:
     What is known of a job's input as a whole.
 
     Attributes:
-        name: What it is called: a file's name, ``standard input``, or ``frame``.
+        name: What it is called: a file's name as it was given, ``standard input``, or ``frame``.
         format: ``csv``, ``tsv``, ``xlsx``, ``jsonl``, ``json`` or ``frame``.
         columns: The names of a table's columns, as they are written; `None` for JSON.
         delimiter: What separates the cells of CSV; a comma where there is nothing to separate.
@@ -60,6 +60,8 @@ class InputHead:
         has_bom: Whether it begins with a byte order mark.
         place: What `InputRow.line` counts: ``line``, ``row`` in a workbook, ``element`` in an
             array.
+        path: Where the file is, without links, from whatever folder one looks; `None` for what is
+            no file.
     """
 
     name: str
@@ -69,6 +71,7 @@ class InputHead:
     encoding: str = "utf-8"
     has_bom: bool = False
     place: str = "line"
+    path: str | None = field(default=None, eq=False)  # the same rows may be in two files
 
 
 @frozen(kw_only=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -180,7 +182,55 @@ def test_the_items_are_never_written_over(
     done = command(*RUN)
     for name in ("out.csv", "items.csv"):
         line = refusal(command("results", job_id(done), "--out", name, "--force"))
-        assert line.endswith("are from a file of this name")
+        assert line.endswith("are from this file")
+    assert Path("items.csv").read_text() == ITEMS
+
+
+def test_the_items_are_known_in_any_folder(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By where they are, and not by the name that they were given by: it may be another file's."""
+    done = command(*RUN)
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    monkeypatch.setenv("BATCHHUB_STORE", "../jobs.db")
+    line = refusal(command("results", job_id(done), "--out", "../items.csv", "--force"))
+    assert line.endswith("are from this file")
+    assert Path("../items.csv").read_text() == ITEMS
+    assert command("results", job_id(done), "--out", "items.csv").exit_code == ExitCode.OK
+    assert Path("items.csv").read_text().startswith("id,state")
+
+
+def test_a_retry_spares_the_items_too(command: Command) -> None:
+    """Its rows are those of the job that it retries; nothing is sent."""
+    first = job_id(command(*RUN))
+    Path("sent").unlink()
+    line = refusal(command("retry", first, "--out", "items.csv", "--force"))
+    assert line.endswith("are from this file; nothing was sent")
+    second = command("retry", first, "--wait").stderr.split("job ")[1].split(" ")[0]
+    Path("sent").unlink()
+    line = refusal(command("retry", second, "--out", "items.csv", "--force"))
+    assert f"the items of job {second} are from this file" in line
+    assert Path("items.csv").read_text() == ITEMS
+    assert not Path("sent").exists()
+
+
+def test_items_from_standard_input_are_spared(command: Command, tmp_path: Path) -> None:
+    """A file that the shell has opened is one that the command reads from."""
+    script = "from batchhub.cli import main; main()"
+    run = [sys.executable, "-c", script, "run", "-", "--account", "shop", "--format", "csv"]
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    with Path("items.csv").open("rb") as items:
+        done = subprocess.run(
+            [*run, "--out", "items.csv", "--force"],
+            stdin=items,
+            capture_output=True,
+            text=True,
+            env=environ,
+            check=False,
+        )
+    assert done.returncode == ExitCode.USAGE
+    assert "it is a file this command reads from" in done.stderr
     assert Path("items.csv").read_text() == ITEMS
 
 

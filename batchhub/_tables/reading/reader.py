@@ -112,6 +112,8 @@ class ItemReader:
         self._origin = _open(source)
         self.name = self._origin.name
         self.is_terminal = self._origin.is_terminal
+        # Now: the folder may be another one when the rows are read.
+        self._path = os.path.realpath(self.name) if self._origin.is_file else None
         try:
             self._find_named_format()
         except UsageError:
@@ -333,7 +335,9 @@ class ItemReader:
             return self._read_table(format, rows, head)
         stream = cast("IO[bytes]", io.BufferedReader(self._origin.open(pause), _source.CHUNK_BYTES))
         make = self._make_object()
-        self.head = InputHead(name=self.name, format=format.value, has_bom=has_bom(head))
+        self.head = InputHead(
+            name=self.name, format=format.value, has_bom=has_bom(head), path=self._path
+        )
         if format is Format.JSON:
             self.place = "element"
             self.head = evolve(self.head, place=self.place)
@@ -354,6 +358,7 @@ class ItemReader:
             encoding=getattr(rows, "encoding", UTF8),
             has_bom=has_bom(head),
             place=rows.place,
+            path=self._path,
         )
         if self._rejects is not None:
             self._rejects.begin(

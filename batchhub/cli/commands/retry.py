@@ -65,6 +65,7 @@ async def retry_job(
         job = await hub.job(old.id)
         before = await job.find_retries()
         if output is not None:
+            await output.spare_input(job)
             await output.check(hub, before)
         new = await _retry(job, options, codes)
         invocation.job_id = new.id

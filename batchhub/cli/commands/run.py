@@ -14,6 +14,7 @@ from batchhub._base.secrets import blank
 from batchhub._base.show import clean, count, duration, number
 from batchhub._settings.registry import Registry
 from batchhub._tables.reading.rejects import Rejects
+from batchhub._tables.reading.source import STDIN
 from batchhub.adapter import Adapter
 from batchhub.cli.screen.closing import show_closing
 from batchhub.cli.screen.console import OutputError, say, say_error, say_warning, write, write_json
@@ -90,7 +91,9 @@ async def run_job(
         rejects = submission.rejects
         if output is not None:
             output.fit(submission.adapter)
-            output.spare([Path(options.items), *own_files(invocation.common)])
+            # The shell may have opened a file as standard input.
+            source = "/dev/stdin" if options.items == STDIN else options.items
+            output.spare([Path(source), *own_files(invocation.common)])
         if rejects is not None and writing.out not in {None, STDOUT}:
             rejects.spare([Path(str(writing.out))])
         async with submission.hub as hub:

@@ -109,10 +109,10 @@ class Output:
             head = (await job.rows()).head
         except UsageError:  # no rows were kept, so nobody knows where they came from
             return
-        if self._writer.is_file(head.name):
+        if head.path is not None and self._writer.is_file(head.path):
             raise UsageError(
-                f"can't write results to {self.name}: the items of job {job.id} are from a file of "
-                f"this name{self._end}"
+                f"can't write results to {self.name}: the items of job {job.id} are from this "
+                f"file{self._end}"
             )
 
     async def check(self, hub: BatchHub, jobs: Iterable[BatchJob]) -> None:
