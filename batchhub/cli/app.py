@@ -201,7 +201,7 @@ def cancel(invocation: Invocation, options: JobOptions) -> Work:
 
 @_command(AdoptOptions)
 def adopt(invocation: Invocation, options: AdoptOptions) -> Work:
-    """Name the vendor's batch that an unconfirmed ticket is, and follow it."""
+    """Give an unconfirmed ticket the vendor's batch that it is."""
     from .commands.adopt import adopt_ticket
 
     return adopt_ticket(invocation, options)
@@ -217,7 +217,7 @@ def resume(invocation: Invocation, following: FollowOptions) -> Work:
 
 @_command(FailuresOptions)
 def failures(invocation: Invocation, options: FailuresOptions) -> Work:
-    """Show what failed in all jobs and is not retried, grouped by reason."""
+    """Show the open failures of all jobs, grouped by reason."""
     from .commands.failures import show_failures
 
     return show_failures(invocation, options)

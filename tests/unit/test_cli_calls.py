@@ -28,7 +28,8 @@ from batchhub.errors import SettingsError, UsageError
 
 COMMANDS = [
     *("demo", "init", "check", "run", "submit", "status", "list", "watch"),
-    *("results", "retry", "cancel", "resume", "prune", "adapters", "doctor", "sandbox"),
+    *("results", "retry", "cancel", "adopt", "resume", "failures", "health", "prune"),
+    *("adapters", "doctor", "sandbox"),
 ]
 COMMON_OPTIONS = ("--config", "--store", "--json", "--quiet", "-v", "--log-format")
 

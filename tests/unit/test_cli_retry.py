@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from batchhub.cli.app import app
 from batchhub.cli.shell.exits import ExitCode
+from batchhub.models.failures import FAILS_AGAIN
 
 Command = Callable[..., Result]
 
@@ -373,3 +374,11 @@ def test_a_retry_that_has_no_end_is_named_with_the_results(command: Command) -> 
     assert "503" in Path("last.csv").read_text()
     quiet = command("results", jobs()[0], "--with-retries", "--out", "l.csv", "--quiet")
     assert quiet.stderr == ""
+
+
+def test_the_help_names_the_codes_that_are_left_out(
+    command: Callable[..., Result],
+) -> None:
+    """It loads nothing that knows them, so it has them written out."""
+    text = " ".join(command("retry", "--help").stdout.split())
+    assert f"({', '.join(map(str, sorted(FAILS_AGAIN)))})" in text

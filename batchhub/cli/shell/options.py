@@ -11,7 +11,6 @@ from attrs import NOTHING, evolve, frozen
 from typer import BadParameter
 
 from batchhub.errors import UsageError
-from batchhub.models.failures import FAILS_AGAIN
 
 from .completion import complete_account, complete_adapter, complete_job, complete_job_state
 from .parameters import make_argument, make_option
@@ -163,7 +162,7 @@ class RetryOptions(JobOptions):
     )
     any_code: bool = make_option(
         "--any-code",
-        f"Also retry items whose status ({', '.join(map(str, sorted(FAILS_AGAIN)))}) says that the "
+        "Also retry items whose status (400, 405, 409, 410, 413, 415, 422) says that the "
         "same again fails the same.",
         default=False,
     )
