@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 import zipfile
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -363,3 +364,23 @@ async def test_its_failures_can_be_read_as_items(tmp_path: Path) -> None:
     await write_results([failed("007", "no"), succeeded("8")], out, fields=["id", "code"])
     with open_items(out, sheet="Failures") as items:
         assert [item["id"] for item in items] == ["007"]
+
+
+async def test_others_go_on_while_a_file_is_completed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither packing it all nor the disk is waited for by the loop."""
+    seen: dict[str, bool] = {}
+    end = Book.end
+
+    def note(what: str) -> None:
+        seen[what] = threading.current_thread() is threading.main_thread()
+
+    def end_later(book: Book) -> None:
+        note("end")
+        end(book)
+
+    monkeypatch.setattr(Book, "end", end_later)
+    monkeypatch.setattr(os, "fsync", lambda _: note("fsync"))
+    await write_results([succeeded("1")], tmp_path / "out.xlsx")
+    assert seen == {"end": False, "fsync": False}

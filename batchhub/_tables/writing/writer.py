@@ -9,6 +9,7 @@ from typing import IO, Any, Final
 
 from attrs import evolve, frozen
 
+from batchhub._base.threads import in_thread
 from batchhub._tables.formats import (
     PLAIN_ENDINGS,
     Format,
@@ -198,11 +199,12 @@ class ResultsWriter:
                     for each in self._explode.split(result) if self._explode else (result,):
                         encoder.add(each)
                     count += 1
-                encoder.end()
+                # Packing it all, and the disk, take a while, in which others go on.
+                await in_thread(encoder.end)
             except BaseException:
                 encoder.drop()
                 raise
-            complete = opened.finish()
+            complete = await in_thread(opened.finish)
             if complete is not None and on_complete is not None:
                 await on_complete(complete)
             opened.name()
