@@ -524,9 +524,9 @@ class BatchJob(Handle):
 
         Args:
             path: The file.
-            written: A complete file that is about to take its place. Until `save_export` is called
-                again without it, the file may have the one content or the other, so that a process
-                that is killed in between leaves a file that is known.
+            written: A complete file that is about to take its place. Results of this job that are
+                there until then may be written over, too, so that a process that is killed in
+                between leaves a file that is known. `save_export` is not called again for it.
 
         Raises:
             StoreError: The store can't be written, such as one that is only read.

@@ -46,8 +46,9 @@ async def save_export(
         clock: Where time comes from.
         job_id: The job whose results they are.
         path: The file.
-        written: A complete file that takes its place next. Until this is called again, the file
-            may have the one content or the other: a process may be killed in between.
+        written: A complete file that takes its place next. What the file has until then may still
+            be there, if it is this job's as well: a process may be killed in between. Nothing is to
+            be noted after it: by then the file may be somebody else's.
 
     Raises:
         StoreError: The store can't be written, such as one that is only read.
@@ -58,7 +59,7 @@ async def save_export(
     digests = [digest]
     if written is not None:
         known = await find_export(store, place)
-        if known is not None and known.is_unchanged:
+        if known is not None and known.is_unchanged and known.job_id == job_id:
             old, _ = await asyncio.to_thread(_measure_if_there, place)
             digests.append(old)
     await store.exports.save(place, job_id, size, " ".join(digests), clock.now())

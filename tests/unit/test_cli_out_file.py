@@ -252,7 +252,7 @@ def test_a_file_that_appears_meanwhile_is_kept(command: Command) -> None:
     assert not [name for name in os.listdir() if name.endswith(".part")]  # noqa: PTH208
 
 
-@pytest.mark.parametrize("breaks_at", ["the file's place", "the second note"])
+@pytest.mark.parametrize("breaks_at", ["before it has its place", "behind it"])
 def test_what_breaks_off_in_between_locks_nobody_out(
     command: Command, monkeypatch: pytest.MonkeyPatch, breaks_at: str
 ) -> None:
@@ -260,23 +260,53 @@ def test_what_breaks_off_in_between_locks_nobody_out(
     first = job_id(command(*RUN, *OUT, "--key", "monday"))
     before = Path("out.csv").read_text()
     with monkeypatch.context() as patch:
-        if breaks_at == "the file's place":
-            patch.setattr(Path, "replace", _break)
-        else:
-            save = BatchJob.save_export
+        replace = Path.replace
 
-            async def break_later(job: BatchJob, path: str, written: str | None = None) -> None:
-                if written is None:
-                    raise KeyboardInterrupt
-                await save(job, path, written)
+        def break_off(one: Path, other: Path) -> None:
+            if breaks_at == "behind it":
+                replace(one, other)
+            raise KeyboardInterrupt
 
-            patch.setattr(BatchJob, "save_export", break_later)
+        patch.setattr(Path, "replace", break_off)
         command("results", first, *OUT, "--format", "jsonl")
     is_old = Path("out.csv").read_text() == before
-    assert is_old == (breaks_at == "the file's place")
+    assert is_old == (breaks_at == "before it has its place")
     assert command("results", first, *OUT).exit_code == ExitCode.OK
     Path("out.csv").write_text("changed")
     assert "was changed since" in refusal(command("results", first, *OUT))
+
+
+def test_what_takes_its_place_at_once_is_somebody_elses(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store knows what the command wrote, and not what is there when it is done."""
+    replace = Path.replace
+
+    def lose(one: Path, other: Path) -> None:
+        replace(one, other)
+        other.write_text("by somebody else")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", lose)
+        first = job_id(command(*RUN, *OUT))
+    assert "was changed since it got the results" in refusal(command("results", first, *OUT))
+    assert Path("out.csv").read_text() == "by somebody else"
+
+
+def test_what_was_there_of_another_job_stays_its_own(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where --force breaks off, the other job's results are not taken for this one's."""
+    command(*RUN, *OUT)
+    before = Path("out.csv").read_text()
+    Path("items.csv").write_text(ITEMS.replace("nope", "b"))
+    second = job_id(command(*RUN))
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", _break)
+        command("results", second, *OUT, "--force")
+    assert Path("out.csv").read_text() == before
+    refusal(command("results", second, *OUT))
+    assert Path("out.csv").read_text() == before
 
 
 def test_a_store_that_can_not_be_written_still_gives_its_results(

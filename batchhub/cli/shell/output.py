@@ -171,10 +171,7 @@ class Output:
                 raise OutputError(f"{why}; write them to another file")
             await _note(job, self._writer, complete)
 
-        written = await write_results(self._writer, what, None if file is None else note)
-        if file is not None:
-            await _note(job, self._writer, None)
-        return written
+        return await write_results(self._writer, what, None if file is None else note)
 
     async def _find_results(
         self, job: BatchJob, which: Which
@@ -205,14 +202,13 @@ class Output:
         return None
 
 
-async def _note(job: BatchJob, writer: ResultsWriter, complete: Path | None) -> None:
-    """Note what the file has, or is about to have; without that it is written all the same."""
+async def _note(job: BatchJob, writer: ResultsWriter, complete: Path) -> None:
+    """Note what the file is about to have; without that it is written all the same."""
     assert writer.file is not None  # noqa: S101  # only of files
     try:
         await job.save_export(writer.file, complete)
     except StoreError as error:
-        if complete is not None:
-            say_warning(f"the store can't note what {writer.name} has: {clean(str(error), 200)}")
+        say_warning(f"the store can't note what {writer.name} has: {clean(str(error), 200)}")
 
 
 async def _find(hub: BatchHub, job_id: str) -> BatchJob | None:
