@@ -283,16 +283,33 @@ def test_the_command_shows_them(command: Command) -> None:
         ["items", "account", "state", "code"],
         ["2", "shop", "failed", "422"],
     ]
-    assert f"price of A-… is odd  i1 ({first}), i2 ({first})" in shown.stdout
+    assert f"price of A-… is odd  i1, i2 ({first})" in shown.stdout
     assert shown.stderr.splitlines() == [
         "items with code 422 fail again as they are: change them first",
         "1 more item written again by later jobs (--all shows them)",
-        f"  retry the newest  batchhub retry {first} --store jobs.db",
     ]
     everything = command("--all")
     assert f"i1 ({second})" in everything.stdout
+    assert "retry the newest" not in everything.stderr
     assert "(--all shows them)" not in everything.stderr
     assert command("--quiet").stdout == "2 shop failed 422\n"
+
+
+def test_the_command_names_the_newest_job_that_a_retry_helps(command: Command) -> None:
+    """Not one whose items fail again as they are, or were written again."""
+
+    async def fail() -> str:
+        async with scripted_world(store=Path("jobs.db")) as world:
+            passing = await run(world, {"i1": (FAILED, 503, "busy")}, "a")
+            await run(world, BAD, "b", "c")
+            await run(world, {"i1": (FAILED, 500, "oops")}, "d")
+            await run(world, {}, "d")
+            return passing.id
+
+    job_id = asyncio.run(fail())
+    for arguments in ((), ("--all",)):
+        last = command(*arguments).stderr.splitlines()[-1]
+        assert last == f"  retry the newest  batchhub retry {job_id} --store jobs.db"
 
 
 def test_the_command_as_json(command: Command) -> None:

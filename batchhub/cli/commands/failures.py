@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Final
 
 from rich.console import Console
@@ -56,10 +57,11 @@ async def show_failures(invocation: Invocation, options: FailuresOptions) -> Exi
         say(f"no open failures in {store}")
     for line in _notes(found, shown, options):
         say(line)
-    if shown and not (common.quiet or common.json):
-        newest = max(shown, key=lambda group: group.last_at)
-        for example in newest.examples[:1]:
-            say(f"  retry the newest  {command_line(common, 'retry', example.job_id)}")
+    # A retry leaves out what fails again as it is, and what was written again.
+    passing = [group for group in shown if group.count and group.retry != "yours"]
+    if passing and not (common.quiet or common.json):
+        newest = max(passing, key=lambda group: group.last_at).examples[0]
+        say(f"  retry the newest  {command_line(common, 'retry', newest.job_id)}")
     return ExitCode.OK
 
 
@@ -107,9 +109,13 @@ def _draw(
 
 
 def _ids(group: OpenFailures) -> str:
-    shown = [f"{clean(each.id, 40)} ({each.job_id})" for each in group.examples[:_SHOWN_IDS]]
+    shown = group.examples[:_SHOWN_IDS]
+    by_job = groupby(shown, key=lambda each: each.job_id)
+    texts = [
+        f"{', '.join(clean(each.id, 40) for each in some)} ({job_id})" for job_id, some in by_job
+    ]
     total = group.count or group.written_again
-    return ", ".join(shown) + (", …" if total > len(shown) else "")
+    return ", ".join(texts) + (", …" if total > len(shown) else "")
 
 
 def _notes(
