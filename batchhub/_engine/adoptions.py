@@ -25,6 +25,11 @@ from .order import SendOrder
 
 UNCHANGED: Final = "nothing was changed"
 
+_PATIENCE_S: Final = 30.0
+"""Seconds to wait for the answers to other tickets."""
+
+_LOOK_S: Final = 0.1
+
 
 @frozen(kw_only=True, eq=False)
 class Adoption:
@@ -125,6 +130,7 @@ class Adoptions:
         owner = await store.find_ref_owner(self._context.lane, adoption.refs, ticket)
         _check_owner(owner, adoption)
         taken = await self._ask(job, ticket, adoption)
+        await self._wait_for_answers(adoption)
         if adoption.answer.cancelled():
             return  # nobody waits any more, so nobody would be told
         if self._context.hold.is_lost:
@@ -183,6 +189,34 @@ class Adoptions:
         if (why_not := _find_mismatch(answer, seen, adoption)) is not None:
             raise UsageError(f"{vendor} {why_not}; {UNCHANGED}")
         return seen.with_findings([_adopted(adoption.refs)])
+
+    async def _wait_for_answers(self, adoption: Adoption) -> None:
+        """
+        Wait until the vendor has said which batch each ticket is that was sent before.
+
+        The id may be that of one of these: then nobody has it yet, and two would be one batch.
+        """
+        waiting = {
+            (job.job_id, ticket.position): ticket.attempt_id
+            for job in self._jobs
+            for ticket in job.find_unanswered()
+        }
+        end_s = self._context.clock.monotonic() + _PATIENCE_S
+        while True:
+            for (job_id, position), attempt_id in list(waiting.items()):
+                job = self._jobs.find(job_id)
+                ticket = None if job is None else job.ticket(position)
+                if ticket is None or not ticket.is_in_doubt or ticket.attempt_id != attempt_id:
+                    del waiting[job_id, position]
+            if not waiting or adoption.answer.done():
+                return
+            if self._context.clock.monotonic() >= end_s:
+                job_id, position = next(iter(waiting))
+                raise UsageError(
+                    f"batch {adoption.named} may be ticket {position} of job {job_id}, which was "
+                    f"sent and has no answer yet; try again later; {UNCHANGED}"
+                )
+            await self._context.clock.sleep(_LOOK_S)
 
     def _take(self, job: JobState, ticket: TicketRecord) -> None:
         """Take a ticket as it is in the store now into memory, and go on with it."""

@@ -294,6 +294,11 @@ class JobState:
         doubtful = sorted(self._doubtful or ())
         return [position for position in doubtful if not self.notes.has(position, Mark.SENDING)]
 
+    def find_unanswered(self) -> list[TicketRecord]:
+        """Return the tickets whose answer may still come: those that are being sent, too."""
+        doubtful = map(self.ticket, sorted(self._doubtful or ()))
+        return [ticket for ticket in doubtful if ticket.is_in_doubt]
+
     def _note_doubt(self, ticket: TicketRecord) -> None:
         if ticket.state is BatchState.UNCONFIRMED or ticket.is_in_doubt:
             if self._doubtful is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any, Final
 
 from attrs import frozen
@@ -15,18 +16,21 @@ from .lane_records import Hold
 from .lane_rows import is_held
 from .records import JobRecord, TicketRecord
 from .tables import jobs, tickets
-from .ticket_changes import change_ticket, keep_late
+from .ticket_changes import LATE, change_ticket, keep_late
 from .ticket_rows import get_ticket
 
 _PAGE: Final = 20
 """How many ids are looked for by one statement."""
 
+_REFS: Final = cast(tickets.c.vendor_refs, Text)
+_FINDINGS: Final = cast(tickets.c.findings, Text)
 _OF_LANE: Final = (
     select(
         jobs.c.job_id,
         tickets.c.job_no,
         tickets.c.position,
-        cast(tickets.c.vendor_refs, Text).label("refs"),
+        _REFS.label("refs"),
+        _FINDINGS.label("findings"),
     )
     .join_from(jobs, tickets, jobs.c.job_no == tickets.c.job_no)
     .where(jobs.c.lane == bindparam("this_lane"))
@@ -69,18 +73,27 @@ class Adopted:
 def find_ref_owner(
     connection: Connection, lane: str, refs: tuple[str, ...], ticket: TicketRecord
 ) -> RefOwner | None:
-    """Return a ticket of a lane, but for `ticket`, that has one of some ids; `None` if none has."""
+    """
+    Return a ticket of a lane, but for `ticket`, that has one of some ids; `None` if none has.
+
+    A batch that the vendor took for a ticket too late is that ticket's as well.
+    """
     for at in range(0, len(refs), _PAGE):
         page = refs[at : at + _PAGE]
-        # As the column is written. LIKE finds a little too much, and what it finds is read.
-        text = cast(tickets.c.vendor_refs, Text)
+        # As the columns are written. LIKE finds a little too much, and what it finds is read.
         query = _OF_LANE.where(
-            or_(*(text.contains(json.dumps(ref), autoescape=True) for ref in page))
+            or_(
+                *(
+                    text.contains(json.dumps(ref), autoescape=True)
+                    for ref in page
+                    for text in (_REFS, _FINDINGS)
+                )
+            )
         )
         for row in connection.execute(query, {"this_lane": lane}):
             if (row.job_no, row.position) == (ticket.job_no, ticket.position):
                 continue
-            theirs = _read_refs(row.refs)
+            theirs = [*_read_list(row.refs), *_read_late(row.findings)]
             for ref in page:
                 if ref in theirs:
                     return RefOwner(ref=ref, job_id=row.job_id, position=row.position)
@@ -117,9 +130,16 @@ def adopt_ticket(
     return Adopted(ticket=old)
 
 
-def _read_refs(text: str) -> list[Any]:
+def _read_late(text: str) -> Iterator[Any]:
+    """Yield the ids of batches that came too late for a ticket, by its findings."""
+    for finding in _read_list(text):
+        if isinstance(finding, dict) and finding.get("code") == LATE:
+            yield from finding.get("examples") or ()
+
+
+def _read_list(text: str) -> list[Any]:
     try:
-        refs = loads(text)
+        found = loads(text)
     except ValueError:  # damaged, which is said when the ticket is read
         return []
-    return refs if isinstance(refs, list) else []
+    return found if isinstance(found, list) else []

@@ -21,6 +21,9 @@ from .statements import Statement
 from .tables import tickets
 from .ticket_rows import get_ticket, this_ticket
 
+LATE: Final = "late_ticket"
+"""The finding with the ids of batches that the vendor took for what had been given up."""
+
 # Each by itself: the text of a list of values depends on its length.
 _TICKET_IS_OPEN: Final = and_(*(tickets.c.state != s.value for s in BatchState if s.is_terminal))
 _saving: Final = update(tickets).where(
@@ -119,7 +122,7 @@ def keep_late(connection: Connection, old: TicketRecord, late: TicketRecord) -> 
 def with_late(ticket: TicketRecord, vendor_refs: tuple[str, ...]) -> TicketRecord:
     """Return a ticket with the finding that the vendor took another batch for it."""
     late = Finding(
-        code="late_ticket",
+        code=LATE,
         message="the vendor took a batch that had been given up or sent again; see there",
         examples=vendor_refs,
     )

@@ -15,7 +15,7 @@ from support.vendor import ScriptedAccount, Vendor, capable
 
 import batchhub.sync
 from batchhub import BatchHub, BatchState, Contact, Outcome
-from batchhub.adapter import Accepted, Observation, TicketRef
+from batchhub.adapter import Accepted, Observation, TicketRef, Transport
 from batchhub.errors import (
     AdapterError,
     BatchHubError,
@@ -264,6 +264,11 @@ async def test_one_that_was_given_up_meanwhile_says_so_by_a_finding() -> None:
         assert status.outcome is Outcome.INDETERMINATE
         with pytest.raises(UsageError, match="has no unconfirmed ticket"):
             await job.adopt("found-1")
+        # Nor is it another ticket's.
+        vendor.submits.append(SILENCE)
+        other = await hold_job(world)
+        with pytest.raises(UsageError, match=f"batch 'found-1' is ticket 1 of job {job.id}"):
+            await other.adopt("found-1")
 
 
 async def test_two_at_once_with_one_id_are_one() -> None:
@@ -312,6 +317,56 @@ async def test_an_id_that_another_ticket_gets_while_the_vendor_is_asked() -> Non
         with pytest.raises(UsageError, match="batch 'a' is ticket 1 of job"):
             await job.adopt("a")
         assert (await job.refresh()).is_held
+
+
+@pytest.mark.parametrize("ref", ["a", "b"])
+async def test_an_id_that_may_be_of_a_ticket_that_is_being_sent(ref: str) -> None:
+    """Its answer is waited for: until then nobody has the id, and two would be one batch."""
+    vendor, go = unanswered(), asyncio.Event()
+
+    async def answer_later(_: Transport) -> Accepted:
+        await go.wait()
+        return Accepted(vendor_refs=("a",))
+
+    vendor.answer_poll = lambda tickets: [Observation(words=("Running",)) for _ in tickets]
+    async with scripted_world(vendor) as world:
+        job = await hold_job(world)
+        vendor.submits.append(answer_later)
+        other = await world.hub.submit("shop", numbered(2))
+        await world.clock.sleep(1.0)
+        adopting = asyncio.ensure_future(job.adopt(ref))
+        await world.clock.sleep(5.0)
+        assert not adopting.done()
+        go.set()
+        await world.clock.sleep(5.0)
+        assert (await other.refresh()).tickets[0].vendor_refs == ("a",)
+        if ref == "a":
+            with pytest.raises(UsageError, match=f"batch 'a' is ticket 1 of job {other.id}"):
+                await adopting
+            assert (await job.refresh()).is_held
+        else:
+            assert (await adopting).tickets[0].vendor_refs == ("b",)
+
+
+async def test_an_answer_that_does_not_come_is_not_waited_for_for_ever() -> None:
+    """Nothing changes then; it can be tried again."""
+    vendor, go = unanswered(), asyncio.Event()
+
+    async def answer_later(_: Transport) -> Accepted:
+        await go.wait()
+        return Accepted(vendor_refs=("b",))
+
+    async with scripted_world(vendor) as world:
+        job = await hold_job(world)
+        vendor.submits.append(answer_later)
+        other = await world.hub.submit("shop", numbered(2))
+        await world.clock.sleep(1.0)
+        with pytest.raises(UsageError, match=f"may be ticket 1 of job {other.id}, which was sent"):
+            await job.adopt("a")
+        assert (await job.refresh()).is_held
+        go.set()
+        await other.wait()
+        assert (await job.adopt("a")).tickets[0].vendor_refs == ("a",)
 
 
 async def test_another_process_that_drives_the_account_is_named(tmp_path: Path) -> None:
