@@ -177,8 +177,19 @@ class Intake:
                 if self._is_full or breath.is_due(taken):
                     await self._rest()
 
-    async def repeat(self, item: WireItem, target: bytes | None, position: int) -> None:
-        """Hand on an item in its stored form, which another job has at a position."""
+    async def repeat(
+        self, item: WireItem, target: bytes | None, position: int, batch: str = ""
+    ) -> None:
+        """
+        Hand on an item in its stored form, which another job has.
+
+        Args:
+            item: The item.
+            target: The hash of what it changes; `None` if nobody knows.
+            position: Its position in that job.
+            batch: What tells it from items that must not be in one ticket with it.
+        """
+        self._begin_batch(batch)
         self._repeated.append(position)
         self.add(item.id, item.wire, target)
         if self._is_full or self._breath.is_due():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 
 from attrs import evolve
@@ -62,13 +63,19 @@ async def _try_once(
         }
         newer = await store.targets.find_newer(job, wanted - {NOTHING})
     lane = opened.find_lane(job.lane) or opened.get_lane(job.account)
+    # What the items of a batch share is not known of them as they are stored, but that those of one
+    # ticket do.
+    starts: list[int] = []
+    if lane.adapter.has_batch_keys:
+        starts = [ticket.first_item for ticket in await store.tickets.of_job(job.job_no)]
     async with opened.loader.load(_make_record(opened, job)) as load:
         intake = Intake(lane.adapter, job.operation, load.put)
         async for position, item, target in store.results.retry_items(job.job_id, selection):
             if left_out is not None and target is not None and target in newer:
                 left_out[newer[target]] += 1
                 continue
-            await intake.repeat(item, target, position)
+            batch = str(bisect_right(starts, position)) if starts else ""
+            await intake.repeat(item, target, position, batch)
         intake.close()
         if not intake.total:
             again = await store.results.find_retry(job.job_id, selection)

@@ -297,6 +297,28 @@ async def test_what_items_share_is_in_one_batch(monkeypatch: pytest.MonkeyPatch)
     assert [len(s.items) for s in world.vendor.submissions] == [2, 1, 1]
 
 
+async def test_what_items_share_is_in_one_batch_of_a_retry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And of the retry of that one: never are two tickets made one that had two keys."""
+    monkeypatch.setattr(
+        ScriptedAdapter, "batch_key", lambda self, operation, item: str(item.payload["at"])
+    )
+    places, failed = ["x", "x", "y", "x", "z"], ItemState.FAILED
+    vendor = Vendor(
+        default_report=lambda items: Report(
+            items=[
+                ItemReport(id=i.id, state=OK if i.id == "1" else failed, code=500) for i in items
+            ]
+        )
+    )
+    async with scripted_world(vendor) as world:
+        job = await world.hub.submit("shop", [{"at": place} for place in places])
+        for _ in range(3):
+            await job.wait()
+            sent = [[places[int(i.id) - 1] for i in s.items] for s in vendor.submissions]
+            assert all(len(set(each)) == 1 for each in sent)
+            job = await job.retry()
+
+
 # Nobody can tell.
 
 
