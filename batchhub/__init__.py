@@ -62,17 +62,20 @@ __all__ = [
 _ROOMS = {"BatchHub": ".hub", "BatchJob": ".job", "Plan": ".hub"}
 
 
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version  # noqa: PLC0415  # half of what this import costs
+# A type checker would take any name at all for one that is there.
+if not TYPE_CHECKING:
 
-        return version("batchhub")
-    if name not in __all__:
-        raise AttributeError(f"module 'batchhub' has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            from importlib.metadata import version  # noqa: PLC0415  # half of what this import costs
 
-    module = import_module(_ROOMS.get(name, ".models"), __name__)
-    return getattr(module, name)
+            return version("batchhub")
+        if name not in __all__:
+            raise AttributeError(f"module 'batchhub' has no attribute {name!r}")
+        from importlib import import_module  # noqa: PLC0415
+
+        module = import_module(_ROOMS.get(name, ".models"), __name__)
+        return getattr(module, name)
 
 
 def __dir__() -> list[str]:

@@ -15,6 +15,7 @@ from attrs import evolve
 from ._base.choices import read_choices
 from ._base.handles import JOB, Handle
 from ._base.log import get_logger
+from ._base.scalars import to_python
 from ._base.show import draw_html, draw_table
 from ._engine.adopt import adopt, find_unconfirmed, read_refs
 from ._engine.exports import save_export
@@ -551,8 +552,10 @@ def _read_codes(code: int | Collection[int] | None) -> frozenset[int] | None:
     """Check and return the wanted HTTP statuses; `None` for all."""
     if code is None:
         return None
-    given = [code] if isinstance(code, int) or not isinstance(code, Collection) else code
-    codes = frozenset(given)
-    if not all(isinstance(each, int) for each in codes):
+    # A number of numpy's, as a column of a frame gives it, is one; an array is several.
+    wanted = to_python(code)
+    given = wanted if isinstance(wanted, Collection) else [wanted]
+    codes = frozenset(given if isinstance(given, str) else map(to_python, given))
+    if not all(isinstance(each, int) and not isinstance(each, bool) for each in codes):
         raise UsageError(f"code takes HTTP statuses such as 404, not {code!r}")
     return codes

@@ -135,8 +135,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Load the typed orders when one of them is first asked for: they are many."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(".orders", __name__), name)
+# A type checker would take any name at all for one that is there.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Load the typed orders when one of them is first asked for: they are many."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(".orders", __name__), name)

@@ -262,6 +262,9 @@ def _read_skus(skus: Iterable[str | None]) -> list[str]:
     """Check the SKUs; return each once, in their order."""
     if isinstance(skus, str):
         raise InputError("skus is one text; hand over a list of SKUs")
+    if skus is None or hasattr(skus, "columns"):  # a frame would give the names of its columns
+        what = "None" if skus is None else "a frame"
+        raise InputError(f"skus is {what}; hand over a list of SKUs, or one column")
     wanted: dict[str, None] = {}
     for sku in skus:
         if _is_nothing(sku):

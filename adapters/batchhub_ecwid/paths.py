@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Final, TypeAlias
 from urllib.parse import quote, unquote
 
+from batchhub.adapter import plain_json
 from batchhub.errors import InputError
 
 ParamValue: TypeAlias = str | int | float | Decimal | bool
@@ -94,9 +95,12 @@ def add_params(path: str, params: Params | None) -> str:
     Append a query to a path, percent-encoded: booleans in lower case, lists joined by commas.
 
     Source: older page "Create batch request", BatchRequest, example of `path`.
+
+    Raises:
+        InputError: A value is none that a query has, such as a time.
     """
     pairs = [
-        f"{quote(name, safe='')}={_param_text(value)}"
+        f"{quote(name, safe='')}={_param_text(name, value)}"
         for name, value in (params or {}).items()
         if value is not None
     ]
@@ -111,12 +115,16 @@ def has_param(path: str, name: str) -> bool:
     return any(unquote(key) == name and value for key, _, value in pairs)
 
 
-def _param_text(value: ParamValue | Iterable[ParamValue]) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str | int | float | Decimal):
-        return quote(str(value), safe="")
-    return ",".join(_param_text(part) for part in value)
+def _param_text(name: str, value: ParamValue | Iterable[ParamValue]) -> str:
+    # A number of numpy's, as a frame gives it, becomes Python's own; a time or NaN is refused.
+    known = value if isinstance(value, str | Iterable) else plain_json(value, f"params: {name}")
+    if isinstance(known, bool):
+        return "true" if known else "false"
+    if isinstance(known, str | int | float | Decimal):
+        return quote(str(known), safe="")
+    if known is None or isinstance(known, bytes):
+        raise InputError(f"params: {name} has {known!r} in it; give texts and numbers")
+    return ",".join(_param_text(name, part) for part in known)
 
 
 def _check_characters(path: str) -> None:

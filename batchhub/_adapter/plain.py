@@ -106,7 +106,9 @@ def _copy(value: Any, place: str) -> Any:
     if isinstance(value, float | Decimal):
         is_finite = value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)
         if not is_finite:
-            raise InputError(f"{place} is {value}, which has no form in JSON")
+            is_missing = "nan" in str(value).lower()  # what a table has for a missing value
+            instead = "; leave it out, or give None" if is_missing else ""
+            raise InputError(f"{place} is {value}, which has no form in JSON{instead}")
         return _bare(value)
     if isinstance(value, Mapping):
         for key in value:

@@ -65,7 +65,9 @@ def describe_odd(value: Any) -> str:
         name = "NaN" if isinstance(value, float | Decimal) else str(value).strip("<>")
         return f"{name}, a missing value; leave it out, or give None"
     kind = getattr(getattr(value, "dtype", None), "kind", "")
-    if isinstance(value, datetime | date | time) or kind == "M":
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return f"the date {value}; give the text that the vendor takes"
+    if isinstance(value, datetime | time) or kind == "M":
         return f"the time {value}; give the text that the vendor takes"
     if isinstance(value, timedelta) or kind == "m":
         return f"the duration {value}; give the number or text that the vendor takes"

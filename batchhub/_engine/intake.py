@@ -28,7 +28,15 @@ from batchhub.models import Finding
 
 from .guarded import GuardedAdapter
 from .kept_rows import RowKeeper
-from .raw_items import CountsRows, KeepsRows, RawItem, RawItems, convert_item, normalise
+from .raw_items import (
+    CountsRows,
+    KeepsRows,
+    RawItem,
+    RawItems,
+    convert_item,
+    hint_items,
+    normalise,
+)
 from .targets import JobTargets
 
 _modules: Final = sys.modules
@@ -159,8 +167,10 @@ class Intake:
                     taken, most = 0, min(breath.items, CHUNK_ITEMS - len(self._items))
         else:
             if isinstance(raw_items, str | bytes | Mapping) or not isinstance(raw_items, Iterable):
-                kind = type(raw_items).__name__
-                raise InputError(f"items are an iterable of mappings, not {kind}")
+                raise InputError(
+                    f"items are an iterable of mappings, not {type(raw_items).__name__}"
+                    f"{hint_items(raw_items)}"
+                )
             raws = iter(raw_items)
             while True:
                 taken = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterable, Iterable, Mapping
 from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
@@ -12,6 +13,9 @@ from batchhub.models import BatchItem, InputHead
 from batchhub.models.rows import RowSink
 
 from .guarded import GuardedAdapter
+
+_MAKE_MAPPING: Final = ("model_dump", "_asdict", "to_dict")
+"""What objects of Pydantic, named tuples and rows of a frame have to be mappings."""
 
 RawItem: TypeAlias = BatchItem | Mapping[str, Any]
 """An item as users pass it."""
@@ -90,7 +94,9 @@ def normalise(raw: RawItem, position: int, adapter: GuardedAdapter, operation: s
             payload = dict(raw)
             payload.pop("id", None)
     else:
-        raise InputError(f"an item is a mapping or a BatchItem, not {type(raw).__name__}")
+        raise InputError(
+            f"an item is a mapping or a BatchItem, not {type(raw).__name__}{_hint_item(raw)}"
+        )
     if item_id is None:
         item_id = adapter.item_id(operation, payload)
     elif claims_id and isinstance(item_id, int) and not isinstance(item_id, bool):
@@ -102,6 +108,26 @@ def normalise(raw: RawItem, position: int, adapter: GuardedAdapter, operation: s
     if type(raw) is BatchItem and raw.id is item_id:
         return raw
     return BatchItem(id=item_id, payload=payload)
+
+
+def hint_items(given: object) -> str:
+    """Return what to do with something that is no iterable of items; the end of a message."""
+    if isinstance(given, str | os.PathLike):
+        return "; a file is read by batchhub.tables.read_items"
+    if isinstance(given, Mapping | BatchItem):
+        return "; put it in a list, if it is an item"
+    return ""
+
+
+def _hint_item(given: object) -> str:
+    """Return what makes a mapping of an object; the end of a message."""
+    kind = type(given)
+    for name in _MAKE_MAPPING:
+        if callable(getattr(kind, name, None)):
+            return f"; what its {name}() gives may be one"
+    if hasattr(kind, "__dataclass_fields__"):
+        return "; what dataclasses.asdict() makes of it may be one"
+    return ""
 
 
 def _check_id(item_id: object) -> str:

@@ -140,7 +140,7 @@ def name_of(stream: object) -> str:
             "('-' is standard input or output)"
         )
     if not (hasattr(stream, "read") or hasattr(stream, "write")):
-        raise UsageError(f"a file is a path or a stream of bytes, not {stream!r}")
+        raise UsageError(f"a file is a path or a stream of bytes, not {type(stream).__name__}")
     return str(getattr(stream, "name", "the stream"))
 
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -41,8 +42,9 @@ def item(**payload: Any) -> dict[str, Any]:
 
 
 def test_the_package_exports_what_users_need() -> None:
-    """The account, the adapter, four functions that make items, and the types of orders."""
+    """Account and adapter, functions that make items and look things up, the types of orders."""
     plain = {"EcwidAccount", "EcwidAdapter", "delete", "get", "post", "put"}
+    plain |= {"FoundProducts", "ProductId", "find_product_ids", "submit_pages"}
 
     assert set(batchhub_ecwid.__all__) == plain | set(orders.__all__)
     assert all(hasattr(batchhub_ecwid, name) for name in batchhub_ecwid.__all__)
@@ -110,11 +112,31 @@ def test_an_id_may_be_handed_over() -> None:
         ({"email": "a+b@x.test"}, "?email=a%2Bb%40x.test"),
         ({"a&b=c": "d&e=f#g %"}, "?a%26b%3Dc=d%26e%3Df%23g%20%25"),
         ({"keyword": "thé"}, "?keyword=th%C3%A9"),
+        ({"a": np.int64(5), "b": np.bool_(True)}, "?a=5&b=true"),
+        ({"ids": np.array([1, 2]), "rate": [np.float32(9.9)]}, "?ids=1,2&rate=9.9"),
     ],
 )
 def test_params_are_encoded_safely(params: Any, query: str) -> None:
     """Whatever stands in params stays inside its own parameter."""
     assert encode(get("/orders", params=params).payload)["path"] == f"/orders{query}"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (datetime(2026, 1, 2, tzinfo=UTC), "params: from is the time 2026-01-02 00:00:00+00:00; "),
+        ([1, None], "params: from has None in it; give texts and numbers"),
+        (b"x", "params: from has b'x' in it; give texts and numbers"),
+        (float("nan"), "params: from is nan, which has no form in JSON; leave it out"),
+        (object(), "params: from is of type object"),
+    ],
+    ids=["time", "none-in-list", "bytes", "NaN", "object"],
+)
+def test_params_that_are_none_are_refused(value: Any, words: str) -> None:
+    """What no query has is named, and nothing is guessed of it."""
+    with pytest.raises(InputError) as caught:
+        get("/orders", params={"from": value})
+    assert str(caught.value).startswith(words)
 
 
 def test_params_follow_a_query_that_is_there() -> None:

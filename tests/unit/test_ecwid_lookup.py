@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from attrs import evolve
 from support.pages import Stage
@@ -207,8 +208,10 @@ async def test_nothing_to_ask_for(tmp_path: Path) -> None:
             ["SKU-1", 42],
             NOT_TEXT,
         ),
+        (None, "skus is None; hand over a list of SKUs, or one column"),
+        (pd.DataFrame({"SKU-1": [1]}), "skus is a frame; hand over a list of SKUs, or one column"),
     ],
-    ids=["text", "number"],
+    ids=["text", "number", "nothing", "frame"],
 )
 async def test_no_skus(tmp_path: Path, skus: Any, message: str) -> None:
     """What is no list of texts is refused before anything is sent."""

@@ -131,14 +131,14 @@ def test_many_rows_come_in_their_order(make: Callable[[Columns], Any]) -> None:
 
 
 ODD: Final[Mapping[str, tuple[Any, str]]] = {
-    "day": (date(2026, 1, 2), "holds the time 2026-01-02; give the text"),
+    "day": (date(2026, 1, 2), "holds the date 2026-01-02; give the text"),
     "object": ({"a": 1}, "holds an object, and no single value"),
     "list": ([1, 2], "holds a list, and no single value"),
     "bytes": (b"a", "holds binary data"),
     "infinite": (float("inf"), "holds Infinity"),
     "stamp": (pd.Timestamp("2026-01-02"), "holds the time 2026-01-02 00:00:00"),
     "span": (pd.Timedelta("3s"), "holds the duration 0 days 00:00:03"),
-    "complex": (1 + 2j, "holds of type complex"),
+    "complex": (1 + 2j, "is of type complex, which JSON does not have; make it text or a"),
 }
 
 
@@ -162,7 +162,19 @@ WRONG: Final[Mapping[str, tuple[Callable[[], Any], dict[str, Any], str]]] = {
     "series": (lambda: pd.Series([1], name="a"), {}, "a Series is one column"),
     "polars-series": (lambda: pl.Series("a", [1]), {}, "a Series is one column"),
     "lazy": (lambda: pl.LazyFrame({"a": [1]}), {}, "hand over what its collect"),
-    "array": (lambda: pa.array([1]), {}, "a file is a path"),
+    "array": (lambda: pa.array([1]), {}, "or a frame, not Int64Array$"),
+    "mappings": (lambda: [{"a": 1}], {}, "not list; hand over items to submit as they are$"),
+    "bytes": (lambda: b"a", {}, "not bytes; io.BytesIO makes a stream of them$"),
+    "index": (
+        lambda: pd.DataFrame({"a": [1], "b": [2]}).set_index("b"),
+        {"set": ["x={b}"]},
+        r"there is no column 'b', only an index; reset_index\(\) makes a column of it$",
+    ),
+    "two-indexes": (
+        lambda: pd.DataFrame({"a": [1], "b": [2], "c": [3]}).set_index(["b", "c"]),
+        {"id": "{c}", "set": ["x={a}"]},
+        "there is no column 'c', only an index",
+    ),
     "chunks": (lambda: pa.chunked_array([[1]]), {}, "a ChunkedArray is one column"),
     "delimiter": (lambda: pd.DataFrame({"a": [1]}), {"delimiter": ";"}, "delimiter is for CSV"),
     "format": (lambda: pd.DataFrame({"a": [1]}), {"format": "csv"}, "format is for files"),
@@ -339,8 +351,19 @@ def test_a_number_of_numpy_names_an_item(store: Path, vendor: Vendor) -> None:
 
 
 MISSING: Final[Mapping[str, tuple[Any, str]]] = {
-    "NaN": (float("nan"), "body.price is nan, which has no form in JSON"),
-    "numpy-NaN": (np.float32("nan"), "body.price is nan, which has no form in JSON"),
+    "NaN": (
+        float("nan"),
+        "body.price is nan, which has no form in JSON; leave it out, or give None",
+    ),
+    "numpy-NaN": (
+        np.float32("nan"),
+        "body.price is nan, which has no form in JSON; leave it out, or give None",
+    ),
+    "decimal-NaN": (
+        Decimal("NaN"),
+        "body.price is NaN, which has no form in JSON; leave it out, or give None",
+    ),
+    "infinity": (float("inf"), "body.price is inf, which has no form in JSON"),
     "NA": (pd.NA, "body.price is NA, a missing value; leave it out, or give None"),
     "NaT": (pd.NaT, "body.price is NaT, a missing value; leave it out, or give None"),
     "datetime64": (

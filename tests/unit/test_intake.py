@@ -6,9 +6,12 @@ import asyncio
 import itertools
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -214,13 +217,44 @@ async def test_an_item_that_is_no_mapping_is_refused(item: object) -> None:
     assert str(error) == (f"item 2: an item is a mapping or a BatchItem, not {type(item).__name__}")
 
 
+class _Named(NamedTuple):
+    price: int
+
+
+@dataclass
+class _Plain:
+    price: int
+
+
+class _Model(pydantic.BaseModel):
+    price: int
+
+
 @pytest.mark.parametrize("items", ["abc", b"abc", {"id": "a"}, 5, None, BatchItem(payload={})])
 async def test_items_that_are_no_iterable_of_items_are_refused(items: object) -> None:
     """Text and a single mapping could be iterated over, and are never meant to be."""
     error = await refusal(items)
 
-    assert str(error) == f"items are an iterable of mappings, not {type(items).__name__}"
+    assert str(error).startswith(f"items are an iterable of mappings, not {type(items).__name__}")
     assert error.position is None
+
+
+@pytest.mark.parametrize(
+    ("items", "hint"),
+    [
+        ("prices.csv", "not str; a file is read by batchhub.tables.read_items"),
+        (Path("prices.csv"), "Path; a file is read by batchhub.tables.read_items"),
+        (BatchItem(payload={}), "not BatchItem; put it in a list, if it is an item"),
+        ({"id": "a"}, "not dict; put it in a list, if it is an item"),
+        ([_Named(1)], "not _Named; what its _asdict() gives may be one"),
+        ([_Plain(1)], "not _Plain; what dataclasses.asdict() makes of it may be one"),
+        ([_Model(price=1)], "not _Model; what its model_dump() gives may be one"),
+    ],
+    ids=["text", "path", "item", "mapping", "named-tuple", "dataclass", "pydantic"],
+)
+async def test_what_is_nearly_items_is_told_how_to_become_them(items: object, hint: str) -> None:
+    """Whoever hands over a file, one item or objects of their own is told what to do."""
+    assert str(await refusal(items)).endswith(hint)
 
 
 async def test_what_the_adapter_refuses_is_named() -> None:

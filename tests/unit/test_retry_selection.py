@@ -9,6 +9,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from support.hubs import World, scripted_world
 from support.vendor import Vendor
@@ -184,13 +186,29 @@ async def test_a_retry_that_was_pruned_leaves_nothing(world: World, tmp_path: Pa
     assert await later.find_original() is None
 
 
-@pytest.mark.parametrize("code", ["404", 4.5, [None], ["x"]], ids=["text", "float", "none", "word"])
+@pytest.mark.parametrize(
+    "code",
+    ["404", 4.5, [None], ["x"], True],
+    ids=["text", "float", "none", "word", "truth"],
+)
 async def test_a_code_that_is_none_is_refused(world: World, code: Any) -> None:
     """Before anything is looked for."""
     job = await run(world, "f404-1")
     for wanted in ({"code": code}, {"but_code": code}):
         with pytest.raises(UsageError, match="code takes HTTP statuses such as 404, not"):
             await job.retry(**wanted)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [np.int64(404), np.array([404, 500]), pd.Series([404]), range(400, 500)],
+    ids=["numpy", "array", "series", "range"],
+)
+async def test_a_code_is_taken_as_a_column_of_results_gives_it(world: World, code: Any) -> None:
+    """Of numpy and pandas, one or several."""
+    job = await run(world, "f404-1", "f503-1")
+    assert [result.id async for result in job.results(code=code)] == ["f404-1"]
+    assert await ids_of(await job.retry(code=code)) == ["f404-1"]
 
 
 async def test_what_a_newer_job_changes_stays_out_of_a_selection(world: World) -> None:

@@ -27,6 +27,7 @@ class Columns:
     Args:
         names: The names in the header; `None` for a column without one.
         settings: What the user and the adapter say.
+        beside: Names beside the table that are no columns, as those of a frame's index.
 
     Attributes:
         names: The names in the header.
@@ -38,8 +39,11 @@ class Columns:
         InputError: A column that is asked for is missing, or columns can't all be keys of an item.
     """
 
-    def __init__(self, names: Sequence[str | None], settings: ReadSettings) -> None:
+    def __init__(
+        self, names: Sequence[str | None], settings: ReadSettings, beside: Sequence[str] = ()
+    ) -> None:
         self.names = names
+        self._beside = beside
         self.index = {name: n for n, name in enumerate(names) if name is not None}
         self._settings = settings
         self._alike: dict[frozenset[tuple[str, Kind]], Mapping[str, Kind]] = {}
@@ -123,6 +127,8 @@ class Columns:
             for name in columns:
                 if name not in self.index:
                     known = suggest(name, list(self.index))
+                    if name in self._beside:
+                        known = ", only an index; reset_index() makes a column of it"
                     raise InputError(f"{asked_by}: there is no column {name!r}{known}")
 
 

@@ -61,6 +61,7 @@ class FrameRows:
     Attributes:
         place: What the number of a record counts: rows, from 1, without the header.
         warnings: There are none.
+        index: The names of the index, which are no columns.
 
     Raises:
         UsageError: It is no table, or Arrow's package is needed and missing.
@@ -68,6 +69,7 @@ class FrameRows:
 
     place = "row"
     warnings: Sequence[str] = ()
+    index: Sequence[str] = ()
 
     def __init__(self, frame: Any) -> None:
         package = type(frame).__module__.partition(".")[0]
@@ -75,6 +77,7 @@ class FrameRows:
             raise UsageError("a LazyFrame has no rows yet; hand over what its collect() gives")
         if package == "pandas" and hasattr(type(frame), "columns"):
             self._names, self._read = _open_pandas(frame)
+            self.index = [str(name) for name in frame.index.names if name is not None]
         elif package == "polars" and hasattr(frame, "get_columns"):
             self._names, self._read = _open_polars(frame)
         else:
@@ -185,4 +188,5 @@ def _explain(value: Any) -> str:
         return f"holds {what}, and no single value; make columns of what is in it"
     if isinstance(value, bytes | bytearray | memoryview):
         return "holds binary data; make it text"
-    return f"holds {describe_odd(value)}"
+    words = describe_odd(value)
+    return f"is {words}; make it text or a number" if words.startswith("of ") else f"holds {words}"

@@ -128,6 +128,11 @@ class Origin:
         if isinstance(source, str | os.PathLike):
             self.name, self._stream, self.is_file = open_file(os.fsdecode(source))
         else:
+            if not hasattr(source, "read"):
+                raise UsageError(
+                    f"what is read is a path, a stream of bytes or a frame, not "
+                    f"{type(source).__name__}{_hint(source)}"
+                )
             self.name, self._stream, self.is_file = name_of(source), source, False
         self.is_terminal = self._is_ours and not self.is_file and self._stream.isatty()
         self._spools: list[IO[bytes]] = []
@@ -348,6 +353,13 @@ class Origin:
             return read(most)
 
         return read_on
+
+
+def _hint(given: object) -> str:
+    """Return what to do with something that can't be read; the end of a message."""
+    if isinstance(given, bytes | bytearray):
+        return "; io.BytesIO makes a stream of them"
+    return "; hand over items to submit as they are" if isinstance(given, list) else ""
 
 
 def _find_start(stream: IO[bytes]) -> int | None:

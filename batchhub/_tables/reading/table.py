@@ -58,7 +58,8 @@ class Table:
         following = _find_header(records)
         hint = hint_header(header, following, self._rows.place)
         try:
-            columns = Columns(read_header(cells), self._settings)
+            index = getattr(self._rows, "index", ())  # only a frame has one
+            columns = Columns(read_header(cells), self._settings, index)
         except InputError as error:
             raise InputError(f"{error.reason}{hint}", line=line, place=self._rows.place) from None
         records = chain([] if following is None else [following], records)
