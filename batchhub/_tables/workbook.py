@@ -315,8 +315,9 @@ class SheetTable:
     def write_odd(self, column: int, cell: OddCell) -> None:
         """Write a cell that was odd as it was: its number and format, or its error."""
         held = cell.held if cell.number is None else cell.number
-        if held is not None and cell.format:
-            self._write_float(column, float(held), self._book.find_format(cell.format))
+        if held is not None:
+            format = self._book.find_format(cell.format) if cell.format else None
+            self._write_float(column, float(held), format)
             return
         error = cell.error or _NO_VALUE  # a row without a value would not be refused again
         self._sheet.write_formula(self._row, column, f"={error}", None, error)

@@ -10,7 +10,17 @@ from typing import Any
 import openpyxl
 import pytest
 import xlsxwriter
-from support.workbooks import cell, make_workbook, open_sheet, read_cells, row, sheet, text
+from support.workbooks import (
+    cell,
+    make_parts,
+    make_workbook,
+    open_sheet,
+    pack,
+    read_cells,
+    row,
+    sheet,
+    text,
+)
 
 from batchhub._tables.reading.rows import Cell, OddCell
 
@@ -61,6 +71,45 @@ def test_a_number_of_sixteen_digits_is_odd(written: str) -> None:
 
     assert found.number is None
     assert "16 or more digits" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("1234567890123456", 1234567890123456),
+        ("1.23456789012345E+19", 12345678901234500000),
+        ("NaN", None),
+    ],
+)
+@pytest.mark.parametrize("style", [0, 1])
+def test_what_is_behind_a_long_number_is_kept(written: str, kept: int | None, style: int) -> None:
+    """It is never sent, but a workbook that is written has it again."""
+    found = odd_cell(cell("A2", written, style=style), formats=["00000"])
+
+    assert (found.number, found.held) == (None, kept)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (7, '"$"#,##0.00_);("$"#,##0.00)'),
+        (9, "0%"),
+        (10, "0.00%"),
+        (44, '_("$"* #,##0.00_);_("$"* (#,##0.00);_("$"* "-"??_);_(@_)'),
+        (46, "[h]:mm:ss"),
+    ],
+)
+def test_a_format_that_no_workbook_spells_out_has_its_decimals(number: int, code: str) -> None:
+    """Written again with the others, 7.25% would be shown as 7%, and 9.90 as 10."""
+    parts = make_parts(
+        sheet(row(1, text("A1", "price")), row(2, cell("A2", 0.0725, style=1))), formats=["0%"]
+    )
+    styles = str(parts["xl/styles.xml"])
+    styles = styles.replace('xf numFmtId="164"', f'xf numFmtId="{number}"')
+    found = read_cells(pack({**parts, "xl/styles.xml": styles}))[2][0]
+
+    assert isinstance(found, OddCell)
+    assert found.format == code
 
 
 @pytest.mark.parametrize(

@@ -256,6 +256,45 @@ async def test_a_workbook_keeps_what_its_cells_are(tmp_path: Path) -> None:
     assert book["Failures"]["G2"].number_format == "00000"
 
 
+@pytest.mark.parametrize(
+    ("held", "code", "shown"),
+    [
+        ("46356", "dd.mm.yyyy", "2026-11-30"),
+        ("46356.34375", "DD.MM.YYYY HH:MM", "2026-11-30T08:15:00"),
+        ("46356.3437615741", "yyyy-mm-dd hh:mm:ss", "2026-11-30T08:15:01"),
+        ("0.34375", "h:mm", "08:15:00"),
+        ("1", "yyyy-mm-dd", "1900-01-01"),
+        ("59", "yyyy-mm-dd", "1900-02-28"),
+        ("60", "yyyy-mm-dd", 60),
+        ("61", "yyyy-mm-dd", "1900-03-01"),
+        ("2958465", "yyyy-mm-dd", "9999-12-31"),
+        ("1.5", "[h]:mm:ss", Decimal("1.5")),
+        ("0.19", "0%", Decimal("0.19")),
+    ],
+)
+async def test_a_date_of_a_workbook_is_one_elsewhere_too(
+    tmp_path: Path, held: str, code: str, shown: object
+) -> None:
+    """The days since 1900 say nothing to anybody; a span of time is no date."""
+    head = InputHead(name="in.xlsx", format="xlsx", columns=("when",), place="row")
+    cell = OddCell("A2", "holds a date", held=Decimal(held), format=code)
+    rows = rows_of(([cell], DONE), head=head)
+    (found,) = json.loads(await export(tmp_path / "r.json", rows), parse_float=Decimal)
+    assert found["when"] == shown
+    assert read_csv(await export(tmp_path / "r.csv", rows))[1][0] == str(shown)
+
+
+async def test_a_long_number_of_a_workbook_is_written_again(tmp_path: Path) -> None:
+    """It was refused if its column is used; in any other it is there as it was."""
+    head = InputHead(name="in.xlsx", format="xlsx", columns=("sku",), place="row")
+    cell = OddCell("A2", "holds a number of 16 or more digits", held=1234567890123450)
+    out = tmp_path / "r.xlsx"
+    await write_results(rows_of(([cell], DONE), head=head), out)
+    assert openpyxl.load_workbook(out)["Results"]["A2"].value == 1234567890123450
+    data = await export(tmp_path / "r.jsonl", rows_of(([cell], DONE), head=head))
+    assert data.startswith(b'{"sku":1234567890123450,')
+
+
 async def test_csv_of_a_workbook_has_its_numbers(tmp_path: Path) -> None:
     """As text can have them, without their formats."""
     found = read_csv(await export(tmp_path / "r.csv", rows_of(*SHEET_ROWS, head=WORKBOOK)))

@@ -139,7 +139,9 @@ class Rejects:
             path = Path(file)
             with suppress(OSError):
                 if path.resolve() == self._path or path.samefile(self._path):
-                    raise self._refusal(f"it is {file}, which this command uses")
+                    raise self._refusal(
+                        "this command uses it for something else, too; name another file"
+                    )
 
     def spare_source(self, source: os.stat_result | None) -> None:
         """

@@ -15,6 +15,7 @@ from batchhub._tables.reading.marks import MISSING, OUTCOME, TEXT, Marks, strip_
 from batchhub.models import ItemState
 from batchhub.models.rows import Cell, InputHead, InputRow, OddCell
 
+from .dates import show_date
 from .dialect import TABLES_OF_TEXT
 from .values import write_cell
 
@@ -142,11 +143,15 @@ class Layout:
 
 
 def cell_value(cell: Cell) -> Any:
-    """Return a cell as JSON has it: of an odd one its number, or else what it shows."""
+    """Return a cell as JSON has it: of an odd one its date or its number, or else its error."""
     if not isinstance(cell, OddCell):
         return cell
-    held = cell.held if cell.number is None else cell.number
-    return cell.error if held is None else held
+    if cell.number is not None:
+        return cell.number
+    if cell.held is None:
+        return cell.error
+    shown = show_date(cell.held, cell.format) if cell.format else None
+    return cell.held if shown is None else shown
 
 
 def cell_text(cell: Any) -> str:

@@ -49,7 +49,7 @@ def take_cell(value: Any, row: int, column: int) -> Cell:
     kind = type(value)
     if kind is float or kind is int:
         if not -_LARGEST < value < _LARGEST:  # not a number fails it as well
-            return OddCell(cell_name(row, column), _TOO_LONG)
+            return OddCell(cell_name(row, column), _TOO_LONG, held=_digits_of(value))
         whole = int(value)
         if whole == value:
             return whole
@@ -77,7 +77,8 @@ def take_odd_cell(value: Any, oddity: Oddity, row: int, column: int) -> Cell:
 def _judge(value: Any, format: NumberFormat, row: int, column: int) -> Cell:
     cell = take_cell(value, row, column)
     if isinstance(cell, OddCell):
-        return evolve(cell, format=format.code, held=_find_serial(value))
+        held = _find_serial(value) if cell.held is None else cell.held
+        return evolve(cell, format=format.code, held=held)
     if isinstance(cell, str) and cell:
         if not format.changes_text:
             return cell
@@ -86,6 +87,11 @@ def _judge(value: Any, format: NumberFormat, row: int, column: int) -> Cell:
     if isinstance(cell, Decimal) or (isinstance(cell, int) and not isinstance(cell, bool)):
         return format.judge(row, column, float(cell), cell) or cell
     return cell
+
+
+def _digits_of(value: float) -> int | None:
+    """Return a whole number as the file has it, in its fewest digits; `None` if it is none."""
+    return int(Decimal(repr(value))) if value - value == 0 else None
 
 
 def _find_serial(value: Any) -> Decimal | None:
