@@ -209,7 +209,10 @@ def test_it_is_none_of_the_files_this_command_uses(command: Command) -> None:
         "submit", "items.csv", "--account", "work", "--rejects", "jobs.csv", "--store", "jobs.csv"
     )
     assert result.exit_code == ExitCode.USAGE
-    assert "jobs.csv, which this command uses; nothing was sent" in result.stderr
+    assert (
+        "jobs.csv: this command uses it for something else, too; name another file; nothing"
+        in result.stderr
+    )
     assert files() == {"batchhub.toml", "items.csv"}
 
 
@@ -320,7 +323,10 @@ def test_results_and_rejects_are_two_files(command: Command) -> None:
         *("run", "items.csv", "--account", "work", "--rejects", "r.csv", "--out", "r.csv")
     )
     assert result.exit_code == ExitCode.USAGE
-    assert "it is r.csv, which this command uses" in result.stderr
+    assert (
+        "r.csv: this command uses it for something else, too; name another file; nothing was sent"
+        in result.stderr
+    )
 
 
 def count_blocks() -> int:

@@ -312,6 +312,19 @@ def test_the_command_names_the_newest_job_that_a_retry_helps(command: Command) -
         assert last == f"  retry the newest  batchhub retry {job_id} --store jobs.db"
 
 
+def test_a_retry_of_unknown_items_is_named_with_what_it_needs(command: Command) -> None:
+    """Without its option it would leave them all out."""
+
+    async def fail() -> str:
+        async with scripted_world(store=Path("jobs.db")) as world:
+            return (await run(world, {"i1": (ItemState.UNKNOWN, None, "busy")}, "a")).id
+
+    job_id = asyncio.run(fail())
+    assert command().stderr.splitlines()[-1] == (
+        f"  retry the newest; may run twice  batchhub retry {job_id} --unknown --store jobs.db"
+    )
+
+
 def test_the_command_as_json(command: Command) -> None:
     """The groups as the library has them."""
     first, _ = asyncio.run(fill_store())

@@ -368,7 +368,7 @@ def test_it_is_not_what_the_rows_come_from(tmp_path: Path, way: str) -> None:
 
     with pytest.raises(UsageError, match="rows come from"):
         rejects.spare_source(source.stat())
-    with pytest.raises(UsageError, match="which this command uses"):
+    with pytest.raises(UsageError, match="uses it for something else, too; name another file"):
         rejects.spare([tmp_path / "other", source])
 
 

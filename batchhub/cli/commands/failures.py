@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Final
@@ -20,8 +20,8 @@ from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.filters import parse_since
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.open import find_store, no_store, open_reader, read_settings, store_exists
-from batchhub.cli.shell.options import FailuresOptions
-from batchhub.models import OpenFailures
+from batchhub.cli.shell.options import Common, FailuresOptions
+from batchhub.models import ItemState, OpenFailures
 
 from .jobs import check_account
 
@@ -57,11 +57,9 @@ async def show_failures(invocation: Invocation, options: FailuresOptions) -> Exi
         say(f"no open failures in {store}")
     for line in _notes(found, shown, options):
         say(line)
-    # A retry leaves out what fails again as it is, and what was written again.
-    passing = [group for group in shown if group.count and group.retry != "yours"]
-    if passing and not (common.quiet or common.json):
-        newest = max(passing, key=lambda group: group.last_at).examples[0]
-        say(f"  retry the newest  {command_line(common, 'retry', newest.job_id)}")
+    if shown and not (common.quiet or common.json):
+        for line in _advise(shown, common):
+            say(line)
     return ExitCode.OK
 
 
@@ -116,6 +114,20 @@ def _ids(group: OpenFailures) -> str:
     ]
     total = group.count or group.written_again
     return ", ".join(texts) + (", …" if total > len(shown) else "")
+
+
+def _advise(groups: Sequence[OpenFailures], common: Common) -> Iterator[str]:
+    """Yield the command that sends the newest items again, of those for which that can help."""
+    # A retry leaves out what fails again as it is, and what was written again.
+    helped = [
+        group for group in groups if group.count and group.examples and group.retry != "yours"
+    ]
+    if helped:
+        newest = max(helped, key=lambda group: group.last_at)
+        may_have_run = ["--unknown"] if newest.state is ItemState.UNKNOWN else []
+        command = command_line(common, "retry", newest.examples[0].job_id, *may_have_run)
+        twice = "; may run twice" if may_have_run else ""
+        yield f"  retry the newest{twice}  {command}"
 
 
 def _notes(
