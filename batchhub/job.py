@@ -231,8 +231,8 @@ class BatchJob(Handle):
             fields: The columns, in order: keys of a result, else paths in its body such as
                 ``items.sku``.
             as_type: What bodies of items that succeeded are read as, so that columns are typed: a
-                `msgspec.Struct`, an attrs class or a dataclass; or the name of a type of the
-                account's adapter, such as ``order``.
+                `msgspec.Struct`, an attrs class, a dataclass or a `TypedDict`; or the
+                name of a type of the account's adapter, such as ``order``.
             explode: The path of a list in bodies, such as ``items``, for a row for each of its
                 elements; as for `batchhub.tables.write_results`.
 

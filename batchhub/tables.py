@@ -184,7 +184,8 @@ async def write_results(
         fields: The columns, in order: keys of a result, else paths in its body such as
             ``items.sku``. By default the six keys of every result.
         as_type: What bodies of items that succeeded are read as, so that columns are typed: a
-            `msgspec.Struct`, an attrs class or a dataclass; or the name of a type of `adapter`.
+            `msgspec.Struct`, an attrs class, a dataclass or a `TypedDict`; or the name of a
+            type of `adapter`.
         adapter: The adapter's class, where `as_type` is a name.
         excel_csv: Whether CSV is written as Excel opens it by a double click: with a byte order
             mark, separated as the locale of the environment (``LC_ALL``, ``LC_NUMERIC``, ``LANG``)

@@ -11,7 +11,7 @@ import threading
 from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
 from hypothesis import given
@@ -145,7 +145,7 @@ def test_advice_is_python(tmp_path: Path, table: str, said: dict[str, Any], mess
 
 @pytest.mark.parametrize(
     ("file", "words"),
-    [(io.StringIO("{}"), "open it in binary mode"), (None, "not None"), (5, "not 5")],
+    [(io.StringIO("{}"), "open it in binary mode"), (None, "not None"), (5, "not (5|int)")],
 )
 async def test_a_file_is_a_path_or_bytes(file: Any, words: str) -> None:
     """A stream of text, such as sys.stdout, is refused before anything is read or written."""
@@ -272,3 +272,24 @@ async def test_the_name_of_a_type_needs_its_adapter() -> None:
         await write_results([], io.BytesIO(), format="csv", as_type="thing")
     with pytest.raises(UsageError, match="as_type makes columns, and jsonl has"):
         await write_results([], io.BytesIO(), as_type="thing", adapter=Exact)
+
+
+class Counted(TypedDict, total=False):
+    """A body with a key that may be missing."""
+
+    total: Decimal
+    note: str
+
+
+async def test_bodies_may_be_read_as_a_typed_dict() -> None:
+    """A key that one of them lacks is an empty cell."""
+    bodies = [b'{"total":1.50,"note":"x"}', b'{"total":2}']
+    results = [
+        ItemResult(id=str(n), state=ItemState.SUCCEEDED, raw=raw) for n, raw in enumerate(bodies)
+    ]
+    file = io.BytesIO()
+    written = await write_results(results, file, format="csv", as_type=Counted)
+    assert (written.count, written.warnings) == (2, ())
+    head, *rows = file.getvalue().decode().splitlines()
+    assert head.split(",")[-2:] == ["total", "note"]
+    assert [row.split(",")[-2:] for row in rows] == [["1.50", "x"], ["2", ""]]

@@ -343,7 +343,7 @@ async def test_other_classes_make_columns_too(out: Path, kind: type[Any]) -> Non
     [
         ("nowhere:Thing", "does not load: ModuleNotFoundError"),
         (f"{__name__}:nothing", "does not load: AttributeError"),
-        ("json:dumps", r"json:dumps is no msgspec\.Struct, attrs class or dataclass"),
+        ("json:dumps", r"json:dumps is no msgspec\.Struct, attrs class, dataclass or TypedDict"),
     ],
 )
 def test_a_type_that_does_not_load_is_the_adapters(

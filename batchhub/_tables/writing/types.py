@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
-from typing import Any, Final, get_type_hints
+from typing import Any, Final, get_origin, get_type_hints
 
 import msgspec
 from attrs import frozen
@@ -55,7 +55,9 @@ class Member:
     attribute: str
 
     def get(self, value: Any) -> Any:
-        """Return what an object has."""
+        """Return what an object has; `None` for a key that a `TypedDict` lacks."""
+        if isinstance(value, dict):
+            return value.get(self.name)
         try:
             return getattr(value, self.attribute)
         except ValueError:  # a text that is no time stays what it is
@@ -91,7 +93,7 @@ def load_type(adapter: type[Adapter[Any]], name: str) -> type[Any]:
     if not members_of(found):
         raise AdapterError(
             f"type {name!r} of adapter {adapter.name!r}: {place} is no msgspec.Struct, "
-            "attrs class or dataclass"
+            "attrs class, dataclass or TypedDict"
         )
     loaded: type[Any] = found
     return loaded
@@ -105,6 +107,14 @@ def members_of(kind: Any) -> Mapping[str, Member]:
     return by_wire | {member.name: member for member in members}
 
 
+def _in_order(kind: Any, info: Any) -> Sequence[Any]:
+    """Return the fields of a type as it has them: those of a `TypedDict` come by their names."""
+    if not isinstance(info, msgspec.inspect.TypedDictType):
+        return info.fields  # type: ignore[no-any-return]
+    names = [*get_type_hints(get_origin(kind) or kind)]
+    return sorted(info.fields, key=lambda each: names.index(each.name))
+
+
 @cache
 def members_in_order(kind: Any) -> tuple[Member, ...]:
     """Return the fields of a type, then the properties that give times; none of other types."""
@@ -116,7 +126,7 @@ def members_in_order(kind: Any) -> tuple[Member, ...]:
         return ()
     times = dict(_find_times(kind))
     members: list[Member] = []
-    for each in info.fields:
+    for each in _in_order(kind, info):
         beside = each.name + _TIME
         attribute = beside if beside in times else each.name
         found = times.pop(beside, None) or bare(each.type)

@@ -144,8 +144,8 @@ class ResultsWriter:
     def _make_table(self, type_: Any, name: str = "") -> None:
         if not members_of(type_):
             raise UsageError(
-                f"{self._say('as_type')} is a msgspec.Struct, an attrs class or a dataclass, not "
-                f"{type_!r}"
+                f"{self._say('as_type')} is a msgspec.Struct, an attrs class, a dataclass or a "
+                f"TypedDict, not {type_!r}"
             )
         name = name or type_.__name__
         self._table = self._lay_out(type_, name)
