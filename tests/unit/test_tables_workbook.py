@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import threading
 import zipfile
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -384,3 +385,22 @@ async def test_others_go_on_while_a_file_is_completed(
     monkeypatch.setattr(os, "fsync", lambda _: note("fsync"))
     await write_results([succeeded("1")], tmp_path / "out.xlsx")
     assert seen == {"end": False, "fsync": False}
+
+
+async def test_two_at_once_are_each_complete(tmp_path: Path) -> None:
+    """One of them is there in the end, whole, whoever wrote both."""
+    out, other_is_done = tmp_path / "out.csv", asyncio.Event()
+
+    async def slowly() -> AsyncIterator[ItemResult]:
+        yield succeeded("1")
+        await other_is_done.wait()
+        yield succeeded("2")
+
+    first = asyncio.create_task(write_results(slowly(), out))
+    await asyncio.sleep(0)
+    await write_results([succeeded("3")], out)
+    assert [line[0] for line in out.read_text().splitlines()[1:]] == ["3"]
+    other_is_done.set()
+    await first
+    assert [line[0] for line in out.read_text().splitlines()[1:]] == ["1", "2"]
+    assert os.listdir(tmp_path) == ["out.csv"]  # noqa: PTH208

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import IO, Final, cast
 
 from batchhub._tables.formats import name_of
@@ -187,9 +188,8 @@ def _check(path: Path) -> None:
 
 def _open_beside(path: Path) -> IO[bytes]:
     """Open a new file beside a place."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with suppress(FileNotFoundError):
-        beside.unlink()  # of an earlier process of this number
+    # A name of its own: one by the process is another's, too, where containers share a folder.
+    beside = path.with_name(f".batchhub-{token_hex(8)}.part")
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else _MODE
     # Never readable by more people than the file is that it replaces, not even meanwhile.
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
