@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
-from typing import Final
+from typing import Final, TypeAlias
 
 from attrs import define, field
 
 from batchhub._store import Store
 from batchhub._store.failures import FailedJob, OpenResult
 from batchhub.models import FailedItem, ItemState, OpenFailures
-from batchhub.models.failures import FAILS_AGAIN, MOST_GROUPS, MOST_IDS, OTHERS, mask_numbers
+from batchhub.models.failures import FAILS_AGAIN, MOST_GROUPS, MOST_IDS, Reasons
 
 _AT_ONCE: Final = 100_000
 """How many failures are in memory at once, until it is known which were written again."""
 
-_Key = tuple[str, ItemState, int | None, str | None]
 _of_lane = attrgetter("lane", "operation")
 
 
@@ -59,6 +59,9 @@ class _Group:
             kept.append((job, position))
 
 
+_Reasons: TypeAlias = Reasons[tuple[str, ItemState, int | None], _Group]
+
+
 async def find_open_failures(
     store: Store, account: str | None, since: datetime | None
 ) -> list[OpenFailures]:
@@ -73,8 +76,7 @@ async def find_open_failures(
     Raises:
         StoreError: The store can't be read.
     """
-    groups: dict[_Key, _Group] = {}
-    grouping = _Grouping(groups)
+    reasons: _Reasons = Reasons(MOST_GROUPS)
     found = await store.failures.jobs(account, since)
     for (lane, operation), failed in groupby(found, _of_lane):
         # Newest first: their items are the examples.
@@ -83,13 +85,13 @@ async def find_open_failures(
         async for page in store.failures.open_results(newest_first):
             gathered.append(page)
             if sum(map(len, gathered)) >= _AT_ONCE:
-                await _add(store, lane, operation, gathered, grouping)
+                await _add(store, lane, operation, gathered, reasons)
                 gathered = []
-        await _add(store, lane, operation, gathered, grouping)
+        await _add(store, lane, operation, gathered, reasons)
     ids = await store.failures.item_ids(
-        [(job.job_no, at) for group in groups.values() for job, at in group.examples]
+        [(job.job_no, at) for group in reasons.groups.values() for job, at in group.examples]
     )
-    return sorted(_make_groups(groups, ids), key=_size, reverse=True)
+    return sorted(_make_groups(reasons, ids), key=_size, reverse=True)
 
 
 async def _add(
@@ -97,7 +99,7 @@ async def _add(
     lane: str,
     operation: str,
     gathered: Sequence[Sequence[OpenResult]],
-    grouping: _Grouping,
+    reasons: _Reasons,
 ) -> None:
     """Group the failures of a lane and operation, a page in each turn of the loop."""
     wanted: dict[bytes, int] = {}
@@ -110,49 +112,14 @@ async def _add(
     for page in gathered:
         for job, position, state, code, message, target in page:
             again = target is not None and newest.get(target, 0) > job.place
-            grouping.find(job, state, code, message).add(job, position, again=again)
+            of = (job.account, state, code)
+            group = reasons.find(of, message, partial(_Group, first_at=job.at, last_at=job.at))
+            group.add(job, position, again=again)
         await asyncio.sleep(0)
 
 
-class _Grouping:
-    """Finds the group of a failure, in bounded memory."""
-
-    def __init__(self, groups: dict[_Key, _Group]) -> None:
-        self._groups = groups
-        # Of each message as it came: most items have one of a few.
-        self._known: dict[_Key, _Group] = {}
-
-    def find(
-        self, job: FailedJob, state: ItemState, code: int | None, message: str | None
-    ) -> _Group:
-        """Return the group of a failure; a new one if it is the first."""
-        as_it_came = (job.account, state, code, message)
-        group = self._known.get(as_it_came)
-        if group is None:
-            group = self._find(job, state, code, message)
-            if len(self._known) < MOST_GROUPS:
-                self._known[as_it_came] = group
-        return group
-
-    def _find(
-        self, job: FailedJob, state: ItemState, code: int | None, message: str | None
-    ) -> _Group:
-        masked = mask_numbers(message)
-        key = (job.account, state, code, masked)
-        if key not in self._groups and len(self._groups) >= MOST_GROUPS:
-            key, message = (job.account, state, code, OTHERS), OTHERS
-        group = self._groups.get(key)
-        if group is None:
-            group = self._groups[key] = _Group(message, job.at, job.at)
-        elif group.message != message:
-            group.message = key[3]
-        return group
-
-
-def _make_groups(
-    groups: dict[_Key, _Group], ids: dict[tuple[int, int], str]
-) -> Iterator[OpenFailures]:
-    for (account, state, code, _), group in groups.items():
+def _make_groups(reasons: _Reasons, ids: dict[tuple[int, int], str]) -> Iterator[OpenFailures]:
+    for ((account, state, code), _), group in reasons.groups.items():
         yield OpenFailures(
             account=account,
             state=state,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from attrs import define, field, frozen
 
@@ -79,8 +79,62 @@ class FailureGroup(Plain):
         return "yours" if self.fails_again else "vendor's"
 
 
-GroupKey = tuple[ItemState, int | None, str | None]
-"""A state, a status, and a message without its numbers."""
+Of = TypeVar("Of")
+
+
+class _HasMessage(Protocol):
+    message: str | None
+
+
+GroupT = TypeVar("GroupT", bound=_HasMessage)
+
+
+class Reasons(Generic[Of, GroupT]):
+    """
+    Finds the group of an item by its reason, in bounded memory.
+
+    A group has the message of all its items; if they differ in numbers, the one without these.
+
+    Attributes:
+        groups: The groups, by what else their items have in common, and the message without its
+            numbers.
+
+    Args:
+        most: Groups by message; the items after them are one group for each of what else there is.
+    """
+
+    def __init__(self, most: int = MOST_GROUPS) -> None:
+        self.groups: dict[tuple[Of, str | None], GroupT] = {}
+        self._most = most
+        # Of each message as it came: most items have one of a few.
+        self._known: dict[tuple[Of, str | None], GroupT] = {}
+
+    def find(self, of: Of, message: str | None, make: Callable[[str | None], GroupT]) -> GroupT:
+        """
+        Return the group of an item.
+
+        Args:
+            of: What else its items have in common.
+            message: The message.
+            make: Makes the group from a message if the item is its first one.
+        """
+        group = self._known.get((of, message))
+        if group is None:
+            group = self._find(of, message, make)
+            if len(self._known) < self._most:
+                self._known[of, message] = group
+        return group
+
+    def _find(self, of: Of, message: str | None, make: Callable[[str | None], GroupT]) -> GroupT:
+        key = (of, mask_numbers(message))
+        if key not in self.groups and len(self.groups) >= self._most:
+            key, message = (of, OTHERS), OTHERS
+        group = self.groups.get(key)
+        if group is None:
+            group = self.groups[key] = make(message)
+        elif group.message != message:
+            group.message = key[1]
+        return group
 
 
 @define
@@ -89,12 +143,10 @@ class _Group:
     A group that grows.
 
     Attributes:
-        key: What its items have in common.
-        message: The message of all of them, or the one without numbers.
+        message: The message of all its items, or the one without numbers.
         at: Where the first of them are.
     """
 
-    key: GroupKey
     message: str | None
     count: int = 0
     retried: int = 0
@@ -106,14 +158,11 @@ class FailureGrouping:
     Groups items that did not succeed, in bounded memory.
 
     Args:
-        most: Groups by message; the items after them are one group for each state and status.
+        most: See `Reasons`.
     """
 
     def __init__(self, most: int = MOST_GROUPS) -> None:
-        self._most = most
-        self._groups: dict[GroupKey, _Group] = {}
-        # Of each message as it came: most items have one of a few.
-        self._known: dict[GroupKey, _Group] = {}
+        self._reasons = Reasons[tuple[ItemState, int | None], _Group](most)
 
     def add(
         self, state: ItemState, code: int | None, message: str | None, at: Any, *, retried: bool
@@ -128,9 +177,7 @@ class FailureGrouping:
             at: Where it is; comes back in `groups` for the first of each group.
             retried: Whether a retry has it.
         """
-        group = self._known.get((state, code, message))
-        if group is None:
-            group = self._find(state, code, message)
+        group = self._reasons.find((state, code), message, _Group)
         group.count += 1
         group.retried += retried
         if len(group.at) < MOST_IDS:
@@ -138,8 +185,8 @@ class FailureGrouping:
 
     def groups(self) -> Iterator[tuple[FailureGroup, list[Any]]]:
         """Yield the groups without ids, and where the first items of each are; largest first."""
-        for group in sorted(self._groups.values(), key=lambda group: -group.count):
-            state, code, _ = group.key
+        found = self._reasons.groups.items()
+        for ((state, code), _), group in sorted(found, key=lambda each: -each[1].count):
             made = FailureGroup(
                 state=state,
                 code=code,
@@ -148,17 +195,3 @@ class FailureGrouping:
                 retried=group.retried,
             )
             yield made, group.at
-
-    def _find(self, state: ItemState, code: int | None, message: str | None) -> _Group:
-        key = (state, code, mask_numbers(message))
-        if key not in self._groups and len(self._groups) >= self._most:
-            key = (state, code, OTHERS)
-        group = self._groups.get(key)
-        if group is None:
-            whole = OTHERS if key[2] == OTHERS else message
-            group = self._groups[key] = _Group(key, whole)
-        elif group.message != message:
-            group.message = key[2]
-        if len(self._known) < self._most:
-            self._known[state, code, message] = group
-        return group
