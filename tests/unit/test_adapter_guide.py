@@ -62,6 +62,7 @@ UNSAID: Final = {
     "KeyConflictError",
     "WaitTimeoutError",
     "BodyError",
+    "ItemFailedError",
     "VendorError",
     "ContactError",
     "StoreError",

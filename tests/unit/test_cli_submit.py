@@ -169,12 +169,12 @@ def test_a_retry_is_a_success_once_it_is_durable(command: Command, mode: str) ->
     assert command("run", "items.jsonl", "--account", "shop").exit_code == 1
     (job,) = json.loads(command("list", "--json").stdout)
     set_mode(mode)
-    result = command("retry", job["job_id"])
+    result = command("retry", job["job_id"], "--any-code")
     assert result.exit_code == 0, result.output
     assert len(result.stdout.split()) == 1
     if mode == "refused":
         assert "error: the token is wrong" in result.stderr
-        assert command("retry", job["job_id"], "--wait").exit_code == 3
+        assert command("retry", job["job_id"], "--any-code", "--wait").exit_code == 3
 
 
 def test_a_retry_that_waits_says_how_it_ended(command: Command) -> None:
@@ -182,7 +182,7 @@ def test_a_retry_that_waits_says_how_it_ended(command: Command) -> None:
     set_mode("quick")
     assert command("run", "items.jsonl", "--account", "shop").exit_code == 1
     (job,) = json.loads(command("list", "--json").stdout)
-    result = command("retry", job["job_id"], "--wait", "--json")
+    result = command("retry", job["job_id"], "--any-code", "--wait", "--json")
     assert result.exit_code == 1
     assert json.loads(result.stdout)["outcome"] == "failed"
 
