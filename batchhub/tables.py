@@ -25,7 +25,7 @@ from ._tables.writing import ResultsWriter, Written
 from .adapter import Adapter
 from .errors import InputError, NotKnownError, UsageError
 from .models import ItemResult
-from .models.rows import InputRows
+from .models.rows import InputRows, PlainRows
 
 __all__ = [
     "ColumnReading",
@@ -148,7 +148,7 @@ def read_items(
 
 
 async def write_results(
-    results: AsyncIterable[ItemResult] | Iterable[ItemResult] | InputRows,
+    results: AsyncIterable[ItemResult] | Iterable[ItemResult] | InputRows | PlainRows,
     target: str | os.PathLike[str] | IO[bytes],
     *,
     format: str | None = None,

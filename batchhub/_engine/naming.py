@@ -19,6 +19,8 @@ async def find_job_id(store: Store, name: str) -> str:
         NotKnownError: No job has it.
         UsageError: The name is empty, or several have it.
     """
+    if name is not None and not isinstance(name, str):
+        raise UsageError(f"the name of a job is text, not {type(name).__name__}")
     if not name:  # probably an unset shell variable, which must not stand for some job
         raise UsageError("the name of the job is empty")
     try:

@@ -184,7 +184,9 @@ class Database:
             UsageError: This is a fork of the process that opened it.
         """
         if self._closing is not None:
-            raise StoreClosedError(f"store {self.name}: it is closed")
+            raise StoreClosedError(
+                f"store {self.name}: it is closed, as its hub is; open a hub, and get the job there"
+            )
         if os.getpid() != self._pid:  # its threads and locks have stayed with the parent
             raise UsageError(
                 f"store {self.name} was opened by process {self._pid}, and a fork of it can't use "

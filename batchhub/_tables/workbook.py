@@ -313,7 +313,10 @@ class SheetTable:
         self._sheet.write_datetime(self._row, column, value, self._book.find_format(_DAY))
 
     def write_odd(self, column: int, cell: OddCell) -> None:
-        """Write a cell that was odd as it was: its number and format, or its error."""
+        """Write a cell that was odd as it was: its text, its number and format, or its error."""
+        if cell.text is not None:
+            self._write_text(column, cell.text)
+            return
         held = cell.held if cell.number is None else cell.number
         if held is not None:
             format = self._book.find_format(cell.format) if cell.format else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol, TypeAlias
 
@@ -25,6 +25,8 @@ class OddCell:
         error: The error it holds, such as ``#DIV/0!``.
         held: The number behind what it shows where that is not certain: a date, a percentage. It
             is never sent; a row that is set aside keeps it, with the format.
+        text: What a frame holds there that is no cell, written out: a time as ISO 8601, a list as
+            JSON. It is never sent; a row that is shown with its result has it.
     """
 
     name: str
@@ -33,6 +35,7 @@ class OddCell:
     format: str | None = None
     error: str | None = None
     held: Decimal | int | None = None
+    text: str | None = None
 
 
 Cell: TypeAlias = str | int | Decimal | bool | OddCell
@@ -115,6 +118,21 @@ class InputRows:
             StoreError: They can't be read.
         """
         return self._read()
+
+
+class PlainRows(Protocol):
+    """
+    The rows of a job's input by ``for``, as a job of `batchhub.sync` gives them.
+
+    Attributes:
+        head: What is known of the input as a whole.
+    """
+
+    head: InputHead
+
+    def __iter__(self) -> Iterator[InputRow]:
+        """Yield the rows."""
+        ...
 
 
 class RowSink(Protocol):

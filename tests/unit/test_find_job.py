@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.hubs import numbered, scripted_world
@@ -101,6 +102,14 @@ async def test_what_fits_none_is_not_known(hub: BatchHub, name: str, message: st
     with pytest.raises(NotKnownError) as caught:
         await hub.find_job(name)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("name", [5, b"monday", ["monday"]], ids=["number", "bytes", "list"])
+async def test_a_name_is_text(hub: BatchHub, name: Any) -> None:
+    """A number, as of a frame's column, is no name."""
+    with pytest.raises(UsageError) as caught:
+        await hub.find_job(name)
+    assert str(caught.value) == f"the name of a job is text, not {type(name).__name__}"
 
 
 async def test_of_many_that_fit_five_are_named(tmp_path: Path) -> None:

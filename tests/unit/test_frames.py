@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from support.vendor import ScriptedAccount, ScriptedAdapter, Vendor
 from batchhub import BatchHub, BatchItem, sync
 from batchhub.adapter import Adapter, Kind, encode_json, plain_json
 from batchhub.errors import InputError, KeyConflictError, NotKnownError, UsageError
-from batchhub.tables import read_items
+from batchhub.tables import read_items, write_results
 
 Columns = Mapping[str, list[Any]]
 MAKERS: Final[Mapping[str, Callable[[Columns], Any]]] = {
@@ -383,6 +384,47 @@ def test_a_missing_value_is_named_by_its_key(value: Any, words: str) -> None:
     with pytest.raises(InputError) as caught:
         plain_json({"price": value}, "body")
     assert str(caught.value) == words
+
+
+UNUSED: Final[Mapping[str, tuple[Any, str]]] = {
+    "day": (date(2026, 1, 2), "2026-01-02"),
+    "moment": (pd.Timestamp("2026-01-02T03:04:05Z"), "2026-01-02T03:04:05+00:00"),
+    "span": (pd.Timedelta("3s"), "0 days 00:00:03"),
+    "month": (pd.Period("2026-01"), "2026-01"),
+    "tags": (["a", date(2026, 1, 2)], '["a", "2026-01-02"]'),
+    "object": ({"ü": 1}, '{"ü": 1}'),
+    "bytes": (b"a\xff", "a\\xff"),
+    "array": (np.array([1, 2]), "[1, 2]"),
+    "infinite": (float("inf"), "Infinity"),
+}
+"""What no item can be made of, and what the row has in its place when it comes back."""
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet", "xlsx"])
+def test_a_row_comes_back_with_what_could_not_be_sent(
+    store: Path, tmp_path: Path, ending: str
+) -> None:
+    """Times, lists and the like are in a column that no item needs: none of them is lost."""
+    columns = {name: pd.Series([value], dtype=object) for name, (value, _) in UNUSED.items()}
+    frame = pd.DataFrame({"sku": ["a"], **columns})
+    out = tmp_path / f"rows.{ending}"
+    with make_hub(store, Vendor()) as hub:
+        job = hub.submit("shop", read_items(frame, id="{sku}", set={"name": "{sku}"}))
+        job.wait(timeout_s=60)
+        asyncio.run(write_results(job.rows(), out))
+    if ending == "jsonl":
+        found = json.loads(out.read_text())
+    else:
+        readers: dict[str, Callable[[Path], Any]] = {
+            "csv": lambda file: pd.read_csv(file, dtype=str),
+            "parquet": pd.read_parquet,
+            "xlsx": lambda file: pd.read_excel(file, dtype=str, engine="openpyxl"),
+        }
+        found = readers[ending](out).iloc[0].to_dict()
+    assert {name: found[name] for name in UNUSED} == {
+        name: text for name, (_, text) in UNUSED.items()
+    }
+    assert found["batchhub_state"] == "succeeded"
 
 
 PROGRAM: Final = """

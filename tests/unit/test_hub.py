@@ -19,6 +19,7 @@ from batchhub.errors import (
     InputError,
     KeyConflictError,
     NotKnownError,
+    StoreError,
     UnsupportedError,
     UsageError,
     WaitTimeoutError,
@@ -305,6 +306,21 @@ async def test_a_closed_hub_says_so(tmp_path: Path) -> None:
         await hub.jobs()
     async with hub:
         assert await hub.jobs() == []
+
+
+async def test_a_job_of_a_closed_hub_says_so(tmp_path: Path) -> None:
+    """What to do is said, also where the hub was opened again: the handle is of the old store."""
+    account = ScriptedAccount(vendor=Vendor())
+    hub = BatchHub(tmp_path / "jobs.db", {"shop": account}, clock=FakeClock())
+    async with hub:
+        job = await hub.submit("shop", [{"id": "a"}])
+    words = "it is closed, as its hub is; open a hub, and get the job there$"
+    with pytest.raises(StoreError, match=words):
+        await job.refresh()
+    async with hub:
+        with pytest.raises(StoreError, match=words):
+            await job.failures()
+        assert (await (await hub.job(job.id)).refresh()).job_id == job.id
 
 
 async def test_progress_is_kept_now_and_then(tmp_path: Path) -> None:

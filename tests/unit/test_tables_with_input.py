@@ -445,3 +445,21 @@ async def test_names_with_separators_in_them_are_quoted(tmp_path: Path) -> None:
     rows = rows_of((["1", "2"], DONE), columns=("a;b", "c,d"), delimiter=",")
     data = await export(tmp_path / "r.csv", rows)
     assert data.startswith(b'"a;b","c,d","batchhub_state"')
+
+
+async def test_what_is_neither_rows_nor_results_is_refused(tmp_path: Path) -> None:
+    """Rows that nobody awaited, or the job itself; what is in the place stays as it was."""
+    out = tmp_path / "r.csv"
+    out.write_text("mine")
+
+    async def rows() -> InputRows:
+        return rows_of(*ROWS)
+
+    wrong: list[tuple[Any, str]] = [(rows(), "coroutine"), (object(), "object"), (None, "NoneType")]
+    for given, name in wrong:
+        with pytest.raises(UsageError) as caught:
+            await write_results(given, out)
+        assert str(caught.value) == (
+            f"what is written is job.results(), or job.rows() once it is awaited, not {name}"
+        )
+    assert out.read_text() == "mine"

@@ -7,7 +7,9 @@ block of rows at a time, by the frame's own means, which is as fast as they get.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
@@ -174,15 +176,29 @@ def _read_cell(name: Any, value: Any) -> Cell:
         if whole is not None:
             return whole
         value = Decimal(repr(float(value)))
-    if isinstance(value, Decimal):
-        return value if value.is_finite() else OddCell("it", f"holds {value}, which is no number")
+    if isinstance(value, Decimal) and value.is_finite():
+        return value
     known = to_python(value)
     if known is not value and not isinstance(known, list):
         return _read_cell(name, known)
-    return OddCell("it", _explain(known))
+    return OddCell("it", _explain(known), text=_write_out(known))
+
+
+def _write_out(value: Any) -> str:
+    """Return the text of a value that is no cell, so that its row can be given back in whole."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value).decode("utf-8", "backslashreplace")
+    if isinstance(value, dict | list | tuple):
+        return json.dumps(value, ensure_ascii=False, default=_write_out)
+    write = getattr(value, "isoformat", None)  # that of a duration can hardly be read
+    if write is None or isinstance(value, timedelta):
+        return str(value)
+    return str(write())
 
 
 def _explain(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return f"holds {value}, which is no number"
     if isinstance(value, dict | list | tuple):
         what = "an object" if isinstance(value, dict) else "a list"
         return f"holds {what}, and no single value; make columns of what is in it"

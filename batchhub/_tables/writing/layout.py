@@ -143,13 +143,13 @@ class Layout:
 
 
 def cell_value(cell: Cell) -> Any:
-    """Return a cell as JSON has it: of an odd one its date or its number, or else its error."""
+    """Return a cell as JSON has it: of an odd one its text, date or number, or else its error."""
     if not isinstance(cell, OddCell):
         return cell
     if cell.number is not None:
         return cell.number
     if cell.held is None:
-        return cell.error
+        return cell.error if cell.text is None else cell.text
     shown = show_date(cell.held, cell.format) if cell.format else None
     return cell.held if shown is None else shown
 

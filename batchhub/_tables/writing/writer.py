@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
@@ -25,7 +26,7 @@ from batchhub._tables.workbook import load_writer
 from batchhub.adapter import Adapter
 from batchhub.errors import UsageError
 from batchhub.models import ItemResult
-from batchhub.models.rows import InputHead, InputRow, InputRows
+from batchhub.models.rows import InputHead, InputRow, InputRows, PlainRows
 
 from .columns import Table, make_table, parse_fields
 from .dialect import Dialect, find_dialect, for_excel
@@ -166,7 +167,7 @@ class ResultsWriter:
 
     async def write(
         self,
-        results: AsyncIterable[ItemResult] | Iterable[ItemResult] | InputRows,
+        results: AsyncIterable[ItemResult] | Iterable[ItemResult] | InputRows | PlainRows,
         *,
         on_complete: Callable[[Path], Awaitable[None]] | None = None,
     ) -> Written:
@@ -181,9 +182,16 @@ class ResultsWriter:
         Raises:
             OSError: They can't be written; a file is left as it was.
             UsageError: The type is named, and `fit` was not called. Or columns were chosen, and
-                there are rows.
+                there are rows. Or these are no results.
         """
         make: Callable[[IO[bytes]], Encoder[Any]] = self._make_encoder
+        if not isinstance(results, AsyncIterable | Iterable):
+            if inspect.iscoroutine(results):
+                results.close()
+            raise UsageError(
+                "what is written is job.results(), or job.rows() once it is awaited, not "
+                f"{type(results).__name__}"
+            )
         head = getattr(results, "head", None)
         if isinstance(head, InputHead):
             self.check_rows()
