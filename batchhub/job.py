@@ -30,6 +30,10 @@ from .models import BatchState, BatchStatus, FailureGroup, InputRows, ItemResult
 from .models.status import facts, make_line, tally_of
 
 if TYPE_CHECKING:
+    # Whoever has them gets their types; to a checker without them they are `Any`.
+    import pandas
+    import polars
+    import pyarrow
     from rich.table import Table
 
 _OPEN: Final = frozenset(state for state in BatchState if not state.is_terminal)
@@ -215,7 +219,7 @@ class BatchJob(Handle):
         fields: Iterable[str] = (),
         as_type: type[Any] | str | None = None,
         explode: str | None = None,
-    ) -> Any:
+    ) -> pyarrow.Table:
         """
         Return the results so far as a `pyarrow.Table`, a row each, in the order of the items.
 
@@ -257,7 +261,7 @@ class BatchJob(Handle):
         fields: Iterable[str] = (),
         as_type: type[Any] | str | None = None,
         explode: str | None = None,
-    ) -> Any:
+    ) -> pandas.DataFrame:
         """
         Return the results so far as a `pandas.DataFrame`, as `to_arrow` does.
 
@@ -296,7 +300,7 @@ class BatchJob(Handle):
         fields: Iterable[str] = (),
         as_type: type[Any] | str | None = None,
         explode: str | None = None,
-    ) -> Any:
+    ) -> polars.DataFrame:
         """
         Return the results so far as a `polars.DataFrame`, as `to_arrow` does.
 

@@ -18,6 +18,9 @@ from .iterators import InputRows, iterate
 from .like import like
 
 if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow
     from rich.table import Table
 
 T = TypeVar("T")
@@ -134,7 +137,7 @@ class BatchJob(Handle):
         fields: Iterable[str] = (),
         as_type: type[Any] | str | None = None,
         explode: str | None = None,
-    ) -> Any:
+    ) -> pyarrow.Table:
         """Return the results as a `pyarrow.Table`, as `batchhub.BatchJob.to_arrow` does."""
         return self._bridge.call(
             self._job.to_arrow,
@@ -156,7 +159,7 @@ class BatchJob(Handle):
         fields: Iterable[str] = (),
         as_type: type[Any] | str | None = None,
         explode: str | None = None,
-    ) -> Any:
+    ) -> pandas.DataFrame:
         """Return the results as a `pandas.DataFrame`, as `batchhub.BatchJob.to_pandas` does."""
         return self._bridge.call(
             self._job.to_pandas,
@@ -178,7 +181,7 @@ class BatchJob(Handle):
         fields: Iterable[str] = (),
         as_type: type[Any] | str | None = None,
         explode: str | None = None,
-    ) -> Any:
+    ) -> polars.DataFrame:
         """Return the results as a `polars.DataFrame`, as `batchhub.BatchJob.to_polars` does."""
         return self._bridge.call(
             self._job.to_polars,

@@ -15,7 +15,7 @@ from attrs import evolve
 from support.sync_hubs import LoopClock, make_hub
 from support.vendor import ScriptedAccount, ScriptedAdapter, Vendor
 
-from batchhub import BatchHub, ItemState, sync
+from batchhub import BatchHub, BatchJob, ItemState, sync
 from batchhub.adapter import ItemReport, Report, WireItem
 from batchhub.errors import NotKnownError, UsageError
 
@@ -187,3 +187,59 @@ def test_many_results_come_in_their_order(tmp_path: Path) -> None:
         job = hub.submit("shop", ({"id": str(n)} for n in range(1300)))
         job.wait(timeout_s=60)
         assert job.to_arrow()["id"].to_pylist() == [str(n) for n in range(1300)]
+
+
+class Money(msgspec.Struct):
+    """An amount that has all digits of its column, or hardly any."""
+
+    sum: Decimal | None = None
+
+
+AMOUNTS = [
+    "600",
+    "10",
+    "6.44",
+    "-0.10",
+    "0.00",
+    "1E+3",
+    "0.000000000000000001",
+    "12345678901234567890",
+]
+
+
+def test_money_has_no_zeros_that_nobody_wrote(tmp_path: Path) -> None:
+    """In pandas a column of exact numbers has 18 digits behind the point for all of them."""
+
+    def amounts(items: Any) -> Report:
+        def entry(item: WireItem) -> ItemReport:
+            raw = f'{{"sum": {AMOUNTS[int(item.id)]}}}'.encode()
+            return ItemReport(id=item.id, state=ItemState.SUCCEEDED, code=None, raw=raw)
+
+        return Report(items=[entry(item) for item in items])
+
+    account = ScriptedAccount(vendor=Vendor(default_report=amounts))
+    with sync.BatchHub(tmp_path / "m.db", {"shop": account}, clock=LoopClock(), seed=1) as hub:
+        job = hub.submit("shop", [{"id": str(n)} for n in range(len(AMOUNTS))])
+        job.wait(timeout_s=60)
+        found = job.to_pandas(as_type=Money, fields=["sum"])
+        none = job.to_pandas("failed", as_type=Money, fields=["sum"])
+    assert list(found["sum"]) == [Decimal(amount) for amount in AMOUNTS]
+    assert [str(amount) for amount in found["sum"]] == [
+        *("600", "10", "6.44", "-0.1", "0", "1000"),
+        *("1E-18", "12345678901234567890"),
+    ]
+    assert (len(none), none["sum"].dtype) == (0, object)
+
+
+@pytest.mark.parametrize("kind", [BatchJob, sync.BatchJob], ids=["async", "sync"])
+@pytest.mark.parametrize(
+    ("method", "frame"),
+    [
+        ("to_arrow", "pyarrow.Table"),
+        ("to_pandas", "pandas.DataFrame"),
+        ("to_polars", "polars.DataFrame"),
+    ],
+)
+def test_editors_and_type_checkers_know_what_comes(kind: Any, method: str, frame: str) -> None:
+    """By name: none of the packages is imported for it."""
+    assert getattr(kind, method).__annotations__["return"] == frame

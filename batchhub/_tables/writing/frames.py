@@ -5,13 +5,18 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import AsyncIterable, Iterable
-from typing import Any
+from decimal import Context, Decimal
+from typing import Any, Final
 
 from batchhub._tables.formats import load_extra
 from batchhub.adapter import Adapter
 from batchhub.models import ItemResult
 
+from .arrow import PRECISION
 from .writer import ResultsWriter
+
+_CONTEXT: Final = Context(prec=PRECISION)
+_ONE: Final = Decimal(1)
 
 
 async def read_into_arrow(
@@ -77,4 +82,16 @@ def load_polars() -> Any:
 def make_pandas(pandas: Any, table: Any) -> Any:
     """Make a DataFrame of a table; whole numbers and flags stay such beside missing ones."""
     types = {"int64": pandas.Int64Dtype(), "bool": pandas.BooleanDtype()}
-    return table.to_pandas(types_mapper=lambda kind: types.get(str(kind)))
+    frame = table.to_pandas(types_mapper=lambda kind: types.get(str(kind)))
+    for n, kind in enumerate(table.schema.types):
+        # All of a column have its digits, such as 10.000000000000000000.
+        if str(kind).startswith("decimal"):
+            exact = [None if value is None else _trim(value) for value in frame.iloc[:, n]]
+            frame.isetitem(n, pandas.Series(exact, index=frame.index, dtype=object))
+    return frame
+
+
+def _trim(value: Decimal) -> Decimal:
+    """Return the same number without the zeros behind its last digit, and without an exponent."""
+    found = _CONTEXT.normalize(value)
+    return _CONTEXT.quantize(found, _ONE) if found == found.to_integral_value() else found
