@@ -57,9 +57,18 @@ class Database:
     Attributes:
         path: The file; `None` for a database in memory.
         name: What to call it in messages.
+
+    Args:
+        writer: What writes to it, or only reads where nothing can be written.
+        reader: What reads from it.
+        path: The file.
+        full: Why nothing can be written, if that is for want of room on the disk.
     """
 
-    def __init__(self, writer: Worker, reader: Worker, path: Path | None) -> None:
+    def __init__(
+        self, writer: Worker, reader: Worker, path: Path | None, full: StoreError | None = None
+    ) -> None:
+        self._full = full
         self.path = path
         self.name = name_of(path)
         self._pid = os.getpid()
@@ -135,10 +144,10 @@ class Database:
         Refuse to write to a store that could only be opened for reading.
 
         Raises:
-            StoreError: This is one.
+            StoreError: This is one; why is said.
         """
         if self.is_read_only:
-            raise StoreError(f"store {self.name}: {READ_ONLY}")
+            raise self._full or StoreError(f"store {self.name}: {READ_ONLY}")
 
     async def foreign_version(self) -> int:
         """Return a number that changes when another process, or another hub, writes."""

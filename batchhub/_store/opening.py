@@ -17,7 +17,7 @@ from batchhub._base.store_path import find_store_path
 from batchhub.errors import StoreError
 
 from .database import IMMUTABLE, Database
-from .explain import explain_error
+from .explain import explain_error, is_full
 from .gaps import keep_track
 from .migrations import is_current, is_readable, migrate, refuse_others
 from .store_file import make_room, name_of, refuse_log, refuse_mode
@@ -45,15 +45,17 @@ async def open_database(store: str | Path | None, mode: FileMode = FileMode.PRIV
         StoreError: It can't be opened or written.
     """
     path = find_store_path(store)
+    full: StoreError | None = None
     try:
         if path is not None:
             make_room(path, mode)
         try:
             writer = await _start(path)
-        except OperationalError:
+        except OperationalError as error:
             if path is None or not path.is_file():
                 raise
             refuse_mode(path)
+            full = explain_error(error, name_of(path)) if is_full(error) else None
             writer = await _start_reading(path)
     except StoreError as error:
         if str(error).startswith("store "):
@@ -61,7 +63,7 @@ async def open_database(store: str | Path | None, mode: FileMode = FileMode.PRIV
         raise type(error)(f"store {name_of(path)}: {error}") from None
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise explain_error(error, name_of(path)) from error
-    return Database(writer, writer if path is None else Worker(path, writer.only), path)
+    return Database(writer, writer if path is None else Worker(path, writer.only), path, full)
 
 
 async def _start(path: Path | None, only: str | None = None) -> Worker:

@@ -50,6 +50,7 @@ _SHORT: Final = MOST_CHARS // 2
 _LOOKED_AT: Final = frozenset({"", "<"})
 _MEASURED_ROWS: Final = 200
 _USUAL_WIDTH: Final = 13
+_MOST_OF_A_FORMAT: Final = 30
 _WIDTHS: Final = range(9, 61)
 
 
@@ -377,8 +378,11 @@ def _width_of(cell: Any) -> int:
         return 0
     if isinstance(cell, datetime):
         return len(_MOMENT)
-    is_shown_as_it_is = isinstance(cell, str | int | float | Decimal)
-    return len(str(cell)) + 3 if is_shown_as_it_is else _USUAL_WIDTH
+    if isinstance(cell, str | int | float | Decimal):
+        return len(str(cell)) + 3
+    code: str = getattr(cell, "format", None) or ""
+    # A date takes about as much as its format, without what that says of negative numbers.
+    return max(_USUAL_WIDTH, min(len(code.partition(";")[0]) + 3, _MOST_OF_A_FORMAT))
 
 
 def _cut_off(text: str) -> str:

@@ -22,6 +22,7 @@ from batchhub.cli.screen.console import warnings_as_lines
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.filters import parse_states
 from batchhub.cli.shell.invocation import Invocation
+from batchhub.cli.shell.job_options import OutputOptions
 from batchhub.cli.shell.open import find_store
 from batchhub.cli.shell.options import Common, parse_options
 from batchhub.errors import SettingsError, UsageError
@@ -323,6 +324,37 @@ def test_an_error_of_ours_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(SystemExit):
         invocation.run(work())
     assert "continue with: batchhub resume --store my.db" in capsys.readouterr().err
+
+
+def test_results_that_are_still_to_be_written_are_named_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`resume` writes none: whoever asked for a file is told how to get it then."""
+    invocation = Invocation(Common(store="my.db"))
+
+    async def work() -> ExitCode:
+        invocation.job_id = "j"
+        invocation.later = OutputOptions(
+            out="r e.csv", with_input=True, excel_csv=True, force=True, form="csv"
+        ).later
+        raise OSError("odd")
+
+    with pytest.raises(SystemExit):
+        invocation.run(work())
+    goes_on, writes = capsys.readouterr().err.splitlines()[-2:]
+    assert goes_on == "continue with: batchhub resume --store my.db"
+    assert writes == (
+        "then write the results with: batchhub results j --with-input --excel-csv --force"
+        " --format csv --out 'r e.csv' --store my.db"
+    )
+
+
+@pytest.mark.parametrize("out", [None, "-"])
+def test_results_without_a_file_are_not_named(out: str | None) -> None:
+    """There is nothing to be written again."""
+    assert OutputOptions(out=out, fields=["id"]).later == []
+    named = OutputOptions(out="r", fields=["id", "a.b"], as_="order", explode="items")
+    assert " ".join(named.later) == "--fields id,a.b --as order --explode items --out r"
 
 
 def test_a_broken_installation_is_one_line(

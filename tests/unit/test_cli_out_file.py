@@ -121,6 +121,16 @@ def test_a_file_that_is_there_is_not_written_over(command: Command) -> None:
     assert Path("out.csv").read_text().startswith("id,state")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_what_could_not_be_written_is_named_with_its_options(command: Command) -> None:
+    """Once there is room, the line writes what was asked for, and not bare results."""
+    done = command(*RUN, "--out", "/dev/full", "--with-input", "--out-format", "csv")
+    assert "error: can't write results to /dev/full: No space left" in done.stderr
+    job = job_id(done)
+    line = f"all results           batchhub results {job} --with-input --format csv --out /dev/full"
+    assert line in done.stderr
+
+
 def test_the_same_job_writes_its_file_again(command: Command) -> None:
     """By its key, by its id, in another format, as often as one likes; by another name of it."""
     first = command(*RUN, *OUT, "--key", "monday")

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import OperationalError
 from support.hubs import World, numbered, results_of, scripted_world
 from support.stores import count_rows
 from support.vendor import Vendor, capable
 
+from batchhub import BatchHub
+from batchhub._store import opening
 from batchhub._store.tables import items, jobs, results, tickets
 from batchhub.adapter import ItemReport, Report
 from batchhub.errors import StoreError
@@ -44,6 +47,28 @@ def fill_at(world: World, nth: int, times: int) -> None:
             raise sqlite3.OperationalError("database or disk is full")
 
     event.listen(world.hub._opened.store._db._writer.engine, "commit", commit)
+
+
+async def test_a_store_that_is_opened_on_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can be read, and what can't be written is said to be for want of room."""
+    path = tmp_path / "jobs.db"
+    async with BatchHub(path, {}):
+        pass
+    use_wal = opening._use_wal
+
+    def fill(connection: Connection) -> None:
+        if opening._is_writable(connection):
+            full = sqlite3.OperationalError("database or disk is full")
+            raise OperationalError("PRAGMA", None, full)
+        use_wal(connection)
+
+    monkeypatch.setattr(opening, "_use_wal", fill)
+    async with scripted_world(store=path) as world:
+        assert await world.hub.jobs() == []
+        with pytest.raises(StoreError, match="the disk is full; make room, then go on"):
+            await world.hub.submit("shop", numbered(1))
 
 
 async def insist(world: World, what: Callable[[], Awaitable[T]]) -> T:

@@ -284,6 +284,19 @@ async def test_a_date_of_a_workbook_is_one_elsewhere_too(
     assert read_csv(await export(tmp_path / "r.csv", rows))[1][0] == str(shown)
 
 
+async def test_a_date_has_room(tmp_path: Path) -> None:
+    """What does not fit into its column is shown as nothing but #."""
+    head = InputHead(name="in.xlsx", format="xlsx", columns=("when", "sum"), place="row")
+    when = OddCell("A2", "holds a date", held=Decimal("46356.3"), format="dd.mm.yyyy hh:mm:ss")
+    euros = '_-* #,##0.00\\ "€"_-;\\-* #,##0.00\\ "€"_-;_-* "-"??\\ "€"_-;_-@_-'
+    paid = OddCell("B2", "shows €", number=Decimal("9.9"), format=euros)
+    out = tmp_path / "r.xlsx"
+    await write_results(rows_of(([when, paid], DONE), head=head), out)
+    columns = openpyxl.load_workbook(out)["Results"].column_dimensions
+    assert columns["A"].width > len("30.11.2026 08:15:00") + 2
+    assert columns["B"].width < 31
+
+
 async def test_a_long_number_of_a_workbook_is_written_again(tmp_path: Path) -> None:
     """It was refused if its column is used; in any other it is there as it was."""
     head = InputHead(name="in.xlsx", format="xlsx", columns=("sku",), place="row")

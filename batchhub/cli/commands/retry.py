@@ -68,7 +68,7 @@ async def retry_job(
             await output.spare_input(job)
             await output.check(hub, before)
         new = await _retry(job, options, codes)
-        invocation.job_id = new.id
+        invocation.job_id, invocation.later = new.id, writing.later
         if not common.quiet:
             await _say_new(invocation, job, new, before, await _find_left_out(job, options, codes))
         if not waits:

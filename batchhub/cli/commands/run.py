@@ -96,6 +96,7 @@ async def run_job(
             output.spare([Path(source), *own_files(invocation.common)])
         if rejects is not None and writing.out not in {None, STDOUT}:
             rejects.spare([Path(str(writing.out))])
+        invocation.later = writing.later
         async with submission.hub as hub:
             if output is not None:
                 await output.check_key(hub, options.account, options.key)
@@ -346,7 +347,9 @@ async def finish(
                 results_in = output.name
             except (OutputError, UsageError) as error:  # such as an input that was not kept
                 failure = error
-        await show_closing(job, common, invocation.said, results_in=results_in)
+        await show_closing(
+            job, common, invocation.said, results_in=results_in, later=invocation.later
+        )
     if failure is not None:
         invocation.report(failure)
     if common.json:

@@ -66,6 +66,7 @@ def advise(
     common: Common,
     *,
     has_results: bool = False,
+    later: Sequence[str] = (),
     retries: Retries = NO_RETRIES,
     failures: Sequence[FailureGroup] | None = None,
 ) -> Iterator[Advice]:
@@ -76,6 +77,7 @@ def advise(
         status: Its status.
         common: The options of this command.
         has_results: Whether its results were written already.
+        later: The options of `results` that write them, if a file for them was named.
         retries: The jobs that retry its items already, and the one it retries.
         failures: Why its items did not succeed; `None` if nobody looked.
     """
@@ -89,7 +91,7 @@ def advise(
     if not has_results:
         is_retried = retries.failed is not None or retries.unknown is not None
         newest = ["--with-retries"] if is_retried else []
-        command = command_line(common, "results", job, *newest, "--out", _OUT)
+        command = command_line(common, "results", job, *newest, *(later or ("--out", _OUT)))
         yield "all results", command
     if retries.original is not None:
         both = command_line(common, "results", retries.original, "--with-retries", "--out", _OUT)

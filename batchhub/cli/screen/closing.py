@@ -28,6 +28,7 @@ async def show_closing(
     said: SaidFindings,
     *,
     results_in: str | None = None,
+    later: Sequence[str] = (),
 ) -> None:
     """
     Write the closing table, unless it is hidden, and what to do next.
@@ -37,6 +38,7 @@ async def show_closing(
         common: The options of this command.
         said: The findings that it has written.
         results_in: Where its results were written, if they were.
+        later: The options of `results` that write them, if a file for them was named.
     """
     failures = await find_failures(job)
     if not common.quiet:
@@ -47,6 +49,7 @@ async def show_closing(
         job.status,
         common,
         has_results=results_in is not None,
+        later=later,
         retries=await find_retries(job),
         failures=failures,
     )

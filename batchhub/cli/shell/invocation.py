@@ -51,6 +51,8 @@ class Invocation:
         ended: The outcome of the jobs, once all have ended; `None` before that.
         said: The findings it has written.
         may_have_sent: Whether the command may have sent something before it made a job.
+        later: The options of `results` that write what this command was to write; none if it was
+            to write no file.
     """
 
     def __init__(self, common: Common) -> None:
@@ -60,6 +62,7 @@ class Invocation:
         self._began_at = datetime.now(UTC)
         self.ended: ExitCode | None = None
         self.may_have_sent = False
+        self.later: list[str] = []
         self.said = SaidFindings()
 
     def run(self, work: Coroutine[Any, Any, ExitCode]) -> NoReturn:
@@ -111,6 +114,9 @@ class Invocation:
     def say_resume(self, first: str = "") -> None:
         """Write how to continue."""
         say(f"{first}continue with: {command_line(self.common, 'resume')}")
+        if self.later and self.job_id is not None:
+            command = command_line(self.common, "results", self.job_id, *self.later)
+            say(f"then write the results with: {command}")
 
     def code_of(self, error: Exception) -> ExitCode:
         """Return the exit code for an error; an output error does not hide an unfinished job."""

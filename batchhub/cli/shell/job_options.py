@@ -199,6 +199,27 @@ class OutputOptions:
         default=False,
     )
 
+    @property
+    def later(self) -> list[str]:
+        """The options of `results` that write the same file; none if no file was named."""
+        if self.out in {None, "-"}:
+            return []
+        named = {
+            "--fields": ",".join(self.fields or ()),
+            "--as": self.as_,
+            "--explode": self.explode,
+            "--format": self.form,
+        }
+        flags = {
+            "--with-input": self.with_input,
+            "--excel-csv": self.excel_csv,
+            "--force": self.force,
+        }
+        words = [flag for flag, is_given in flags.items() if is_given]
+        for option, value in named.items():
+            words += [option, value] if value else []
+        return [*words, "--out", str(self.out)]
+
 
 @frozen(kw_only=True)
 class ResultsOptions(OutputOptions):
