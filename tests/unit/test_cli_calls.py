@@ -292,6 +292,8 @@ def test_options_are_read() -> None:
 def test_states_are_read() -> None:
     """States may be repeated, joined by commas, and written with a hyphen."""
     assert parse_states(["failed,unknown", "not-executed"]) == ["failed", "unknown", "not_executed"]
+    with pytest.raises(UsageError, match="not 'rejected', which rows have: --with-input"):
+        parse_states(["failed,rejected"])
 
 
 @pytest.mark.parametrize("verbose", [0, 1])

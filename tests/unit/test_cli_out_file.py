@@ -121,6 +121,31 @@ def test_a_file_that_is_there_is_not_written_over(command: Command) -> None:
     assert Path("out.csv").read_text().startswith("id,state")
 
 
+@pytest.mark.parametrize(
+    ("only", "skus"),
+    [
+        ("rejected", ["c"]),
+        ("failed,rejected", ["nope", "c"]),
+        ("succeeded", ["a"]),
+        ("pending", []),
+        ("Rejected,succeeded,failed", ["a", "nope", "c"]),
+    ],
+)
+def test_rows_can_be_chosen_by_what_only_rows_are(
+    command: Command, only: str, skus: list[str]
+) -> None:
+    """What is to be corrected is what failed and what was refused."""
+    Path("items.csv").write_text("id,sku,price\n1,a,9.90\n2,nope,1\n2,c,3\n")
+    done = command(*RUN, "--rejects", "rejects.csv")
+    job = job_id(done)
+    chosen = command("results", job, "--with-input", "--only", only, "--out", "r.csv")
+    assert chosen.exit_code == ExitCode.OK, chosen.stderr
+    with Path("r.csv").open(newline="") as file:
+        assert [row["sku"] for row in csv.DictReader(file)] == skus
+    assert "--with-input" in refusal(command("results", job, "--only", "rejected"))
+    assert "takes succeeded" in refusal(command("results", job, "--with-input", "--only", "odd"))
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_what_could_not_be_written_is_named_with_its_options(command: Command) -> None:
     """Once there is room, the line writes what was asked for, and not bare results."""

@@ -11,7 +11,7 @@ from batchhub.cli.screen.console import say, write_json
 from batchhub.cli.screen.words import stand_text
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.files import STDOUT
-from batchhub.cli.shell.filters import parse_codes, parse_states
+from batchhub.cli.shell.filters import parse_codes, parse_row_states, parse_states
 from batchhub.cli.shell.find_job import find_job
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.job_options import ResultsOptions
@@ -26,8 +26,11 @@ from batchhub.models.words import counts_text
 async def export_results(invocation: Invocation, name: str, options: ResultsOptions) -> ExitCode:
     """Write the results that a job has so far."""
     common = invocation.common
+    only = options.only or ()
+    states, row_states = parse_row_states(only) if options.with_input else (parse_states(only), [])
     which = Which(
-        states=parse_states(options.only or ()),
+        states=states,
+        row_states=row_states,
         codes=parse_codes(options.code or ()),
         with_retries=options.with_retries,
     )

@@ -69,7 +69,9 @@ def complete_item_state(incomplete: str) -> list[Offer]:
     """Offer the states of items, also behind a comma."""
     from batchhub.models import ItemState
 
-    return _offer_list(incomplete, [state.value for state in ItemState])
+    from .filters import ROW_STATES
+
+    return _offer_list(incomplete, [*(state.value for state in ItemState), *ROW_STATES])
 
 
 def complete_job_state(incomplete: str) -> list[Offer]:

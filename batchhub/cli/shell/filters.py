@@ -23,6 +23,11 @@ _LONGEST_CODE: Final = 9
 _AGO: Final = re.compile(r"(\d{1,6})\s*(s|m|min|h|d|w)")
 _UNITS_S: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
+ROW_STATES: Final = ("rejected", "pending")
+"""What rows of the input may be besides: refused, or without a result yet."""
+
+_STATES: Final = ", ".join(state.value for state in ItemState)
+
 
 def parse_words(texts: Sequence[str]) -> frozenset[str]:
     """
@@ -110,14 +115,34 @@ def parse_states(texts: Sequence[str]) -> list[ItemState]:
     Raises:
         UsageError: One is not a state.
     """
-    states: list[ItemState] = []
-    for word in _split(texts):
-        try:
-            states.append(ItemState(word.lower().replace("-", "_")))
-        except ValueError:
-            known = ", ".join(state.value for state in ItemState)
-            raise UsageError(f"--only takes {known}, not {word!r}") from None
+    states, others = parse_row_states(texts)
+    for word in others:
+        raise UsageError(f"--only takes {_STATES}, not {word!r}, which rows have: --with-input")
     return states
+
+
+def parse_row_states(texts: Sequence[str]) -> tuple[list[ItemState], list[str]]:
+    """
+    Parse ``--only`` where rows of the input are meant.
+
+    Returns:
+        The states of items, and those that only rows have, of `ROW_STATES`.
+
+    Raises:
+        UsageError: One is not a state.
+    """
+    states: list[ItemState] = []
+    others: list[str] = []
+    for word in _split(texts):
+        plain = word.lower().replace("-", "_")
+        if plain in ROW_STATES:
+            others.append(plain)
+            continue
+        try:
+            states.append(ItemState(plain))
+        except ValueError:
+            raise UsageError(f"--only takes {_STATES}, not {word!r}") from None
+    return states, others
 
 
 def _split(texts: Sequence[str]) -> list[str]:

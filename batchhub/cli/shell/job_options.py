@@ -239,7 +239,8 @@ class ResultsOptions(OutputOptions):
     form: str | None = make_option(f"{form_option} FORM", _FORMS)
     only: list[str] | None = make_option(
         "--only STATE",
-        "Filter by state: succeeded, failed, not_executed or unknown. Comma-separated.",
+        "Filter by state: succeeded, failed, not_executed or unknown; of rows also rejected or "
+        "pending. Comma-separated.",
         autocompletion=complete_item_state,
     )
     code: list[str] | None = make_option(

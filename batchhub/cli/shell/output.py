@@ -29,30 +29,36 @@ class Which:
     Which results are wanted.
 
     Attributes:
-        states: Those in one of these states; all if there are none.
+        states: Those in one of these states; all if neither these nor the next are there.
+        row_states: Of rows also those in one of these states of `ROW_STATES`.
         codes: Those with one of these HTTP statuses; all if there are none.
         with_retries: Whether the last word over all retries is wanted.
     """
 
     states: Collection[ItemState] = ()
+    row_states: Collection[str] = ()
     codes: Collection[int] = ()
     with_retries: bool = False
 
     def choose(self, rows: InputRows) -> InputRows:
         """Return the rows with such a result; if all are wanted, those without one, too."""
-        if not (self.states or self.codes):
+        if not (self.states or self.row_states or self.codes):
             return rows
 
         async def read() -> AsyncIterator[InputRow]:
             async for row in rows:
-                if row.result is not None and self._has(row.result):
+                if self._is_wanted(row):
                     yield row
 
         return InputRows(rows.head, read)
 
-    def _has(self, result: ItemResult) -> bool:
-        is_in_state = not self.states or result.state in self.states
-        return is_in_state and (not self.codes or result.code in self.codes)
+    def _is_wanted(self, row: InputRow) -> bool:
+        if row.result is None:
+            state = "pending" if row.reason is None else "rejected"
+            return state in self.row_states and not self.codes
+        is_all = not (self.states or self.row_states)
+        is_in_state = is_all or row.result.state in self.states
+        return is_in_state and (not self.codes or row.result.code in self.codes)
 
 
 class Output:
