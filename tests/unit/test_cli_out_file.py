@@ -311,6 +311,30 @@ def test_what_breaks_off_in_between_locks_nobody_out(
     assert "was changed since" in refusal(command("results", first, *OUT))
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_file_that_is_written_while_its_place_is_taken_is_kept(
+    command: Command, monkeypatch: pytest.MonkeyPatch, is_there: bool
+) -> None:
+    """The last look is behind all that takes long."""
+    first = job_id(command(*RUN, *(OUT if is_there else ())))
+    save = BatchJob.save_export
+
+    async def save_slowly(job: BatchJob, path: str, written: str | None = None) -> None:
+        await save(job, path, written)
+        theirs()
+
+    def theirs() -> None:
+        Path("out.csv").write_text("by somebody else")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BatchJob, "save_export", save_slowly)
+        done = command("results", first, *OUT, "--format", "jsonl")
+    assert done.exit_code != ExitCode.OK
+    assert "out.csv: it has just been written by others; write them to another" in done.stderr
+    assert Path("out.csv").read_text() == "by somebody else"
+    assert "was changed since" in refusal(command("results", first, *OUT))
+
+
 def test_what_takes_its_place_at_once_is_somebody_elses(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -172,10 +172,15 @@ class Output:
         file = self._writer.file
 
         async def note(complete: Path) -> None:
+            before = _look_at(file)
             why = await self._find_obstacle({job.id})
+            if why is None:
+                await _note(job, self._writer, complete)
+                # Both take a while, and what is there by now is the last that is looked at.
+                if not self._is_forced and _look_at(file) != before:
+                    why = f"can't write results to {self.name}: it has just been written by others"
             if why is not None:
                 raise OutputError(f"{why}; write them to another file")
-            await _note(job, self._writer, complete)
 
         return await write_results(self._writer, what, None if file is None else note)
 
@@ -222,6 +227,15 @@ async def _find(hub: BatchHub, job_id: str) -> BatchJob | None:
         return await hub.job(job_id)
     except NotKnownError:
         return None
+
+
+def _look_at(file: Path | None) -> tuple[int, ...] | None:
+    """Return what changes where a file is written, or another takes its place; `None` without."""
+    try:
+        seen = os.lstat(file or "")
+    except OSError:
+        return None
+    return seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns
 
 
 def _is_there(file: Path) -> bool:
