@@ -428,6 +428,11 @@ class BatchJob(Handle):
         if status.is_held and status.held_by is not None:
             older = status.held_by
             raise UsageError(f"job {self.id} waits for job {older}: decide about that one first")
+        if status.is_held and unknown and codes is not None:  # nothing of it would be repeated
+            raise UsageError(
+                f"job {self.id} is held, and the items that nobody knows of have no code: retry "
+                "them without one, adopt the ticket, or cancel the job first"
+            )
         if status.is_held and unknown:  # what is unconfirmed ends UNKNOWN, and can be retried then
             await self.cancel()
             status = await self.wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -13,11 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.hubs import World, scripted_world
-from support.vendor import Vendor
+from support.vendor import Vendor, capable
 
 from batchhub import ItemState
 from batchhub.adapter import ItemReport, Report, WireItem
-from batchhub.errors import UsageError
+from batchhub.errors import NoAnswerError, UsageError
 from batchhub.hub import BatchJob
 from batchhub.models.failures import FAILS_AGAIN
 
@@ -227,3 +228,17 @@ async def test_what_a_newer_job_changes_stays_out_of_a_selection(world: World) -
         await old.retry(code=410)
     assert await ids_of(await old.retry(code=410, superseded=True)) == ["f410-4"]
     assert await ids_of(await old.retry()) == ["f503-3"]
+
+
+async def test_a_held_job_is_not_given_up_for_a_code() -> None:
+    """Items that nobody knows of have none: for nothing the ticket could not be adopted then."""
+    vendor = capable(Vendor(submits=deque([NoAnswerError("silence")])), tickets_per_job=10)
+    vendor.default_report = answer
+    async with scripted_world(vendor) as world:
+        items = [{"id": f"f429-{n}"} for n in range(1, 7)]
+        job = await world.hub.submit("shop", items)
+        assert (await job.wait()).is_held
+        with pytest.raises(UsageError, match="is held, and the items that nobody knows of have no"):
+            await job.retry(unknown=True, code=429)
+        assert (await job.refresh()).is_held
+        assert (await job.adopt("found-1")).tickets[0].vendor_refs == ("found-1",)
