@@ -444,6 +444,7 @@ def test_results_gives_the_sheet_back_later(command: Command) -> None:
             "--with-input writes the rows of the input, and --no-keep-input keeps none",
         ),
         ((*OUT, "--with-input", "--fields", "id"), "--fields is for results alone; rows have"),
+        (("--out", "r", "--with-input", "--as", "order"), "--as is for results alone; rows have"),
         (("--out", "r.xlsx", "--excel-csv"), "--excel-csv is for csv, and r.xlsx is xlsx"),
     ],
 )

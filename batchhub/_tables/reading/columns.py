@@ -199,7 +199,8 @@ def read_header(cells: Sequence[Cell]) -> list[str | None]:
     places: dict[str, int] = {}
     for n, name in enumerate(names, 1):
         if name is not None and places.setdefault(name, n) != n:
-            raise InputError(f"the columns {places[name]} and {n} are both named {name!r}")
+            both = f"the columns {places[name]} and {n} are both named {name!r}"
+            raise InputError(f"{both}; rename one")
     return names
 
 

@@ -262,6 +262,6 @@ def _check_empty(
             if not isinstance(found, str) or found.strip():
                 raise InputError(
                     f"column {n + 1} of the header has no name, and {place} {line} has "
-                    f"{str(found)[:40]!r} there"
+                    f"{str(found)[:40]!r} there; give it a name"
                 )
         yield line, cells

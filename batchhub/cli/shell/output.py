@@ -61,6 +61,14 @@ class Which:
         return is_in_state and (not self.codes or row.result.code in self.codes)
 
 
+def _refuse_columns(options: OutputOptions) -> None:
+    """Refuse what chooses columns of results: before a file that has them is proposed for it."""
+    chosen = {"--fields": options.fields, "--as": options.as_, "--explode": options.explode}
+    for option, is_given in chosen.items():
+        if is_given:
+            raise UsageError(f"{option} is for results alone; rows have the columns of the input")
+
+
 class Output:
     """
     The file, pipe or stream of the results.
@@ -83,6 +91,8 @@ class Output:
     """
 
     def __init__(self, options: OutputOptions, *, sends: bool) -> None:
+        if options.with_input:
+            _refuse_columns(options)
         self._writer = make_writer(options)
         self._hub: BatchHub | None = None
         self._is_forced = options.force
@@ -91,8 +101,6 @@ class Output:
         self.name = self._writer.name
         self.unit = "row" if options.with_input else "result"
         self.needs_adapter = self._writer.needs_adapter
-        if options.with_input:
-            self._writer.check_rows()
 
     def fit(self, adapter: type[Adapter[Any]]) -> None:
         """Make the columns by the type that the adapter reads bodies as."""
