@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapp
 from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Final, Self, cast
 
 from attrs import frozen
 
@@ -21,6 +21,7 @@ from ._base.file_mode import FileMode
 from ._base.frames import Frame, is_frame
 from ._base.handles import HUB, Handle
 from ._base.log import get_logger
+from ._base.show import clean
 from ._base.store_path import find_store_path
 from ._engine.account_adapter import open_adapter
 from ._engine.event_feed import EventFeed
@@ -49,6 +50,7 @@ __all__ = ["BatchHub", "BatchJob", "Plan", "Pruned"]
 
 
 _log = get_logger()
+_LONGEST: Final = 120
 
 
 @frozen(kw_only=True)
@@ -151,6 +153,11 @@ class BatchHub(Handle):
             store_mode=settings.store_mode,
             polling=settings.polling if polling is None else polling,
         )
+
+    def __repr__(self) -> str:
+        """Return where its jobs are, and the names of its accounts."""
+        names = ", ".join(self._accounts) or "no accounts"
+        return f"<BatchHub {self.store_name}: {clean(names, _LONGEST)}>"
 
     # Opening and closing.
 

@@ -113,6 +113,7 @@ def read_items(
         UsageError: No such file, format, encoding or operation, or an argument makes no sense or
             is not for this format. While iterating it is `InputError`, with the line or row.
     """
+    _check_adapter(adapter)
     if adapter is None and map is not None:
         raise UsageError("map is in the words of an adapter; give adapter, too")
     if adapter is not None and operation is not None and operation not in adapter.operations:
@@ -205,6 +206,7 @@ async def write_results(
             there.
         OSError: It can't be written, such as to a full disk.
     """
+    _check_adapter(adapter)
     writer = ResultsWriter(
         target,
         format=format,
@@ -217,3 +219,10 @@ async def write_results(
         writer.fit(adapter)
     writer.spare(protect)
     return await writer.write(results)
+
+
+def _check_adapter(adapter: object) -> None:
+    """Check that it is a class: settings name adapters, and accounts and hubs have them."""
+    if adapter is not None and not (isinstance(adapter, type) and issubclass(adapter, Adapter)):
+        given = repr(adapter) if isinstance(adapter, str) else type(adapter).__name__
+        raise UsageError(f"adapter is a class, not {given}; import it from the adapter's package")

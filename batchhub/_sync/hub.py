@@ -94,6 +94,10 @@ class BatchHub(Handle):
         made._take(hub)  # noqa: SLF001
         return made
 
+    def __repr__(self) -> str:
+        """Return where its jobs are, and the names of its accounts."""
+        return repr(self._hub)
+
     def _take(self, hub: _hub.BatchHub) -> None:
         self._hub = hub
         self._bridge = Bridge(f"batchhub-{next(_numbers)}", hub.aclose)

@@ -11,7 +11,7 @@ import pytest
 from support.hubs import numbered, results_of, scripted_world
 from support.vendor import ScriptedAccount, Vendor, capable, report_states
 
-from batchhub import BatchHub, BatchItem, BatchState, Contact, ItemState, Outcome
+from batchhub import BatchHub, BatchItem, BatchState, Contact, ItemState, Outcome, sync
 from batchhub._engine.raw_items import RawItem
 from batchhub.adapter import Observation
 from batchhub.errors import (
@@ -306,6 +306,14 @@ async def test_a_closed_hub_says_so(tmp_path: Path) -> None:
         await hub.jobs()
     async with hub:
         assert await hub.jobs() == []
+
+
+@pytest.mark.parametrize("kind", [BatchHub, sync.BatchHub], ids=["async", "sync"])
+def test_a_hub_shows_where_its_jobs_are(kind: Any) -> None:
+    """And its accounts by name, without any setting of theirs."""
+    shop = EcwidAccount(store_id=1003, token="secret_x")
+    assert repr(kind("jobs.db", {"shop": shop, "depot": shop})) == "<BatchHub jobs.db: shop, depot>"
+    assert repr(kind()) == "<BatchHub memory: no accounts>"
 
 
 async def test_a_job_of_a_closed_hub_says_so(tmp_path: Path) -> None:

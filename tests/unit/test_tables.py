@@ -109,6 +109,13 @@ async def test_items_are_handed_to_a_hub(prices: Path) -> None:
         ({"delimiter": "ab"}, "delimiter is one character or the word tab, not 'ab'"),
         ({"encoding": "nope"}, "encoding: there is no encoding 'nope'"),
         ({"set": {"a": "{b"}}, "set: '{b' has a { alone"),
+        ({"set": {"a": 5}}, "set: a takes a template, which is text such as '{a}', not 5"),
+        ({"set": "price"}, "set: 'price' is not of the form NAME=TEMPLATE"),
+        (
+            {"adapter": "ecwid"},
+            "adapter is a class, not 'ecwid'; import it from the adapter's package",
+        ),
+        ({"adapter": 5}, "adapter is a class, not int; import it from the adapter's package"),
         ({"id": "{a}"}, "id names the items that map and set make"),
         ({"map": "PUT /{sku}"}, "map is in the words of an adapter; give adapter, too"),
         ({"adapter": Exact, "operation": "nope"}, "no operation named 'nope'; known: more, work"),
@@ -120,6 +127,18 @@ def test_an_argument_has_its_own_name(prices: Path, said: dict[str, Any], messag
     with pytest.raises(UsageError) as caught:
         read_items(prices, **said)
     assert str(caught.value).startswith(message)
+
+
+def test_one_text_is_one_name(tmp_path: Path) -> None:
+    """Not as many names as it has characters."""
+    path = tmp_path / "items.csv"
+    path.write_text("sku,price\n007,9.90\n")
+    assert list(read_items(path, number="price", text="sku")) == [
+        {"sku": "007", "price": Decimal("9.90")}
+    ]
+    assert list(read_items(path, set="n={price}", id="{sku}")) == [
+        {"id": "007", "n": Decimal("9.90")}
+    ]
 
 
 @pytest.mark.parametrize(

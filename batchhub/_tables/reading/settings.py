@@ -17,6 +17,8 @@ from .mapping import ID, Part, make_part, make_paths, take_column
 
 
 def _keep(given: Mapping[str, str] | Iterable[str]) -> Mapping[str, str] | tuple[str, ...]:
+    if isinstance(given, str):  # one text is not as many as it has characters
+        return (given,)
     return given if isinstance(given, Mapping) else tuple(given)
 
 
@@ -227,6 +229,12 @@ def parse_assignments(given: Mapping[str, str] | Iterable[str], say: Say) -> Map
         UsageError: A text has another form, or a name is there twice.
     """
     if isinstance(given, Mapping):
+        for name, template in given.items():
+            if not isinstance(template, str):
+                raise UsageError(
+                    f"{say('set')}: {name} takes a template, which is text such as '{{{name}}}', "
+                    f"not {template!r}"
+                )
         return given
     found: dict[str, str] = {}
     for text in given:
