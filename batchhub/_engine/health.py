@@ -108,9 +108,10 @@ class _Look:
         answered_at = record.observed_at or record.created_at
         silent_s = (self.now - answered_at).total_seconds()
         if record.contact is Contact.UNREACHABLE:
-            advice = "check the network and the vendor; the job goes on by itself"
+            goes_on = "then resume the job" if row.owner is None else "the job goes on by itself"
+            advice = f"check the network and the vendor; {goes_on}"
             yield Trouble.STUCK, "unreachable", answered_at, note, advice
-        yield from self._find_lateness(record, status)
+        yield from self._find_lateness(record, status, is_driven=row.owner is not None)
         if record.contact is Contact.STALE and silent_s > self.grace_s:
             why = f"no useful answer for {duration(silent_s)}: {note}"
             yield Trouble.STUCK, "stale", answered_at, why, "check the vendor"
@@ -139,9 +140,12 @@ class _Look:
             )
             yield Trouble.STUCK, "stopped", seen_at, why, "continue that process, or end it"
 
-    def _find_lateness(self, record: JobRecord, status: BatchStatus) -> Iterator[_Found]:
+    def _find_lateness(
+        self, record: JobRecord, status: BatchStatus, *, is_driven: bool
+    ) -> Iterator[_Found]:
         due_at = record.created_at + timedelta(seconds=record.deadline_s)
-        advice = "look at the vendor's side; it is asked on, and can be cancelled"
+        asked = "it is asked on" if is_driven else "it is asked again once the job is resumed"
+        advice = f"look at the vendor's side; {asked}, and can be cancelled"
         if self.now > due_at:
             why = f"not finished {duration(record.deadline_s)} after it was submitted"
             yield Trouble.STUCK, "overdue", due_at, why, advice

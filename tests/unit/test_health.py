@@ -166,6 +166,33 @@ async def test_a_vendor_that_is_not_reached(case: str, tmp_path: Path) -> None:
         assert why in problem.message
 
 
+@pytest.mark.parametrize(
+    ("deadline_s", "driven", "left"),
+    [
+        (1e6, "the job goes on by itself", "then resume the job"),
+        (150.0, "it is asked on, and", "it is asked again once the job is resumed, and"),
+    ],
+    ids=["unreachable", "overdue"],
+)
+async def test_a_job_that_nobody_drives_does_not_go_on(
+    tmp_path: Path, deadline_s: float, driven: str, left: str
+) -> None:
+    """Also before it counts as unattended: a command that gave up drives it no more."""
+    vendor, store = running(), tmp_path / "jobs.db"
+    async with scripted_world(vendor, store) as world:
+        await world.hub.submit("shop", numbered(2), deadline_s=deadline_s)
+        await world.clock.sleep(60.0)
+        if deadline_s == 1e6:
+            vendor.answer_poll = None
+            vendor.polls.extend([ConnectError("no route")] * 1000)
+        await world.clock.sleep(200.0)
+        async with reader(world, store) as hub:
+            assert driven in only(await hub.health()).advice
+        await world.hub.aclose()
+        async with reader(world, store) as hub:
+            assert left in only(await hub.health()).advice
+
+
 async def test_a_job_that_is_late() -> None:
     """Past its deadline, whoever drives it."""
     async with scripted_world(running()) as world:
