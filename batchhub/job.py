@@ -406,13 +406,14 @@ class BatchJob(Handle):
         Called again with the same arguments, it returns the same new job. An item is in one retry
         at most: what an earlier one has stays there, and if nothing else is left of the selection,
         the newest of those that have some of it is returned. Items stay out if a newer job of the
-        account changes the same thing, so that they do not overwrite it: the new job then has the
-        finding ``superseded``, which names the newer ones.
+        account changes the same thing, or a later item of this job did, so that they do not
+        overwrite it: the new job then has the finding ``superseded``, which names the newer jobs,
+        or this one.
 
         Args:
             unknown: Also retry items with unknown outcome; they may run twice. This ends a job
                 that is held.
-            superseded: Also retry items that change what a newer job changes.
+            superseded: Also retry items that change what a newer job or a later item changes.
             code: Only items with this HTTP status or these statuses, such as 429; `None` for all,
                 also for items without one.
             but_code: No items with this HTTP status or these;
@@ -448,7 +449,9 @@ class BatchJob(Handle):
         )
         if new is None:
             if left_out:
-                await self._view.opened.store.jobs.add_finding(self.id, make_superseded(left_out))
+                await self._view.opened.store.jobs.add_finding(
+                    self.id, make_superseded(self.id, left_out)
+                )
             groups = await self.failures()
             raise UsageError(explain_nothing(status, selection, groups, left_out))
         _, new_status = await self._view.opened.store.jobs.get(new.job_id)

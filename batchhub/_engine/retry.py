@@ -1,4 +1,4 @@
-"""A job that repeats items of another one; where newer jobs change the same, they stay out."""
+"""A job that repeats items of another one, but those that would overwrite what came later."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ async def store_retry(
         opened: Where it is stored.
         job: The job that has the items.
         selection: Which of its items.
-        left_out: Takes how many items stay out because of which newer job; `None` to leave
-            none out.
+        left_out: Takes how many items stay out because of which newer job, or of this one, where
+            a later item of it changed the same; `None` to leave none out.
 
     Returns:
         The new job; `None` if there is nothing to repeat and nothing was.
@@ -54,6 +54,7 @@ async def _try_once(
 ) -> JobRecord | None:
     store = opened.store
     newer: dict[bytes, str] = {}
+    later: dict[bytes, int] = {}
     if left_out is not None:
         left_out.clear()
         wanted = {
@@ -62,6 +63,8 @@ async def _try_once(
             if target
         }
         newer = await store.targets.find_newer(job, wanted - {NOTHING})
+        if any(finding.code == "same_target" for finding in job.findings):
+            later = await store.targets.find_last(job, wanted - {NOTHING}, selection.states)
     lane = opened.find_lane(job.lane) or opened.get_lane(job.account)
     # What the items of a batch share is not known of them as they are stored, but that those of one
     # ticket do.
@@ -71,9 +74,12 @@ async def _try_once(
     async with opened.loader.load(_make_record(opened, job)) as load:
         intake = Intake(lane.adapter, job.operation, load.put)
         async for position, item, target in store.results.retry_items(job.job_id, selection):
-            if left_out is not None and target is not None and target in newer:
-                left_out[newer[target]] += 1
-                continue
+            if target is not None:
+                is_later = later.get(target, 0) > position
+                by = newer.get(target, job.job_id if is_later else None)
+                if left_out is not None and by is not None:
+                    left_out[by] += 1
+                    continue
             batch = str(bisect_right(starts, position)) if starts else ""
             await intake.repeat(item, target, position, batch)
         intake.close()
@@ -84,7 +90,7 @@ async def _try_once(
         added = await load.finish(
             intake.take_chunk(),
             fingerprint=intake.fingerprint(retry_of=job.job_id),
-            findings=(make_superseded(left_out),) if left_out else (),
+            findings=(make_superseded(job.job_id, left_out),) if left_out else (),
             deadline_s=lane.adapter.deadline_s(job.operation, job.options, intake.total),
             created_at=now,
             updated_at=now,
@@ -92,11 +98,12 @@ async def _try_once(
         return added.job
 
 
-def make_superseded(left_out: Counter[str]) -> Finding:
-    """Return what is said of items that stay out because newer jobs change the same."""
+def make_superseded(job_id: str, left_out: Counter[str]) -> Finding:
+    """Return what is said of items of a job that stay out because others change the same."""
+    those = "newer jobs, or later items of the job itself," if job_id in left_out else "newer jobs"
     return Finding(
         code="superseded",
-        message="items left out of the retry, since newer jobs change the same",
+        message=f"items left out of the retry, since {those} change the same",
         count=left_out.total(),
         examples=tuple(job_id for job_id, _ in left_out.most_common()),
     )

@@ -26,14 +26,17 @@ def explain_nothing(
         status: The job.
         selection: Which of its items were meant.
         groups: Its items that did not succeed.
-        superseded: How many items stay out because of which newer job.
+        superseded: How many items stay out because of which newer job, or of this one, where later
+            items of it change the same.
     """
     head = f"job {status.job_id} has no items to retry"
     if superseded:
-        return (
-            f"{head}: {superseded.total()} would overwrite what newer jobs change, such as "
-            f"{next(iter(superseded))} (retry those with superseded)"
+        newer = next((job_id for job_id in superseded if job_id != status.job_id), None)
+        what = (
+            "later items of it changed" if newer is None else f"newer jobs change, such as {newer}"
         )
+        would = f"{superseded.total()} would overwrite what {what}"
+        return f"{head}: {would} (retry those with superseded)"
     if any(selection.takes(group.state, group.code) and group.retried for group in groups):
         return f"{head}: the retry that has them was pruned"
     others = [group for group in groups if group.state in selection.states]

@@ -7,11 +7,11 @@ from typing import Any, Final, TypeGuard
 
 from sqlalchemy import Connection, bindparam, or_, select
 
-from batchhub.models import BatchState
+from batchhub.models import BatchState, ItemState
 
 from .database import Database
 from .records import JobRecord
-from .tables import jobs, tickets
+from .tables import jobs, results, tickets
 from .transactions import Work
 
 HASH_BYTES: Final = 8
@@ -31,6 +31,7 @@ _OF_TICKETS: Final = select(tickets.c.position, tickets.c.targets).where(
     tickets.c.position.in_(bindparam("positions", expanding=True)),
 )
 _PAGE: Final = 100
+_MAY_HAVE_RUN: Final = (ItemState.SUCCEEDED, ItemState.UNKNOWN)
 _NEWEST: Final[tuple[int, int] | None] = (2**62, 0)
 
 # Newest first. A ticket that certainly ended without the vendor having it changed nothing.
@@ -53,6 +54,21 @@ _NEWER: Final = (
     )
     .order_by(jobs.c.place.desc(), tickets.c.position)
     .limit(bindparam("most"))
+)
+_OF_JOB: Final = (
+    select(tickets.c.position, tickets.c.first_item, tickets.c.targets)
+    .where(
+        tickets.c.job_no == bindparam("this_job"),
+        tickets.c.position > bindparam("after"),
+        tickets.c.targets.is_not(None),
+    )
+    .order_by(tickets.c.position)
+    .limit(bindparam("most"))
+)
+_RAN: Final = select(results.c.position).where(
+    results.c.job_no == bindparam("this_job"),
+    results.c.position.in_(bindparam("positions", expanding=True)),
+    results.c.state.in_(bindparam("states", expanding=True)),
 )
 _COVERING: Final = (
     select(tickets.c.first_item, tickets.c.total, tickets.c.targets)
@@ -151,6 +167,54 @@ class Targets:
             found |= page
             left -= page.keys()
         return found
+
+    async def find_last(
+        self, job: JobRecord, wanted: Set[bytes], but: Collection[ItemState]
+    ) -> dict[bytes, int]:
+        """
+        Find the last item of a job that changed, or may have changed, each of some targets.
+
+        Args:
+            job: The job.
+            wanted: The hashes of the targets.
+            but: The states of items that do not count, such as those that are to be repeated.
+
+        Returns:
+            The item's position in the job, by hash.
+        """
+        states = [state.value for state in _MAY_HAVE_RUN if state not in but]
+        found: dict[bytes, int] = {}
+        after: int | None = 0
+        while after is not None:
+            page, after = await self._db.read(_last_page(job, wanted, states, after))
+            found |= page
+        return found
+
+
+def _last_page(
+    job: JobRecord, wanted: Set[bytes], states: Collection[str], after: int
+) -> Work[tuple[dict[bytes, int], int | None]]:
+    """Look at a job's tickets behind a position; tells where to go on."""
+    this = {"this_job": job.job_no}
+
+    def work(connection: Connection) -> tuple[dict[bytes, int], int | None]:
+        found: dict[bytes, int] = {}
+        rows = connection.execute(_OF_JOB, {**this, "after": after, "most": _PAGE}).all()
+        for _, first_item, packed in rows:
+            hashes = packed if _is_sound(packed) else b""
+            at = {
+                first_item + n // HASH_BYTES: hashes[n : n + HASH_BYTES]
+                for n in range(0, len(hashes), HASH_BYTES)
+                if hashes[n : n + HASH_BYTES] in wanted
+            }
+            positions = sorted(at)
+            for start in range(0, len(positions), _PAGE):
+                some = {"positions": positions[start : start + _PAGE], "states": states}
+                ran = connection.execute(_RAN, {**this, **some}).scalars()
+                found |= {at[position]: position for position in sorted(ran)}
+        return found, rows[-1].position if len(rows) == _PAGE else None
+
+    return work
 
 
 def _newer_page(

@@ -97,3 +97,23 @@ def test_a_retry_of_the_night_does_not_undo_noon(lab: Lab, tmp_path: Path) -> No
         assert json.loads(left.out)["counts"]["total"] == 1
         none = lab.run(tmp_path, "retry", jobs[1], "--any-code")
         assert (none.code, "no items to retry" in none.err) == (2, True)
+
+
+def test_a_retry_does_not_undo_a_later_row_of_the_sheet(lab: Lab, tmp_path: Path) -> None:
+    """A product that is there twice has its last price; no newer job is named, as there is none."""
+    rows = [(1, "-1"), (2, "-2"), (1, "9.90")]
+    lines = [f"r{n},{number},{price}\n" for n, (number, price) in enumerate(rows)]
+    (tmp_path / "night.csv").write_text("row,product_id,price\n" + "".join(lines))
+    sandbox = EcwidSandbox()
+    sandbox.change_switches({"item_time_s": 0.001, "requests_per_minute": 100_000})
+    with standing_in(sandbox) as url:
+        write_settings(tmp_path, url)
+        call = ("run", "night.csv", "--account=shop", *MAP[:-1], "{row}", "--json")
+        job = json.loads(lab.run(tmp_path, *call).out)["job_id"]
+        again = lab.run(tmp_path, "retry", job, "--any-code", "--wait")
+        assert "retries 1 item" in again.err
+        said = "1 item left out: a later item of the job changed the same since (--superseded)"
+        assert said in again.err
+        executions = ask_sandbox(url, "journal")["executions"]
+    ours = [e["body"]["price"] for e in executions if e["path"].endswith("/products/1")]
+    assert ours == [-1, 9.90]

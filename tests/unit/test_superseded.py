@@ -60,6 +60,53 @@ async def test_what_a_newer_job_changed_is_left_out(
         assert (await old.retry()).id == again.id
 
 
+@pytest.mark.parametrize("page", [1, 100])
+async def test_what_a_later_item_of_the_job_changed_is_left_out(
+    page: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sheet may have a thing twice: its last row counts, also when the first one is repeated."""
+    monkeypatch.setattr(store_targets, "_PAGE", page)
+    vendor = Vendor(default_report=report_states(a=ItemState.FAILED, c=ItemState.FAILED))
+    async with scripted_world(vendor) as world:
+        old = await world.hub.submit("shop", items(a="one", b="one", c="two", d="three"))
+        await old.wait()
+        again = await old.retry()
+        await again.wait()
+        assert sent(vendor)[-1] == "c"
+        assert superseded(again) == Finding(
+            code="superseded",
+            message="items left out of the retry, since newer jobs, or later items of the job "
+            "itself, change the same",
+            count=1,
+            examples=(old.id,),
+        )
+        await (await old.retry(superseded=True)).wait()
+        assert sent(vendor)[-1] == "a"
+
+
+async def test_an_earlier_item_or_one_that_failed_supersedes_nothing() -> None:
+    """Both are repeated then, in their order; and what may have run counts unless it is, too."""
+    states = {"b": ItemState.FAILED, "c": ItemState.FAILED, "d": ItemState.UNKNOWN}
+    vendor = Vendor(default_report=report_states(**states))
+    async with scripted_world(vendor) as world:
+        named = items(a="one", b="one", c="two", d="two")
+        for unknown, expected in ((False, "b"), (True, "bcd")):
+            old = await world.hub.submit("shop", named)
+            await old.wait()
+            await (await old.retry(unknown=unknown)).wait()
+            assert sent(vendor)[-1] == expected
+
+
+async def test_nothing_but_what_later_items_changed_is_said_as_that() -> None:
+    """No newer job is named where there is none."""
+    vendor = Vendor(default_report=report_states(a=ItemState.FAILED))
+    async with scripted_world(vendor) as world:
+        old = await world.hub.submit("shop", items(a="one", b="one"))
+        await old.wait()
+        with pytest.raises(UsageError, match="1 would overwrite what later items of it changed"):
+            await old.retry()
+
+
 async def test_superseded_items_are_sent_if_asked_for() -> None:
     """The user knows better."""
     vendor = Vendor(default_report=FAILED)

@@ -30,6 +30,7 @@ from batchhub.models.failures import FAILS_AGAIN
 from .results import get_adapter
 from .run import finish, make_output, send_now
 
+_LATER: Final = "a later item of the job"
 _MOST_JOBS: Final = 5
 
 
@@ -121,7 +122,8 @@ async def _say_new(
         say(_left_out_text(left_out))
     for finding in new.status.findings:
         if finding.code == "superseded":
-            newer = f"{', '.join(finding.examples)} changed the same since"
+            by = [_LATER if job_id == old.id else job_id for job_id in finding.examples]
+            newer = f"{', '.join(by)} changed the same since"
             say(f"{count(finding.count, 'item')} left out: {newer} (--superseded)")
             invocation.said.note(new.id, [finding])
 
