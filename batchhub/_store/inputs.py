@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Final, TypeAlias
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from sqlalchemy import Connection, bindparam, inspect, select
 
 from batchhub.errors import NotKnownError, StoreError, UsageError
@@ -101,6 +101,7 @@ class Inputs:
                 blocks = [_read_place(row) for row in _places(connection, source)]
             except DamagedError as error:
                 raise error.of(source.job_id) from None
+            head = evolve(head, rows=rows if picked is None else len(picked))
             return KeptInput(
                 job=job, head=head, source=source.job_no, rows=rows, blocks=blocks, picked=picked
             )

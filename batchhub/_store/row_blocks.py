@@ -168,7 +168,7 @@ class _Head(msgspec.Struct, array_like=True):
     path: str | None = None
 
 
-_HEAD_NAMES: Final = [field.name for field in fields(InputHead)]
+_HEAD_NAMES: Final = [field.name for field in fields(InputHead) if field.name != "rows"]
 
 
 def write_head(head: InputHead, rows: int) -> bytes:

@@ -65,6 +65,7 @@ class InputHead:
             array.
         path: Where the file is, without links, from whatever folder one looks; `None` for what is
             no file.
+        rows: How many rows there are; `None` while they are read.
     """
 
     name: str
@@ -75,6 +76,7 @@ class InputHead:
     has_bom: bool = False
     place: str = "line"
     path: str | None = field(default=None, eq=False)  # the same rows may be in two files
+    rows: int | None = field(default=None, eq=False)
 
 
 @frozen(kw_only=True)

@@ -86,6 +86,19 @@ def test_the_rows_that_can_go_are_sent_and_the_others_set_aside(command: Command
     ]
 
 
+def test_the_status_says_how_many_rows_were_never_sent(command: Command) -> None:
+    """In the morning the line of the night's run may be gone; a job without such rows has none."""
+    write_items(20, bad=(3, 17))
+    submit(command, "--key", "mo", "--delimiter", ";")
+    assert "refused      2 rows of items.csv, never sent\n" in command("status", "mo").stdout
+    write_items(4)
+    submit(command, "--key", "tu", "--delimiter", ";")
+    assert "never sent" not in command("status", "tu").stdout
+    write_items(20, bad=(3,))
+    submit(command, "--key", "we", "--delimiter", ";", "--no-keep-input")
+    assert "never sent" not in command("status", "we").stdout
+
+
 def test_the_corrected_rows_are_sent_by_the_command_that_is_printed(command: Command) -> None:
     """The two columns are ignored; a row that is not corrected is refused again."""
     write_items(20, bad=(3, 17))

@@ -30,7 +30,7 @@ from batchhub.cli.shell.open import (
 from batchhub.cli.shell.options import Common, ListOptions
 from batchhub.errors import NotKnownError, UsageError
 from batchhub.hub import BatchHub, BatchJob
-from batchhub.models import BatchStatus
+from batchhub.models import BatchStatus, InputHead
 from batchhub.settings import Settings
 
 _PAGE: Final = 500
@@ -45,6 +45,7 @@ async def show_status(invocation: Invocation, name: str) -> ExitCode:
         status, retries = job.status, await find_retries(job)
         failures = await find_failures(job)
         later = [each.status for each in await job.find_retries()]
+        rows = await _find_input(job)
     if common.json:
         more = {
             "failures": [group.to_dict() for group in failures],
@@ -56,12 +57,20 @@ async def show_status(invocation: Invocation, name: str) -> ExitCode:
         outcome = "" if status.outcome is None else f" {status.outcome.value}"
         write(f"{status.state.value}{outcome}")
     else:
-        show_page(status_page(status, retries=later))
+        show_page(status_page(status, retries=later, rows=rows))
         if failures:
             show_page(failures_table(failures, make_console(sys.stdout)))
     for line in write_advice(advise(status, common, retries=retries, failures=failures)):
         say(line)
     return ExitCode.OK
+
+
+async def _find_input(job: BatchJob) -> InputHead | None:
+    """Return what is known of the rows of a job's items; `None` if none were kept."""
+    try:
+        return (await job.rows()).head
+    except UsageError:
+        return None
 
 
 async def list_jobs(invocation: Invocation, options: ListOptions) -> ExitCode:

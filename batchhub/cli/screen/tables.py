@@ -16,7 +16,7 @@ from rich.text import Text
 from batchhub._base.grades import describe_grade
 from batchhub._base.show import clean, count, duration, number
 from batchhub._settings.registry import AdapterInfo
-from batchhub.models import BatchStatus, Contact, Outcome
+from batchhub.models import BatchStatus, Contact, InputHead, Outcome
 from batchhub.models.status import contact_text, done_text, facts
 
 from .console import ENDLESS, make_console, say, write
@@ -197,7 +197,11 @@ def _draw_comparison(statuses: Sequence[BatchStatus], *, is_wide: bool) -> Table
 
 
 def status_page(
-    status: BatchStatus, now: datetime | None = None, *, retries: Sequence[BatchStatus] = ()
+    status: BatchStatus,
+    now: datetime | None = None,
+    *,
+    retries: Sequence[BatchStatus] = (),
+    rows: InputHead | None = None,
 ) -> Table:
     """
     Draw the details of a job, one per line.
@@ -206,6 +210,7 @@ def status_page(
         status: The job.
         now: The current time.
         retries: The jobs that retry items of it, oldest first.
+        rows: What is known of the rows its items were made of; `None` if none were kept.
     """
     now = now or datetime.now(UTC)
     page = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
@@ -213,6 +218,9 @@ def status_page(
     page.add_column(overflow="fold")
     for name, text in facts(status, now):
         page.add_row(name, Text(text, style=_style(name, status)))
+    if rows is not None and rows.rows is not None and rows.rows > status.counts.total:
+        refused = count(rows.rows - status.counts.total, "row")
+        page.add_row("refused", f"{refused} of {clean(rows.name, 60)}, never sent")
     if rest := len(retries) - _MOST_RETRIES:
         retries = retries[-_MOST_RETRIES:]
     for retry in retries:
