@@ -334,7 +334,9 @@ async def test_other_classes_make_columns_too(out: Path, kind: type[Any]) -> Non
     )
     no_class: Any
     for no_class in (int, list[int]):
-        with pytest.raises(UsageError, match=r"as_type is a msgspec\.Struct, an attrs class or a"):
+        with pytest.raises(
+            UsageError, match=r"as_type is a msgspec\.Struct, an attrs class, a dataclass"
+        ):
             await write_results([row], out, as_type=no_class)
 
 
