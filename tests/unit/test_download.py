@@ -435,7 +435,7 @@ async def test_a_full_disk_is_named(world: World, monkeypatch: pytest.MonkeyPatc
 
 async def test_who_gives_up_leaves_nothing_behind(world: World) -> None:
     """A download that is cancelled at any moment closes its file and its connection."""
-    world.host.answers(Answer(body=b"x\n" * 10**6))
+    world.host.answers(Answer(body=b"x\n" * 10**5))
     files = len(names(Path("/proc/self/fd")))
     for turns in range(0, 60, 4):
         task = asyncio.create_task(world.lines())
