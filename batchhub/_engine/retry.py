@@ -64,7 +64,7 @@ async def _try_once(
         }
         newer = await store.targets.find_newer(job, wanted - {NOTHING})
         if any(finding.code == "same_target" for finding in job.findings):
-            later = await store.targets.find_last(job, wanted - {NOTHING}, selection.states)
+            later = await store.targets.find_last(job, wanted - {NOTHING}, selection.takes)
     lane = opened.find_lane(job.lane) or opened.get_lane(job.account)
     # What the items of a batch share is not known of them as they are stored, but that those of one
     # ticket do.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from typing import Any, Final, TypeGuard
 
 from sqlalchemy import Connection, bindparam, or_, select
@@ -31,7 +31,6 @@ _OF_TICKETS: Final = select(tickets.c.position, tickets.c.targets).where(
     tickets.c.position.in_(bindparam("positions", expanding=True)),
 )
 _PAGE: Final = 100
-_MAY_HAVE_RUN: Final = (ItemState.SUCCEEDED, ItemState.UNKNOWN)
 _NEWEST: Final[tuple[int, int] | None] = (2**62, 0)
 
 # Newest first. A ticket that certainly ended without the vendor having it changed nothing.
@@ -65,10 +64,14 @@ _OF_JOB: Final = (
     .order_by(tickets.c.position)
     .limit(bindparam("most"))
 )
-_RAN: Final = select(results.c.position).where(
-    results.c.job_no == bindparam("this_job"),
-    results.c.position.in_(bindparam("positions", expanding=True)),
-    results.c.state.in_(bindparam("states", expanding=True)),
+_RAN: Final = (
+    select(results.c.position, results.c.state, results.c.code)
+    .where(
+        results.c.job_no == bindparam("this_job"),
+        results.c.position.in_(bindparam("positions", expanding=True)),
+        results.c.state.in_([ItemState.SUCCEEDED.value, ItemState.UNKNOWN.value]),
+    )
+    .order_by(results.c.position)
 )
 _COVERING: Final = (
     select(tickets.c.first_item, tickets.c.total, tickets.c.targets)
@@ -169,7 +172,10 @@ class Targets:
         return found
 
     async def find_last(
-        self, job: JobRecord, wanted: Set[bytes], but: Collection[ItemState]
+        self,
+        job: JobRecord,
+        wanted: Set[bytes],
+        is_left: Callable[[ItemState, int | None], bool],
     ) -> dict[bytes, int]:
         """
         Find the last item of a job that changed, or may have changed, each of some targets.
@@ -177,22 +183,25 @@ class Targets:
         Args:
             job: The job.
             wanted: The hashes of the targets.
-            but: The states of items that do not count, such as those that are to be repeated.
+            is_left: Whether an item in a state, with an HTTP status of its own, does not count, as
+                one that is to be repeated itself.
 
         Returns:
             The item's position in the job, by hash.
         """
-        states = [state.value for state in _MAY_HAVE_RUN if state not in but]
         found: dict[bytes, int] = {}
         after: int | None = 0
         while after is not None:
-            page, after = await self._db.read(_last_page(job, wanted, states, after))
+            page, after = await self._db.read(_last_page(job, wanted, is_left, after))
             found |= page
         return found
 
 
 def _last_page(
-    job: JobRecord, wanted: Set[bytes], states: Collection[str], after: int
+    job: JobRecord,
+    wanted: Set[bytes],
+    is_left: Callable[[ItemState, int | None], bool],
+    after: int,
 ) -> Work[tuple[dict[bytes, int], int | None]]:
     """Look at a job's tickets behind a position; tells where to go on."""
     this = {"this_job": job.job_no}
@@ -209,9 +218,10 @@ def _last_page(
             }
             positions = sorted(at)
             for start in range(0, len(positions), _PAGE):
-                some = {"positions": positions[start : start + _PAGE], "states": states}
-                ran = connection.execute(_RAN, {**this, **some}).scalars()
-                found |= {at[position]: position for position in sorted(ran)}
+                some = {"positions": positions[start : start + _PAGE]}
+                for position, state, code in connection.execute(_RAN, {**this, **some}):
+                    if not is_left(ItemState(state), code):
+                        found[at[position]] = position
         return found, rows[-1].position if len(rows) == _PAGE else None
 
     return work

@@ -14,6 +14,7 @@ from support.vendor import PlainAccount, Vendor, report_states
 from batchhub import BatchHub, ItemState
 from batchhub._store import Store, TicketPlan
 from batchhub._store import targets as store_targets
+from batchhub.adapter import ItemReport, Report
 from batchhub.errors import NoAnswerError, RefusedError, UsageError
 from batchhub.hub import BatchJob
 from batchhub.models import Finding
@@ -95,6 +96,21 @@ async def test_an_earlier_item_or_one_that_failed_supersedes_nothing() -> None:
             await old.wait()
             await (await old.retry(unknown=unknown)).wait()
             assert sent(vendor)[-1] == expected
+
+
+async def test_what_may_have_run_and_is_not_repeated_counts() -> None:
+    """Also where unknown items are wanted: the codes leave it out, so it may have the last word."""
+    reports = [
+        ItemReport(id="a", state=ItemState.FAILED, code=429),
+        ItemReport(id="b", state=ItemState.UNKNOWN),
+        ItemReport(id="c", state=ItemState.FAILED, code=429),
+    ]
+    vendor = Vendor(default_report=lambda _: Report(items=reports))
+    async with scripted_world(vendor) as world:
+        old = await world.hub.submit("shop", items(a="one", b="one", c="two"))
+        await old.wait()
+        await (await old.retry(unknown=True, code=429)).wait()
+        assert sent(vendor)[-1] == "c"
 
 
 async def test_nothing_but_what_later_items_changed_is_said_as_that() -> None:
