@@ -99,6 +99,20 @@ def test_the_status_says_how_many_rows_were_never_sent(command: Command) -> None
     assert "never sent" not in command("status", "we").stdout
 
 
+def test_damaged_rows_hide_neither_the_job_nor_its_results(command: Command) -> None:
+    """What they were is lost; how the job stands, and what came of it, is not."""
+    write_items(4)
+    submit(command, "--key", "mo", "--delimiter", ";")
+    with closing(sqlite3.connect("jobs.db")) as store:
+        store.execute("UPDATE inputs SET head = x'c1'")
+        store.commit()
+    assert command("status", "mo").exit_code == ExitCode.OK
+    assert command("results", "mo", "--out", "r.csv").exit_code == ExitCode.OK
+    broken = command("results", "mo", "--out", "s.csv", "--with-input")
+    assert broken.exit_code != ExitCode.OK
+    assert "Traceback" not in broken.stderr
+
+
 def test_the_corrected_rows_are_sent_by_the_command_that_is_printed(command: Command) -> None:
     """The two columns are ignored; a row that is not corrected is refused again."""
     write_items(20, bad=(3, 17))

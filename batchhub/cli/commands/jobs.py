@@ -28,7 +28,7 @@ from batchhub.cli.shell.open import (
     store_exists,
 )
 from batchhub.cli.shell.options import Common, ListOptions
-from batchhub.errors import NotKnownError, UsageError
+from batchhub.errors import NotKnownError, StoreError, UsageError
 from batchhub.hub import BatchHub, BatchJob
 from batchhub.models import BatchStatus, InputHead
 from batchhub.settings import Settings
@@ -66,10 +66,10 @@ async def show_status(invocation: Invocation, name: str) -> ExitCode:
 
 
 async def _find_input(job: BatchJob) -> InputHead | None:
-    """Return what is known of the rows of a job's items; `None` if none were kept."""
+    """Return what is known of the rows of a job's items; `None` if none are there to be read."""
     try:
         return (await job.rows()).head
-    except UsageError:
+    except (UsageError, StoreError):  # damaged rows are no reason to hide the job
         return None
 
 

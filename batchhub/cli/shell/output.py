@@ -121,7 +121,7 @@ class Output:
             return
         try:
             head = (await job.rows()).head
-        except UsageError:  # no rows were kept, so nobody knows where they came from
+        except (UsageError, StoreError):  # not kept or damaged: nobody knows where they are from
             return
         if head.path is not None and self._writer.is_file(head.path):
             raise UsageError(
