@@ -10,7 +10,7 @@ import pytest
 from support.plugins import write_plugin
 from typer.testing import CliRunner, Result
 
-from batchhub._settings import accounts as _accounts
+from batchhub._settings import account_reader
 from batchhub.cli.app import app
 from batchhub.cli.shell.exits import ExitCode
 
@@ -83,7 +83,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.delenv("BATCHHUB_CONFIG", raising=False)
     monkeypatch.setenv("PLUGGED_TOKEN", TOKEN)
-    monkeypatch.setattr(_accounts, "_warned", set())
+    monkeypatch.setattr(account_reader, "_warned", set())
 
     def run(*arguments: str) -> Result:
         result = CliRunner().invoke(app, ["check", *arguments], prog_name="batchhub")

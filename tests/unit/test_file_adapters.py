@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from batchhub import BatchHub, sync
 from batchhub._base.grades import find_place
-from batchhub._settings import accounts as _accounts
+from batchhub._settings import account_reader
 from batchhub.adapter import declared
 from batchhub.cli.app import app
 from batchhub.cli.shell.exits import ExitCode
@@ -68,7 +68,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     monkeypatch.setenv("BATCHHUB_STORE", str(tmp_path / "jobs.db"))
     monkeypatch.setenv("ACME_TOKEN", TOKEN)
     monkeypatch.setenv("ECWID_TOKEN", "secret_" + "t" * 24)
-    monkeypatch.setattr(_accounts, "_warned", set())
+    monkeypatch.setattr(account_reader, "_warned", set())
     describe()
     Path("items.jsonl").write_text(ITEMS)
 

@@ -11,7 +11,7 @@ import pytest
 from attrs import Attribute, Converter, field, frozen, validators
 
 from batchhub import BatchHub
-from batchhub._settings import accounts as _accounts
+from batchhub._settings import account_reader
 from batchhub._settings.accounts import make_account, read_account
 from batchhub.adapter import Account, Budget, secret
 from batchhub.errors import NotKnownError, SettingsError
@@ -55,7 +55,7 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("BATCHHUB_"):
             monkeypatch.delenv(name)
-    monkeypatch.setattr(_accounts, "_warned", set())
+    monkeypatch.setattr(account_reader, "_warned", set())
 
 
 @pytest.fixture

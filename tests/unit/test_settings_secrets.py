@@ -6,37 +6,17 @@ import sys
 import warnings
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
-from attrs import frozen
+from support.safe_account import SafeAccount
 
-from batchhub._settings import accounts as _accounts
+from batchhub._settings import account_reader
 from batchhub._settings.accounts import make_account, read_account
-from batchhub.adapter import Account, Budget, secret
 from batchhub.errors import SettingsError
 from batchhub.settings import AccountTable
 
 TOKEN = "secret_9vKq2LxT"
-
-
-@frozen(kw_only=True)
-class SafeAccount(Account):
-    """An account with a secret."""
-
-    adapter: ClassVar[str] = "safe"
-    base_url: str = "http://127.0.0.1:9"
-    token: str = secret()
-
-    @property
-    def identity(self) -> str:
-        """Any."""
-        return "one"
-
-    @property
-    def budget(self) -> Budget:
-        """Any."""
-        return Budget(requests=10, per_s=1.0)
 
 
 class KeyringError(Exception):
@@ -73,7 +53,7 @@ def install_keyring(monkeypatch: pytest.MonkeyPatch, answer: object) -> list[tup
 @pytest.fixture(autouse=True)
 def nothing_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing has been warned of yet."""
-    monkeypatch.setattr(_accounts, "_warned", set())
+    monkeypatch.setattr(account_reader, "_warned", set())
 
 
 def table(token: object, path: str = "b.toml") -> AccountTable:
@@ -146,16 +126,19 @@ def test_an_entry_has_a_service_and_a_name(entry: str) -> None:
         {"environ": "X"},
         {"env": "X", "keyring": "a/b"},
         {"env": "X", "y": TOKEN},
+        {"file": ""},
+        {"file": 7},
+        {"files": "x"},
         {"keyring": ["a", "b"]},
     ],
 )
 def test_another_table_is_refused_with_the_right_forms(token: object) -> None:
-    """A secret's table is one of two; what is in a wrong one is not shown."""
+    """A secret's table is one of three; what is in a wrong one is not shown."""
     told = refusal(token)
 
     assert told == (
         "account 'shop' in b.toml: token must be "
-        '{ env = "NAME" }, { keyring = "service/name" } or text'
+        '{ env = "NAME" }, { file = "PATH" }, { keyring = "service/name" } or text'
     )
 
 

@@ -42,6 +42,9 @@ _HEAD: Final = """\
 # When batches are asked about. "adaptive" learns when they end; "fixed 5" is every 5 seconds;
 # "backoff 1 2 60" is after 1 second, then twice as long each time, up to 60.
 #polling = "adaptive"
+
+# A secret of an account is { env = "NAME" } for a variable, { file = "PATH" } for what is in a
+# file, or { keyring = "service/name" } for an entry of the system's keyring.
 """
 _OFFER: Final = """\
 # An account for each installed adapter. To use one, uncomment its first line, its adapter and what
