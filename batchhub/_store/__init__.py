@@ -5,8 +5,8 @@ It may import `_adapter`, `models` and below, never HTTP. Begin with `store`, wh
 subject: `jobs`, `tickets`, `results`, `lanes`, `deliveries` of events, `loads` for how jobs come
 and go by chunks, `inputs` for the rows that items are made of, `targets` for what items change,
 `failures` for what no retry has, `pushes` for calls by vendors, `lessons` for how long batches
-take, and `exports` for the files that results were written to. Each of their methods is one
-transaction.
+take, `exports` for the files that results were written to, and `leases` for what one process does
+for all. Each of their methods is one transaction.
 
 What these ask of the tables is in functions that run inside a transaction: `job_rows`,
 `ticket_rows` and `ticket_changes`, `result_rows`, `last_words` over retries, `figures`, `attempts`,
@@ -30,6 +30,7 @@ from .delivery_rows import Candidate, Claimed
 from .exports import Export
 from .job_rows import StoredJob
 from .lane_records import Hold, LaneOwner, LaneRow, Traffic
+from .leases import Lease, LeaseRow
 from .pushes import Push
 from .records import JobRecord, Summary, TicketPlan, TicketRecord, make_job_id, make_status
 from .store import Store
@@ -46,6 +47,8 @@ __all__ = [
     "JobRecord",
     "LaneOwner",
     "LaneRow",
+    "Lease",
+    "LeaseRow",
     "Push",
     "RefOwner",
     "RepeatedMeanwhileError",

@@ -23,7 +23,7 @@ from .codec import from_text, to_text
 from .damage import read_row, reading
 from .lane_records import Hold, LaneOwner, LaneRow, Traffic
 from .statements import Row, Statement
-from .tables import deliveries, jobs, lanes, pushes
+from .tables import deliveries, jobs, lanes, leases, pushes
 
 _THIS: Final = lanes.c.lane == bindparam("this_lane")
 _HELD: Final = and_(
@@ -97,6 +97,7 @@ _TOKENS: Final = Statement(
         select(lanes.c.owner).where(lanes.c.owner.is_not(None)),
         select(jobs.c.loaded_by).where(jobs.c.loaded_by.is_not(None)),
         select(deliveries.c.claimed_by).where(deliveries.c.claimed_by.is_not(None)),
+        select(leases.c.holder).where(leases.c.holder.is_not(None)),
     )
 )
 _LATEST_AT: Final = Statement(

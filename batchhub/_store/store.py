@@ -13,6 +13,7 @@ from .failures import Failures
 from .inputs import Inputs
 from .jobs import Jobs
 from .lanes import Lanes
+from .leases import Leases
 from .lessons import Lessons
 from .loads import Loads
 from .opening import open_database
@@ -31,6 +32,7 @@ class Store:
         tickets: Their tickets, and the items in them.
         results: What came of the items.
         lanes: Which process drives whose jobs.
+        leases: Which process does what one of them does for all.
         deliveries: The events of jobs that have ended.
         loads: The jobs that come and go by chunks.
         pushes: The calls by vendors.
@@ -47,6 +49,7 @@ class Store:
         self.tickets = Tickets(database)
         self.results = Results(database)
         self.lanes = Lanes(database)
+        self.leases = Leases(database)
         self.deliveries = Deliveries(database)
         self.loads = Loads(database)
         self.pushes = Pushes(database)

@@ -261,3 +261,78 @@ deliveries: Final = Table(
     # What is free, by the time it is due; and the few that are claimed.
     Index("ix_deliveries_due", "consumer", "claimed_by", "due_at", "job_no"),
 )
+
+# What only one process of the store does at a time, such as to look for alerts.
+leases: Final = Table(
+    "leases",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    # Raised by whoever takes it over; what was begun under an older one is not written any more.
+    Column("epoch", Integer, nullable=False, server_default="0"),
+    Column("holder", String(64)),
+    Column("pid", Integer),
+    Column("host", Text),
+    Column("seen_at", _TIME),
+)
+
+# What is wrong now, or was a short while ago: one row for each condition and account.
+alerts: Final = Table(
+    "alerts",
+    metadata,
+    Column("condition", String(32), primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("since", _TIME, nullable=False),
+    Column("fired_at", _TIME),
+    Column("well_since", _TIME),
+    # When the last message said so, and which one that was.
+    Column("told_at", _TIME),
+    Column("message_id", String(64)),
+    Column("facts", JSON, nullable=False),
+)
+
+# What is said about alerts: written in the transaction of their state, and never changed after
+# that, so that a message that is sent twice is the same one.
+alert_messages: Final = Table(
+    "alert_messages",
+    metadata,
+    Column("message_no", Integer, primary_key=True, autoincrement=True),
+    Column("message_id", String(64), nullable=False, unique=True),
+    Column("made_at", _TIME, nullable=False),
+    Column("body", JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# Each message for each of its channels. Without a time at which it is due it was taken or given up.
+alert_deliveries: Final = Table(
+    "alert_deliveries",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("message_no", Integer, primary_key=True, autoincrement=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("due_at", _TIME),
+    Column("taken_at", _TIME),
+    Column("given_up_at", _TIME),
+    Column("problem", Text),
+    ForeignKeyConstraint(["message_no"], ["alert_messages.message_no"]),
+    Index("ix_alert_deliveries_message_no", "message_no"),
+    Index("ix_alert_deliveries_due", "due_at", "channel", "message_no"),
+)
+
+# What a process asks of whoever drives a lane, and what the answer was.
+wishes: Final = Table(
+    "wishes",
+    metadata,
+    Column("wish_no", Integer, primary_key=True, autoincrement=True),
+    Column("lane", Text, nullable=False),
+    Column("job_id", String(64), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("attempt_id", String(36)),
+    Column("vendor_refs", JSON, nullable=False),
+    Column("asked_at", _TIME, nullable=False),
+    Column("asked_by", String(64)),
+    Column("answer", JSON),
+    Column("answered_at", _TIME),
+    Index("ix_wishes_lane", "lane"),
+    sqlite_autoincrement=True,
+)

@@ -109,6 +109,13 @@ def fold_again(status: BatchStatus) -> BatchStatus:
 
 
 _ADDED: Final = {
+    "0006": (
+        "DROP TABLE alert_deliveries",
+        "DROP TABLE alert_messages",
+        "DROP TABLE alerts",
+        "DROP TABLE leases",
+        "DROP TABLE wishes",
+    ),
     "0005": (
         "DROP INDEX ix_results_open_failures",
         "DROP TABLE exports",

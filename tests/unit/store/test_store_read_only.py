@@ -94,7 +94,7 @@ async def find_export(path: Path) -> Export | None:
         await store.aclose()
 
 
-@pytest.mark.parametrize("version", ["0003", "0004"])
+@pytest.mark.parametrize("version", ["0003", "0004", "0005"])
 async def test_a_store_of_a_version_before_is_read_as_it_is(folder: Path, version: str) -> None:
     """Where it can't be brought up to date, and lacks only what readers don't need."""
     path = folder / "jobs.db"
