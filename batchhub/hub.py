@@ -84,9 +84,12 @@ class BatchHub(Handle):
             by default they learn when to ask.
         adapters: Adapters that need not be installed, such as one under test; they take the place
             of those that are installed under their names.
+        drives: Whether it sends anything. If not, it only reads, and hands over: what `submit`,
+            `retry`, `cancel`, `adopt` and `push` want is in the store, where another process that
+            drives the accounts finds it, and `BatchJob.wait` watches what that one does.
 
     Raises:
-        UsageError: There is no such `store_mode`.
+        UsageError: There is no such `store_mode`; or the hub drives nothing and has no store.
         SettingsError: `polling` is no rule.
     """
 
@@ -102,6 +105,7 @@ class BatchHub(Handle):
         store_mode: str = FileMode.PRIVATE.value,
         polling: PollRule | str | None = None,
         adapters: Iterable[type[Adapter[Any]]] = (),
+        drives: bool = True,
     ) -> None:
         try:
             self._store_mode = FileMode(store_mode)
@@ -109,8 +113,11 @@ class BatchHub(Handle):
             known = " or ".join(repr(mode.value) for mode in FileMode)
             raise UsageError(f"store_mode is {known}, not {store_mode!r}") from None
         self._store_at = None if store is None else os.fspath(store)
+        if store is None and not drives:
+            raise UsageError("drives=False hands over through a store: give store=PATH")
         self._accounts = dict(accounts or {})
         self._polling = read_polling(polling)
+        self._drives = drives
         self._clock = clock or SystemClock()
         self._rng = random.Random(seed)  # noqa: S311  # jitter, no secret
         self._registry = Registry(adapters, self._accounts.values())
@@ -128,6 +135,7 @@ class BatchHub(Handle):
         store: str | os.PathLike[str] | None = None,
         only: Collection[str] | None = None,
         polling: PollRule | str | None = None,
+        drives: bool = True,
     ) -> BatchHub:
         """
         Make a hub from a settings file.
@@ -138,6 +146,7 @@ class BatchHub(Handle):
             only: Names of the accounts to open; `None` opens all. Missing secrets of other
                 accounts do no harm.
             polling: Used in place of the file's own `polling`; an account's own wins.
+            drives: Whether it sends anything, as for `BatchHub`.
 
         Raises:
             SettingsError: The file can't be read, or a setting is missing, unknown or wrong.
@@ -152,6 +161,7 @@ class BatchHub(Handle):
             accounts,
             store_mode=settings.store_mode,
             polling=settings.polling if polling is None else polling,
+            drives=drives,
         )
 
     def __repr__(self) -> str:
@@ -225,12 +235,21 @@ class BatchHub(Handle):
                 self._rng,
                 mode=self._store_mode,
                 polling=self._polling,
+                drives=self._drives,
             )
             self._pid = os.getpid()
             self._events = EventFeed(self._opened.store, self._clock, self._opened.process)
         self._opened.process.check_fork()
         self._opened.store.check_loop()
         return self._opened
+
+    async def _open_to_drive(self, verb: str) -> OpenHub:
+        if not self._drives:
+            raise UsageError(
+                f"{verb} needs a hub that drives: this one was made with drives=False, and sends "
+                "nothing"
+            )
+        return await self._open()
 
     # What there is.
 
@@ -259,11 +278,12 @@ class BatchHub(Handle):
         Raises:
             NotKnownError: There is no such account.
             UnsupportedError: The adapter has no harmless request.
+            UsageError: The hub does not drive, so it sends nothing.
             CredentialsError: The vendor refused the credentials.
             VendorError: The vendor answered with an error, or the answer can't be read.
             ContactError: There was no answer.
         """
-        opened = await self._open()
+        opened = await self._open_to_drive("probe")
         return await opened.get_lane(account).adapter.probe(vendor_ref)
 
     async def push(self, account: str, headers: Mapping[str, str], body: bytes) -> int:
@@ -633,8 +653,12 @@ class BatchHub(Handle):
         Returns:
             The jobs that were unfinished, oldest first, once each has ended, is held or can't go
             on (see its `contact`).
+
+        Raises:
+            UsageError: The hub does not drive.
+            StoreError: The store can't be read.
         """
-        opened = await self._open()
+        opened = await self._open_to_drive("resume")
         job_ids, driven = await opened.drive_open_jobs()
         jobs: list[BatchJob] = []
         for job_id in job_ids:
@@ -716,6 +740,17 @@ class BatchHub(Handle):
         # In any case: whoever deleted some before may have ended, or met a full disk, in between.
         await opened.loader.give_back()
         return Pruned(jobs=jobs, items=items)
+
+
+async def opened(hub: BatchHub) -> OpenHub:
+    """
+    Return what a hub has opened; for batchhub's own parts that go with it.
+
+    Raises:
+        UsageError: It is closed.
+        StoreError: The store can't be opened.
+    """
+    return await hub._open()  # noqa: SLF001  # of this module
 
 
 def _check_since(since: datetime | None) -> None:

@@ -25,7 +25,13 @@ from ._engine.retry import make_superseded, store_retry
 from ._engine.retry_reasons import explain_nothing
 from ._store import JobRecord
 from ._store.retry_rows import Selection
-from .errors import NotKnownError, SettingsError, UnsupportedError, UsageError
+from .errors import (
+    NotKnownError,
+    SettingsError,
+    UnsupportedError,
+    UsageError,
+    WaitTimeoutError,
+)
 from .models import BatchState, BatchStatus, FailureGroup, InputRows, ItemResult, ItemState
 from .models.status import facts, make_line, tally_of
 
@@ -39,6 +45,9 @@ if TYPE_CHECKING:
 _OPEN: Final = frozenset(state for state in BatchState if not state.is_terminal)
 _FAILED: Final = frozenset({ItemState.FAILED, ItemState.NOT_EXECUTED})
 _UNKNOWN: Final = frozenset({ItemState.UNKNOWN})
+_GIVE_UP_S: Final = 60.0
+"""Seconds in which another process that drives a held job's account ends it, once cancelled."""
+
 _AT_VENDOR: Final = frozenset({BatchState.QUEUED, BatchState.IN_PROGRESS})
 
 __all__ = ["BatchJob"]
@@ -423,6 +432,8 @@ class BatchJob(Handle):
             UsageError: The job has not ended, waits for another one, a code is not an integer, or
                 there is nothing to retry. If that is since newer jobs change the same, this one
                 gets the finding.
+            WaitTimeoutError: This hub does not drive, and no process that does has ended a held
+                job after a minute.
         """
         codes, but_codes = _read_codes(code), _read_codes(but_code) or frozenset()
         status = await self.refresh()
@@ -435,8 +446,7 @@ class BatchJob(Handle):
                 "them without one, adopt the ticket, or cancel the job first"
             )
         if status.is_held and unknown:  # what is unconfirmed ends UNKNOWN, and can be retried then
-            await self.cancel()
-            status = await self.wait()
+            status = await self._give_up()
         if not status.state.is_terminal:
             hint = "retry its unknown items too, or cancel it" if status.is_held else "wait for it"
             raise UsageError(f"job {self.id} is {status.state.value}: {hint}")
@@ -459,6 +469,20 @@ class BatchJob(Handle):
         if lane is not None:
             self._view.opened.driver.drive(lane)
         return BatchJob(self._view.opened, new, new_status)
+
+    async def _give_up(self) -> BatchStatus:
+        """Cancel a held job; return its status once it has ended."""
+        await self.cancel()
+        if self._view.opened.driver.drives:
+            return await self.wait()
+        try:
+            return await self.wait(_GIVE_UP_S)
+        except WaitTimeoutError:
+            raise WaitTimeoutError(
+                f"job {self.id} was cancelled, and no process that drives its account has ended it "
+                "yet; retry it once it has ended",
+                job_id=self.id,
+            ) from None
 
     async def adopt(self, ref: str | Collection[str], *, ticket: int | None = None) -> BatchStatus:
         """

@@ -40,11 +40,15 @@ class Driver:
     Drives lanes in the background of the running event loop.
 
     Attributes:
+        drives: Whether it drives any lane at all; if not, other processes do.
         figures: Saves what its lanes learn of work under way.
         lessons: Keeps what its lanes learn of how long batches take.
     """
 
-    def __init__(self, store: Store, clock: Clock, process: ProcessLock) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, process: ProcessLock, *, drives: bool = True
+    ) -> None:
+        self.drives = drives
         self._store = store
         self._clock = clock
         self._process = process
@@ -83,6 +87,8 @@ class Driver:
         A lane that another process drives is taken over as soon as it is free. One whose
         credentials were refused sends nothing until its pause is over; then one request is tried.
         """
+        if not self.drives:
+            return  # what is new for the lane is in the store
         lane = self._lanes.setdefault(lane.name, lane)
         if lane.error is not None:
             return

@@ -59,11 +59,12 @@ class OpenHub:
         *,
         mode: FileMode = FileMode.PRIVATE,
         polling: PollRule | None = None,
+        drives: bool = True,
     ) -> None:
         self.store = store
         self.clock = clock
         self.process = ProcessLock(store.path, mode)
-        self.driver = Driver(store, clock, self.process)
+        self.driver = Driver(store, clock, self.process, drives=drives)
         self.loader = Loader(store, self.process, clock)
         self._accounts = accounts
         self._registry = registry
@@ -90,8 +91,9 @@ class OpenHub:
         *,
         mode: FileMode = FileMode.PRIVATE,
         polling: PollRule | None = None,
+        drives: bool = True,
     ) -> Self:
-        """Open the store and what belongs to it."""
+        """Open the store and what belongs to it; without `drives` nothing is ever sent."""
         opened = cls(
             await Store.open(store, mode),
             accounts,
@@ -100,6 +102,7 @@ class OpenHub:
             rng,
             mode=mode,
             polling=polling,
+            drives=drives,
         )
         accounts = {name: one for name, one in accounts.items() if name not in opened._broken}
         _warn_of_risks(accounts)

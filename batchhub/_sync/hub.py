@@ -52,6 +52,7 @@ class BatchHub(Handle):
         seed: Makes jitter repeatable; for tests.
         store_mode: Who may use the files of the store: ``"private"`` or ``"group"``.
         polling: When tickets are asked about, as for `batchhub.BatchHub`.
+        drives: Whether it sends anything, as for `batchhub.BatchHub`.
     """
 
     _handed_over_as = HUB
@@ -66,6 +67,7 @@ class BatchHub(Handle):
         store_mode: str = "private",
         polling: PollRule | str | None = None,
         adapters: Iterable[type[Adapter[Any]]] = (),
+        drives: bool = True,
     ) -> None:
         hub = _hub.BatchHub(
             store,
@@ -75,6 +77,7 @@ class BatchHub(Handle):
             store_mode=store_mode,
             polling=polling,
             adapters=adapters,
+            drives=drives,
         )
         self._take(hub)
 
@@ -87,10 +90,13 @@ class BatchHub(Handle):
         store: str | os.PathLike[str] | None = None,
         only: Collection[str] | None = None,
         polling: PollRule | str | None = None,
+        drives: bool = True,
     ) -> BatchHub:
         """Make a hub from a settings file, as `batchhub.BatchHub.from_config` does."""
         made = cls.__new__(cls)
-        hub = _hub.BatchHub.from_config(path, store=store, only=only, polling=polling)
+        hub = _hub.BatchHub.from_config(
+            path, store=store, only=only, polling=polling, drives=drives
+        )
         made._take(hub)  # noqa: SLF001
         return made
 
