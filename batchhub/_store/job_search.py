@@ -88,4 +88,6 @@ def _select(
         query = query.where(jobs.c.created_at >= to_text(since))
     if states is not None:
         query = query.where(jobs.c.state.in_([state.value for state in states]))
+        if not any(state.is_terminal for state in states):
+            query = query.where(jobs.c.ended_at.is_(None))  # as its index says it
     return query if before is None else query.where(jobs.c.job_no < before)

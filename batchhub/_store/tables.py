@@ -21,6 +21,7 @@ from sqlalchemy import (
     and_,
     false,
     literal_column,
+    text,
 )
 
 from batchhub.models import BatchState
@@ -82,6 +83,8 @@ jobs: Final = Table(
     Index("ix_jobs_lane_place", "lane", "place"),
     Index("ix_jobs_loaded_by", "loaded_by"),
     Index("ix_jobs_retry_of", "retry_of"),
+    # What has not ended is asked for again and again, among thousands of jobs that have.
+    Index("ix_jobs_open", "job_no", sqlite_where=text("ended_at IS NULL")),
     # SQLite gives the number of a deleted job out again without it.
     sqlite_autoincrement=True,
 )

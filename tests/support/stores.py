@@ -110,6 +110,7 @@ def fold_again(status: BatchStatus) -> BatchStatus:
 
 _ADDED: Final = {
     "0006": (
+        "DROP INDEX ix_jobs_open",
         "DROP TABLE alert_deliveries",
         "DROP TABLE alert_messages",
         "DROP TABLE alerts",

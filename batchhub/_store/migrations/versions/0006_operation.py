@@ -1,4 +1,4 @@
-"""Alerts and their messages, leases, and what processes ask of whoever drives a lane."""
+"""Alerts and their messages, leases, wishes, and open jobs that are found by an index."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add tables for them, empty: earlier versions had nothing of it."""
+    """Add tables for them, empty: earlier versions had nothing of it; and find open jobs."""
     op.create_table(
         "leases",
         sa.Column("name", sa.String(64), primary_key=True),
@@ -72,3 +72,4 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_wishes_lane", "wishes", ["lane"])
+    op.create_index("ix_jobs_open", "jobs", ["job_no"], sqlite_where=sa.text("ended_at IS NULL"))
