@@ -676,6 +676,25 @@ class BatchHub(Handle):
                 _log.error("store.damaged", error=str(error))
         return jobs
 
+    async def drive(self) -> None:
+        """
+        Drive this hub's accounts, and whatever comes to them, until this is cancelled.
+
+        It continues every unfinished job, as `resume` does, and takes up what other processes
+        submit, retry, cancel or adopt, about a second later. An account that another process drives
+        is taken over once that one lets it go or has ended. Nothing ends this: a store that fails
+        is tried again, and one account's trouble, which is logged, holds up no other.
+
+        What is under way when it is cancelled goes on in the background until `aclose`, which ends
+        this too.
+
+        Raises:
+            UsageError: The hub does not drive.
+            StoreError: The store can't be opened, or only be read.
+        """
+        opened = await self._open_to_drive("drive")
+        await opened.drive()
+
     def events(
         self,
         *,

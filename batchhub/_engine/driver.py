@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import socket
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import partial
 from typing import Final
 
+from batchhub._base.backoff import backoff_s
 from batchhub._base.clock import Clock
 from batchhub._base.log import get_logger
 from batchhub._http.spent import Spent
@@ -32,6 +35,13 @@ RECLAIM_S: Final = 1.0
 BEAT_S: Final = 5.0
 """Seconds between two signs of life of a process that drives lanes."""
 
+_AGAIN_BASE_S: Final = 1.0
+"""Seconds, at most, until a lane that could not go on is tried again while somebody attends; they
+double each time …"""
+
+_AGAIN_CAP_S: Final = 60.0
+"""… up to these."""
+
 _log = get_logger()
 
 
@@ -46,9 +56,17 @@ class Driver:
     """
 
     def __init__(
-        self, store: Store, clock: Clock, process: ProcessLock, *, drives: bool = True
+        self,
+        store: Store,
+        clock: Clock,
+        process: ProcessLock,
+        rng: random.Random,
+        *,
+        drives: bool = True,
     ) -> None:
         self.drives = drives
+        self._rng = rng
+        self._attending = 0
         self._store = store
         self._clock = clock
         self._process = process
@@ -99,6 +117,21 @@ class Driver:
             self._tasks[lane.name] = asyncio.create_task(
                 self._run(lane), name=f"batchhub-lane-{lane.name}"
             )
+
+    @contextmanager
+    def attending(self, on_news: Callable[[], None]) -> Iterator[None]:
+        """
+        For as long as it is entered, no lane is given up for trouble with the store.
+
+        Args:
+            on_news: Called whenever other processes may have written anything to the store.
+        """
+        self._attending += 1
+        try:
+            with self._watch.following(on_news):
+                yield
+        finally:
+            self._attending -= 1
 
     def note_pushes(self, lane: str) -> None:
         """Look at what a vendor has called about, if this process drives the lane."""
@@ -235,12 +268,19 @@ class Driver:
             self._lanes[name].note_saved(error)
 
     async def _run(self, lane: Lane) -> None:
-        await self._run_once(lane)
-        while (pause_s := lane.pause_s) is not None:
-            # Meanwhile the lane is free: another process may have better credentials.
-            await self._clock.sleep(pause_s)
-            lane.try_again()
+        tries = 0
+        while True:
             await self._run_once(lane)
+            # Meanwhile the lane is free: another process may have better credentials.
+            if (pause_s := lane.pause_s) is not None:
+                await self._clock.sleep(pause_s)
+                lane.try_again()
+            elif lane.name in self._troubles and self._attending:
+                again_s = backoff_s(tries, base_s=_AGAIN_BASE_S, cap_s=_AGAIN_CAP_S, rng=self._rng)
+                tries += 1
+                await self._clock.sleep(again_s)
+            else:
+                return
 
     async def _run_once(self, lane: Lane) -> None:
         self._troubles.pop(lane.name, None)

@@ -21,6 +21,7 @@ from batchhub.errors import AdapterError, BatchHubError, NotKnownError, Settings
 from batchhub.polling import PollRule
 
 from .account_adapter import make_adapter
+from .attendance import Attendance
 from .driver import Driver
 from .lane import Lane
 from .lane_rules import find_learners, make_rule
@@ -64,7 +65,7 @@ class OpenHub:
         self.store = store
         self.clock = clock
         self.process = ProcessLock(store.path, mode)
-        self.driver = Driver(store, clock, self.process, drives=drives)
+        self.driver = Driver(store, clock, self.process, rng, drives=drives)
         self.loader = Loader(store, self.process, clock)
         self._accounts = accounts
         self._registry = registry
@@ -78,6 +79,14 @@ class OpenHub:
         self._calls = VerbCalls()
         self._calls.on_left = self._leave
         self._lanes: dict[str, Lane] = {}
+        self._attendance = Attendance(
+            store=store,
+            clock=clock,
+            rng=rng,
+            driver=self.driver,
+            names=self._by_lane.keys,
+            find_lane=self.find_lane,
+        )
         self._loop = asyncio.get_running_loop()
 
     @classmethod
@@ -127,6 +136,7 @@ class OpenHub:
         Args:
             is_let_go: Whether no event is claimed by this hub any more.
         """
+        self._attendance.close()
         try:
             is_let_go = await self.driver.aclose() and is_let_go
         except BaseException:
@@ -233,6 +243,16 @@ class OpenHub:
                 self.driver.drive(lane)
                 driven.add(lane.name)
         return job_ids, driven
+
+    async def drive(self) -> None:
+        """
+        Drive all lanes, and what comes to them, until it is cancelled.
+
+        Raises:
+            StoreError: The store can only be read.
+        """
+        self.store.loads.check_writable()
+        await self._attendance.run()
 
     def _lane_of(self, account: Account) -> Lane:
         if account.lane not in self._lanes:

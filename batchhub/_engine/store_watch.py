@@ -58,12 +58,13 @@ class StoreWatch:
         self._places: dict[str, int] = {}
         self._stamps: dict[str, str] = {}
         self._awaited: dict[str, list[str | None]] = {}
+        self._followers: list[Callable[[], None]] = []
         self._is_unsure = False
         self._is_closed = False
         self._watching: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Watch as long as there are lanes, or jobs that are waited for."""
+        """Watch as long as there are lanes, followers, or jobs that are waited for."""
         if self._store.path is None or self._is_closed:
             return
         if self._watching is None or self._watching.done():
@@ -89,6 +90,16 @@ class StoreWatch:
             if not self._awaited[job_id]:
                 del self._awaited[job_id]
 
+    @contextmanager
+    def following(self, on_change: Callable[[], None]) -> Iterator[None]:
+        """Have a function called whenever other processes may have written anything."""
+        self._followers.append(on_change)
+        self.start()
+        try:
+            yield
+        finally:
+            self._followers.remove(on_change)
+
     async def aclose(self) -> None:
         """Stop."""
         self._is_closed = True
@@ -97,7 +108,7 @@ class StoreWatch:
             await asyncio.wait({self._watching})
 
     async def _watch(self) -> None:
-        while self._lanes() or self._awaited:
+        while self._lanes() or self._awaited or self._followers:
             await self._clock.sleep(LOOK_S)
             try:
                 await self._look()
@@ -110,6 +121,9 @@ class StoreWatch:
     async def _look(self) -> None:
         before, self._version = self._version, await self._store.foreign_version()
         has_changed = before != self._version
+        if has_changed:
+            for on_change in list(self._followers):
+                on_change()
         if has_changed and self._lanes():
             await self._look_at_lanes()
         if has_changed or self._is_unsure:

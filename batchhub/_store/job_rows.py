@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy import Connection, bindparam, literal, or_, select, update
 
 from batchhub.errors import KeyConflictError, NotKnownError
 from batchhub.models import BatchState, BatchStatus, Contact, Finding
@@ -103,6 +103,16 @@ _OPEN_IDS: Final = Statement(
     .order_by(jobs.c.job_no)
 )
 _OPEN: Final = Statement(_open)
+_IS_OPEN: Final = Statement(
+    select(literal(1).label("is_open"))
+    .select_from(jobs)
+    .where(
+        jobs.c.lane == bindparam("lane"),
+        jobs.c.ended_at.is_(None),
+        jobs.c.place.is_not(None),
+    )
+    .limit(1)
+)
 _CANCELLED: Final = Statement(_open.where(jobs.c.cancelled_at.is_not(None)))
 
 
@@ -207,6 +217,11 @@ def save_job(connection: Connection, job: JobRecord, summary: Summary) -> None:
 def open_jobs(connection: Connection, lane: str, after: int) -> Sequence[Row]:
     """Return the unfinished jobs of a lane that stand after a place, in order."""
     return list(_OPEN.rows(connection, {"lane": lane, "after": after}))
+
+
+def has_open(connection: Connection, lane: str) -> bool:
+    """Whether a lane has unfinished jobs; one look into the index, however many there are."""
+    return _IS_OPEN.first(connection, {"lane": lane}) is not None
 
 
 def cancelled_jobs(connection: Connection, lane: str) -> Sequence[Row]:

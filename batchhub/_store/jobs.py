@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 from attrs import evolve
 from sqlalchemy import Connection
@@ -21,6 +22,9 @@ from .lane_records import Hold
 from .lane_rows import take_place
 from .records import JobRecord, TicketRecord, make_status
 from .ticket_view import TicketView
+
+_PAGE: Final = 200
+"""How many lanes are asked about in one transaction."""
 
 
 class Jobs:
@@ -166,6 +170,18 @@ class Jobs:
             return found
 
         return await self._db.read(work)
+
+    async def find_open_lanes(self, lanes: Sequence[str]) -> list[str]:
+        """Return which of some lanes have unfinished jobs."""
+        found: list[str] = []
+        for at in range(0, len(lanes), _PAGE):
+            page = lanes[at : at + _PAGE]
+
+            def work(connection: Connection, page: Sequence[str] = page) -> list[str]:
+                return [lane for lane in page if job_rows.has_open(connection, lane)]
+
+            found += await self._db.read(work)
+        return found
 
     async def find_cancelled(self, lane: str) -> dict[int, datetime]:
         """Return when the unfinished jobs of a lane were asked to stop, by job number."""

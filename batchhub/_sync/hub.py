@@ -300,6 +300,11 @@ class BatchHub(Handle):
         """Continue unfinished jobs and wait for them, as `batchhub.BatchHub.resume` does."""
         return [self._handle(job) for job in self._bridge.call(self._hub.resume)]
 
+    @like(_hub.BatchHub.drive)
+    def drive(self) -> None:
+        """Drive this hub's accounts, as `batchhub.BatchHub.drive` does, until it is closed."""
+        self._bridge.call(self._hub.drive)
+
     @like(_hub.BatchHub.events)
     def events(
         self,
