@@ -5,13 +5,13 @@ It may import `_adapter`, `models` and below, never HTTP. Begin with `store`, wh
 subject: `jobs`, `tickets`, `results`, `lanes`, `deliveries` of events, `loads` for how jobs come
 and go by chunks, `inputs` for the rows that items are made of, `targets` for what items change,
 `failures` for what no retry has, `pushes` for calls by vendors, `lessons` for how long batches
-take, `exports` for the files that results were written to, and `leases` for what one process does
-for all. Each of their methods is one transaction.
+take, `exports` for the files that results were written to, `leases` for what one process does for
+all, and `pages` for what screens show. Each of their methods is one transaction.
 
 What these ask of the tables is in functions that run inside a transaction: `job_rows`,
 `ticket_rows` and `ticket_changes`, `result_rows`, `last_words` over retries, `figures`, `attempts`,
-`adopting`, `bodies`, `lane_rows`, `delivery_rows`, `load_rows`, `chunks` and `deleting`, and
-`moves` for jobs of earlier versions.
+`adopting`, `bodies`, `lane_rows`, `delivery_rows`, `load_rows`, `chunks` and `deleting`,
+`page_lanes`, `page_tickets` and `page_items`, and `moves` for jobs of earlier versions.
 `statements` is what they run, `records` and `lane_records` what they take and return, `codec` how a
 record becomes a row, `row_blocks` how rows of an input become a block, `damage` what can't be read,
 `tables` the schema and `migrations` its history.

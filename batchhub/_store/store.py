@@ -17,6 +17,7 @@ from .leases import Leases
 from .lessons import Lessons
 from .loads import Loads
 from .opening import open_database
+from .pages import Pages
 from .pushes import Pushes
 from .results import Results
 from .targets import Targets
@@ -41,6 +42,7 @@ class Store:
         lessons: What was learned of how long batches take.
         inputs: The rows that items were made of.
         exports: The files that results were written to.
+        pages: What the screens of the page show.
     """
 
     def __init__(self, database: Database) -> None:
@@ -58,6 +60,7 @@ class Store:
         self.lessons = Lessons(database)
         self.inputs = Inputs(database)
         self.exports = Exports(database)
+        self.pages = Pages(database)
 
     @classmethod
     async def open(cls, store: str | Path | None, mode: FileMode = FileMode.PRIVATE) -> Store:

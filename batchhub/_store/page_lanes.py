@@ -1,0 +1,210 @@
+"""What each lane has open, in figures, and the open jobs that may need a person."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from attrs import frozen
+from sqlalchemy import Connection, Text, and_, bindparam, cast, func, or_, select
+
+from batchhub.models import BatchState, Contact
+
+from .codec import from_text, read_job, read_summary, to_text
+from .damage import DamagedError, note
+from .job_rows import StoredJob
+from .lane_records import LaneRow
+from .lane_rows import get_lane
+from .records import make_status
+from .tables import ITEM_COUNTS, jobs, lanes
+
+# From the lanes on, so that of all jobs only the open ones are read.
+_FROM_LANES: Final = lanes.join(
+    jobs,
+    and_(jobs.c.lane == lanes.c.lane, jobs.c.ended_at.is_(None), jobs.c.place > 0),
+)
+_OPEN: Final = (
+    select(
+        jobs.c.lane,
+        jobs.c.account,
+        jobs.c.adapter,
+        jobs.c.state,
+        func.count().label("number"),
+        func.min(jobs.c.created_at).label("oldest_at"),
+        func.max(jobs.c.observed_at).label("answered_at"),
+        *(func.sum(jobs.c[name]).label(name) for name in ITEM_COUNTS),
+    )
+    .select_from(_FROM_LANES)
+    .group_by(jobs.c.lane, jobs.c.account, jobs.c.adapter, jobs.c.state)
+)
+_LANES: Final = select(lanes.c.lane)
+_NEWEST: Final = (
+    select(jobs.c.account, jobs.c.adapter)
+    .where(jobs.c.lane == bindparam("this_lane"), jobs.c.place > 0)
+    .order_by(jobs.c.place.desc())
+    .limit(1)
+)
+_LAST_END: Final = select(func.max(jobs.c.ended_at)).where(jobs.c.lane == bindparam("this_lane"))
+_stalled: Final = cast(jobs.c.ticket_findings, Text).contains('"stalled"')
+_SUSPECTS: Final = (
+    select(jobs)
+    .select_from(_FROM_LANES)
+    .where(
+        or_(
+            jobs.c.state == BatchState.UNCONFIRMED.value,
+            jobs.c.contact != Contact.OK.value,
+            _stalled,
+            jobs.c.created_at <= bindparam("overdue_before"),
+            jobs.c.lane.in_(bindparam("these_lanes", expanding=True)),
+        )
+    )
+    .order_by(jobs.c.job_no)
+    .limit(bindparam("most"))
+)
+_LEAST_DEADLINE: Final = select(func.min(jobs.c.deadline_s)).select_from(_FROM_LANES)
+
+
+@frozen(kw_only=True)
+class OpenFigures:
+    """
+    The open jobs of an account.
+
+    Attributes:
+        states: How many there are in each state.
+        oldest_at: When the oldest of them was submitted.
+        answered_at: When the vendor last answered for one of them; `None` if it has not yet.
+        items: How many items they have.
+        done: How many of these have a result.
+    """
+
+    states: Mapping[BatchState, int]
+    oldest_at: datetime
+    answered_at: datetime | None
+    items: int
+    done: int
+
+    @property
+    def jobs(self) -> int:
+        """How many jobs there are."""
+        return sum(self.states.values())
+
+
+@frozen(kw_only=True)
+class LaneFigures:
+    """
+    A lane, and what it has open.
+
+    Attributes:
+        lane: Its name.
+        adapter: The name of the adapter of its jobs; that of its newest job if none is open.
+        accounts: Its open jobs, by the name of the account they were submitted for; the account of
+            the newest job without any if none is open.
+        row: Who drives it, and what it has sent.
+        fault: Why the row can't be read; `None` if it can.
+        ended_at: When the last job of it ended that ended.
+    """
+
+    lane: str
+    adapter: str
+    accounts: Mapping[str, OpenFigures | None]
+    row: LaneRow
+    fault: str | None
+    ended_at: datetime | None
+
+
+def lane_figures(connection: Connection) -> list[LaneFigures]:
+    """Return the lanes that have jobs, by name."""
+    found: dict[str, dict[tuple[str, str], list[Any]]] = {}
+    for row in connection.execute(_OPEN):
+        found.setdefault(row.lane, {}).setdefault((row.account, row.adapter), []).append(row)
+    return [
+        figures
+        for (lane,) in connection.execute(_LANES.order_by(lanes.c.lane)).all()
+        if (figures := _figures_of(connection, lane, found.get(lane, {}))) is not None
+    ]
+
+
+def _figures_of(
+    connection: Connection, lane: str, found: Mapping[tuple[str, str], list[Any]]
+) -> LaneFigures | None:
+    this = {"this_lane": lane}
+    accounts: dict[str, OpenFigures | None] = {}
+    adapter = ""
+    for (account, adapter), rows in found.items():  # noqa: B007  # any of them is as good
+        accounts[account] = _sum_up(rows)
+    if not accounts:
+        newest = connection.execute(_NEWEST, this).first()
+        if newest is None:
+            return None  # its jobs are another lane's by now, or were pruned
+        adapter = newest.adapter
+        accounts[newest.account] = None
+    row, fault = LaneRow(), None
+    try:
+        row = get_lane(connection, lane)
+    except DamagedError as error:
+        fault = str(error)
+    ended_at = _read_time(connection.execute(_LAST_END, this).scalar())
+    return LaneFigures(
+        lane=lane, adapter=adapter, accounts=accounts, row=row, fault=fault, ended_at=ended_at
+    )
+
+
+def _sum_up(rows: list[Any]) -> OpenFigures | None:
+    oldest = [at for row in rows if (at := _read_time(row.oldest_at)) is not None]
+    answered = [at for row in rows if (at := _read_time(row.answered_at)) is not None]
+    states = {BatchState(row.state): row.number for row in rows if row.state in {*BatchState}}
+    if not oldest:
+        return None  # damaged, which is said when a job is read
+    return OpenFigures(
+        states=states,
+        oldest_at=min(oldest),
+        answered_at=max(answered, default=None),
+        items=sum(row.total for row in rows),
+        done=sum(row.succeeded + row.failed + row.not_executed + row.unknown for row in rows),
+    )
+
+
+def find_suspects(
+    connection: Connection, now: datetime, lanes_too: Collection[str], most: int
+) -> Iterator[StoredJob]:
+    """
+    Yield the open jobs that may need a person, oldest first, without their tickets.
+
+    They are held, out of contact, stalled or old enough that one of them may be overdue. Whoever
+    judges them finds some that are well; no other open job needs anybody, unless its lane does.
+
+    Args:
+        connection: Of a transaction.
+        now: The time.
+        lanes_too: Lanes of which all open jobs are wanted.
+        most: How many at most.
+    """
+    least_s = connection.execute(_LEAST_DEADLINE).scalar()
+    wanted = {
+        "overdue_before": to_text(_before(now, least_s)),
+        "these_lanes": list(lanes_too),
+        "most": most,
+    }
+    for row in connection.execute(_SUSPECTS, wanted).mappings():
+        try:
+            job = read_job(row)
+            status = make_status(job, read_summary(row))
+        except DamagedError as error:  # one job's, which hides no other
+            note(error)
+        else:
+            yield job, status
+
+
+def _before(now: datetime, seconds: float | None) -> datetime:
+    try:
+        return datetime.fromtimestamp(now.timestamp() - (seconds or 0.0), now.tzinfo)
+    except (OverflowError, ValueError, OSError):  # a deadline of a million years
+        return datetime.fromtimestamp(0, now.tzinfo)
+
+
+def _read_time(value: object) -> datetime | None:
+    try:
+        return from_text(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
