@@ -219,6 +219,18 @@ def state_text(status: BatchStatus) -> str:
     return ("held: " if status.is_held else "") + words(status.state)
 
 
+def stand_text(status: BatchStatus) -> str:
+    """Return a job's state, or its outcome once it has ended, with an unusual end beside it."""
+    if status.is_held:
+        return "held"
+    if status.outcome is None:
+        return words(status.state)
+    if status.state is BatchState.COMPLETED:
+        return status.outcome.value
+    is_plain = status.outcome is Outcome.FAILED
+    return status.state.value + ("" if is_plain else f" ({status.outcome.value})")
+
+
 def done_count(status: BatchStatus) -> int:
     """
     Return how many items are done, by the counts or by the vendor's progress, if that is more.

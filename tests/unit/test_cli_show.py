@@ -23,7 +23,7 @@ from batchhub import (
     Ticket,
 )
 from batchhub._base.show import clean, duration
-from batchhub.cli.screen.advice import Retries, advise, command_line, write_advice
+from batchhub.cli.screen.advice import advise, command_line, write_advice
 from batchhub.cli.screen.closing import headline
 from batchhub.cli.screen.console import prepare_streams, say
 from batchhub.cli.screen.failures import MOST_GROUPS, codes_text, failures_table
@@ -31,6 +31,7 @@ from batchhub.cli.screen.tables import comparison_table, jobs_table, status_page
 from batchhub.cli.screen.words import cooling_text
 from batchhub.cli.shell.options import Common
 from batchhub.models import FailureGroup
+from batchhub.models.advice import Retries
 from batchhub.models.status import done_count, done_text, vendor_words
 from batchhub.models.words import counts_text
 

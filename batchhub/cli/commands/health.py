@@ -19,6 +19,7 @@ from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.open import find_store, no_store, open_reader, store_exists
 from batchhub.cli.shell.options import Common, HealthOptions
 from batchhub.models import Health, Problem, Trouble
+from batchhub.models.advice import problem_command
 
 _MOST_SHOWN: Final = 50
 _STYLES: Final = {Trouble.HELD: "magenta", Trouble.STUCK: "yellow", Trouble.UNATTENDED: "red"}
@@ -78,13 +79,7 @@ def _draw(shown: tuple[Problem, ...], common: Common, now: datetime, *, is_wide:
 
 def _advise(problem: Problem, common: Common) -> str:
     """Return what to do, with the command that helps."""
-    match problem.code:
-        case "held":
-            return f"{problem.advice}: {command_line(common, 'status', problem.job_id)}"
-        case "unattended" | "paused":
-            return f"{problem.advice}: {command_line(common, 'resume')}"
-        case "overdue" | "stalled":
-            return f"{problem.advice}: {command_line(common, 'cancel', problem.job_id)}"
-        case "unreachable" | "stale":
-            return f"{problem.advice}: {command_line(common, 'check', problem.account)}"
-    return problem.advice
+    command = problem_command(problem)
+    if command is None:
+        return problem.advice
+    return f"{problem.advice}: {command_line(common, *command)}"

@@ -17,7 +17,7 @@ from batchhub.cli.screen.console import make_console, say, write, write_json
 from batchhub.cli.screen.failures import failures_table
 from batchhub.cli.screen.tables import jobs_table, show_page, status_page
 from batchhub.cli.shell.exits import ExitCode
-from batchhub.cli.shell.filters import find_states, fits, parse_since, parse_span_s, parse_words
+from batchhub.cli.shell.filters import parse_since, parse_span_s, parse_words
 from batchhub.cli.shell.find_job import find_job
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.open import (
@@ -31,6 +31,7 @@ from batchhub.cli.shell.options import Common, ListOptions
 from batchhub.errors import NotKnownError, StoreError, UsageError
 from batchhub.hub import BatchHub, BatchJob
 from batchhub.models import BatchStatus, InputHead
+from batchhub.models.filters import find_states, fits
 from batchhub.settings import Settings
 
 _PAGE: Final = 500

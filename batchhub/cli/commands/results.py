@@ -8,7 +8,6 @@ from batchhub._base.show import count, number, words
 from batchhub._settings.registry import Registry
 from batchhub.adapter import Adapter
 from batchhub.cli.screen.console import say, write_json
-from batchhub.cli.screen.words import stand_text
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.files import STDOUT
 from batchhub.cli.shell.filters import parse_codes, parse_row_states, parse_states
@@ -20,6 +19,7 @@ from batchhub.cli.shell.output import Output, Which
 from batchhub.errors import UnsupportedError
 from batchhub.hub import BatchJob
 from batchhub.models import BatchStatus
+from batchhub.models.status import stand_text
 from batchhub.models.words import counts_text
 
 

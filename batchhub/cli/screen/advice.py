@@ -3,42 +3,18 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from attrs import frozen
-
-from batchhub._base.show import count
+from batchhub.models.advice import NO_RETRIES, Retries, next_steps
 
 if TYPE_CHECKING:
     from batchhub.cli.shell.options import Common
     from batchhub.hub import BatchJob
     from batchhub.models import BatchStatus, FailureGroup
 
-_OUT: Final = "results.jsonl"
-
 Advice = tuple[str, str]
 """A purpose, and the command for it."""
-
-
-@frozen(kw_only=True)
-class Retries:
-    """
-    The jobs that retry items of another, and the one whose items it retries itself.
-
-    Attributes:
-        failed: The id of the job that retries what failed or was not executed.
-        unknown: The id of the job that retries the items with unknown outcome.
-        original: The id of the job whose items it retries.
-    """
-
-    failed: str | None = None
-    unknown: str | None = None
-    original: str | None = None
-
-
-NO_RETRIES: Final = Retries()
 
 
 async def find_retries(job: BatchJob) -> Retries:
@@ -71,83 +47,21 @@ def advise(
     failures: Sequence[FailureGroup] | None = None,
 ) -> Iterator[Advice]:
     """
-    Yield what can be done with a job next.
+    Yield what can be done with a job next, as commands to paste.
 
     Args:
         status: Its status.
         common: The options of this command.
-        has_results: Whether its results were written already.
+        has_results: As for `next_steps`, and so are the others.
         later: The options of `results` that write them, if a file for them was named.
         retries: The jobs that retry its items already, and the one it retries.
         failures: Why its items did not succeed; `None` if nobody looked.
     """
-    job, counts = status.job_id, status.counts
-    if status.is_held:
-        yield from _decide(status, common)
-        return
-    if not status.state.is_terminal:
-        yield "continue", command_line(common, "resume")
-        return
-    if not has_results:
-        is_retried = retries.failed is not None or retries.unknown is not None
-        newest = ["--with-retries"] if is_retried else []
-        command = command_line(common, "results", job, *newest, *(later or ("--out", _OUT)))
-        yield "all results", command
-    if retries.original is not None:
-        both = command_line(common, "results", retries.original, "--with-retries", "--out", _OUT)
-        yield "results of both jobs", both
-    bad = [s for s in ("failed", "not_executed", "unknown") if getattr(counts, s)]
-    if bad and counts.succeeded:
-        only = ",".join(bad)
-        yield "what did not succeed", command_line(common, "results", job, "--only", only)
-    repeatable, wrong = _sort(status, retries, failures)
-    taken = counts.failed + counts.not_executed - repeatable - sum(wrong.values())
-    for times, by in ((taken, retries.failed), (counts.unknown, retries.unknown)):
-        if times and by is not None:
-            yield f"{count(times, 'item')} retried", command_line(common, "status", by)
-    if repeatable:
-        yield f"retry {count(repeatable, 'item')}", command_line(common, "retry", job)
-    if wrong:
-        codes = ",".join(map(str, sorted(wrong)))
-        command = command_line(common, "results", job, "--only", "failed", "--code", codes)
-        yield f"{count(sum(wrong.values()), 'item')} to correct first", command
-    if counts.unknown and retries.unknown is None:
-        yield (
-            "retry unknown items; they may run twice",
-            command_line(common, "retry", job, "--unknown"),
-        )
-
-
-def _sort(
-    status: BatchStatus, retries: Retries, failures: Sequence[FailureGroup] | None
-) -> tuple[int, Counter[int]]:
-    """Return how many items `retry` takes, and how many with which code it leaves out."""
-    if failures is None:
-        known = retries.failed is not None
-        return 0 if known else status.counts.failed + status.counts.not_executed, Counter()
-    repeatable, wrong = 0, Counter[int]()
-    for group in failures:
-        if group.state.value == "unknown":
-            continue
-        if group.fails_again and group.code is not None and group.open:
-            wrong[group.code] += group.open
-        else:
-            repeatable += group.open
-    return repeatable, wrong
-
-
-def _decide(status: BatchStatus, common: Common) -> Iterator[Advice]:
-    job, older = status.job_id, status.held_by
-    if older is not None:
-        retry_older = command_line(common, "retry", older, "--unknown")
-        yield f"send job {older} again; may run twice", retry_older
-        yield "give that job up", command_line(common, "cancel", older)
-        yield "give this one up", command_line(common, "cancel", job)
-        return
-    yield "found at the vendor", command_line(common, "adopt", job, "--ref", "ID")
-    yield "send again; may run twice", command_line(common, "retry", job, "--unknown")
-    yield "give up", command_line(common, "cancel", job)
-    yield "results so far", command_line(common, "results", job)
+    steps = next_steps(
+        status, has_results=has_results, later=later, retries=retries, failures=failures
+    )
+    for what, words in steps:
+        yield what, command_line(common, *words)
 
 
 def write_advice(advice: Iterator[Advice]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from batchhub._base.show import clean, duration, moment, number
 from batchhub.cli.shell.options import Common
 from batchhub.hub import BatchJob
 from batchhub.models import BatchState, BatchStatus, FailureGroup
+from batchhub.models.status import stand_text
 from batchhub.models.words import counts_text
 
 from .advice import advise, find_retries, write_advice
@@ -19,7 +20,6 @@ from .console import make_console, say
 from .failures import failures_table
 from .findings import SaidFindings
 from .tables import show_aside, stand_style
-from .words import stand_text
 
 
 async def show_closing(

@@ -12,10 +12,10 @@ from attrs import define, field
 from batchhub._base.clock import Clock, SystemClock
 from batchhub.hub import BatchJob
 from batchhub.models import BatchStatus
-from batchhub.models.status import contact_text, done_count, vendor_words
+from batchhub.models.status import contact_text, done_count, stand_text, vendor_words
 
 from .findings import SaidFindings
-from .words import cooling_text, stand_text
+from .words import cooling_text
 
 WINDOW: Final = timedelta(seconds=30)
 """The time over which a rate is measured."""

@@ -15,13 +15,12 @@ from batchhub._base.clock import Clock
 from batchhub._base.show import clean, duration, number
 from batchhub.cli.shell.options import Common
 from batchhub.hub import BatchJob
-from batchhub.models.status import contact_text, done_text
+from batchhub.models.status import contact_text, done_text, stand_text
 from batchhub.models.words import counts_text
 
 from .console import say
 from .display import Display, Row, rate_text, state_and_word
 from .findings import SaidFindings
-from .words import stand_text
 
 LINE_S: Final = 3.0
 """Minimum seconds between two lines about the same job."""

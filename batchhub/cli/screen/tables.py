@@ -17,10 +17,9 @@ from batchhub._base.grades import describe_grade
 from batchhub._base.show import clean, count, duration, number
 from batchhub._settings.registry import AdapterInfo
 from batchhub.models import BatchStatus, Contact, InputHead, Outcome
-from batchhub.models.status import contact_text, done_text, facts
+from batchhub.models.status import contact_text, done_text, facts, stand_text
 
 from .console import ENDLESS, make_console, say, write
-from .words import stand_text
 
 _GAP: Final = 2
 _FIGURES: Final = ("done", "failed", "findings", "age")

@@ -1,4 +1,4 @@
-"""Times and states in the command's own words; those shared with notebooks are in `models`."""
+"""Times in the command's own words; those shared with notebooks and the page are in `models`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import math
 from datetime import datetime
 from typing import Final
 
-from batchhub._base.show import duration, words
-from batchhub.models import BatchState, BatchStatus, Outcome
+from batchhub._base.show import duration
 
 _CLOCK_ENDS_S: Final = 2 * 86400
 
@@ -26,15 +25,3 @@ def cooling_text(until: datetime, now: datetime) -> str:
     local, today = until.astimezone(), now.astimezone().date()
     day = "" if local.date() == today else f"{local:%Y-%m-%d} "
     return f"cooling down until {day}{local:%H:%M:%S}, {duration(left_s)} more"
-
-
-def stand_text(status: BatchStatus) -> str:
-    """Return a job's state, or its outcome once it has ended, with an unusual end beside it."""
-    if status.is_held:
-        return "held"
-    if status.outcome is None:
-        return words(status.state)
-    if status.state is BatchState.COMPLETED:
-        return status.outcome.value
-    is_plain = status.outcome is Outcome.FAILED
-    return status.state.value + ("" if is_plain else f" ({status.outcome.value})")

@@ -76,7 +76,7 @@ def complete_item_state(incomplete: str) -> list[Offer]:
 
 def complete_job_state(incomplete: str) -> list[Offer]:
     """Offer what ``list --state`` takes, also behind a comma."""
-    from .filters import STATE_WORDS
+    from batchhub.models.filters import STATE_WORDS
 
     return _offer_list(incomplete, STATE_WORDS)
 
@@ -117,7 +117,7 @@ def _store(ctx: typer.Context) -> Path | None:
 
 def _jobs(ctx: typer.Context, incomplete: str) -> Iterator[Offer]:
     from batchhub._base.show import duration
-    from batchhub.cli.screen.words import stand_text
+    from batchhub.models.status import stand_text
 
     def describe(status: BatchStatus) -> str:
         age = duration((now - status.created_at).total_seconds())
