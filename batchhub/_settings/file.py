@@ -37,7 +37,7 @@ __all__ = ["CONFIG_NAME", "AccountTable", "Settings", "load_settings", "unknown_
 CONFIG_NAME: Final = "batchhub.toml"
 """The settings file that is looked for in the working folder."""
 
-_TOP_LEVEL: Final = ("store", "store_mode", "polling", "accounts")
+_TOP_LEVEL: Final = ("store", "store_mode", "polling", "accounts", "alerts")
 _ENVIRONMENT: Final = "the environment"
 
 
@@ -94,6 +94,7 @@ class Settings:
         polling: When tickets are polled of accounts without a setting of their own: a rule; `None`
             if nothing is said of it.
         accounts: The accounts by name.
+        alerts: The table ``[alerts]`` as the file has it; `None` if it has none.
         path: The file; `None` if there is none.
     """
 
@@ -101,6 +102,7 @@ class Settings:
     store_mode: str = FileMode.PRIVATE.value
     polling: PollRule | None = None
     accounts: Mapping[str, AccountTable]
+    alerts: Mapping[str, Any] | None = field(default=None, repr=False)
     path: str | None
 
     @property
@@ -140,6 +142,7 @@ def load_settings(
             name: _account_table(name, tables.get(name), given.get(name, NOTHING_GIVEN), file)
             for name in {**tables, **given}
         },
+        alerts=_table(table["alerts"], "alerts", file) if "alerts" in table else None,
         path=None if file is None else str(file),
     )
 
@@ -256,7 +259,7 @@ def _wrong_adapter(name: str, why: str, path: str | None) -> SettingsError:
 def _table(value: Any, key: str, file: Path | None) -> Mapping[str, Any]:
     if isinstance(value, dict):
         return value
-    hint = "" if key == "accounts" else "; an account's settings go below [accounts.NAME]"
+    hint = "; an account's settings go below [accounts.NAME]" if key.startswith("accounts.") else ""
     raise SettingsError(f"{file}: {key} must be a table{hint}", key=key, path=str(file))
 
 

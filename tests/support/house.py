@@ -45,6 +45,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "_engine": {"_store", "_settings", *_DOOR},
     "job": {"_tables", *_ENGINE},
     "hub": {"job", "_tables", *_ENGINE},
+    "_alerts": {*_HUB, "settings"},
     "_sync": _HUB,
     "sync": {"_sync", *_HUB},
     "transport": {"_http", *_ADAPTER},
@@ -55,7 +56,10 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "sandbox": {*_DOORS, "_base"},
     "testing": {*_DOORS, "sandbox", "_base"},
     "conformance": {*_DOORS, "sandbox", "testing", "_base"},
-    "cli": {*_DOORS, "__init__", "sandbox", "testing", "_settings", "_tables", "_base"},
+    "cli": {
+        *(*_DOORS, "__init__", "sandbox", "testing"),
+        *("_alerts", "_settings", "_tables", "_base"),
+    },
     "__main__": {"cli"},
 }
 """What each part of the core may import, from the lowest to the highest."""

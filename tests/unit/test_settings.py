@@ -226,7 +226,7 @@ def test_a_key_that_stands_there_twice_is_called_so(write: Write) -> None:
     [
         ("acounts", "did you mean 'accounts'?"),
         ("Store", "did you mean 'store'?"),
-        ("colour", "known: store, store_mode, polling, accounts"),
+        ("colour", "known: store, store_mode, polling, accounts, alerts"),
     ],
 )
 def test_an_unknown_key_is_refused_with_the_nearest(write: Write, key: str, hint: str) -> None:
