@@ -69,6 +69,13 @@ EVENTS: Final = {
     "adapter.blocks": "a call of an adapter stops every account of the process",
     "adapter.left": "a call of an adapter was cancelled and does not end; nobody waits for it",
     "adapter.failed": "a plug-in did not load",
+    "page.started": "the page in the browser is served",
+    "page.failed": "a page could not be made; whoever asked for it was shown that",
+    "page.signed_in": "somebody signed in to the page with a token",
+    "page.signed_out": "somebody signed out of the page",
+    "page.refused": "somebody tried to sign in to the page with what is no token",
+    "page.token_made": "a token of the page was made, as there was none",
+    "page.token_refused": "a token of the page can't be used; nobody signs in with it",
     "rule.failed": "a rule for polls raised or gave no seconds; the usual interval is kept",
 }
 """All events batchhub logs, and what they mean."""

@@ -56,9 +56,10 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "sandbox": {*_DOORS, "_base"},
     "testing": {*_DOORS, "sandbox", "_base"},
     "conformance": {*_DOORS, "sandbox", "testing", "_base"},
+    "_web": {"hub", *_HUB},
     "cli": {
         *(*_DOORS, "__init__", "sandbox", "testing"),
-        *("_alerts", "_settings", "_tables", "_base"),
+        *("_alerts", "_settings", "_tables", "_base", "_web"),
     },
     "__main__": {"cli"},
 }

@@ -33,6 +33,9 @@ ADAPTERS: Final = sorted(
 )
 CORE: Final = read_package("batchhub")
 
+NEEDS_EXTRA: Final = {"conformance": "testing", "_web": "web"}
+"""The parts of the core that are loaded only by whoever has an extra, and that extra."""
+
 ADAPTER_MODULES: Final = [
     module for package in ADAPTERS for module in read_package(package).values()
 ]
@@ -128,12 +131,18 @@ def test_the_core_needs_only_what_it_declares() -> None:
         if not is_standard(name)
     }
 
-    testing = PROJECT["project"]["optional-dependencies"]["testing"]
-    for_suite = {re.split(r"[\[<>=]", line)[0] for line in testing}
-    assert reached - declared - with_aiohttp - with_typer - for_suite == {"batchhub"}
-    for module in CORE.values():  # pytest is imported by who runs it
+    extras: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
+    of_parts = {
+        folder: {re.split(r"[\[<>=]", line)[0].lower() for line in extras[extra]}
+        for folder, extra in NEEDS_EXTRA.items()
+    }
+    assert reached - declared - with_aiohttp - with_typer - set().union(*of_parts.values()) == {
+        "batchhub"
+    }
+    for module in CORE.values():  # an extra is imported by the part that is of no use without it
         found = {name.partition(".")[0] for name, _ in module.imports()}
-        assert part(module.name) == "conformance" or not found & for_suite, module.name
+        for folder, packages in of_parts.items():
+            assert part(module.name) == folder or not found & packages, module.name
 
 
 # Adapters.

@@ -1,0 +1,174 @@
+"""From a request to a page: the screen of its path, or the page that says what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from aiohttp import web
+
+from batchhub._base.clock import Clock
+from batchhub._base.log import get_logger
+from batchhub._base.show import clean
+
+from .door import StoreDoor
+from .failing import INTERNAL, describe
+from .guard import Guard, Refusal
+from .look import Look, Show, Shown
+from .rendering import Renderer, make_nav
+from .sessions import Session
+
+# Versions of aiohttp that have no such keys take a text; the others warn of it.
+SESSION: Final[Any] = (
+    web.RequestKey("session", Session) if hasattr(web, "RequestKey") else "session"
+)
+"""Where a request has its `Session`."""
+
+_PUBLIC: Final = ("/sign-in", "/static/")
+"""What is answered without signing in."""
+
+_LAST_RESORT: Final = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>batchhub</title></head><body>
+<h1>This page could not be made</h1>
+<p>Why is in the log of the process that serves it.</p>
+</body></html>
+"""
+
+_LONGEST: Final = 1_000
+_PACKED_BYTES: Final = 1_024
+
+_log = get_logger()
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Answers:
+    """
+    Makes answers.
+
+    Args:
+        renderer: Makes HTML.
+        guard: Says who is answered.
+        door: Opens the store.
+        clock: Source of time.
+        version: Of batchhub, for the foot of the page.
+    """
+
+    def __init__(
+        self, *, renderer: Renderer, guard: Guard, door: StoreDoor, clock: Clock, version: str
+    ) -> None:
+        self.renderer = renderer
+        self._guard = guard
+        self._door = door
+        self._clock = clock
+        self._version = version
+
+    async def answer(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        """Answer a request: what every request passes, on the way in and on the way out."""
+        try:
+            return await self._pass(request, handler)
+        except web.HTTPRedirection:
+            raise
+        except Exception as error:
+            return self._explain(request, error)
+
+    async def _pass(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        self._guard.check(request)
+        session = self._guard.read_session(request)
+        if session is not None:
+            request[SESSION] = session
+        elif not self.path_of(request).startswith(_PUBLIC):
+            return self._lead_to_sign_in(request)
+        if request.method == "POST" and session is not None:
+            await self._check_form(request, session)
+        return await handler(request)
+
+    async def show(self, show: Show, request: web.Request) -> web.Response:
+        """Show a screen."""
+        async with self._door.enter() as hub:
+            shown = await show(
+                Look(
+                    hub=hub,
+                    path=self.path_of(request),
+                    parts=dict(request.match_info),
+                    query=dict(request.query),
+                    role=_session_of(request).role,
+                    now=self._clock.now(),
+                )
+            )
+        return self.make(request, shown)
+
+    def path_of(self, request: web.Request) -> str:
+        """Return a request's path without the prefix."""
+        return request.path.removeprefix(self.renderer.prefix) or "/"
+
+    def make(self, request: web.Request, shown: Shown) -> web.Response:
+        """Make the answer of what is shown: a page, or the part of it that refreshes itself."""
+        session: Session | None = request.get(SESSION)
+        common: dict[str, Any] = {
+            "csrf": None if session is None else session.make_csrf(),
+            "here": request.raw_path,
+            "nav": make_nav(self.path_of(request)),
+            "notice": None,
+            "now": self._clock.now(),
+            "role": None if session is None else session.role,
+            "may_act": session is not None and session.role.may_act,
+            "store": self._door.name,
+            "stream": None,
+            "version": self._version,
+        }
+        text = self.renderer.render(
+            shown.template, {**common, **shown.facts}, is_fragment=is_fragment(request)
+        )
+        return pack(web.Response(text=text, content_type="text/html", status=shown.status))
+
+    def _lead_to_sign_in(self, request: web.Request) -> web.Response:
+        back = request.path_qs if request.method == "GET" else None
+        own = back is not None and not is_fragment(request) and back != self.renderer.url("/")
+        where = self.renderer.url("/sign-in", to=back if own else None)
+        if is_fragment(request):  # the whole page goes there
+            return web.Response(status=200, headers={"HX-Redirect": where})
+        return web.Response(status=303, headers={"Location": where})
+
+    async def _check_form(self, request: web.Request, session: Session) -> None:
+        form = await request.post()
+        given = form.get("csrf")
+        if not isinstance(given, str) or not session.takes_csrf(given):
+            raise Refusal(
+                403,
+                "Refused",
+                "This form is not of your session, so nothing was done. Open the page again and "
+                "use its buttons.",
+            )
+
+    def _explain(self, request: web.Request, error: Exception) -> web.Response:
+        """Make the page that says what is wrong."""
+        shown = describe(error)
+        if shown.status == INTERNAL:
+            _log.error(
+                "page.failed",
+                path=request.path,
+                error=f"{type(error).__name__}: {clean(str(error), _LONGEST)}",
+            )
+        try:
+            return self.make(request, shown)
+        except Exception as second:  # of the template that says what is wrong
+            _log.error("page.failed", path=request.path, error=clean(repr(second), _LONGEST))
+            return web.Response(text=_LAST_RESORT, content_type="text/html", status=INTERNAL)
+
+
+def _session_of(request: web.Request) -> Session:
+    session: Session = request[SESSION]
+    return session
+
+
+def is_fragment(request: web.Request) -> bool:
+    """Whether only the part of a page that refreshes itself is wanted."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def pack(response: web.Response) -> web.Response:
+    """Have an answer compressed for browsers that take it so, if it is worth the while."""
+    if isinstance(response.body, bytes) and len(response.body) > _PACKED_BYTES:
+        response.enable_compression()
+    return response
