@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from batchhub._adapter.account import Account
 from batchhub._base.clock import Clock
+from batchhub._base.measures import Measures
 from batchhub._http.transport import Transport
 from batchhub._settings.account_check import check_limits, check_names
 from batchhub._settings.registry import Registry
@@ -56,9 +57,12 @@ def make_adapter(
     *,
     clock: Clock,
     rng: random.Random,
+    measures: Measures | None = None,
 ) -> GuardedAdapter:
     """
     Make the adapter that speaks for an account, with a transport of its own.
+
+    With `measures` its requests are counted there.
 
     Raises:
         NotKnownError: It is not installed.
@@ -78,6 +82,7 @@ def make_adapter(
         explain=adapter_type.explain,
         not_executed_statuses=adapter_type.not_executed_statuses,
         rng=rng,
+        measures=None if measures is None else measures.of(adapter_type.name),
     )
     guarded = GuardedAdapter.make(
         lambda: adapter_type(account, transport),

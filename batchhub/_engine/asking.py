@@ -169,6 +169,7 @@ class Asking:
         """Return one answer for each ticket, not looked at yet."""
         lane = self._lane
         refs = [lane.ref(job, ticket) for job, ticket in tickets]
+        lane.measures.polls += len(tickets)
         try:
             return await lane.ask(lane.adapter.poll(refs))
         finally:

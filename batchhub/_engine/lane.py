@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from batchhub._base.clock import Clock
+from batchhub._base.measures import AdapterMeasures
 from batchhub._store import Store, Traffic
 from batchhub.errors import AdapterError, CredentialsError, StoreError
 from batchhub.models import BatchState, BatchStatus
@@ -58,6 +59,7 @@ class Lane:
         rng: random.Random,
         announce: Announce,
         figures: Figures,
+        measures: AdapterMeasures,
         rule: PollRule,
     ) -> None:
         self.name = name
@@ -72,6 +74,7 @@ class Lane:
             clock=clock,
             rng=rng,
             figures=figures,
+            measures=measures,
             announce=announce,
             rule=rule,
             # What these two ask is made below, from the context.
@@ -85,6 +88,7 @@ class Lane:
             clock,
             self._jobs.get,
             is_poll=lambda job, position: self._steps.is_poll(job, position),  # noqa: PLW0108
+            lateness=measures.lateness,
         )
         self._ask_order = AskOrder(context, self._schedule.add)
         self._contacts = ContactWriter(context, self._contact, self._jobs)

@@ -16,13 +16,14 @@ from batchhub._base.ages import Ages
 from batchhub._base.backoff import backoff_s
 from batchhub._base.clock import Clock
 from batchhub._base.log import get_logger
+from batchhub._base.measures import AdapterMeasures
 from batchhub._store import Fenced, Store, StoreClosedError, StoreMovedError, TicketRecord, Traffic
 from batchhub.errors import (
     BusyError,
     RateLimitedError,
     StoreError,
 )
-from batchhub.models import Outcome
+from batchhub.models import BatchStatus, Outcome
 from batchhub.polling import PollRule
 
 from .figures import Figures
@@ -47,6 +48,7 @@ class LaneContext:
         store: Where jobs are kept.
         clock: Where time comes from.
         figures: Saves what is not awaited.
+        measures: Counts what is done.
         announce: Wakes those who wait for a job.
         ages: How old what is kept is; a clock that is set makes nothing older or younger.
         polls: When its tickets are asked about.
@@ -61,6 +63,7 @@ class LaneContext:
         clock: Clock,
         rng: random.Random,
         figures: Figures,
+        measures: AdapterMeasures,
         announce: Announce,
         moments: Callable[[], Iterable[datetime]],
         rule: PollRule,
@@ -71,6 +74,7 @@ class LaneContext:
         self.store = store
         self.clock = clock
         self.figures = figures
+        self.measures = measures
         self.announce = announce
         self.ages = Ages(clock, moments)
         self.polls = PollTimes(rule, adapter=adapter, ages=self.ages, clock=clock, rng=rng)
@@ -247,9 +251,8 @@ def log_ticket(event: str, job: JobState, ticket: TicketRecord, **facts: Any) ->
     )
 
 
-def log_end(job: JobState) -> None:
+def log_end(job: JobState, status: BatchStatus) -> None:
     """Log that a job has ended, and how; as a warning if some item did not succeed."""
-    status = job.status()
     log = _log.info if status.outcome is Outcome.SUCCEEDED else _log.warning
     log(
         "job.ended",

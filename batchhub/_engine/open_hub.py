@@ -13,6 +13,7 @@ from batchhub._adapter.risks import find_risks
 from batchhub._base.clock import Clock
 from batchhub._base.file_mode import FileMode
 from batchhub._base.log import get_logger
+from batchhub._base.measures import Measures
 from batchhub._settings.account_check import check_names
 from batchhub._settings.registry import Registry
 from batchhub._settings.twins import check_twins
@@ -48,6 +49,7 @@ class OpenHub:
         loader: What loads new ones.
         clock: Where time comes from.
         process: The token of this open hub, and whether other processes live.
+        measures: Counts of what it does.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class OpenHub:
     ) -> None:
         self.store = store
         self.clock = clock
+        self.measures = Measures(store.measures)
         self.process = ProcessLock(store.path, mode)
         self.driver = Driver(store, clock, self.process, rng, drives=drives)
         self.loader = Loader(store, self.process, clock)
@@ -263,6 +266,7 @@ class OpenHub:
                 self._calls,
                 clock=self.clock,
                 rng=self._rng,
+                measures=self.measures,
             )
             self._lanes[account.lane] = Lane(
                 name=account.lane,
@@ -272,6 +276,7 @@ class OpenHub:
                 rng=self._rng,
                 announce=self.driver.announce,
                 figures=self.driver.figures,
+                measures=self.measures.of(adapter.name),
                 rule=make_rule(
                     account, self._polling, self.driver.lessons.lessons, adapter.transport
                 ),

@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Callable
 
 from batchhub._base.clock import Clock
+from batchhub._base.measures import Histogram
 
 from .job_state import JobState
 from .workers import Kind
@@ -33,6 +34,7 @@ class Schedule:
         clock: Where time comes from.
         find: Returns a job by its number; `None` once it has ended.
         is_poll: Whether the next step of a ticket asks the vendor about it first.
+        lateness: Takes how late each poll begins.
     """
 
     def __init__(
@@ -40,8 +42,10 @@ class Schedule:
         clock: Clock,
         find: Callable[[int], JobState | None],
         is_poll: Callable[[JobState, int], bool],
+        lateness: Histogram | None = None,
     ) -> None:
         self._clock = clock
+        self._lateness = lateness or Histogram()
         self._find = find
         self._is_poll = is_poll
         # Those of one kind are asked about together, or find no room together.
@@ -72,8 +76,13 @@ class Schedule:
             Its job, position and kind; `None` if none is due.
         """
         kind = self._first(has_room)
-        if kind is None or self._due[kind][0][0] > self._clock.monotonic():
+        if kind is None:
             return None
+        late_s = self._clock.monotonic() - self._due[kind][0][0]
+        if late_s < 0.0:
+            return None
+        if kind.is_poll:
+            self._lateness.add(late_s)
         return *self._take(self._due[kind]), kind
 
     def take_more(
@@ -94,12 +103,14 @@ class Schedule:
         steps = self._due.get(Kind(operation, is_poll=True), [])
         taken: list[tuple[JobState, int]] = []
         left: list[_Step] = []
+        now_s = self._clock.monotonic()
         while len(taken) < most and len(left) < most and self._pass_over(steps):
             due_s, job_no, position = steps[0]
             if due_s > until_s:
                 break
             job = self._find(job_no)
             if job is not None and fits(job, position):
+                self._lateness.add(now_s - due_s)
                 taken.append(self._take(steps))
             else:
                 left.append(heapq.heappop(steps))

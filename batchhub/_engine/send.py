@@ -190,7 +190,7 @@ def _not_accepted(
     if isinstance(error, RepeatedError):
         return _repeated(lane, job, ticket, items, error)
     if is_certain and not was_in_doubt:
-        return _not_run(job, ticket, error)
+        return _not_run(lane, job, ticket, error)
     if is_certain and not _is_transient(error):
         return hold(ticket, str(error))  # a refusal now says nothing about the first request
     capabilities = lane.capabilities(job)
@@ -224,10 +224,13 @@ def _may_try_again(
     )
 
 
-def _not_run(job: JobState, ticket: TicketRecord, error: BatchHubError) -> Change:
+def _not_run(
+    lane: LaneContext, job: JobState, ticket: TicketRecord, error: BatchHubError
+) -> Change:
     """Sort that nothing ran: tried again, or refused for good."""
     if _is_transient(error):
         return Change(ticket=_without_attempt(ticket), trouble=error, answered=False)
+    lane.measures.refused += 1
     log_ticket("ticket.refused", job, ticket, error=str(error))
     refused = evolve(ticket, state=BatchState.FAILED, message=str(error))
     return Change(ticket=refused, rest=ItemState.FAILED, rest_message=str(error))

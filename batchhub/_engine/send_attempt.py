@@ -60,6 +60,7 @@ class SendAttempt:
         if fenced.durable_at_s is None:
             return False
         self.ticket = ticket
+        self._lane.measures.sent += 1
         self._durable_at_s = fenced.durable_at_s
         self._job.replace(ticket)
         if not self._was_in_doubt:

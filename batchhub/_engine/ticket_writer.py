@@ -34,6 +34,8 @@ class TicketWriter:
     async def write(self, job: JobState, change: Change) -> Step:
         """Write a change, take it into memory, and return when the ticket goes on."""
         ticket, position = change.ticket, change.ticket.position
+        if change.is_evidence:
+            self._lane.measures.accepted += 1
         # Before it is written: the store saves the job together with the ticket.
         if ticket.state is not job.ticket(position).state:
             job.mark_updated(self._lane.ages.now(), observed=bool(ticket.vendor_refs))
@@ -46,6 +48,7 @@ class TicketWriter:
         if self._lane.hold.is_lost:
             return Step(delay_s=None, answered=False)  # the next owner goes on with it
         if ticket.state is BatchState.UNCONFIRMED:
+            self._lane.measures.unconfirmed += 1
             log_ticket("ticket.unconfirmed", job, ticket, attempt_id=ticket.attempt_id)
         if ticket.state.is_terminal or ticket.state is BatchState.UNCONFIRMED:
             self._lane.polls.leave(job, position)
@@ -112,8 +115,19 @@ class TicketWriter:
             lane.hold.lose()  # only its owner may end a ticket the vendor has not
             return ended
         failpoint("results.kept")
+        self._count(ended)
         job.record = evolve(job.record, ended_at=record.ended_at)
         log_ticket("ticket.ended", job, ended, state=ended.state.value)
         if record.ended_at is not None:
-            log_end(job)
+            status = job.status()
+            log_end(job, status)
+            if status.outcome is not None:
+                lane.measures.jobs[status.outcome.value] += 1
         return ended
+
+    def _count(self, ended: TicketRecord) -> None:
+        items = self._lane.measures.items
+        items["succeeded"] += ended.succeeded
+        items["failed"] += ended.failed
+        items["not_executed"] += ended.not_executed
+        items["unknown"] += ended.unknown

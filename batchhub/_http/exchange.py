@@ -14,6 +14,7 @@ from yarl import URL
 
 from batchhub._adapter.account import Account
 from batchhub._adapter.proxy import Proxy, find_proxy
+from batchhub._base.measures import AdapterMeasures
 from batchhub.errors import (
     BatchHubError,
     BlockedError,
@@ -69,8 +70,10 @@ class Exchange:
         explain: Explain,
         not_executed_statuses: frozenset[int],
         limits: Limits,
+        measures: AdapterMeasures,
     ) -> None:
         self._session = session
+        self._measures = measures
         self.share = session.join(account.base_url)
         self._vendor = vendor
         self._account = account
@@ -140,16 +143,20 @@ class Exchange:
                 return None
             failure, cause = errors.failed(error)
         except _PageError as error:
+            self._measures.count_request(error.reply.status)
             note_exchange(call, error.reply, self._account)
             raise errors.page(error.reply.status, error.reply.body[:MAX_WORDS_BYTES]) from None
-        except ReplyError:
+        except ReplyError as error:
+            self._measures.count_request(error.status)
             note_exchange(call, None, self._account)
             raise
         except NETWORK_ERRORS as error:
             failure, cause = errors.failed(error)
         else:
+            self._measures.count_request(reply.status)
             note_exchange(call, reply, self._account)
             return reply
+        self._measures.count_request(None)
         if not isinstance(failure, ConnectError):
             note_exchange(call, None, self._account)
         # Outside of `except`: otherwise `error`, with its secrets, would become the context.

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from batchhub._adapter.account import Account, Budget
 from batchhub._adapter.bodies import Form, Multipart
 from batchhub._base.clock import Clock
+from batchhub._base.measures import AdapterMeasures
 from batchhub.errors import BusyError, CredentialsError, RateLimitedError
 
 from .credentials import Authorize
@@ -51,6 +52,7 @@ class Transport:
         not_executed_statuses: HTTP statuses by which the vendor says it did not run a request.
         limits: How long and how large an answer may be.
         rng: Where the jitter comes from.
+        measures: Where its requests are counted.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Transport:
         not_executed_statuses: frozenset[int] = frozenset(),
         limits: Limits = _DEFAULT_LIMITS,
         rng: random.Random | None = None,
+        measures: AdapterMeasures | None = None,
     ) -> None:
         from .exchange import Exchange  # noqa: PLC0415  # aiohttp is slow to import
 
@@ -80,6 +83,7 @@ class Transport:
             explain=explain,
             not_executed_statuses=not_executed_statuses,
             limits=limits,
+            measures=measures or AdapterMeasures(),
         )
         self._gate = LaneGate(lane=account.lane, budget=budget, rates=rates, clock=clock, rng=rng)
         self._sender = Sender(

@@ -21,8 +21,10 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
+from batchhub._base.measures import StoreMeasures
 from batchhub.errors import StoreError, UsageError
 
+from .damage import DamagedError
 from .explain import READ_ONLY, explain_error
 from .gaps import give_back_some
 from .store_file import find_file, name_of, refuse_log
@@ -57,6 +59,7 @@ class Database:
     Attributes:
         path: The file; `None` for a database in memory.
         name: What to call it in messages.
+        measures: Counts of what it wrote.
 
     Args:
         writer: What writes to it, or only reads where nothing can be written.
@@ -71,6 +74,7 @@ class Database:
         self._full = full
         self.path = path
         self.name = name_of(path)
+        self.measures = StoreMeasures()
         self._pid = os.getpid()
         self._loop = asyncio.get_running_loop()
         # SQLite's own name of it: that of the file a link leads to.
@@ -266,8 +270,19 @@ class Database:
             outcomes = [
                 (None, StoreError(f"store {self.name}: {type(error).__name__} while writing"))
             ]
+        self._note(outcomes)
         self._settle(asked, outcomes)
         self._begin_commit()
+
+    def _note(self, outcomes: Sequence[Outcome]) -> None:
+        """Count a commit, or one that failed; what else went wrong is the writers' own."""
+        failures = [failure for _, failure in outcomes if failure is not None]
+        if len(failures) < len(outcomes):
+            self.measures.note_commit()
+            return
+        reason = self._explain(failures[0])
+        if isinstance(reason, StoreError) and not isinstance(reason, DamagedError):
+            self.measures.note_failure(str(reason))
 
     def _settle(self, asked: Sequence[Asked], outcomes: Sequence[Outcome]) -> None:
         """Tell who waits what came of their writes; one outcome may be that of all."""

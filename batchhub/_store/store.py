@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from batchhub._base.file_mode import FileMode
+from batchhub._base.measures import StoreMeasures
 
 from .database import Database
 from .deliveries import Deliveries
@@ -71,6 +72,11 @@ class Store:
     def path(self) -> Path | None:
         """The file the store is in; `None` for one in memory."""
         return self._db.path
+
+    @property
+    def measures(self) -> StoreMeasures:
+        """Counts of what was written to it."""
+        return self._db.measures
 
     async def foreign_version(self) -> int:
         """Return a number that changes when another process writes to the store."""
