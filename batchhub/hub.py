@@ -29,6 +29,7 @@ from ._engine.events import EventStream
 from ._engine.exports import find_export
 from ._engine.failures import find_open_failures
 from ._engine.health import GRACE_S, check_health
+from ._engine.lane import CLOSING_S
 from ._engine.naming import find_job_id
 from ._engine.open_hub import OpenHub
 from ._engine.plan import Plan, make_plan
@@ -126,6 +127,7 @@ class BatchHub(Handle):
         self._events: EventFeed
         self._is_closed = False
         self._opening = asyncio.Lock()
+        self._closing = asyncio.Lock()
 
     @classmethod
     def from_config(
@@ -186,10 +188,28 @@ class BatchHub(Handle):
         """Close; unfinished jobs stay in the store."""
         await self.aclose()
 
-    async def aclose(self) -> None:
-        """Stop and close. Nothing is cancelled at a vendor, and a later hub goes on."""
-        opened, self._opened = self._opened, None
+    async def aclose(self, grace_s: float = CLOSING_S) -> None:
+        """
+        Stop and close. Nothing is cancelled at a vendor, and a later hub goes on.
+
+        From now on nothing new is sent. A request that may have an effect and is under way has
+        `grace_s` to be answered, and its answer is stored; polls are dropped at once. Then other
+        processes can drive the accounts, each as soon as nothing of it is under way.
+
+        Args:
+            grace_s: Seconds. What was sent and has no answer by then is in doubt, as after a crash.
+
+        Raises:
+            UsageError: The number of seconds is negative or not finite.
+        """
+        if not 0 <= grace_s < math.inf:
+            raise UsageError(f"grace_s must be a number of seconds, not {grace_s}")
         self._is_closed = True
+        async with self._closing:  # who closes it again waits for that
+            await self._close(grace_s)
+
+    async def _close(self, grace_s: float) -> None:
+        opened, self._opened = self._opened, None
         if opened is not None and opened.store.has_lost_loop:
             await opened.abandon()
         elif opened is not None:
@@ -197,7 +217,7 @@ class BatchHub(Handle):
             try:
                 is_let_go = await self._events.aclose()
             finally:
-                await opened.aclose(is_let_go=is_let_go)
+                await opened.aclose(grace_s=grace_s, is_let_go=is_let_go)
 
     def __del__(self) -> None:
         """Say that it was left open. What it was doing is in the store."""

@@ -34,6 +34,7 @@ EVENTS: Final = {
     "job.cancelled": "a job was asked to stop",
     "job.failed": "a bug in a plug-in or in batchhub holds up one job; tried again later",
     "ticket.intended": "an attempt is in the store; its request comes next",
+    "ticket.called_off": "a batch was about to be sent and was not: the process drives no more",
     "ticket.accepted": "the vendor took a batch",
     "ticket.adopted": "a batch that a user found at the vendor is taken for a ticket",
     "ticket.refused": "the vendor refused a batch",

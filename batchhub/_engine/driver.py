@@ -21,12 +21,13 @@ from batchhub.errors import BatchHubError, StoreError
 from batchhub.models import BatchStatus, Contact
 
 from .figures import Figures
-from .lane import Lane
+from .lane import CLOSING_S, Lane
 from .lane_hold import LaneHold
 from .lesson_keeper import LessonKeeper
 from .owner_watch import OwnerWatch, Silence
 from .process_lock import ProcessLock
 from .store_watch import StoreWatch
+from .verb_calls import END_S
 from .waiters import Waiter, Waiters
 
 RECLAIM_S: Final = 1.0
@@ -66,6 +67,7 @@ class Driver:
     ) -> None:
         self.drives = drives
         self._rng = rng
+        self._is_closing = False
         self._attending = 0
         self._store = store
         self._clock = clock
@@ -105,7 +107,7 @@ class Driver:
         A lane that another process drives is taken over as soon as it is free. One whose
         credentials were refused sends nothing until its pause is over; then one request is tried.
         """
-        if not self.drives:
+        if not self.drives or self._is_closing:
             return  # what is new for the lane is in the store
         lane = self._lanes.setdefault(lane.name, lane)
         if lane.error is not None:
@@ -217,18 +219,22 @@ class Driver:
         """Wake everybody who waits for a change of a job, a little later if it is only a figure."""
         self._waiters.announce(job_id, at_once=at_once)
 
-    async def aclose(self) -> bool:
+    async def aclose(self, grace_s: float = CLOSING_S) -> bool:
         """
         Stop driving. Requests with an effect that are under way come to their end first.
+
+        Args:
+            grace_s: Seconds they get; what has no answer then is in doubt.
 
         Returns:
             Whether the store knows that this process drives nothing any more.
         """
-        for task in self._tasks.values():
+        self._is_closing = True
+        for name, task in self._tasks.items():
+            self._lanes[name].close(grace_s)
             task.cancel()
         if self._tasks:
-            # Not `gather`: one lane's error must not keep the others from closing.
-            await asyncio.wait(list(self._tasks.values()))
+            await self._wait_for_lanes()
         await self._watch.aclose()
         await self._owners.aclose()
         await self.figures.aclose()
@@ -247,6 +253,17 @@ class Driver:
         # Together, so that they share a commit.
         _, is_let_go = await asyncio.gather(self.lessons.aclose(), self._let_all_go())
         return is_let_go
+
+    async def _wait_for_lanes(self) -> None:
+        # Not `gather`: one lane's error must not keep the others from closing.
+        tasks = list(self._tasks.values())
+        try:
+            await asyncio.wait(tasks)
+        except asyncio.CancelledError:  # no patience left: what has no answer is in doubt
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=2 * END_S)
+            raise
 
     async def _let_all_go(self) -> bool:
         """Let go what a cancelled or failed write may have left to this process."""

@@ -37,7 +37,7 @@ from .waiters import Announce
 _LONG_S: Final = 3600.0
 """Seconds that a lane rests at most; it is woken by whatever happens."""
 
-_CLOSING_S: Final = 5.0
+CLOSING_S: Final = 5.0
 """Seconds that requests with an effect get to end when driving is cancelled."""
 
 
@@ -113,6 +113,7 @@ class Lane:
         self._looked = -1
         self._synced_at_s = float("-inf")
         self._sync_failed = False
+        self._closing_s: float | None = CLOSING_S
 
     @property
     def error(self) -> CredentialsError | AdapterError | None:
@@ -186,6 +187,17 @@ class Lane:
         """Go on without a step whose adapter does not end although it was cancelled."""
         self._steps.leave(call)
 
+    def close(self, grace_s: float | None) -> None:
+        """
+        Send nothing new from now on, and end the drive.
+
+        Args:
+            grace_s: Seconds that requests with an effect get to end; `None` for their own time-out.
+        """
+        self._closing_s = grace_s
+        self._context.close()
+        self._alarm.ring()
+
     def stop(self, error: StoreError) -> None:
         """End a drive that can't go on with the store."""
         self._moved = self._moved or error
@@ -207,7 +219,7 @@ class Lane:
         try:
             # The store has one only if it was still this process's when it began.
             await self._context.keep_cool_down()
-            while self.error is None and not hold.is_lost:
+            while not (self.error or hold.is_lost or self._context.is_closing):
                 pokes = self._pokes
                 await self._sync()
                 if self._moved is not None:
@@ -215,8 +227,8 @@ class Lane:
                 if not await self._is_ours():
                     await self._rest()
                     continue
-                if self.error is not None:
-                    return  # a step found out while the store was looked at
+                if self.error is not None or self._context.is_closing:
+                    return  # found out while the store was looked at
                 self._schedule_changed()
                 self._steps.start_sending()
                 self._errands.read_targets()
@@ -231,11 +243,14 @@ class Lane:
                     return
                 await self._rest()
         except asyncio.CancelledError:
-            patience_s = _CLOSING_S
+            self._context.close()
+            patience_s = self._closing_s
             raise
         finally:
-            await self._steps.finish(patience_s)
-            await self._errands.finish()
+            try:
+                await self._steps.finish(patience_s)
+            finally:
+                await self._errands.finish()
             await self._contacts.save_faults()
             if not is_over:
                 self._adoptions.give_up(self.error or lost(self.name))
@@ -253,6 +268,7 @@ class Lane:
     def _begin(self, hold: LaneHold) -> None:
         """Forget what an earlier drive knew: another process may have driven since."""
         self._context.hold = hold
+        self._context.is_closing = False
         self._steps.forget()
         hold.on_lost = self._alarm.ring
         self._context.polls.leave_all(self._jobs)

@@ -31,6 +31,7 @@ from .guarded import GuardedAdapter
 from .job_state import JobState
 from .lane_hold import LaneHold
 from .poll_times import PollTimes
+from .send_guard import SendGuard
 from .waiters import Announce
 
 T = TypeVar("T")
@@ -52,6 +53,8 @@ class LaneContext:
         announce: Wakes those who wait for a job.
         ages: How old what is kept is; a clock that is set makes nothing older or younger.
         polls: When its tickets are asked about.
+        sending: The guards of the submits that are under way.
+        is_closing: Whether nothing new is to be sent any more.
         states: What the vendor's words mean, by the case-folded word.
     """
 
@@ -79,6 +82,8 @@ class LaneContext:
         self.ages = Ages(clock, moments)
         self.polls = PollTimes(rule, adapter=adapter, ages=self.ages, clock=clock, rng=rng)
         self.states = {word.casefold(): state for word, state in adapter.states.items()}
+        self.sending: set[SendGuard] = set()
+        self.is_closing = False
         self._hold: LaneHold | None = None
         self._kept_cooling: Mapping[str, datetime] = {}
         self._rng = rng
@@ -94,6 +99,12 @@ class LaneContext:
     def hold(self, hold: LaneHold) -> None:
         self._hold = hold
         self._kept_cooling = {}
+
+    def close(self) -> None:
+        """Send nothing new: what is about to be sent, and has not left, is not sent."""
+        self.is_closing = True
+        for guard in list(self.sending):
+            guard.call_off()
 
     def traffic(self) -> Traffic:
         """Return what the next owner has to know of the requests that were sent."""

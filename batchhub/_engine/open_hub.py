@@ -24,7 +24,7 @@ from batchhub.polling import PollRule
 from .account_adapter import make_adapter
 from .attendance import Attendance
 from .driver import Driver
-from .lane import Lane
+from .lane import CLOSING_S, Lane
 from .lane_rules import find_learners, make_rule
 from .loading import Loader
 from .moves import move_old_jobs
@@ -132,16 +132,17 @@ class OpenHub:
                 _log.error("store.failed", store=opened.store.name, error=str(error))
         return opened
 
-    async def aclose(self, *, is_let_go: bool = True) -> None:
+    async def aclose(self, *, grace_s: float = CLOSING_S, is_let_go: bool = True) -> None:
         """
         Stop driving and close everything.
 
         Args:
+            grace_s: Seconds that requests with an effect get to end.
             is_let_go: Whether no event is claimed by this hub any more.
         """
         self._attendance.close()
         try:
-            is_let_go = await self.driver.aclose() and is_let_go
+            is_let_go = await self.driver.aclose(grace_s) and is_let_go
         except BaseException:
             is_let_go = False
             raise

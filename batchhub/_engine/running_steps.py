@@ -164,16 +164,18 @@ class RunningSteps:
         ]
         for task in self._tasks.keys() - sending:
             task.cancel()
-        if sending:
-            await asyncio.wait(sending, timeout=patience_s)
-        left = list(self._tasks)
-        for task in left:
-            task.cancel()
-        if left:
-            # An adapter may go on although it is cancelled; nobody waits for it.
-            await asyncio.wait(left, timeout=END_S)
-        for task in list(self._tasks):
-            self._leave(task, None)
+        try:
+            if sending:
+                await asyncio.wait(sending, timeout=patience_s)
+        finally:  # also where whoever waits has no patience left
+            left = list(self._tasks)
+            for task in left:
+                task.cancel()
+            if left:
+                # An adapter may go on although it is cancelled; nobody waits for it.
+                await asyncio.wait(left, timeout=END_S)
+            for task in list(self._tasks):
+                self._leave(task, None)
 
     def _start(
         self,

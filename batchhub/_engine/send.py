@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Final
@@ -84,13 +85,32 @@ async def send(
         has_returned = True  # so the vendor took something, whatever is wrong with the answer
         with lane.adapter.faults.reading("submit"):
             taken = await _accept(lane, job, ticket, items, accepted)
+    except asyncio.CancelledError:
+        if has_returned or not guard.is_unsent:
+            raise  # nobody can tell: the next process decides, as after a kill
+        return call_off(job, ticket, was_in_doubt=was_in_doubt)
     except BatchHubError as error:
         is_certain = not has_returned and guard.is_certain(error)
+        if is_certain and guard.is_called_off and _is_transient(error):
+            return call_off(job, ticket, was_in_doubt=was_in_doubt)
         return _not_accepted(
             lane, job, ticket, items, error, is_certain=is_certain, was_in_doubt=was_in_doubt
         )
     failpoint("request.answered")
     return taken
+
+
+def call_off(job: JobState, ticket: TicketRecord, *, was_in_doubt: bool) -> Change:
+    """
+    Return a ticket of which nothing was sent although it was about to be.
+
+    Args:
+        job: Its job.
+        ticket: The ticket, with its attempt.
+        was_in_doubt: Whether an earlier request of the same attempt is unanswered: it stays so.
+    """
+    log_ticket("ticket.called_off", job, ticket, attempt_id=ticket.attempt_id)
+    return Change(ticket=ticket if was_in_doubt else _without_attempt(ticket), answered=False)
 
 
 async def search(

@@ -16,7 +16,7 @@ from batchhub._store import TicketRecord
 from .change import Change
 from .job_state import JobState
 from .lane_context import LaneContext, log_ticket
-from .send import send
+from .send import call_off, send
 from .send_guard import SendGuard
 from .send_rules import may_resend
 from .steps import StepsKeeper
@@ -72,17 +72,27 @@ class SendAttempt:
         """Have the adapter send it; return what its answer makes of the ticket."""
         lane, ticket = self._lane, self.ticket
         assert self._durable_at_s is not None  # noqa: S101  # it has begun
+        if lane.is_closing:
+            return self._call_off()
         guard = SendGuard(lane.clock, self._durable_at_s, self._confirm)
         steps = StepsKeeper(ticket.kept, self._keep, lane.adapter.transport.redact)
-        change = await send(
-            lane,
-            self._job,
-            ticket,
-            self._items,
-            guard=guard,
-            steps=steps,
-            was_in_doubt=self._was_in_doubt,
-        )
+        lane.sending.add(guard)
+        try:
+            change = await send(
+                lane,
+                self._job,
+                ticket,
+                self._items,
+                guard=guard,
+                steps=steps,
+                was_in_doubt=self._was_in_doubt,
+            )
+        finally:
+            lane.sending.discard(guard)
+        return evolve(change, ticket=_with_steps(change.ticket, self.ticket))
+
+    def _call_off(self) -> Change:
+        change = call_off(self._job, self.ticket, was_in_doubt=self._was_in_doubt)
         return evolve(change, ticket=_with_steps(change.ticket, self.ticket))
 
     async def _confirm(self, more_sends: int) -> float | None:

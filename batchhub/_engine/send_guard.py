@@ -32,6 +32,8 @@ class SendGuard:
     before them that nothing was sent yet, and taken back before the first one that has: so a
     process that ends between the two leaves no doubt.
 
+    Made in the task that sends. A submit that is called off while nothing has left ends at once.
+
     Args:
         clock: Where time comes from.
         durable_at_s: When the intent was durable, in seconds of the boot clock.
@@ -49,10 +51,40 @@ class SendGuard:
         self._durable_at_s = durable_at_s
         self._confirm = confirm
         self._turn = asyncio.Lock()  # an adapter may upload several files at once
+        self._task = asyncio.current_task()
         self._has_asked = False
+        self._is_called_off = False
         self._is_held_back = False
         self._sent = 0
         self._not_run: list[BatchHubError] = []
+
+    def check(self) -> None:
+        """
+        Look at a request before it waits for its turn.
+
+        Raises:
+            NotSentError: The submit was called off, and nothing of it has left.
+        """
+        self._has_asked = True
+        if self._is_called_off and not self._sent:
+            raise NotSentError("nothing was sent: no new request goes any more")
+
+    def call_off(self) -> None:
+        """Let nothing of the submit go any more, unless something has gone: then it goes on."""
+        self._is_called_off = True
+        # While something is written, what is told by it decides; it looks again after that.
+        if self.is_unsent and not self._turn.locked() and self._task is not None:
+            self._task.cancel()
+
+    @property
+    def is_called_off(self) -> bool:
+        """Whether nothing of it was to go any more."""
+        return self._is_called_off
+
+    @property
+    def is_unsent(self) -> bool:
+        """Whether certainly no request with an effect has left: the transport has been asked."""
+        return self._has_asked and not self._sent
 
     async def before_send(self, *, effect: bool) -> None:
         """
@@ -64,8 +96,8 @@ class SendGuard:
         Raises:
             NotSentError: It must not, since it is no longer this process's to send.
         """
-        self._has_asked = True
         async with self._turn:
+            self.check()
             if effect:
                 await self._let_effect_go()
             elif not self._sent and not self._is_held_back:
@@ -79,6 +111,7 @@ class SendGuard:
             self._is_held_back = False
         while not self._sent and self._clock.boot_s() - self._durable_at_s > FRESH_S:
             await self._write(0)
+        self.check()
         self._sent += 1
 
     def take_back(self, error: BatchHubError, *, effect: bool) -> None:

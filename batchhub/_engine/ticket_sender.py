@@ -43,7 +43,7 @@ class TicketSender:
         # Before the intent: what waits for the budget was not sent, and can be called off.
         await lane.adapter.transport.wait_turn()
         ticket = job.ticket(ticket.position)
-        if job.is_cancelled or ticket.state is not BatchState.PENDING:
+        if lane.is_closing or job.is_cancelled or ticket.state is not BatchState.PENDING:
             return Step(delay_s=0.0, answered=False)
         await lane.learn_time(ticket)
         if ticket.is_in_doubt and not may_resend(lane, job, ticket, items):
@@ -69,6 +69,9 @@ class TicketSender:
         if not change.is_evidence and job.ticket(ticket.position) != attempt.ticket:
             # A late answer came during the resend. It knows more than a request without one.
             return Step(delay_s=0.0, trouble=change.trouble, answered=False)
+        if change.trouble is None and change.ticket.state is BatchState.PENDING:  # called off
+            await self._writer.save(job, change.ticket)
+            return Step(delay_s=0.0, answered=False)
         return await self._writer.write(job, change)
 
     async def _wait_for_window(self, job: JobState, ticket: TicketRecord, wait_s: float) -> Step:

@@ -17,6 +17,15 @@ class NotSentError(ContactError):
 class Guard(Protocol):
     """Asked by the transport about the requests of one submit."""
 
+    def check(self) -> None:
+        """
+        Look at a request before it waits for its turn.
+
+        Raises:
+            NotSentError: It need not wait: it must not go.
+        """
+        ...
+
     async def before_send(self, *, effect: bool) -> None:
         """
         Let a request go.

@@ -210,6 +210,8 @@ class Sender:
 
     async def _send(self, call: Call) -> Reply:
         share, is_poll = self._exchange.share, yields()
+        if (guard := find_guard()) is not None:
+            guard.check()
         while True:
             if call.rate != WHOLE_LANE:
                 # Without a connection: there may be one only, and others need not wait for a rate.

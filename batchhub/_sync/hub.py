@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -16,11 +17,12 @@ from batchhub import job as _job
 from batchhub._base.clock import Clock
 from batchhub._base.handles import HUB, Handle
 from batchhub._engine.health import GRACE_S
+from batchhub._engine.lane import CLOSING_S
 from batchhub._engine.plan import Plan
 from batchhub._engine.raw_items import RawItems
 from batchhub._settings.registry import AdapterInfo
 from batchhub.adapter import Account, Adapter, Probe
-from batchhub.errors import InputError
+from batchhub.errors import InputError, UsageError
 from batchhub.models import BatchState, ExportedFile, Finding, Health, OpenFailures
 from batchhub.polling import PollRule
 
@@ -106,7 +108,9 @@ class BatchHub(Handle):
 
     def _take(self, hub: _hub.BatchHub) -> None:
         self._hub = hub
-        self._bridge = Bridge(f"batchhub-{next(_numbers)}", hub.aclose)
+        # Not of this object: it would keep it alive, and so open.
+        grace_s = self._grace_s = [CLOSING_S]
+        self._bridge = Bridge(f"batchhub-{next(_numbers)}", lambda: hub.aclose(grace_s[0]))
         # Not at exit: the bridge closes itself then, all hubs at once and within a limit.
         weakref.finalize(self, self._bridge.close_soon).atexit = False
 
@@ -130,12 +134,19 @@ class BatchHub(Handle):
         """Close; unfinished jobs stay in the store."""
         self.close()
 
-    def close(self) -> None:
+    def close(self, grace_s: float = CLOSING_S) -> None:
         """
         Stop and close. Nothing is cancelled at a vendor, and a later hub goes on.
 
         Other threads that wait for this hub get a `UsageError`. Closing again does nothing.
+
+        Args:
+            grace_s: Seconds that a request which may have an effect has to be answered, as for
+                `batchhub.BatchHub.aclose`.
         """
+        if not 0 <= grace_s < math.inf:
+            raise UsageError(f"grace_s must be a number of seconds, not {grace_s}")
+        self._grace_s[0] = grace_s
         self._bridge.close()
 
     # What there is.

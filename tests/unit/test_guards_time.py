@@ -321,7 +321,6 @@ async def test_a_submit_that_ends_after_its_hub_is_no_task_for_ever(
 ) -> None:
     """What it brings can't be written any more, and is not tried again and again."""
     monkeypatch.setattr("batchhub._engine.running_steps.END_S", 0.05)
-    monkeypatch.setattr("batchhub._engine.lane._CLOSING_S", 0.05)
     is_over, began = asyncio.Event(), asyncio.Event()
     tasks: list[asyncio.Task[Any]] = []
 
@@ -341,6 +340,7 @@ async def test_a_submit_that_ends_after_its_hub_is_no_task_for_ever(
     async with scripted_world() as world:
         await world.hub.submit("shop", numbered(2))
         await began.wait()
+        await world.hub.aclose(0.05)
     is_over.set()
     async with asyncio.timeout(PATIENCE_S):
         await asyncio.wait(tasks)
@@ -349,7 +349,6 @@ async def test_a_submit_that_ends_after_its_hub_is_no_task_for_ever(
 async def test_a_verb_that_goes_on_holds_no_end_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """What has no effect gets no patience: that is for requests whose answer would be lost."""
     monkeypatch.setattr("batchhub._engine.running_steps.END_S", 0.05)
-    monkeypatch.setattr("batchhub._engine.lane._CLOSING_S", 3600.0)
     is_over, asked = asyncio.Event(), asyncio.Event()
 
     async def poll(self: ScriptedAdapter, tickets: Any) -> Any:
@@ -363,6 +362,7 @@ async def test_a_verb_that_goes_on_holds_no_end_up(monkeypatch: pytest.MonkeyPat
         async with scripted_world() as world:
             await world.hub.submit("shop", numbered(2))
             await asked.wait()
+            await world.hub.aclose(3600.0)
     is_over.set()
     assert events.find("adapter.left")
 

@@ -223,6 +223,9 @@ class _Slow:
         self.let_go = 0
         self._transport = transport
 
+    def check(self) -> None:
+        """Let everything wait for its turn."""
+
     async def before_send(self, *, effect: bool) -> None:
         if not effect:
             return
