@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import suppress
 from copy import copy
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
@@ -17,12 +18,14 @@ from ._base.handles import JOB, Handle
 from ._base.log import get_logger
 from ._base.scalars import to_python
 from ._base.show import draw_html, draw_table
+from ._base.threads import in_thread
 from ._engine.adopt import adopt, find_unconfirmed, read_refs
 from ._engine.exports import save_export
 from ._engine.job_view import JobView
 from ._engine.open_hub import OpenHub
 from ._engine.retry import make_superseded, store_retry
 from ._engine.retry_reasons import explain_nothing
+from ._exchanges import read_exchanges
 from ._store import JobRecord
 from ._store.retry_rows import Selection
 from .errors import (
@@ -32,7 +35,15 @@ from .errors import (
     UsageError,
     WaitTimeoutError,
 )
-from .models import BatchState, BatchStatus, FailureGroup, InputRows, ItemResult, ItemState
+from .models import (
+    BatchState,
+    BatchStatus,
+    Exchange,
+    FailureGroup,
+    InputRows,
+    ItemResult,
+    ItemState,
+)
 from .models.status import facts, make_line, tally_of
 
 if TYPE_CHECKING:
@@ -218,6 +229,54 @@ class BatchJob(Handle):
         kept = await self._view.opened.store.inputs.get(self.id)
         read = self._view.opened.store.inputs.read
         return InputRows(kept.head, lambda: read(kept, with_retries=with_retries))
+
+    async def exchanges(
+        self,
+        *,
+        ticket: int | None = None,
+        limit: int | None = 100,
+        before: int | None = None,
+        bodies: bool = False,
+    ) -> list[Exchange]:
+        """
+        Return what was exchanged with the vendor about this job, oldest first: for an argument.
+
+        That is each request of a submit, a search, a cancel and a fetch, and each request that was
+        refused or not answered; not the polls that went well. They are kept for 7 days, in a file
+        beside the store (``jobs.exchanges.db``), by the process that made them: what a process on
+        another machine sent is there. Where the file can't be written, they are not kept, and the
+        job goes on.
+
+        Args:
+            ticket: Only those about this ticket, by its position; `None` for all.
+            limit: How many at most, the newest ones; `None` for all.
+            before: Only those with a lower `Exchange.number`, for the page before; `None` for any.
+            bodies: Whether to read their bodies, where the account has ``exchanges = "bodies"``.
+
+        Returns:
+            None of a store in memory.
+
+        Raises:
+            UsageError: `ticket` or `limit` is no such number.
+            StoreVersionError: The file was written by a newer batchhub.
+            StoreError: The file can't be read.
+        """
+        for name, value in (("ticket", ticket), ("limit", limit)):
+            if value is not None and (isinstance(value, bool) or value < 1):
+                raise UsageError(f"{name} must be a number from 1 on, not {value!r}")
+        opened = self._view.opened
+        if opened.exchanges.is_running:
+            await in_thread(opened.exchanges.flush)
+        read = partial(
+            read_exchanges,
+            opened.store.path,
+            job_id=self.id,
+            ticket=ticket,
+            limit=limit,
+            before=before,
+            bodies=bodies,
+        )
+        return await in_thread(read)
 
     async def to_arrow(
         self,

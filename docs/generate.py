@@ -255,6 +255,9 @@ def words(kind: type[Enum]) -> Callable[[], str]:
     return write
 
 
+_OF_ALL = {"proxy", "polling", "decimal", "exchanges"}
+
+
 def account_settings(kind: type[Account]) -> Callable[[], str]:
     """Make the writer of the table of an account's settings."""
 
@@ -262,7 +265,7 @@ def account_settings(kind: type[Account]) -> Callable[[], str]:
         docs = {**attribute_docs(Account), **attribute_docs(kind)}
         rows = [
             (f"`{f.name}`", _default_of(f))
-            for f in sorted(fields(kind), key=lambda f: f.name in {"proxy", "polling", "decimal"})
+            for f in sorted(fields(kind), key=lambda f: f.name in _OF_ALL)
         ]
         return table(
             ("setting", "default", "description"),

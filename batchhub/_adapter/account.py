@@ -73,6 +73,10 @@ def flag(**kwargs: Any) -> Any:
 
 _DECIMALS: Final = (None, "point", "comma")
 
+HEADS: Final = "heads"
+BODIES: Final = "bodies"
+_EXCHANGES: Final = (HEADS, BODIES)
+
 
 def _read_proxy(value: str | None) -> str | None:
     return value or None  # an empty setting is none, as an empty variable is
@@ -91,6 +95,15 @@ def _check_decimal(_: object, __: object, value: str | None) -> None:
         raise SettingsError(f"decimal is point or comma, not {value!r}")
 
 
+def _read_exchanges(value: object) -> object:
+    return value.lower() if isinstance(value, str) and value else value or HEADS
+
+
+def _check_exchanges(_: object, __: object, value: object) -> None:
+    if value not in _EXCHANGES:
+        raise SettingsError(f"exchanges is heads or bodies, not {value!r}", key="exchanges")
+
+
 def _check_proxy(_: object, __: object, value: str | None) -> None:
     if value is not None and value != NO_PROXY:
         parse_proxy(value, "proxy")
@@ -106,8 +119,8 @@ class Account(ABC):
     its own calls this one's.
 
     Raises:
-        SettingsError: `base_url` is not scheme and host, `proxy` is no proxy, `polling` no rule, or
-            `decimal` no notation.
+        SettingsError: `base_url` is not scheme and host, `proxy` is no proxy, `polling` no rule,
+            `decimal` no notation, or `exchanges` neither of its two.
 
     Attributes:
         base_url: Where the vendor answers: scheme and host, and a path if the class `has_path`. A
@@ -120,6 +133,9 @@ class Account(ABC):
             accounts.
         decimal: The decimal mark of the figures in tables for it, ``point`` or
             ``comma``, where a command names none. By default the figures of each table show it.
+        exchanges: What is recorded of the requests to the vendor: ``heads``, that is method, path,
+            status, sizes and times; or ``bodies`` as well, with secrets blanked. It is kept for 7
+            days in a file beside the store, see `BatchJob.exchanges`.
     """
 
     adapter: ClassVar[str]
@@ -164,6 +180,8 @@ class Account(ABC):
     polling: PollRule | None = field(default=None, converter=_read_polling)
 
     decimal: str | None = field(default=None, converter=_read_decimal, validator=_check_decimal)
+
+    exchanges: str = field(default=HEADS, converter=_read_exchanges, validator=_check_exchanges)
 
     def __attrs_post_init__(self) -> None:
         # Not a converter of the field: adapters declare it anew, with a default of their own.

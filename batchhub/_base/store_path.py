@@ -52,6 +52,17 @@ def list_store_files(path: Path) -> list[Path]:
     return [path, *(path.with_name(f"{path.name}{ending}") for ending in ("-wal", "-shm"))]
 
 
+def find_exchanges_path(path: Path) -> Path:
+    """Return where the record of exchanges of a store is: ``jobs.exchanges.db`` of ``jobs.db``."""
+    path = path.resolve()
+    return path.with_name(f"{path.stem}.exchanges{path.suffix}")
+
+
+def list_all_files(path: Path) -> list[Path]:
+    """Return the files of a store, and of the record of exchanges beside it, as above."""
+    return [*list_store_files(path), *list_store_files(find_exchanges_path(path))]
+
+
 def find_lock_folder(path: Path) -> Path:
     """Return the folder of a store's lock files: one, by however many names it is reached."""
     path = path.resolve()

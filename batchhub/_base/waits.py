@@ -20,15 +20,17 @@ class Waits:
 
     Attributes:
         is_waiting: Whether it waits now.
+        verb: The verb that is called.
         yields: Whether other calls of its account go before it, as they do before a poll.
         oddities: What was odd about its answers, in words; `None` for nothing, as nearly always.
     """
 
-    __slots__ = ("_since_s", "_total_s", "is_waiting", "oddities", "yields")
+    __slots__ = ("_since_s", "_total_s", "is_waiting", "oddities", "verb", "yields")
 
-    def __init__(self, *, yields: bool = False) -> None:
+    def __init__(self, *, yields: bool = False, verb: str = "") -> None:
         self.is_waiting = 0
         self.yields = yields
+        self.verb = verb
         self.oddities: dict[str, None] | None = None
         self._since_s = 0.0
         self._total_s = 0.0

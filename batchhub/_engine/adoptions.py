@@ -10,6 +10,7 @@ from attrs import evolve, field, frozen
 
 from batchhub._adapter.exchange import Observation
 from batchhub._base.show import count, words
+from batchhub._http.journal import about
 from batchhub._store import RefOwner, TicketRecord
 from batchhub.errors import BatchHubError, NotFoundError, RefusedError, UsageError
 from batchhub.models import BatchState, Finding
@@ -168,6 +169,7 @@ class Adoptions:
             message=None,
         )
         vendor = context.adapter.name
+        before = about.set(((job, ticket.position),))
         try:
             answer = await self._asking.ask(job, wished)
         except NotFoundError as error:
@@ -176,6 +178,8 @@ class Adoptions:
         except RefusedError as error:
             why = f"{vendor} tells nothing of batch {adoption.named}: {error}"
             raise UsageError(f"{why}; {UNCHANGED}") from error
+        finally:
+            about.reset(before)
         if answer is None:
             why = f"the answer of {vendor} says nothing of batch {adoption.named}"
             raise UsageError(f"{why}; {UNCHANGED}")

@@ -298,7 +298,7 @@ class GuardedAdapter:
         if deadline_s is None:
             deadline_s = self._find_deadline_s(verb, operation)
         shown, yields = f"{self.shown}, {verb}", verb == "poll"
-        with self._calls.calling(shown, deadline_s, yields=yields) as running:
+        with self._calls.calling(shown, deadline_s, yields=yields, verb=verb) as running:
             try:
                 answer = await call()
             except asyncio.CancelledError:

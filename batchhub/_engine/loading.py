@@ -8,6 +8,7 @@ in the name of this process, until the last transaction makes them a job.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Collection
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, Self
@@ -47,12 +48,20 @@ class Loader:
         store: The store.
         process: Who this is, and who lives.
         clock: Where time comes from.
+        on_deleted: Called with the ids of jobs that nobody sees any more, before they are deleted.
     """
 
-    def __init__(self, store: Store, process: ProcessLock, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        process: ProcessLock,
+        clock: Clock,
+        on_deleted: Callable[[Collection[str]], None],
+    ) -> None:
         self._store = store
         self._process = process
         self._clock = clock
+        self._on_deleted = on_deleted
         self._active: set[str] = set()
         self._cleaning: asyncio.Task[None] | None = None
         self._dropping: set[asyncio.Task[None]] = set()
@@ -86,6 +95,7 @@ class Loader:
             if not hidden:
                 return jobs, items
             failpoint("jobs.hidden")
+            self._on_deleted([job_id for job_id, _ in hidden])
             self._active.update(job_id for job_id, _ in hidden)
             try:
                 for job_id, had in hidden:
@@ -177,6 +187,7 @@ class Loader:
 
     async def _delete(self, load: LoadInfo) -> None:
         self._process.hold()
+        self._on_deleted([load.job_id])  # a process may have died while it pruned
         is_ours = load.job_id in self._active
         self._active.add(load.job_id)
         try:

@@ -14,6 +14,8 @@ from batchhub._base.clock import Clock
 from batchhub._base.file_mode import FileMode
 from batchhub._base.log import get_logger
 from batchhub._base.measures import Measures
+from batchhub._base.threads import in_thread
+from batchhub._exchanges import ExchangeLog
 from batchhub._settings.account_check import check_names
 from batchhub._settings.registry import Registry
 from batchhub._settings.twins import check_twins
@@ -50,6 +52,7 @@ class OpenHub:
         clock: Where time comes from.
         process: The token of this open hub, and whether other processes live.
         measures: Counts of what it does.
+        exchanges: The record of what was exchanged with vendors.
     """
 
     def __init__(
@@ -69,7 +72,8 @@ class OpenHub:
         self.measures = Measures(store.measures)
         self.process = ProcessLock(store.path, mode)
         self.driver = Driver(store, clock, self.process, rng, drives=drives)
-        self.loader = Loader(store, self.process, clock)
+        self.exchanges = ExchangeLog(store.path, mode, clock)
+        self.loader = Loader(store, self.process, clock, self.exchanges.forget)
         self._accounts = accounts
         self._registry = registry
         self._by_lane: dict[str, dict[str, Account]] = {}
@@ -156,10 +160,17 @@ class OpenHub:
                     await self.loader.aclose()
                 finally:
                     try:
-                        await self.store.aclose()
+                        await self._close_files()
                     finally:
                         # A file that stays can be locked: so others see that this process ended.
                         self.process.release(is_let_go=is_let_go)
+
+    async def _close_files(self) -> None:
+        try:
+            await self.store.aclose()
+        finally:
+            if self.exchanges.is_running:
+                await in_thread(self.exchanges.close)
 
     async def abandon(self) -> None:
         """Close what is left when the event loop it was opened in has ended, with all its tasks."""
@@ -168,6 +179,7 @@ class OpenHub:
             if self._session is not None:
                 self._session.abandon()
         finally:
+            self.exchanges.close()
             try:
                 await self.store.aclose()
             finally:
@@ -269,6 +281,9 @@ class OpenHub:
                 rng=self._rng,
                 measures=self.measures,
             )
+            if self.exchanges.path is not None:
+                name = next(iter(self._by_lane[account.lane]))
+                adapter.transport.keep_exchanges(self.exchanges, name)
             self._lanes[account.lane] = Lane(
                 name=account.lane,
                 adapter=adapter,

@@ -71,7 +71,13 @@ class VerbCall:
     )
 
     def __init__(
-        self, name: str, deadline_s: float, task: asyncio.Task[Any], *, yields: bool = False
+        self,
+        name: str,
+        deadline_s: float,
+        task: asyncio.Task[Any],
+        *,
+        yields: bool = False,
+        verb: str = "",
     ) -> None:
         self.name = name
         self.deadline_s = deadline_s
@@ -79,7 +85,7 @@ class VerbCall:
         self.is_late = self.is_left = False
         self.blocked_s = 0.0
         self._cancelled = task.cancelling()  # by others, before
-        self._waits = waits.Waits(yields=yields)
+        self._waits = waits.Waits(yields=yields, verb=verb)
         self._began_s = time.monotonic()
         self._late_s = 0.0
 
@@ -123,7 +129,9 @@ class VerbCalls:
         self._timer: asyncio.TimerHandle | None = None
         self._pulse: _Pulse | None = None
 
-    def calling(self, name: str, deadline_s: float, *, yields: bool = False) -> _Calling:
+    def calling(
+        self, name: str, deadline_s: float, *, yields: bool = False, verb: str = ""
+    ) -> _Calling:
         """
         Have a call of a verb watched inside a `with` block; it gives the call.
 
@@ -131,8 +139,9 @@ class VerbCalls:
             name: Adapter, version and verb, as they are shown.
             deadline_s: Seconds it may take.
             yields: Whether its requests let others of the account go before them.
+            verb: The verb alone.
         """
-        return _Calling(self, name, deadline_s, yields=yields)
+        return _Calling(self, name, deadline_s, yields=yields, verb=verb)
 
     def begin(self, call: VerbCall) -> VerbCall | None:
         """Watch a call; return the one of its task that it is made in."""
@@ -211,11 +220,13 @@ class _Calling:
 
     __slots__ = ("_call", "_calls", "_outer", "_token")
 
-    def __init__(self, calls: VerbCalls, name: str, deadline_s: float, *, yields: bool) -> None:
+    def __init__(
+        self, calls: VerbCalls, name: str, deadline_s: float, *, yields: bool, verb: str
+    ) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  # verbs are awaited
         self._calls = calls
-        self._call = VerbCall(name, deadline_s, task, yields=yields)
+        self._call = VerbCall(name, deadline_s, task, yields=yields, verb=verb)
 
     def __enter__(self) -> VerbCall:
         call = self._call

@@ -233,13 +233,15 @@ class ErrorMaker:
 
     def page(self, status: int, body: bytes) -> ReplyError:
         """Make the error for a page of HTML in place of what was asked for."""
-        return ReplyError(
+        error = ReplyError(
             f"{self._name} answered {describe_status(status)} with a page of HTML"
             f"{self._title(body)} in place of JSON",
             vendor=self.vendor,
             account=self.account,
             status=status,
         )
+        error.raw = body
+        return error
 
     def unreadable(
         self, status: int | None, what: str, error_type: type[ReplyError] = ReplyError

@@ -244,13 +244,14 @@ class Exchange:
             raise errors.unreadable(response.status, str(error)) from error
         return body
 
-    def open_spool(self, *, unpacks: bool) -> Spool:
+    def open_spool(self, *, unpacks: bool, head_bytes: int = 0) -> Spool:
         """Return where a download goes; an async context manager."""
         limits = self._limits
         return Spool(
             max_bytes=limits.max_download_bytes,
             max_line_bytes=limits.max_line_bytes,
             unpacks=unpacks,
+            head_bytes=head_bytes,
         )
 
     async def lines(self, call: Call, spool: Spool) -> AsyncIterator[bytes]:

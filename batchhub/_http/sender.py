@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 from collections.abc import Callable, Mapping
@@ -28,6 +29,7 @@ from batchhub.errors import (
 from .credentials import CredentialKeeper
 from .gate import LaneGate
 from .guard import find_guard
+from .journal import ExchangeNotes
 from .reply import Reply
 from .request import Call, RequestMaker
 from .spent import WHOLE_LANE
@@ -70,6 +72,7 @@ class Sender:
     Attributes:
         credentials: What authorises them.
         pace: Reads budgets from answers: `Adapter.pace`.
+        notes: Notes what was sent and answered; `None` if nobody keeps a record.
 
     Args:
         vendor: The adapter's name.
@@ -99,6 +102,7 @@ class Sender:
             on_given=exchange.note_credentials,
         )
         self.pace: Pace | None = None
+        self.notes: ExchangeNotes | None = None
         self._pid = os.getpid()
         self._vendor = vendor
         self._requests = requests
@@ -238,13 +242,17 @@ class Sender:
         guard = find_guard()
         if guard is not None:
             await guard.before_send(effect=call.effect)
+        notes, reply, began_s = self.notes, None, None
         try:
             if guard is not None:
                 self._gate.check(call.rate)  # it may have taken long
+            began_s = self._clock.monotonic()
             reply = await self._exchange.send(call)
             if reply is None:
                 # A repeat is a request like any other.
+                began_s = None
                 sent_at_s = await self._gate.enter(call.rate, is_own=call.target.is_own)
+                began_s = self._clock.monotonic()
                 reply = await self._exchange.send(call, is_repeat=True)
                 assert reply is not None  # noqa: S101  # a repeat is not repeated
             self._judge(call, reply, sent_at_s)
@@ -252,7 +260,15 @@ class Sender:
             self._noted.add(error)
             if guard is not None and not getattr(error, "may_have_run", True):
                 guard.take_back(error, effect=call.effect)
+            if notes is not None and began_s is not None:
+                notes.note_error(call, reply, error, began_s)
             raise
+        except asyncio.CancelledError:
+            if notes is not None and began_s is not None:
+                notes.note_end(call, began_s)
+            raise
+        if notes is not None:
+            notes.note_answer(call, reply, began_s)
         return reply
 
     def _judge(self, call: Call, reply: Reply, sent_at_s: float) -> None:

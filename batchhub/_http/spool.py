@@ -45,10 +45,19 @@ class Spool:
         max_bytes: The most bytes it may have, decompressed.
         max_line_bytes: The most bytes of a line.
         unpacks: Whether a gzip file is decompressed, whatever the headers say.
+        head_bytes: How much of its beginning is kept in memory for a record of it.
+
+    Attributes:
+        size_bytes: How large it is.
+        head: Its beginning, if that is kept.
     """
 
-    def __init__(self, *, max_bytes: int, max_line_bytes: int, unpacks: bool) -> None:
+    def __init__(
+        self, *, max_bytes: int, max_line_bytes: int, unpacks: bool, head_bytes: int = 0
+    ) -> None:
         self.size_bytes = 0
+        self.head = bytearray()
+        self._head_bytes = head_bytes
         self._max_bytes = max_bytes
         self._max_line_bytes = max_line_bytes
         self._unpacks = unpacks
@@ -159,6 +168,7 @@ class Spool:
             self._file.seek(0)
             self._file.truncate()
         self.size_bytes = 0
+        self.head.clear()
         self._coding = Decoder(encoding, self._max_bytes)
         self._packed = None
         self._has_begun = False
@@ -179,6 +189,8 @@ class Spool:
             self.size_bytes += len(part)
             if self.size_bytes > self._max_bytes:
                 raise BodyTooLargeError
+            if (room := self._head_bytes - len(self.head)) > 0:
+                self.head += part[:room]
             with _name_trouble():
                 self._opened().write(part)
 

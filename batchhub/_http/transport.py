@@ -24,6 +24,7 @@ from batchhub.errors import BusyError, CredentialsError, RateLimitedError
 from .credentials import Authorize
 from .download import Download
 from .gate import LaneGate
+from .journal import READ_BYTES, ExchangeNotes, Journal
 from .limits import Limits, bound_retry_after
 from .reply import Reply
 from .request import RequestMaker
@@ -74,6 +75,7 @@ class Transport:
 
         self._clock = clock
         self._vendor = vendor
+        self._account = account
         self._requests = RequestMaker(vendor, account)
         rng = rng if rng is not None else random.Random()  # noqa: S311  # jitter, no secret
         self._exchange = Exchange(
@@ -119,6 +121,23 @@ class Transport:
                 answer says so. It must not raise.
         """
         self._gate.watch_budget(on_budget)
+
+    def keep_exchanges(self, journal: Journal, name: str) -> None:
+        """
+        Say who keeps a record of the requests and their answers.
+
+        Args:
+            journal: Takes what was exchanged, without waiting or raising.
+            name: The account's name.
+        """
+        self._sender.notes = ExchangeNotes(
+            journal,
+            name=name,
+            account=self._account,
+            vendor=self._vendor,
+            exchange=self._exchange,
+            clock=self._clock,
+        )
 
     @property
     def cooled_until(self) -> datetime | None:
@@ -315,7 +334,11 @@ class Transport:
             VendorError: As for `request`.
             ContactError: There was no answer, or it broke off. Get it again with the next step.
         """
-        async with self._exchange.open_spool(unpacks=decompress is not False) as spool:
+        notes = self._sender.notes
+        head_bytes = READ_BYTES if notes is not None and notes.keeps_bodies else 0
+        async with self._exchange.open_spool(
+            unpacks=decompress is not False, head_bytes=head_bytes
+        ) as spool:
             call = self._requests.make(
                 "GET",
                 target,

@@ -22,7 +22,7 @@ from .file import AccountTable
 from .secret_file import read_secret
 
 _REFERENCES: Final = {"env", "file", "keyring"}
-_OF_ALL: Final = {"proxy", "polling", "decimal"}
+_OF_ALL: Final = {"proxy", "polling", "decimal", "exchanges"}
 _REFERENCE_FORMS: Final = '{ env = "NAME" }, { file = "PATH" }, { keyring = "service/name" }'
 _OTHER_FORMS: Final = _REFERENCE_FORMS.replace(", { keyring", " or { keyring")
 _FORMS: Final = f"must be {_REFERENCE_FORMS} or text"

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
-from weakref import WeakSet
 
 from sqlalchemy import URL, Connection, Engine, create_engine
 from sqlalchemy.pool import NullPool
 
+from batchhub._base.forks import make_lock
 from batchhub._base.under_way import note_hop
 
 from .damage import load_json
@@ -23,10 +21,6 @@ T = TypeVar("T")
 
 BUSY_TIMEOUT_S: Final = 10.0
 """Seconds a transaction waits for another process's."""
-
-_busy: Final[WeakSet[threading.Lock]] = WeakSet()
-_forking: Final = threading.RLock()
-_held: Final[list[threading.Lock]] = []
 
 
 class Worker:
@@ -53,9 +47,7 @@ class Worker:
         self.only = only
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="batchhub-store")
         self._connection: Connection | None = None
-        self._busy = threading.Lock()
-        with _forking:  # which looks at all of them
-            _busy.add(self._busy)
+        self._busy = make_lock()
 
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call a function with the connection, and arguments, in the thread."""
@@ -85,27 +77,3 @@ class Worker:
         if self._connection is not None:
             self._connection.close()
         self.engine.dispose()
-
-
-# A process that forks in the midst of a transaction leaves the child with a connection that holds
-# the file's lock, as SQLite in the child sees it, and that nobody ever ends. So a fork waits for
-# the transactions that are under way.
-
-
-def _before_fork() -> None:
-    _forking.acquire()
-    for busy in list(_busy):
-        busy.acquire()
-        _held.append(busy)
-
-
-def _after_fork() -> None:
-    while _held:
-        _held.pop().release()
-    _forking.release()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
-    )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from batchhub import job as _job
 from batchhub._base.handles import JOB, Handle
 from batchhub._base.show import draw_html, draw_table
-from batchhub.models import BatchStatus, FailureGroup, ItemResult, ItemState
+from batchhub.models import BatchStatus, Exchange, FailureGroup, ItemResult, ItemState
 from batchhub.models.status import facts
 
 from .bridge import CHUNK, Bridge
@@ -115,6 +115,20 @@ class BatchJob(Handle):
         """Iterate over the results so far, as `batchhub.BatchJob.results` does."""
         found = self._job.results(only, code=code, with_retries=with_retries)
         return iterate(self._bridge, found, CHUNK)
+
+    @like(_job.BatchJob.exchanges)
+    def exchanges(
+        self,
+        *,
+        ticket: int | None = None,
+        limit: int | None = 100,
+        before: int | None = None,
+        bodies: bool = False,
+    ) -> list[Exchange]:
+        """Return what was exchanged about it, as `batchhub.BatchJob.exchanges` does."""
+        return self._bridge.call(
+            self._job.exchanges, ticket=ticket, limit=limit, before=before, bodies=bodies
+        )
 
     @like(_job.BatchJob.failures)
     def failures(self) -> list[FailureGroup]:

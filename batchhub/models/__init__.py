@@ -6,6 +6,7 @@ and progress can't contradict each other. Begin with `states`; `fold` has the ru
 texts.
 """
 
+from .exchanges import Exchange
 from .exported import ExportedFile
 from .failures import FailureGroup
 from .health import Health, Problem, Trouble
@@ -24,6 +25,7 @@ __all__ = [
     "Cell",
     "Contact",
     "Counts",
+    "Exchange",
     "ExportedFile",
     "FailedItem",
     "FailureGroup",

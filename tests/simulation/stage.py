@@ -1,10 +1,10 @@
 """
 What is replaced in the program while a world runs: its threads, its locks, its chance.
 
-Eight doors, and nothing else: the worker that runs a transaction, the thread that looks whether an
-adapter blocks the loop, the lock of a process, the system's random bytes, the failpoints, how large
-a part of a job is loaded at once, how large a ticket is where no account can say it, and that a
-vendor wants TLS.
+Nine doors, and nothing else: the worker that runs a transaction, the thread that looks whether an
+adapter blocks the loop, the one that writes the record of exchanges, the lock of a process, the
+system's random bytes, the failpoints, how large a part of a job is loaded at once, how large a
+ticket is where no account can say it, and that a vendor wants TLS.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from support.by_vendor import ADAPTERS
 
 from batchhub._base import failpoints
 from batchhub._base.under_way import note_hop
-from batchhub._engine import intake, verb_calls
+from batchhub._engine import intake, open_hub, verb_calls
 from batchhub._engine.process_lock import ProcessLock
+from batchhub._exchanges import ExchangeLog
 from batchhub._store import opening, transactions
 from batchhub._store.worker import Worker
 
@@ -78,6 +79,7 @@ def staged(world: World) -> Iterator[None]:
     with (
         patch.object(opening, "Worker", SimWorker),
         patch.object(verb_calls, "_Pulse", _NoPulse),
+        patch.object(open_hub, "ExchangeLog", _NoRecord),
         patch.dict(os.environ, _plain_environment(), clear=True),
         patch.object(intake, "CHUNK_ITEMS", world.plan.items_per_load),
         patch.dict(intake.Intake.__init__.__kwdefaults__, cpu_s=lambda: next(cpu_ms) / 1000),
@@ -111,6 +113,15 @@ class _NoPulse:
 
     def __init__(self, *_: object) -> None:
         self.beat = self.rest = self.stop = lambda: None
+
+
+class _NoRecord(ExchangeLog):
+    """Takes exchanges and writes none: that is the time of a real disk, and nobody waits for it."""
+
+    def _wake(self) -> None:
+        self._waiting.clear()
+        self._open = self._waiting_bytes = 0
+        self._pruned.clear()
 
 
 class _SimWorker(Worker):

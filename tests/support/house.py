@@ -12,7 +12,7 @@ from typing import Final
 _ADAPTER = {"_adapter", "polling", "models", "_wire", "_base", "errors"}
 _SEAM = {"_adapter_class", "_http", *_ADAPTER}
 _DOOR = {"adapter", "_declared", *_SEAM}
-_ENGINE = {"_engine", "_store", "_settings", *_DOOR}
+_ENGINE = {"_engine", "_exchanges", "_store", "_settings", *_DOOR}
 _HUB = {"hub", "job", "_tables", *_ENGINE}
 _DOORS = {
     "adapter",
@@ -42,7 +42,8 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "adapter": {"_declared", *_SEAM},
     "_settings": {"adapter", "_declared", "polling", "models", "_base", "errors"},
     "_tables": {"adapter", "_adapter", "models", "_wire", "_base", "errors"},
-    "_engine": {"_store", "_settings", *_DOOR},
+    "_exchanges": {"_http", *_ADAPTER},
+    "_engine": {"_exchanges", "_store", "_settings", *_DOOR},
     "job": {"_tables", *_ENGINE},
     "hub": {"job", "_tables", *_ENGINE},
     "_alerts": {*_HUB, "settings"},

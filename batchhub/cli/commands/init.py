@@ -57,7 +57,10 @@ _LINES_OF_ALL: Final = (
     '#polling = ""',
     '# Decimal mark of the figures in tables: "point" or "comma". Default: what they show.',
     '#decimal = ""',
+    '# What is recorded of requests: "heads" alone, or "bodies" as well, with secrets blanked.',
+    '#exchanges = "heads"',
 )
+_OF_ALL: Final = frozenset({"proxy", "polling", "decimal", "exchanges"})
 _PLACEHOLDERS: Final = {"int": "0", "float": "0.0", "bool": "false"}
 
 
@@ -115,7 +118,7 @@ def _default_lines(account_type: type[Account]) -> Iterator[str]:
     optional: list[str] = []
     for field in fields(account_type):
         key = field.alias or field.name
-        if not field.init or key in {"proxy", "polling", "decimal"}:
+        if not field.init or key in _OF_ALL:
             continue
         if field.default is not NOTHING:
             optional.append(key)

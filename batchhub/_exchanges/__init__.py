@@ -1,0 +1,16 @@
+"""
+The record of what was exchanged with vendors, in a file of its own beside the store.
+
+Begin with `log`: the transport hands it what was sent and answered, and a thread of its own writes
+that to the `file`, by `writer`, with what `keep` leaves of bodies. `reading` is how anybody reads
+it. The record is no part of the store: it is never in a transaction of a ticket's, nobody waits for
+it, and where it can't be written, work goes on without it.
+"""
+
+from batchhub._base.store_path import find_exchanges_path
+from batchhub.models import Exchange
+
+from .log import ExchangeLog
+from .reading import read_exchanges
+
+__all__ = ["Exchange", "ExchangeLog", "find_exchanges_path", "read_exchanges"]
