@@ -11,7 +11,7 @@ all, and `pages` for what screens show. Each of their methods is one transaction
 What these ask of the tables is in functions that run inside a transaction: `job_rows`,
 `ticket_rows` and `ticket_changes`, `result_rows`, `last_words` over retries, `figures`, `attempts`,
 `adopting`, `bodies`, `lane_rows`, `delivery_rows`, `load_rows`, `chunks` and `deleting`,
-`page_lanes`, `page_tickets` and `page_items`, and `moves` for jobs of earlier versions.
+`open_jobs`, `page_lanes`, `page_tickets`, `page_items`, and `moves` for jobs of earlier versions.
 `statements` is what they run, `records` and `lane_records` what they take and return, `codec` how a
 record becomes a row, `row_blocks` how rows of an input become a block, `damage` what can't be read,
 `tables` the schema and `migrations` its history.
@@ -31,6 +31,7 @@ from .exports import Export
 from .job_rows import StoredJob
 from .lane_records import Hold, LaneOwner, LaneRow, Traffic
 from .leases import Lease, LeaseRow
+from .open_jobs import OpenJob
 from .pushes import Push
 from .records import JobRecord, Summary, TicketPlan, TicketRecord, make_job_id, make_status
 from .store import Store
@@ -49,6 +50,7 @@ __all__ = [
     "LaneRow",
     "Lease",
     "LeaseRow",
+    "OpenJob",
     "Push",
     "RefOwner",
     "RepeatedMeanwhileError",

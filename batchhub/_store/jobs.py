@@ -20,6 +20,7 @@ from .job_rows import StoredJob
 from .job_search import find_rows
 from .lane_records import Hold
 from .lane_rows import take_place
+from .open_jobs import OpenJob, open_page
 from .records import JobRecord, TicketRecord, make_status
 from .ticket_view import TicketView
 
@@ -147,6 +148,10 @@ class Jobs:
             return job_rows.open_ids(connection)
 
         return await self._db.read(work)
+
+    async def open_page(self, after: int, most: int) -> tuple[list[OpenJob], int | None]:
+        """Return the next open jobs in brief, and where to go on; see `open_jobs.open_page`."""
+        return await self._db.read(lambda connection: open_page(connection, after, most))
 
     async def find_open(
         self, lane: str, *, after: int = 0

@@ -240,6 +240,25 @@ async def test_many_jobs_are_looked_at_by_pages(
     assert [p.job_id for p in health.problems] == [jobs[n].id for n in (3, 0, 1, 2, 4)]
 
 
+@pytest.mark.parametrize(
+    "damage", ["state = 'soon'", "created_at = 'then'", "findings = '[{}]'", "deadline_s = 'x'"]
+)
+async def test_a_job_that_cant_be_read_hides_no_other(tmp_path: Path, damage: str) -> None:
+    """It is left out, also where it is the only one of a page."""
+    store, clock = tmp_path / "jobs.db", FakeClock()
+    async with scripted_world(running(tickets_per_lane=9), store, clock) as world:
+        jobs = [await world.hub.submit("shop", [{"id": "a"}], deadline_s=1e9) for _ in range(3)]
+        await clock.sleep(60.0)
+        await world.hub.aclose()
+        await clock.sleep(2000.0)
+        with closing(sqlite3.connect(store, isolation_level=None)) as other:
+            other.execute(f"UPDATE jobs SET {damage} WHERE job_id = ?", (jobs[1].id,))
+        async with reader(world, store) as hub:
+            health = await hub.health()
+    assert [p.job_id for p in health.problems] == [jobs[0].id, jobs[2].id]
+    assert health.open_jobs == 2
+
+
 async def test_a_cancelled_job_is_held_by_nobody(tmp_path: Path) -> None:
     """The decision is made; what is left to do is to drive it."""
     store, clock = tmp_path / "jobs.db", FakeClock()
