@@ -7,7 +7,7 @@ SEEDS ?= 500
 SEED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults soak sim check format bench docs dist clean
+.PHONY: help demo test browser faults soak sim check format bench docs dist clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ demo: $(VENV)/.installed  ## run a batch against every installed vendor's sandbo
 
 test: $(VENV)/.installed-dev  ## run every test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+browser: $(VENV)/.installed-dev  ## try the page in Chromium (Debian's chromium and chromium-driver)
+	$(BIN)/python -m pytest tests/browser
 
 faults: $(VENV)/.installed-dev  ## run the command under every fault the stand-ins know
 	EVERY_FAULT=1 $(BIN)/python -m pytest -n $(WORKERS) tests/integration/test_faults.py
