@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import re
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -26,15 +25,11 @@ class Page:
 
     Attributes:
         url: Where, without a slash at the end.
-        folder: Where the settings and the store are.
-        log: What its process has printed.
-        process: Its process.
+        folder: Where the store is.
     """
 
     url: str
     folder: Path
-    log: Path
-    process: subprocess.Popen[bytes]
 
     @property
     def store(self) -> Path:
@@ -59,14 +54,23 @@ class Page:
         [(name, morsel)] = cookie.items()
         return name, morsel.value
 
-    def kill(self) -> None:
-        """End its process as SIGTERM does."""
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(PATIENCE_S)
+
+@frozen(kw_only=True)
+class PageProcess(Page):
+    """
+    A page with a process of its own.
+
+    Attributes:
+        process: The process.
+        log: What it has printed.
+    """
+
+    process: subprocess.Popen[bytes]
+    log: Path
 
 
 @contextmanager
-def running_page(folder: Path, *options: str) -> Iterator[Page]:
+def running_page(folder: Path, *options: str) -> Iterator[PageProcess]:
     """Run `batchhub web` in a folder with settings, at any free port."""
     log = folder / "page.log"
     with log.open("wb") as out:
@@ -79,7 +83,8 @@ def running_page(folder: Path, *options: str) -> Iterator[Page]:
             stderr=subprocess.STDOUT,
         )
     try:
-        yield Page(url=_read_url(process, log), folder=folder, log=log, process=process)
+        url = _read_url(process, log)
+        yield PageProcess(url=url, folder=folder, log=log, process=process)
     finally:
         process.terminate()
         process.wait(PATIENCE_S)
