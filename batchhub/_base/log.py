@@ -80,6 +80,14 @@ EVENTS: Final = {
     "page.refused": "somebody tried to sign in to the page with what is no token",
     "page.token_made": "a token of the page was made, as there was none",
     "page.token_refused": "a token of the page can't be used; nobody signs in with it",
+    "worker.started": "a worker drives all accounts of its settings",
+    "worker.stopped": "a worker was stopped; what is not finished is in the store",
+    "worker.failed": "a bug in batchhub ended a worker's driving, which begins again",
+    "settings.taken": "a worker has read its settings again, and goes on with them",
+    "settings.refused": "settings that were read again are wrong; what was known before stays",
+    "service.failed": "what runs beside a worker has ended, and is started again",
+    "notify.failed": "the service manager can't be told how a worker is",
+    "store.hung": "the store does not answer; the service manager gets no sign of life",
     "rule.failed": "a rule for polls raised or gave no seconds; the usual interval is kept",
 }
 """All events batchhub logs, and what they mean."""

@@ -29,6 +29,7 @@ from .shell.options import (
 )
 from .shell.parameters import fill_groups, take_options
 from .shell.reject_options import RejectOptions
+from .shell.worker_options import WorkerOptions
 
 if TYPE_CHECKING:
     from .shell.exits import ExitCode
@@ -213,6 +214,14 @@ def resume(invocation: Invocation, following: FollowOptions) -> Work:
     from .commands.watch import resume_jobs
 
     return resume_jobs(invocation, following)
+
+
+@_command(WorkerOptions)
+def worker(invocation: Invocation, options: WorkerOptions) -> Work:
+    """Drive all accounts until stopped, and whatever other processes submit."""
+    from .commands.worker import run_worker
+
+    return run_worker(invocation, options)
 
 
 @_command(FailuresOptions)

@@ -47,6 +47,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "job": {"_tables", *_ENGINE},
     "hub": {"job", "_tables", *_ENGINE},
     "_alerts": {*_HUB, "settings"},
+    "_worker": {"_alerts", "settings", *_HUB},
     "_sync": _HUB,
     "sync": {"_sync", *_HUB},
     "transport": {"_http", *_ADAPTER},
@@ -60,7 +61,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "_web": {"hub", *_HUB},
     "cli": {
         *(*_DOORS, "__init__", "sandbox", "testing"),
-        *("_alerts", "_settings", "_tables", "_base", "_web"),
+        *("_alerts", "_settings", "_tables", "_base", "_web", "_worker"),
     },
     "__main__": {"cli"},
 }

@@ -36,8 +36,8 @@ class _Blocked(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line about a call that does not let anything else run."""
-        facts: Mapping[str, Any] = getattr(record, LOGGER_NAME, None) or {}
-        if facts.get("event") == "adapter.blocks":
+        if _is_blocked(record):
+            facts = getattr(record, LOGGER_NAME)
             say_warning(f"{facts['call']}, lets nothing else run; Ctrl-C twice ends this command")
 
 
@@ -98,3 +98,31 @@ def log_on_stderr(verbose: int, log_format: LogFormat = LogFormat.TEXT) -> Itera
         root.removeHandler(handler)
         root.setLevel(before[0])
         own.setLevel(before[1])
+
+
+@contextmanager
+def troubles_on_stderr(verbose: int) -> Iterator[None]:
+    """
+    Show warnings and errors for as long as it is entered, if the log is not shown anyway.
+
+    For a command that runs for weeks, and has nobody whom it could say at its end what went wrong.
+    """
+    if verbose or logging.getLogger().level < logging.WARNING:
+        yield
+        return
+    own = logging.getLogger(LOGGER_NAME)
+    handler, before = _Lines(), own.level
+    handler.setFormatter(_Text())
+    handler.addFilter(lambda record: not _is_blocked(record))  # which is said in any case
+    own.addHandler(handler)
+    own.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        own.removeHandler(handler)
+        own.setLevel(before)
+
+
+def _is_blocked(record: logging.LogRecord) -> bool:
+    facts: Mapping[str, Any] = getattr(record, LOGGER_NAME, None) or {}
+    return facts.get("event") == "adapter.blocks"

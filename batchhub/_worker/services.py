@@ -1,0 +1,63 @@
+"""What runs beside the driving: kept running, whatever becomes of it, and never in its way."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from batchhub._base.clock import Clock
+from batchhub._base.log import get_logger
+from batchhub.errors import BatchHubError
+from batchhub.settings import Settings
+
+_SHORTEST_S: Final = 1.0
+_LONGEST_S: Final = 60.0
+_GOOD_S: Final = 60.0
+"""Seconds after which a service that ran is taken to be well."""
+
+_log = get_logger()
+
+
+class Service(Protocol):
+    """Something that runs beside the driving."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in the log."""
+        ...
+
+    async def run(self) -> None:
+        """Run until cancelled; an end by itself is a failure, as an exception is."""
+        ...
+
+    def reload(self, settings: Settings) -> None:
+        """Take the settings that were read again; they have been checked."""
+        ...
+
+
+async def keep_running(service: Service, clock: Clock) -> None:
+    """
+    Run a service until cancelled; one that ends is started again after 1, 2, 4 … 60 seconds.
+
+    Args:
+        service: The service.
+        clock: Where time comes from.
+    """
+    delay_s = _SHORTEST_S
+    while True:
+        began_s = clock.monotonic()
+        why = "it has ended"
+        try:
+            await service.run()
+        except Exception as error:  # its trouble is nobody else's
+            why = str(error) if isinstance(error, BatchHubError) else _describe(error)
+        if clock.monotonic() - began_s >= _GOOD_S:
+            delay_s = _SHORTEST_S
+        # Whoever stops the worker may have stopped the service a moment before: nothing to say.
+        await clock.sleep(_SHORTEST_S)
+        _log.error("service.failed", service=service.name, error=why, again_in_s=delay_s)
+        await clock.sleep(delay_s)
+        delay_s = min(2 * delay_s, _LONGEST_S)
+
+
+def _describe(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,25 @@
+"""The options of `worker`."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from .parameters import make_option
+
+
+@frozen(kw_only=True)
+class WorkerOptions:
+    """
+    The options of `worker`.
+
+    Attributes:
+        grace_s: Seconds that requests under way have to end.
+    """
+
+    grace_s: float = make_option(
+        "--grace SECONDS",
+        "When stopped, how long requests that are under way may take to end.",
+        default=30.0,
+        min=0.0,
+        max=3600.0,
+    )
