@@ -58,6 +58,9 @@ TITLES: Final[Mapping[Condition, str]] = {
 GROWING: Final = frozenset({Condition.HELD, Condition.UNKNOWN})
 """Those that want a decision about each job: a further job is told of, too."""
 
+OF_ENDS: Final = frozenset({Condition.UNKNOWN, Condition.FAILED_SHARE})
+"""Those that follow from the ends of jobs."""
+
 OF_CODES: Final[Mapping[str, Condition]] = {
     "held": Condition.HELD,
     "paused": Condition.CREDENTIALS,

@@ -6,15 +6,16 @@ subject: `jobs`, `tickets`, `results`, `lanes`, `deliveries` of events, `loads` 
 and go by chunks, `inputs` for the rows that items are made of, `targets` for what items change,
 `failures` for what no retry has, `pushes` for calls by vendors, `lessons` for how long batches
 take, `exports` for the files that results were written to, `leases` for what one process does for
-all, and `pages` for what screens show. Each of their methods is one transaction.
+all, `alerts` for what somebody is told of and `alert_looks` for what that takes, and `pages` for
+what screens show. Each of their methods is one transaction.
 
 What these ask of the tables is in functions that run inside a transaction: `job_rows`,
 `ticket_rows` and `ticket_changes`, `result_rows`, `last_words` over retries, `figures`, `attempts`,
 `adopting`, `bodies`, `lane_rows`, `delivery_rows`, `load_rows`, `chunks` and `deleting`,
 `open_jobs`, `page_lanes`, `page_tickets`, `page_items`, and `moves` for jobs of earlier versions.
-`statements` is what they run, `records` and `lane_records` what they take and return, `codec` how a
-record becomes a row, `row_blocks` how rows of an input become a block, `damage` what can't be read,
-`tables` the schema and `migrations` its history.
+`statements` is what they run, `records`, `lane_records` and `alert_records` what they take and
+return, `codec` how a record becomes a row, `row_blocks` how rows of an input become a block,
+`damage` what can't be read, `tables` the schema and `migrations` its history.
 
 Below that is `database`, with its `transactions` in the threads of `worker`; `opening` makes one,
 `store_file` looks after its file, `gaps` gives room back to the disk, `explain` says what went
@@ -22,6 +23,9 @@ wrong.
 """
 
 from .adopting import Adopted, RefOwner
+from .alert_looks import OldestJob
+from .alert_records import AlertRow, AlertState, Delivery, EndedJob, NewMessage
+from .alerts import AlertChange
 from .attempts import Fenced
 from .chunks import RepeatedMeanwhileError
 from .damage import DamagedError
@@ -39,9 +43,14 @@ from .ticket_view import TicketList
 
 __all__ = [
     "Adopted",
+    "AlertChange",
+    "AlertRow",
+    "AlertState",
     "Candidate",
     "Claimed",
     "DamagedError",
+    "Delivery",
+    "EndedJob",
     "Export",
     "Fenced",
     "Hold",
@@ -50,6 +59,8 @@ __all__ = [
     "LaneRow",
     "Lease",
     "LeaseRow",
+    "NewMessage",
+    "OldestJob",
     "OpenJob",
     "Push",
     "RefOwner",

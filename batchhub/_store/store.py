@@ -7,6 +7,8 @@ from pathlib import Path
 from batchhub._base.file_mode import FileMode
 from batchhub._base.measures import StoreMeasures
 
+from .alert_looks import AlertLooks
+from .alerts import Alerts
 from .database import Database
 from .deliveries import Deliveries
 from .exports import Exports
@@ -35,6 +37,8 @@ class Store:
         results: What came of the items.
         lanes: Which process drives whose jobs.
         leases: Which process does what one of them does for all.
+        alerts: What is wrong, what is said of it, and who has been told.
+        alert_looks: What alerts ask of the jobs.
         deliveries: The events of jobs that have ended.
         loads: The jobs that come and go by chunks.
         pushes: The calls by vendors.
@@ -53,6 +57,8 @@ class Store:
         self.results = Results(database)
         self.lanes = Lanes(database)
         self.leases = Leases(database)
+        self.alerts = Alerts(database)
+        self.alert_looks = AlertLooks(database)
         self.deliveries = Deliveries(database)
         self.loads = Loads(database)
         self.pushes = Pushes(database)

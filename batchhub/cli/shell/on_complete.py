@@ -8,15 +8,12 @@ the jobs went, or the exit code of the command that drives them.
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from batchhub._base.clock import Clock, SystemClock
+from batchhub._base.commands import run_command
 from batchhub._base.show import duration
 from batchhub.cli.screen.console import say_warning
 from batchhub.errors import BatchHubError
@@ -32,10 +29,6 @@ LOOK_S: Final = 1.0
 
 PAUSES_S: Final = (60.0, 300.0, 1500.0)
 """Seconds after which a command that failed is tried again, each time."""
-
-ENDING: Final = (signal.SIGTERM, signal.SIGKILL)
-GRACE_S: Final = 4.0
-"""Seconds a command has to end after each signal."""
 
 
 @asynccontextmanager
@@ -109,59 +102,22 @@ class _Runner:
 
     async def _run(self, event: BatchEvent) -> str | None:
         """Run the command; return what went wrong, if anything did."""
-        starting = asyncio.ensure_future(self._start(event))
+        from batchhub.wire import dumps  # noqa: PLC0415  # slow to import
+
         try:
-            # To its end in any case: what has begun to run must be ended.
-            process = await asyncio.shield(starting)
-            return await self._wait(process, event)
+            return await run_command(
+                self._command,
+                dumps(event.status) + b"\n",
+                variables=_variables(self._hub, event),
+                limit_s=self._limit_s,
+                clock=self._clock,
+            )
         except asyncio.CancelledError:
             say_warning(
                 f"the command of --on-complete was interrupted, for job {event.job_id}; it is run "
                 "again by the next command with --on-complete"
             )
-            with suppress(OSError, ValueError):
-                await self._end(await starting)
             raise
-        except (OSError, ValueError) as error:
-            return f"can't be started: {error}"
-
-    async def _start(self, event: BatchEvent) -> Process:
-        return await asyncio.create_subprocess_shell(
-            self._command,
-            stdin=PIPE,
-            stdout=_standard_error(),
-            stderr=_standard_error(),
-            env=_environment(self._hub, event),
-            start_new_session=True,  # so that all it has started can be ended with it
-        )
-
-    async def _wait(self, process: Process, event: BatchEvent) -> str | None:
-        from batchhub.wire import dumps  # noqa: PLC0415  # slow to import
-
-        running = asyncio.ensure_future(_feed(process, dumps(event.status) + b"\n"))
-        limit = asyncio.ensure_future(self._clock.sleep(self._limit_s))
-        try:
-            await asyncio.wait({running, limit}, return_when=asyncio.FIRST_COMPLETED)
-            if running.done():
-                return _problem(process.returncode)
-            await self._end(process)
-            return f"was ended, as it took longer than {duration(self._limit_s)}"
-        finally:
-            limit.cancel()
-            running.cancel()
-
-    async def _end(self, process: Process) -> None:
-        """End a command and all it has started."""
-        ended = asyncio.ensure_future(process.wait())
-        # Killed in any case: what it has started may still run when it has ended itself.
-        for number in ENDING:
-            _send(process, number)
-            grace = asyncio.ensure_future(self._clock.sleep(GRACE_S))
-            try:
-                await asyncio.wait({ended, grace}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                grace.cancel()
-        ended.cancel()  # it may belong to another user by now
 
     def _warn_once(self, text: str) -> None:
         if text not in self._warned:
@@ -183,36 +139,9 @@ async def _put_off(event: BatchEvent, problem: str) -> None:
         say_warning(f"{what}; it failed {event.tries + 1} times and is not tried again")
 
 
-async def _feed(process: Process, text: bytes) -> None:
-    """Give a command its input, and wait for its end."""
-    with suppress(OSError):  # the command need not read it
-        await process.communicate(text)
-    await process.wait()
-
-
-def _send(process: Process, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)
-
-
-def _problem(code: int | None) -> str | None:
-    if not code:
-        return None
-    return f"exited with {code}" if code > 0 else f"was killed by signal {-code}"
-
-
-def _standard_error() -> int:
-    """Return where the command's output goes: standard output is for results alone."""
-    try:
-        return sys.stderr.fileno()
-    except (AttributeError, OSError, ValueError):  # closed, or replaced by what is no file
-        return DEVNULL
-
-
-def _environment(hub: BatchHub, event: BatchEvent) -> dict[str, str]:
+def _variables(hub: BatchHub, event: BatchEvent) -> dict[str, str]:
     status = event.status
     return {
-        **os.environ,
         "BATCHHUB_STORE": hub.store_name,
         "BATCHHUB_JOB": status.job_id,
         "BATCHHUB_ACCOUNT": status.account,

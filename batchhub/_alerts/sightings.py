@@ -1,0 +1,294 @@
+"""What a look at the store finds: which conditions hold now, of which accounts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from attrs import define, field, frozen
+
+from batchhub._base.clock import Clock
+from batchhub._base.secrets import blank
+from batchhub._base.show import clean, count, duration, number
+from batchhub._engine.health import GRACE_S, find_problems
+from batchhub._engine.process_lock import ProcessLock
+from batchhub._store import AlertRow, EndedJob, Store
+from batchhub._store.alert_looks import MOST_ENDED
+from batchhub.models import Problem
+
+from .conditions import OF_CODES, Condition, Rule
+from .states import MOST_JOBS, Sighting
+
+OLD_S: Final = 86_400.0
+"""Seconds after which the end of a job is no news: nobody looked for as long."""
+
+_OF_HEALTH: Final = frozenset(OF_CODES.values())
+
+
+@frozen(kw_only=True)
+class Look:
+    """
+    What a look has found.
+
+    Attributes:
+        sightings: What holds now.
+        heard: The numbers of the jobs whose end was taken in.
+        is_all: Whether no further end of a job waits to be taken in.
+    """
+
+    sightings: Sequence[Sighting]
+    heard: Sequence[int]
+    is_all: bool
+
+
+@define
+class Lookout:
+    """
+    Looks at a store.
+
+    Attributes:
+        store: The store; it is only read.
+        process: Says which processes live.
+        clock: Where time comes from.
+    """
+
+    store: Store
+    process: ProcessLock
+    clock: Clock
+    _submitted: dict[str, datetime] = field(factory=dict)
+    _looked_to: int = 0
+
+    async def look(self, rules: Mapping[Condition, Rule], rows: Sequence[AlertRow]) -> Look:
+        """
+        Find what holds now.
+
+        Args:
+            rules: The conditions that are looked for.
+            rows: What is known of before.
+
+        Raises:
+            StoreError: The store can't be read.
+        """
+        now = self.clock.now()
+        known = {row.key: row for row in rows}
+        ended = await self.store.alert_looks.ended()
+        fresh = [
+            job
+            for job in ended
+            if job.ended_at is not None and (now - job.ended_at).total_seconds() < OLD_S
+        ]
+        found: list[Sighting] = []
+        if _OF_HEALTH & rules.keys():
+            found += _of_problems(
+                await find_problems(self.store, self.process, self.clock, GRACE_S)
+            )
+        if Condition.UNKNOWN in rules:
+            found += await self._find_unknown(fresh, known, now)
+        if Condition.FAILED_SHARE in rules:
+            found += await self._find_failed(rules[Condition.FAILED_SHARE], fresh, known, now)
+        if Condition.OLDEST_OPEN in rules:
+            found += await self._find_oldest(rules[Condition.OLDEST_OPEN], now)
+        if Condition.NOTHING_SENT in rules:
+            found += await self._find_silent(rules[Condition.NOTHING_SENT], now)
+        heard = [job.job_no for job in ended]
+        return Look(sightings=found, heard=heard, is_all=len(ended) < MOST_ENDED)
+
+    async def _find_unknown(
+        self, ended: Sequence[EndedJob], known: Mapping[tuple[str, str], AlertRow], now: datetime
+    ) -> list[Sighting]:
+        """Find the jobs that ended with unknown items; each until it is retried or pruned."""
+        by_account: dict[str, dict[str, int]] = defaultdict(dict)
+        for account, latch in _latches(Condition.UNKNOWN, known):
+            by_account[account].update(
+                (str(job_id), items) for job_id, items in latch.items() if isinstance(items, int)
+            )
+        for job in ended:
+            if job.unknown and len(by_account[job.account]) < MOST_JOBS:
+                by_account[job.account][job.job_id] = job.unknown
+        found: list[Sighting] = []
+        for account, jobs in by_account.items():
+            still = await self.store.alert_looks.still_unknown(list(jobs))
+            if not still:
+                continue
+            items = sum(jobs[job_id] for job_id in still)
+            found.append(
+                Sighting(
+                    condition=Condition.UNKNOWN,
+                    account=account,
+                    since=now,
+                    why=f"nobody can tell what became of {count(items, 'item')} of "
+                    f"{count(len(still), 'job')}; a retry may run them twice",
+                    jobs=tuple(still),
+                    command=("failures", "--account", account),
+                    latch={job_id: jobs[job_id] for job_id in still},
+                )
+            )
+        return found
+
+    async def _find_failed(
+        self,
+        rule: Rule,
+        ended: Sequence[EndedJob],
+        known: Mapping[tuple[str, str], AlertRow],
+        now: datetime,
+    ) -> list[Sighting]:
+        """Find the accounts whose last job of an operation failed too much, retries included."""
+        by_account: dict[str, dict[str, Any]] = defaultdict(dict)
+        for account, latch in _latches(Condition.FAILED_SHARE, known):
+            by_account[account].update(latch)
+        retried = {job.account for job in ended if job.retry_of is not None}
+        for job in ended:
+            if job.retry_of is not None or job.is_cancelled or job.total < rule.min_items:
+                continue
+            if _is_bad(job, rule):
+                failed = job.failed + job.not_executed
+                by_account[job.account][job.operation] = [job.job_id, failed, job.total]
+            else:
+                by_account[job.account].pop(job.operation, None)
+        found: list[Sighting] = []
+        for account, bad in by_account.items():
+            kept = await self._drop_mended(bad, rule, is_retried=account in retried)
+            if kept:
+                found.append(_of_failures(account, kept, now))
+        return found
+
+    async def _drop_mended(
+        self, bad: Mapping[str, Any], rule: Rule, *, is_retried: bool
+    ) -> dict[str, Any]:
+        """Leave out the jobs that are gone, and those whose retries have succeeded."""
+        entries = {name: each for name, each in bad.items() if _is_entry(each)}
+        ids = [each[0] for each in entries.values()]
+        if is_retried:
+            left = await self.store.alert_looks.open_failures(ids)
+        else:
+            there = await self.store.alert_looks.existing(ids)
+            left = dict.fromkeys(there, None)
+        kept: dict[str, Any] = {}
+        for operation, (job_id, failed, total) in entries.items():
+            if job_id not in left:
+                continue
+            now_failed = left[job_id]
+            if now_failed is not None and not _is_share(now_failed, total, rule):
+                continue
+            kept[operation] = [job_id, failed, total]
+        return kept
+
+    async def _find_oldest(self, rule: Rule, now: datetime) -> list[Sighting]:
+        age_s = rule.age_s or 0.0
+        oldest = await self.store.alert_looks.oldest_open()
+        return [
+            Sighting(
+                condition=Condition.OLDEST_OPEN,
+                account=account,
+                since=job.created_at + timedelta(seconds=age_s),
+                why=f"a job has not ended {duration(age_s)} after it was submitted",
+                jobs=(job.job_id,),
+                command=("status", job.job_id),
+            )
+            for account, job in oldest.items()
+            if (now - job.created_at).total_seconds() >= age_s
+        ]
+
+    async def _find_silent(self, rule: Rule, now: datetime) -> list[Sighting]:
+        new, self._looked_to = await self.store.alert_looks.submitted(self._looked_to)
+        for account, newest in new.items():
+            self._submitted[account] = max(newest, self._submitted.get(account, newest))
+        found: list[Sighting] = []
+        for account, span_s in rule.spans_s.items():
+            at = self._submitted.get(account)
+            if at is not None and (now - at).total_seconds() < span_s:
+                continue
+            found.append(
+                Sighting(
+                    condition=Condition.NOTHING_SENT,
+                    account=account,
+                    since=now if at is None else at + timedelta(seconds=span_s),
+                    why=f"no job was submitted for {duration(span_s)}",
+                    command=("list", "--account", account),
+                    # Of one that was never used nothing is known before somebody has looked for
+                    # as long.
+                    settle_s=span_s if at is None else 0.0,
+                )
+            )
+        return found
+
+
+def _of_problems(problems: Sequence[Problem]) -> list[Sighting]:
+    """Put the problems of jobs together by condition and account."""
+    groups: dict[tuple[Condition, str], list[Problem]] = defaultdict(list)
+    for problem in problems:
+        if problem.code in OF_CODES:
+            groups[OF_CODES[problem.code], problem.account].append(problem)
+    found: list[Sighting] = []
+    for (condition, account), theirs in groups.items():
+        first = min(theirs, key=lambda problem: problem.since)
+        found.append(
+            Sighting(
+                condition=condition,
+                account=account,
+                since=first.since,
+                why=blank(clean(first.message, 400)),
+                jobs=tuple(dict.fromkeys(problem.job_id for problem in theirs)),
+                command=_command_for(condition, first),
+            )
+        )
+    return found
+
+
+def _command_for(condition: Condition, problem: Problem) -> tuple[str, ...]:
+    match condition:
+        case Condition.CREDENTIALS | Condition.UNREACHABLE:
+            return ("check", problem.account)
+        case Condition.UNATTENDED:
+            return ("health",)
+    return ("status", problem.job_id)
+
+
+def _of_failures(account: str, bad: Mapping[str, Any], now: datetime) -> Sighting:
+    shown = "; ".join(
+        f"{clean(operation, 40)}: {number(failed)} of {number(total)} items "
+        f"({100 * failed / total:.0f} %)"
+        for operation, (_, failed, total) in sorted(bad.items())
+    )
+    jobs = tuple(job_id for job_id, _, _ in bad.values())
+    return Sighting(
+        condition=Condition.FAILED_SHARE,
+        account=account,
+        since=now,
+        why=f"too many items have failed: {shown}",
+        jobs=jobs,
+        command=("failures", jobs[0]),
+        latch=dict(bad),
+    )
+
+
+def _latches(
+    condition: Condition, known: Mapping[tuple[str, str], AlertRow]
+) -> list[tuple[str, Mapping[str, Any]]]:
+    found = [
+        (row.account, row.facts.get("latch"))
+        for row in known.values()
+        if row.condition == condition.value
+    ]
+    return [(account, latch) for account, latch in found if isinstance(latch, dict)]
+
+
+def _is_entry(value: Any) -> bool:
+    """Whether what was kept of a bad job is its id and two numbers."""
+    return (
+        isinstance(value, list)
+        and len(value) == 3  # noqa: PLR2004
+        and isinstance(value[0], str)
+        and all(isinstance(one, int) and one >= 0 for one in value[1:])
+        and value[2] > 0
+    )
+
+
+def _is_bad(job: EndedJob, rule: Rule) -> bool:
+    return _is_share(job.failed + job.not_executed, job.total, rule)
+
+
+def _is_share(failed: int, total: int, rule: Rule) -> bool:
+    return failed > 0 and 100.0 * failed >= rule.percent * total
