@@ -9,20 +9,26 @@ from aiohttp import web
 
 from batchhub._base.clock import Clock
 from batchhub._base.log import get_logger
+from batchhub._base.secrets import blank
 from batchhub._base.show import clean
+from batchhub.errors import StoreError
 
-from .door import StoreDoor
+from .door import NoStoreError, StoreDoor
 from .failing import INTERNAL, describe
-from .guard import Guard, Refusal
+from .guard import Guard, Refusal, read_form
 from .look import Look, Show, Shown
 from .rendering import Renderer, make_nav
 from .sessions import Session
+from .streams import Streams, refuse
 
 # Versions of aiohttp that have no such keys take a text; the others warn of it.
 SESSION: Final[Any] = (
     web.RequestKey("session", Session) if hasattr(web, "RequestKey") else "session"
 )
 """Where a request has its `Session`."""
+
+STREAM: Final = "/changes"
+"""Where pages hear of changes."""
 
 _PUBLIC: Final = ("/sign-in", "/static/")
 """What is answered without signing in."""
@@ -50,16 +56,25 @@ class Answers:
         renderer: Makes HTML.
         guard: Says who is answered.
         door: Opens the store.
+        streams: Tells pages of changes.
         clock: Source of time.
         version: Of batchhub, for the foot of the page.
     """
 
     def __init__(
-        self, *, renderer: Renderer, guard: Guard, door: StoreDoor, clock: Clock, version: str
+        self,
+        *,
+        renderer: Renderer,
+        guard: Guard,
+        door: StoreDoor,
+        streams: Streams,
+        clock: Clock,
+        version: str,
     ) -> None:
         self.renderer = renderer
         self._guard = guard
         self._door = door
+        self._streams = streams
         self._clock = clock
         self._version = version
 
@@ -84,26 +99,42 @@ class Answers:
         return await handler(request)
 
     async def show(self, show: Show, request: web.Request) -> web.Response:
-        """Show a screen."""
-        async with self._door.enter() as hub:
-            shown = await show(
-                Look(
-                    hub=hub,
-                    path=self.path_of(request),
-                    parts=dict(request.match_info),
-                    query=dict(request.query),
-                    role=_session_of(request).role,
-                    now=self._clock.now(),
+        """Show a screen, which goes on to show what has changed."""
+        # Before it is made: what changes meanwhile is a change to it.
+        seen = await self._streams.seen()
+        try:
+            async with self._door.enter() as hub:
+                shown = await show(
+                    Look(
+                        hub=hub,
+                        path=self.path_of(request),
+                        parts=dict(request.match_info),
+                        query=dict(request.query),
+                        role=_session_of(request).role,
+                        now=self._clock.now(),
+                    )
                 )
-            )
-        return self.make(request, shown)
+        except (NoStoreError, StoreError) as error:  # the page comes back by itself
+            shown = describe(error)
+        return self.make(request, shown, seen)
+
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        """Tell a page of changes."""
+        return await self._streams.serve(request, _session_of(request))
 
     def path_of(self, request: web.Request) -> str:
         """Return a request's path without the prefix."""
         return request.path.removeprefix(self.renderer.prefix) or "/"
 
-    def make(self, request: web.Request, shown: Shown) -> web.Response:
-        """Make the answer of what is shown: a page, or the part of it that refreshes itself."""
+    def make(self, request: web.Request, shown: Shown, seen: str | None = None) -> web.Response:
+        """
+        Make the answer of what is shown: a page, or the part of it that refreshes itself.
+
+        Args:
+            request: What was asked for.
+            shown: What is shown.
+            seen: Which version of the store that was; `None` for a page that stays as it is.
+        """
         session: Session | None = request.get(SESSION)
         common: dict[str, Any] = {
             "csrf": None if session is None else session.make_csrf(),
@@ -114,7 +145,7 @@ class Answers:
             "role": None if session is None else session.role,
             "may_act": session is not None and session.role.may_act,
             "store": self._door.name,
-            "stream": None,
+            "stream": None if seen is None else self.renderer.url(STREAM, seen=seen),
             "version": self._version,
         }
         text = self.renderer.render(
@@ -124,16 +155,18 @@ class Answers:
 
     def _lead_to_sign_in(self, request: web.Request) -> web.Response:
         back = request.path_qs if request.method == "GET" else None
-        own = back is not None and not is_fragment(request) and back != self.renderer.url("/")
-        where = self.renderer.url("/sign-in", to=back if own else None)
+        if back is not None and (back == self.renderer.url("/") or blank(back) != back):
+            back = None  # a token that somebody has put there is not to be in a second address
+        where = self.renderer.url("/sign-in", to=None if is_fragment(request) else back)
+        if self.path_of(request) == STREAM:
+            return refuse("ended")
         if is_fragment(request):  # the whole page goes there
             return web.Response(status=200, headers={"HX-Redirect": where})
         return web.Response(status=303, headers={"Location": where})
 
     async def _check_form(self, request: web.Request, session: Session) -> None:
-        form = await request.post()
-        given = form.get("csrf")
-        if not isinstance(given, str) or not session.takes_csrf(given):
+        form = await read_form(request)
+        if not session.takes_csrf(form.get("csrf", "")):
             raise Refusal(
                 403,
                 "Refused",

@@ -50,6 +50,7 @@ class StoreDoor:
         self._held: _Held | None = None
         self._opening = asyncio.Lock()
         self._changes = 0
+        self._opened = 0
 
     @asynccontextmanager
     async def enter(self) -> AsyncIterator[BatchHub]:
@@ -80,13 +81,11 @@ class StoreDoor:
         try:
             async with self.enter() as hub:
                 number = await (await opened(hub)).store.foreign_version()
-                assert self._held is not None  # noqa: S101  # it was just entered
-                inode = self._held.file[1]
         except NoStoreError:
             return "none"
         except BatchHubError as error:
             return f"broken-{abs(hash(str(error))):x}"
-        return f"{inode:x}-{number:x}-{self._changes:x}"
+        return f"{self._opened:x}-{number:x}-{self._changes:x}"
 
     async def aclose(self) -> None:
         """Close what is open."""
@@ -108,6 +107,7 @@ class StoreDoor:
                     self._path, clock=self._clock, store_mode=self._store_mode, drives=False
                 )
                 await hub.__aenter__()
+                self._opened += 1
                 self._held = _Held(hub=hub, file=self._find_file() or file)
             return self._held
 

@@ -74,6 +74,23 @@ async def add_headers(request: web.BaseRequest, response: web.StreamResponse) ->
     response.headers.popall("Server", None)
 
 
+async def read_form(request: web.Request) -> dict[str, str]:
+    """
+    Return the fields of a form, each name's first value.
+
+    Raises:
+        Refusal: It is no form of a page.
+        web.HTTPRequestEntityTooLarge: It is larger than any.
+    """
+    if request.content_type != "application/x-www-form-urlencoded":
+        raise Refusal(400, "Not possible", "Only forms of these pages are taken.")
+    try:
+        form = await request.post()
+    except ValueError:  # such as bytes that are no text
+        raise Refusal(400, "Not possible", "This form can't be read; nothing was done.") from None
+    return {name: value for name in form if isinstance(value := form[name], str)}
+
+
 class Guard:
     """
     Checks requests.

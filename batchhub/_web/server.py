@@ -22,7 +22,7 @@ from batchhub._base.clock import Clock, SystemClock
 from batchhub._base.log import get_logger
 from batchhub.errors import UsageError
 
-from .answers import Answers
+from .answers import STREAM, Answers
 from .door import StoreDoor
 from .guard import MOST_BODY_BYTES, Guard, WrongTokens, add_headers
 from .look import Show
@@ -32,6 +32,7 @@ from .sessions import Sessions
 from .settings import WebSettings
 from .signing_in import SigningIn
 from .statics import StaticFile
+from .streams import Streams
 from .tokens import Tokens
 
 _CLOSE_S: Final = 1.0
@@ -132,10 +133,12 @@ class WebServer:
         renderer = Renderer(self.reach.prefix, None, *self._templates)
         sessions = Sessions(self.tokens, self._clock)
         guard = Guard(self.reach, sessions)
+        streams = Streams(self._door, sessions, self._clock)
         answers = Answers(
             renderer=renderer,
             guard=guard,
             door=self._door,
+            streams=streams,
             clock=self._clock,
             version=version("batchhub"),
         )
@@ -145,6 +148,7 @@ class WebServer:
             reach=self.reach,
             sessions=sessions,
             tokens=self.tokens,
+            streams=streams,
             wrong=WrongTokens(self._clock),
         )
         app = web.Application(
@@ -152,10 +156,16 @@ class WebServer:
             client_max_size=MOST_BODY_BYTES,
         )
         app.on_response_prepare.append(add_headers)
+
+        async def end_streams(_app: web.Application) -> None:
+            await streams.aclose()
+
+        app.on_shutdown.append(end_streams)
         prefix = self.reach.prefix
         for pattern, show in self._screens.items():
             app.router.add_get(f"{prefix}{pattern}", partial(answers.show, show))
         app.router.add_get(f"{prefix}/static/{{digest}}/{{name:.+}}", partial(_give, renderer))
+        app.router.add_get(f"{prefix}{STREAM}", answers.stream)
         app.router.add_get(f"{prefix}/sign-in", signing_in.show)
         app.router.add_post(f"{prefix}/sign-in", signing_in.enter)
         app.router.add_post(f"{prefix}/sign-out", signing_in.leave)

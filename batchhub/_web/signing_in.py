@@ -10,10 +10,11 @@ from aiohttp import web
 from batchhub._base.log import get_logger
 
 from .answers import SESSION, Answers
-from .guard import Guard, Refusal, WrongTokens
+from .guard import Guard, Refusal, WrongTokens, read_form
 from .look import Shown
 from .reach import Reach
 from .sessions import LIFE_S, Session, Sessions
+from .streams import Streams
 from .tokens import Tokens
 
 _SEE_OTHER: Final = 303
@@ -32,6 +33,7 @@ class SigningIn:
         reach: Where the page is reached.
         sessions: Who is signed in.
         tokens: What one signs in with.
+        streams: End with their sessions.
         wrong: Counts wrong tokens.
     """
 
@@ -43,6 +45,7 @@ class SigningIn:
         reach: Reach,
         sessions: Sessions,
         tokens: Tokens,
+        streams: Streams,
         wrong: WrongTokens,
     ) -> None:
         self._answers = answers
@@ -50,6 +53,7 @@ class SigningIn:
         self._reach = reach
         self._sessions = sessions
         self._tokens = tokens
+        self._streams = streams
         self._wrong = wrong
 
     async def show(self, request: web.Request) -> web.Response:
@@ -58,10 +62,8 @@ class SigningIn:
 
     async def enter(self, request: web.Request) -> web.Response:
         """Take a token, and lead to where the visitor wanted to go."""
-        form = await request.post()
+        form = await read_form(request)
         token, to = form.get("token", ""), form.get("to", "")
-        if not isinstance(token, str) or not isinstance(to, str):
-            raise Refusal(400, "Not possible", "A token is a line of text.")
         address = request.remote or ""
         if wait_s := self._wrong.find_wait_s(address):
             raise Refusal(
@@ -93,6 +95,7 @@ class SigningIn:
         session: Session | None = request.get(SESSION)
         if session is not None:
             self._sessions.sign_out(session)
+            self._streams.wake()
             _log.info("page.signed_out", role=session.role.value, address=request.remote or "")
         where = self._answers.renderer.url("/sign-in")
         response = web.Response(status=_SEE_OTHER, headers={"Location": where})
@@ -106,8 +109,6 @@ class SigningIn:
             "to": to,
             "problem": problem,
             "role": None,
-            "store": "",
-            "version": "",
         }
         return self._answers.make(request, Shown("sign_in.html", facts, status))
 

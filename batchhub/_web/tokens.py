@@ -7,6 +7,7 @@ it, without a restart.
 
 from __future__ import annotations
 
+import errno
 import hmac
 import os
 import stat
@@ -76,6 +77,8 @@ class Tokens:
         """
         try:
             FileMode.PRIVATE.make_folder(self.folder)
+            if not self.folder.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         except OSError as error:
             raise UsageError(
                 f"can't make the folder of the page's tokens, {self.folder}: {error.strerror}; "

@@ -29,6 +29,7 @@ from .shell.options import (
 )
 from .shell.parameters import fill_groups, take_options
 from .shell.reject_options import RejectOptions
+from .shell.web_options import WebOptions
 from .shell.worker_options import WorkerOptions
 
 if TYPE_CHECKING:
@@ -238,6 +239,14 @@ def health(invocation: Invocation, options: HealthOptions) -> Work:
     from .commands.health import check_store
 
     return check_store(invocation, options)
+
+
+@_command(WebOptions)
+def web(invocation: Invocation, options: WebOptions) -> Work:
+    """Serve a page that shows jobs in a browser, and acts on them, until Ctrl-C."""
+    from .commands.web import serve_page
+
+    return serve_page(invocation, options)
 
 
 @_command(PruneOptions)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from aiohttp import ClientSession, CookieJar, TCPConnector
+from aiohttp import ClientResponse, ClientSession, CookieJar, TCPConnector
 from attrs import define, frozen
 
 from batchhub import BatchHub
-from batchhub._web.look import Role, Show
+from batchhub._web.look import Look, Role, Show, Shown
 from batchhub._web.reach import Reach
 from batchhub._web.screens import SCREENS
 from batchhub._web.server import WebServer
 from batchhub._web.settings import OpenOwner, WebSettings
 from batchhub.errors import SettingsError
 from batchhub.hub import BatchJob
+from support.patience import PATIENCE_S
 
 _CSRF: Final = re.compile(r'name="csrf" value="([0-9a-f]+)"')
 
@@ -38,6 +40,27 @@ class Answer:
         found = _CSRF.search(self.text)
         assert found, self.text
         return found[1]
+
+
+@define
+class Events:
+    """What an open page hears."""
+
+    response: ClientResponse
+
+    async def next(self) -> tuple[str, str] | None:
+        """Return the next event, its name and id; `None` at the end. What is no event is passed."""
+        name, number = "", ""
+        async with asyncio.timeout(PATIENCE_S):
+            async for line in self.response.content:
+                key, _, value = line.decode().strip().partition(": ")
+                if key == "event":
+                    name = value
+                elif key == "id":
+                    number = value
+                elif not key and name:
+                    return name, number
+        return None
 
 
 @define
@@ -71,6 +94,14 @@ class Visitor:
         """Sign in with the token of a role."""
         return await self.post("/sign-in", {"token": self.server.tokens.get(role)})
 
+    @asynccontextmanager
+    async def listen(self, path: str = "/changes") -> AsyncIterator[Events]:
+        """Listen for changes, as an open page does."""
+        async with self.session.get(self._at(path)) as got:
+            assert got.status == 200
+            assert got.content_type == "text/event-stream"
+            yield Events(got)
+
     @property
     def _origin(self) -> str:
         reach = self.server.reach
@@ -102,6 +133,11 @@ class WebWorld:
     def get(self) -> Any:
         """Look at a page as an operator."""
         return self.operator.get
+
+
+async def hello(look: Look) -> Shown:
+    """Show what came with the path and the query, as text."""
+    return Shown("hello.html", {"text": f"{look.parts.get('name')} {look.query.get('q')}"})
 
 
 def no_accounts(job: BatchJob) -> BatchHub:

@@ -161,13 +161,14 @@ def make_one(settings: Settings, account: str, registry: Registry) -> dict[str, 
     return make_accounts(settings, registry, [account])
 
 
-def open_owner(common: Common, job: BatchJob) -> BatchHub:
+def open_owner(common: Common, job: BatchJob, *, drives: bool = True) -> BatchHub:
     """
     Make a hub with the one account that can continue a job, whatever its name is now.
 
     Args:
         common: The options.
         job: The job, from a hub that reads.
+        drives: Whether the hub sends anything.
 
     Raises:
         UsageError: The account of that name is now a different one at the vendor.
@@ -194,11 +195,13 @@ def open_owner(common: Common, job: BatchJob) -> BatchHub:
             settings, adapter, registry, lambda one: one.lane_without_host == job.lane
         )
         if len({one.lane for one in others.values()}) == 1 and name in others:
-            return _make_hub(common, settings, _with_twins(settings, owner, registry))
+            return _make_hub(
+                common, settings, _with_twins(settings, owner, registry), drives=drives
+            )
         owner = {**others, **owner}
     if not _has_lane(owner, job.lane):
         raise UsageError(f"{explain_account(job, owner)}; nothing was sent")
-    return _make_hub(common, settings, _with_twins(settings, owner, registry))
+    return _make_hub(common, settings, _with_twins(settings, owner, registry), drives=drives)
 
 
 def open_driver(common: Common, jobs: Collection[BatchJob] | None = None) -> BatchHub:
@@ -267,12 +270,15 @@ def _has_lane(accounts: Mapping[str, Account], lane: str) -> bool:
     return any(account.lane == lane for account in accounts.values())
 
 
-def _make_hub(common: Common, settings: Settings, accounts: Mapping[str, Account]) -> BatchHub:
+def _make_hub(
+    common: Common, settings: Settings, accounts: Mapping[str, Account], *, drives: bool = True
+) -> BatchHub:
     return BatchHub(
         find_store(common, settings),
         accounts,
         store_mode=settings.store_mode,
         polling=settings.polling,
+        drives=drives,
     )
 
 
