@@ -12,5 +12,6 @@ from batchhub.models import Exchange
 
 from .log import ExchangeLog
 from .reading import read_exchanges
+from .words import explain_none
 
-__all__ = ["Exchange", "ExchangeLog", "find_exchanges_path", "read_exchanges"]
+__all__ = ["Exchange", "ExchangeLog", "explain_none", "find_exchanges_path", "read_exchanges"]

@@ -18,8 +18,9 @@ from .keep import unpack
 
 _START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HEADS: Final = """
-SELECT exchanges.*, {tickets} AS tickets, {ticket} AS ticket, {job} AS job_id, {bodies}
-FROM exchanges {joins}
+SELECT exchanges.*, {tickets} AS tickets, {ticket} AS ticket, {job} AS job_id,
+    bodies.number IS NOT NULL AS has_bodies, {bodies}
+FROM exchanges {joins} LEFT JOIN bodies ON bodies.number = exchanges.number
 WHERE {where}
 GROUP BY exchanges.number
 ORDER BY exchanges.number DESC
@@ -98,8 +99,6 @@ def _read(
         joins = "LEFT JOIN concerned ON concerned.number = exchanges.number"
         if before is not None:
             where.append("exchanges.number < :before")
-    if bodies:
-        joins += " LEFT JOIN bodies ON bodies.number = exchanges.number"
     connection.row_factory = sqlite3.Row
     rows = connection.execute(
         _HEADS.format(
@@ -139,6 +138,7 @@ def _make(row: Any) -> Exchange:
         received_bytes=row["received_bytes"],
         duration_s=row["duration_us"] / 1e6,
         message=row["message"],
+        has_bodies=bool(row["has_bodies"]),
         sent_body=unpack(row["sent"]),
         body=unpack(row["received"]),
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .shell.exchange_options import ExchangeOptions
 from .shell.job_options import OutputOptions, ResultsOptions, SubmitOptions
 from .shell.options import (
     AdoptOptions,
@@ -231,6 +232,14 @@ def failures(invocation: Invocation, options: FailuresOptions) -> Work:
     from .commands.failures import show_failures
 
     return show_failures(invocation, options)
+
+
+@_command(ExchangeOptions)
+def exchanges(invocation: Invocation, options: ExchangeOptions) -> Work:
+    """Show the requests of a job to the vendor, and their answers."""
+    from .commands.exchanges import show_exchanges
+
+    return show_exchanges(invocation, options)
 
 
 @_command(HealthOptions)

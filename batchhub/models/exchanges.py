@@ -36,6 +36,7 @@ class Exchange(Plain):
         received_bytes: Size of the answer's body, decompressed, as far as it was read.
         duration_s: Seconds from the request until its answer was read, or was given up.
         message: Why it was refused, or why there is no answer; empty if all went well.
+        has_bodies: Whether bodies of it are kept.
     """
 
     number: int
@@ -54,6 +55,7 @@ class Exchange(Plain):
     received_bytes: int = 0
     duration_s: float = 0.0
     message: str = ""
+    has_bodies: bool = False
     sent_body: bytes | None = field(default=None, repr=False)
     """The request's body, of which the first 256 KiB are kept; `None` if bodies are not."""
     body: bytes | None = field(default=None, repr=False)

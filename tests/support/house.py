@@ -61,7 +61,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "_web": {"hub", *_HUB},
     "cli": {
         *(*_DOORS, "__init__", "sandbox", "testing"),
-        *("_alerts", "_settings", "_tables", "_base", "_web", "_worker"),
+        *("_alerts", "_exchanges", "_settings", "_tables", "_base", "_web", "_worker"),
     },
     "__main__": {"cli"},
 }

@@ -10,7 +10,7 @@ from typing import Any, Final
 from attrs import asdict
 
 from batchhub._base.show import count, number
-from batchhub._base.store_path import find_store_path, list_store_files
+from batchhub._base.store_path import find_store_path, list_all_files
 from batchhub.cli.screen.advice import advise, find_retries, write_advice
 from batchhub.cli.screen.closing import find_failures
 from batchhub.cli.screen.console import make_console, say, write, write_json
@@ -176,5 +176,5 @@ async def check_account(name: str, hub: BatchHub, settings: Settings) -> None:
 def _size(store: str) -> int:
     """Return the size of a store on disk, in bytes."""
     path = find_store_path(store)
-    files = [] if path is None else list_store_files(path)
+    files = [] if path is None else list_all_files(path)
     return sum(file.stat().st_size for file in files if file.exists())

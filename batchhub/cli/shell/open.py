@@ -9,7 +9,7 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from batchhub._base.store_path import find_store_path, list_store_files
+from batchhub._base.store_path import find_store_path, list_all_files
 from batchhub._settings.accounts import make_accounts, outline_account
 from batchhub._settings.described import find_name, in_short
 from batchhub._settings.keyring import recall_from_keyring
@@ -106,7 +106,7 @@ def own_files(common: Common) -> list[Path]:
     store = find_store_path(find_store(common))
     files = [] if config is None else [config]
     if store is not None:
-        files += list_store_files(store)
+        files += list_all_files(store)
     return files
 
 
