@@ -24,6 +24,7 @@ from ._base.log import get_logger
 from ._base.show import clean
 from ._base.store_path import find_store_path
 from ._engine.account_adapter import open_adapter
+from ._engine.account_book import AccountBook
 from ._engine.event_feed import EventFeed
 from ._engine.events import EventStream
 from ._engine.exports import find_export
@@ -117,11 +118,12 @@ class BatchHub(Handle):
         if store is None and not drives:
             raise UsageError("drives=False hands over through a store: give store=PATH")
         self._accounts = dict(accounts or {})
+        self._adapters = tuple(adapters)
         self._polling = read_polling(polling)
         self._drives = drives
         self._clock = clock or SystemClock()
         self._rng = random.Random(seed)  # noqa: S311  # jitter, no secret
-        self._registry = Registry(adapters, self._accounts.values())
+        self._registry = Registry(self._adapters, self._accounts.values())
         self._opened: OpenHub | None = None
         self._pid = 0
         self._events: EventFeed
@@ -249,12 +251,10 @@ class BatchHub(Handle):
                 )
             self._opened = await OpenHub.open(
                 self._store_at,
-                self._accounts,
-                self._registry,
+                AccountBook(self._accounts, self._registry, self._polling),
                 self._clock,
                 self._rng,
                 mode=self._store_mode,
-                polling=self._polling,
                 drives=self._drives,
             )
             self._pid = os.getpid()
@@ -282,6 +282,39 @@ class BatchHub(Handle):
     def store_name(self) -> str:
         """Where the jobs are kept, for messages."""
         return "memory" if self._store_at is None else str(self._store_at)
+
+    async def set_accounts(
+        self, accounts: Mapping[str, Account], *, polling: PollRule | str | None = None
+    ) -> None:
+        """
+        Take other accounts in place of those it has, also while it drives.
+
+        An account that is as it was is not touched. One with other settings goes on with them: what
+        is under way is answered first, and a pause for refused credentials ends at once. Budget and
+        cool-down stay. An account that is gone takes no jobs and sends nothing more; what the
+        vendor has of it is followed to its end, unless its credentials are refused. One whose
+        `base_url` or identity has changed is another account. New accounts are driven if `drive`
+        is under way.
+
+        Accounts that can't be used, or contradict each other, are named in the log; one that was
+        driven before goes on as it was.
+
+        Args:
+            accounts: The accounts, by name.
+            polling: When tickets are asked about, as for `BatchHub`; this takes the place of what
+                the hub was made with.
+
+        Raises:
+            SettingsError: `polling` is no rule; nothing has changed.
+            UsageError: The hub is closed.
+        """
+        if self._is_closed:
+            raise UsageError("this hub is closed; open a new one")
+        rule, accounts = read_polling(polling), dict(accounts)
+        registry = Registry(self._adapters, accounts.values())
+        self._polling, self._accounts, self._registry = rule, accounts, registry
+        if self._opened is not None:
+            await self._opened.set_accounts(AccountBook(accounts, registry, rule))
 
     def adapters(self) -> list[AdapterInfo]:
         """Load every installed adapter and return how it went."""
@@ -424,7 +457,7 @@ class BatchHub(Handle):
             on_refused=on_refused,
             keep_input=keep_input,
         )
-        opened.driver.drive(lane)
+        opened.drive_lane(lane.name)
         if added.status is None:
             return await self.job(added.job.job_id)
         return BatchJob(opened, added.job, added.status)

@@ -456,8 +456,7 @@ class BatchJob(Handle):
             account=self._view.record.account,
             lane=self._view.record.lane,
         )
-        if lane is not None:
-            self._view.opened.driver.drive(lane)
+        self._view.opened.drive_lane(self._view.record.lane)
         return await self.refresh()
 
     async def retry(
@@ -524,9 +523,7 @@ class BatchJob(Handle):
             groups = await self.failures()
             raise UsageError(explain_nothing(status, selection, groups, left_out))
         _, new_status = await self._view.opened.store.jobs.get(new.job_id)
-        lane = self._view.opened.find_lane(new.lane)
-        if lane is not None:
-            self._view.opened.driver.drive(lane)
+        self._view.opened.drive_lane(new.lane)
         return BatchJob(self._view.opened, new, new_status)
 
     async def _give_up(self) -> BatchStatus:

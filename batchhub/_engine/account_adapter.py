@@ -84,12 +84,16 @@ def make_adapter(
         rng=rng,
         measures=None if measures is None else measures.of(adapter_type.name),
     )
-    guarded = GuardedAdapter.make(
-        lambda: adapter_type(account, transport),
-        transport,
-        f"{adapter_type.name!r} ({source})",
-        calls,
-    )
+    try:
+        guarded = GuardedAdapter.make(
+            lambda: adapter_type(account, transport),
+            transport,
+            f"{adapter_type.name!r} ({source})",
+            calls,
+        )
+    except BaseException:
+        transport.leave()
+        raise
     # Most vendors say nothing of their limits: their answers need not be looked at.
     says_pace = adapter_type.pace is not Adapter.pace or adapter_type.rate_header is not None
     transport.bind(guarded.authorize, guarded.pace if says_pace else None)

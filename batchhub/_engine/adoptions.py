@@ -97,6 +97,11 @@ class Adoptions:
         """Take a wish; it is looked at as soon as the lane is driven."""
         self._wanted.append(adoption)
 
+    def take_from(self, other: Adoptions) -> None:
+        """Take over what is wished of the same account with other settings."""
+        self._wanted.extend(other._wanted)  # of this class
+        other._wanted.clear()
+
     def give_up(self, error: BatchHubError) -> None:
         """Answer all wishes with an error: the lane is not driven here any more."""
         while self._wanted:

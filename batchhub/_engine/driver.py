@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import partial
@@ -77,10 +77,12 @@ class Driver:
         self.lessons = LessonKeeper(store, clock)
         self._lanes: dict[str, Lane] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._successors: dict[str, Lane] = {}
+        self._ending: set[asyncio.Task[None]] = set()
         self._held: dict[str, LaneHold] = {}
         self._beating: asyncio.Task[None] | None = None
         self._has_taken = self._has_swept = False
-        self._to_let_go: dict[str, LaneHold] = {}
+        self._to_let_go: dict[str, tuple[Lane, LaneHold]] = {}
         self._troubles: dict[str, BatchHubError] = {}
         self._waiters = Waiters(clock)
         self._owners = OwnerWatch(
@@ -109,16 +111,101 @@ class Driver:
         """
         if not self.drives or self._is_closing:
             return  # what is new for the lane is in the store
-        lane = self._lanes.setdefault(lane.name, lane)
-        if lane.error is not None:
+        known = self._lanes.setdefault(lane.name, lane)
+        if known is not lane and self._successors.get(lane.name) is not lane:
+            self.replace(known, lane)  # it was removed, and its account is there again
+        if (newest := self._find_newest(lane.name)) is not None and newest.error is not None:
             return
+        lane = self._lanes[lane.name]
         # A lane that is being driven looks into the store; it needs no second task.
         lane.poke()
         task = self._tasks.get(lane.name)
         if task is None or task.done():
-            self._tasks[lane.name] = asyncio.create_task(
-                self._run(lane), name=f"batchhub-lane-{lane.name}"
-            )
+            self._start(lane.name)
+
+    def _start(self, name: str) -> None:
+        before = self._tasks.get(name)
+        self._tasks[name] = asyncio.create_task(
+            self._run(name, before), name=f"batchhub-lane-{name}"
+        )
+
+    def lanes(self) -> Collection[Lane]:
+        """Return the lanes it knows, those that are about to take another's place included."""
+        return [*self._lanes.values(), *self._successors.values()]
+
+    # Other settings.
+
+    def replace(self, old: Lane, new: Lane) -> None:
+        """
+        Have a lane take another's place: it is the same account, with other settings.
+
+        What the old one has under way is answered first, and it hands on the right to drive. Where
+        it waits, for another process or since its credentials were refused, the new one begins.
+        """
+        name = new.name
+        if self._is_closing:
+            return
+        if old not in self.lanes():  # it was never driven
+            self._discard(old)
+        if self._lanes.get(name) is None:
+            return
+        if name in self._held:
+            if (waiting := self._successors.pop(name, None)) is not None:
+                self._discard(waiting)
+            self._successors[name] = new
+            self._lanes[name].close(None)
+            return
+        self._succeed(self._lanes[name], new)
+        task = self._tasks.get(name)
+        if task is not None and not task.done():
+            task.cancel()
+            self._start(name)
+
+    def retire(self, lane: Lane) -> None:
+        """
+        Drive a lane whose account is gone to the end of what the vendor has; then forget it.
+
+        One that is not driven at this moment, such as one that waits, is forgotten at once.
+        """
+        name = lane.name
+        if name in self._held and lane in {self._lanes[name], self._successors.get(name)}:
+            lane.wind_up()
+            return
+        if self._lanes.get(name) is lane:
+            del self._lanes[name]
+            if (task := self._tasks.pop(name, None)) is not None:
+                task.cancel()
+                self._keep(task)
+            self._troubles.pop(name, None)
+        self._discard(lane)
+
+    def _succeed(self, old: Lane, new: Lane, hold: LaneHold | None = None) -> Lane:
+        """Put a lane in another's place; with a hold it goes on at once."""
+        if hold is not None:
+            new.adapter.transport.restore(old.adapter.transport.spent())
+            hold.hand_on = partial(self._hand_on, new)
+        new.inherit(old)
+        self._lanes[new.name] = new
+        self._troubles.pop(new.name, None)
+        self._discard(old)
+        self._waiters.announce_all()
+        return new
+
+    def _discard(self, lane: Lane) -> None:
+        """Close the adapter of a lane that is driven no more."""
+        self._keep(asyncio.create_task(self._close_adapter(lane), name="batchhub-discard"))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    async def _close_adapter(self, lane: Lane) -> None:
+        try:
+            await lane.adapter.aclose()
+        except Exception as error:  # one adapter's trouble keeps nothing else open
+            _log.error("adapter.failed", lane=lane.name, error=str(error))
+        finally:
+            lane.adapter.transport.leave()
 
     @contextmanager
     def attending(self, on_news: Callable[[], None]) -> Iterator[None]:
@@ -146,14 +233,18 @@ class Driver:
 
     def is_driving(self, lane: str) -> bool:
         """Whether this process drives a lane, or waits to take it over."""
-        task, known = self._tasks.get(lane), self._lanes.get(lane)
+        task, known = self._tasks.get(lane), self._find_newest(lane)
         is_paused = known is not None and known.error is not None
         return task is not None and not task.done() and not is_paused
 
     def find_trouble(self, lane: str) -> BatchHubError | None:
         """Return what stopped a lane: refused credentials, or a store that can't be read."""
-        known = self._lanes.get(lane)
+        known = self._find_newest(lane)
         return (known.error if known else None) or self._troubles.get(lane)
+
+    def _find_newest(self, lane: str) -> Lane | None:
+        """Return a lane, or the one that is about to take its place."""
+        return self._successors.get(lane) or self._lanes.get(lane)
 
     def find_obstacle(self, lane: str) -> tuple[Contact, str] | None:
         """
@@ -243,13 +334,10 @@ class Driver:
             self._beating.cancel()
             await asyncio.wait({self._beating})
         # At once: each may take some seconds.
-        lanes = list(self._lanes.values())
-        closing = (lane.adapter.aclose() for lane in lanes)
-        for lane, error in zip(
-            lanes, await asyncio.gather(*closing, return_exceptions=True), strict=True
-        ):
-            if isinstance(error, Exception):  # one adapter's trouble keeps nothing else open
-                _log.error("adapter.failed", lane=lane.name, error=str(error))
+        for lane in self.lanes():
+            self._discard(lane)
+        if self._ending:
+            await asyncio.wait(set(self._ending))
         # Together, so that they share a commit.
         _, is_let_go = await asyncio.gather(self.lessons.aclose(), self._let_all_go())
         return is_let_go
@@ -284,26 +372,43 @@ class Driver:
         for name in self._held:
             self._lanes[name].note_saved(error)
 
-    async def _run(self, lane: Lane) -> None:
+    async def _run(self, name: str, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait({before})  # it was called off, for a lane with other settings
         tries = 0
         while True:
-            await self._run_once(lane)
+            await self._run_once(name)
+            lane = self._lanes[name]
+            if (successor := self._successors.pop(name, None)) is not None:
+                self._succeed(lane, successor)  # the store was in the way
+                tries = 0
+            elif lane.is_winding_up:
+                self._forget(lane)
+                return
             # Meanwhile the lane is free: another process may have better credentials.
-            if (pause_s := lane.pause_s) is not None:
+            elif (pause_s := lane.pause_s) is not None:
                 await self._clock.sleep(pause_s)
                 lane.try_again()
-            elif lane.name in self._troubles and self._attending:
+            elif name in self._troubles and self._attending:
                 again_s = backoff_s(tries, base_s=_AGAIN_BASE_S, cap_s=_AGAIN_CAP_S, rng=self._rng)
                 tries += 1
                 await self._clock.sleep(again_s)
             else:
                 return
 
-    async def _run_once(self, lane: Lane) -> None:
-        self._troubles.pop(lane.name, None)
+    def _forget(self, lane: Lane) -> None:
+        del self._lanes[lane.name]
+        self._tasks.pop(lane.name, None)
+        self._discard(lane)
+
+    async def _run_once(self, name: str) -> None:
+        self._troubles.pop(name, None)
         try:
             while True:
-                is_lost = await self._drive(lane)
+                is_lost = await self._drive(name)
+                lane = self._lanes[name]
+                if lane.is_winding_up:
+                    return
                 if not is_lost and (not lane.is_poked or lane.error is not None):
                     return  # nothing came while it was let go
                 # Who waited for what this lane knew looks into the store until it is taken again.
@@ -311,33 +416,37 @@ class Driver:
                 if is_lost:
                     await self._clock.sleep(RECLAIM_S)
         except StoreError as error:
-            self._troubles[lane.name] = error
-            _log.error("store.failed", lane=lane.name, error=str(error))
+            self._troubles[name] = error
+            _log.error("store.failed", lane=name, error=str(error))
         except Exception as error:  # a fault of ours ends this lane with a reason, and no other
             reason = f"{type(error).__name__}: {error}"
-            self._troubles[lane.name] = BatchHubError(f"lane {lane.name} stopped: {reason}")
-            _log.error("lane.stopped", lane=lane.name, error=reason)
+            self._troubles[name] = BatchHubError(f"lane {name} stopped: {reason}")
+            _log.error("lane.stopped", lane=name, error=reason)
         finally:
             # Nothing moves in this lane any more: a `wait` without this would sleep to its end.
             self._waiters.announce_all()
 
-    async def _drive(self, lane: Lane) -> bool:
+    async def _drive(self, name: str) -> bool:
         """Take a lane and drive it; return whether another process has taken it over."""
+        lane = self._lanes[name]
         try:
             hold = await self._take(lane)
         finally:
-            self._owners.clear(lane.name)
-        self._held[lane.name] = hold
+            self._owners.clear(name)
+        self._held[name] = hold
         self._watch.start()
         self._begin_beating()
-        _log.info("lane.claimed", lane=lane.name)
+        _log.info("lane.claimed", lane=name)
         try:
             await lane.drive(hold)
+            while (successor := self._successors.pop(name, None)) is not None:
+                lane = self._succeed(lane, successor, hold)
+                await lane.drive(hold)
         finally:
             # First: from here on the store knows more than this lane's memory.
-            self._held.pop(lane.name, None)
+            self._held.pop(name, None)
             if hold.is_lost:
-                _log.warning("lane.lost", lane=lane.name)
+                _log.warning("lane.lost", lane=name)
             else:
                 await self._let_go(lane, hold)
         return hold.is_lost
@@ -419,8 +528,8 @@ class Driver:
         if not self._has_swept:
             self._has_swept = True
             self._process.sweep(await self._store.lanes.tokens())
-        for name, hold in list(self._to_let_go.items()):
-            await self._let_go(self._lanes[name], hold)
+        for lane, hold in list(self._to_let_go.values()):
+            await self._let_go(lane, hold)
         held = dict(self._held)
         busy = {name: hold for name, hold in held.items() if not self._lanes[name].is_quiet}
         traffic = {hold.row: self._lanes[name].traffic() for name, hold in busy.items()}
@@ -451,7 +560,7 @@ class Driver:
             await self._store.lanes.let_go(hold.row, lane.traffic(), self._clock.now())
         except BatchHubError as error:
             # Its row still names this process, which lives: nobody else would take it.
-            self._to_let_go[lane.name] = hold
+            self._to_let_go[lane.name] = lane, hold
             self._begin_beating()
             _log.error("store.failed", lane=lane.name, error=str(error))
         else:

@@ -114,6 +114,7 @@ class Lane:
         self._synced_at_s = float("-inf")
         self._sync_failed = False
         self._closing_s: float | None = CLOSING_S
+        self._is_ending = self._is_winding_up = False
 
     @property
     def error(self) -> CredentialsError | AdapterError | None:
@@ -195,8 +196,25 @@ class Lane:
             grace_s: Seconds that requests with an effect get to end; `None` for their own time-out.
         """
         self._closing_s = grace_s
+        self._is_ending = True
         self._context.close()
         self._alarm.ring()
+
+    def wind_up(self) -> None:
+        """Send nothing new from now on, and take no jobs; follow what the vendor has to its end."""
+        self._is_winding_up = True
+        self._context.close()
+        self._alarm.ring()
+
+    @property
+    def is_winding_up(self) -> bool:
+        """Whether it only follows what the vendor has."""
+        return self._is_winding_up
+
+    def inherit(self, old: Lane) -> None:
+        """Take over what the same account's lane with other settings was asked and has not done."""
+        self._adoptions.take_from(old._adoptions)  # of this class
+        self._pushed.note()
 
     def stop(self, error: StoreError) -> None:
         """End a drive that can't go on with the store."""
@@ -219,7 +237,7 @@ class Lane:
         try:
             # The store has one only if it was still this process's when it began.
             await self._context.keep_cool_down()
-            while not (self.error or hold.is_lost or self._context.is_closing):
+            while not (self.error or hold.is_lost or self._is_ending):
                 pokes = self._pokes
                 await self._sync()
                 if self._moved is not None:
@@ -227,11 +245,12 @@ class Lane:
                 if not await self._is_ours():
                     await self._rest()
                     continue
-                if self.error is not None or self._context.is_closing:
+                if self.error is not None or self._is_ending:
                     return  # found out while the store was looked at
                 self._schedule_changed()
-                self._steps.start_sending()
-                self._errands.read_targets()
+                if not self._context.is_closing:
+                    self._steps.start_sending()
+                    self._errands.read_targets()
                 self._errands.look_at_pushes(self._pushed)
                 self._errands.adopt(self._adoptions)
                 self._looked = pokes
@@ -248,27 +267,46 @@ class Lane:
             raise
         finally:
             try:
-                await self._steps.finish(patience_s)
+                await self._end_steps(patience_s)
             finally:
                 await self._errands.finish()
             await self._contacts.save_faults()
-            if not is_over:
+            if not (is_over or self._is_replaced):
                 self._adoptions.give_up(self.error or lost(self.name))
             self._context.polls.leave_all(self._jobs)
             # What was shown from memory never goes back: the store is what is shown next.
             await self._figures.save(list(self._jobs))
 
+    async def _end_steps(self, patience_s: float | None) -> None:
+        """End what is under way; a request with an effect is answered, if that is soon enough."""
+        self._steps.drop_harmless()
+        try:
+            await self._steps.wait_for_sending(patience_s)
+        except asyncio.CancelledError:
+            if patience_s is None:  # it ended by itself, and the hub does meanwhile
+                await self._steps.wait_for_sending(self._closing_s)
+            raise
+        finally:
+            await self._steps.cut_off()
+
+    @property
+    def _is_replaced(self) -> bool:
+        """Whether the same account goes on with other settings."""
+        return self._is_ending and self._closing_s is None
+
     def _is_over(self) -> bool:
         """Whether nothing is to be done any more, unless something happens elsewhere."""
         if self._jobs.changed or self._poked:
             return False
-        parts = (self._steps, self._errands, self._schedule, self._order, self._adoptions)
-        return all(part.is_idle for part in parts)
+        parts = (self._steps, self._errands, self._schedule, self._adoptions)
+        if not all(part.is_idle for part in parts):
+            return False
+        return self._order.is_idle or self._is_winding_up  # then nothing of it is sent
 
     def _begin(self, hold: LaneHold) -> None:
         """Forget what an earlier drive knew: another process may have driven since."""
         self._context.hold = hold
-        self._context.is_closing = False
+        self._context.is_closing = self._is_winding_up
         self._steps.forget()
         hold.on_lost = self._alarm.ring
         self._context.polls.leave_all(self._jobs)
@@ -390,7 +428,7 @@ class Lane:
         needs_round = (
             self._poked
             or self._jobs.changed
-            or self._order.is_stale
+            or (self._order.is_stale and not self._context.is_closing)
             or self._sync_failed
             or self.error is not None
             or hold.is_lost
@@ -420,5 +458,6 @@ class Lane:
         if self._steps.may_begin:
             if has_steps:
                 delay_s = self._schedule.delay_s(most_s, self._steps.has_room)
-            delay_s = self._order.delay_s(delay_s)
+            if not self._context.is_closing:
+                delay_s = self._order.delay_s(delay_s)
         return self._pushed.delay_s(delay_s)

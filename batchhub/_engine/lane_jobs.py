@@ -9,7 +9,7 @@ from batchhub._base.log import get_logger
 from batchhub._store import JobRecord, TicketRecord
 from batchhub.models import Contact
 
-from .job_state import JobState
+from .job_state import AT_VENDOR, JobState
 from .lane_context import LaneContext
 from .order import SendOrder
 
@@ -105,6 +105,8 @@ class LaneJobs:
             context.lane, after=self._last_place
         ):
             self._last_place = record.place or 0
+            if context.is_closing and not any(each.state in AT_VENDOR for each in tickets):
+                continue  # nothing of it is sent here any more
             if record.operation in context.adapter.operations:
                 self._take(record, tickets)
             else:

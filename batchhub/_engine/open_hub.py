@@ -1,42 +1,30 @@
-"""An open hub: the store, the driver, one HTTP session, and a lane per account."""
+"""An open hub: the store, the driver, and the lanes of its accounts."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
-from copy import copy
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from contextlib import suppress
+from typing import Any, Self, cast
 
-from batchhub._adapter.account import Account
-from batchhub._adapter.risks import find_risks
 from batchhub._base.clock import Clock
 from batchhub._base.file_mode import FileMode
 from batchhub._base.log import get_logger
 from batchhub._base.measures import Measures
 from batchhub._base.threads import in_thread
 from batchhub._exchanges import ExchangeLog
-from batchhub._settings.account_check import check_names
-from batchhub._settings.registry import Registry
-from batchhub._settings.twins import check_twins
 from batchhub._store import Store
-from batchhub.errors import AdapterError, BatchHubError, NotKnownError, SettingsError, StoreError
-from batchhub.polling import PollRule
+from batchhub.errors import BatchHubError, StoreError
 
-from .account_adapter import make_adapter
+from .account_book import AccountBook
 from .attendance import Attendance
 from .driver import Driver
+from .hub_lanes import HubLanes
 from .lane import CLOSING_S, Lane
-from .lane_rules import find_learners, make_rule
+from .lane_rules import find_learners
 from .loading import Loader
 from .moves import move_old_jobs
 from .process_lock import ProcessLock
-from .verb_calls import VerbCall, VerbCalls
-
-if TYPE_CHECKING:
-    from batchhub._http.session import Session
-
-_warned: Final[set[tuple[str, str, str]]] = set()
 
 _log = get_logger()
 
@@ -53,18 +41,17 @@ class OpenHub:
         process: The token of this open hub, and whether other processes live.
         measures: Counts of what it does.
         exchanges: The record of what was exchanged with vendors.
+        lanes: The lane of each account.
     """
 
     def __init__(
         self,
         store: Store,
-        accounts: Mapping[str, Account],
-        registry: Registry,
+        book: AccountBook,
         clock: Clock,
         rng: random.Random,
         *,
         mode: FileMode = FileMode.PRIVATE,
-        polling: PollRule | None = None,
         drives: bool = True,
     ) -> None:
         self.store = store
@@ -74,67 +61,62 @@ class OpenHub:
         self.driver = Driver(store, clock, self.process, rng, drives=drives)
         self.exchanges = ExchangeLog(store.path, mode, clock)
         self.loader = Loader(store, self.process, clock, self.exchanges.forget)
-        self._accounts = accounts
-        self._registry = registry
-        self._by_lane: dict[str, dict[str, Account]] = {}
-        self._broken: dict[str, AdapterError] = {}
-        for name, account in accounts.items():
-            self._add_account(name, account)
-        self._rng = rng
-        self._polling = polling
-        self._session: Session | None = None
-        self._calls = VerbCalls()
-        self._calls.on_left = self._leave
-        self._lanes: dict[str, Lane] = {}
+        self.lanes = HubLanes(
+            book,
+            store=store,
+            clock=clock,
+            rng=rng,
+            driver=self.driver,
+            measures=self.measures,
+            exchanges=self.exchanges,
+        )
         self._attendance = Attendance(
             store=store,
             clock=clock,
             rng=rng,
             driver=self.driver,
-            names=self._by_lane.keys,
-            find_lane=self.find_lane,
+            names=self.lanes.names,
+            find_lane=self.lanes.find,
         )
+        self._changing = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
 
     @classmethod
     async def open(
         cls,
         store: str | None,
-        accounts: Mapping[str, Account],
-        registry: Registry,
+        book: AccountBook,
         clock: Clock,
         rng: random.Random,
         *,
         mode: FileMode = FileMode.PRIVATE,
-        polling: PollRule | None = None,
         drives: bool = True,
     ) -> Self:
         """Open the store and what belongs to it; without `drives` nothing is ever sent."""
-        opened = cls(
-            await Store.open(store, mode),
-            accounts,
-            registry,
-            clock,
-            rng,
-            mode=mode,
-            polling=polling,
-            drives=drives,
-        )
-        accounts = {name: one for name, one in accounts.items() if name not in opened._broken}
-        _warn_of_risks(accounts)
-        for twins in opened._by_lane.values():
-            try:
-                check_twins(twins)
-            except SettingsError as error:  # refused when the lane is opened; reading is no harm
-                _log.warning("accounts.differ", accounts=sorted(twins), reason=str(error))
-        if accounts:  # who only reads leaves the store alone
+        opened = cls(await Store.open(store, mode), book, clock, rng, mode=mode, drives=drives)
+        if book.usable:  # who only reads leaves the store alone
             opened.loader.clean()
-            await opened.driver.lessons.load(find_learners(accounts.values(), polling))
-            try:
-                await move_old_jobs(opened.store, accounts)
-            except StoreError as error:  # they stay, and are named
-                _log.error("store.failed", store=opened.store.name, error=str(error))
+        await opened._prepare(book)
         return opened
+
+    async def _prepare(self, book: AccountBook) -> None:
+        """Say what is odd about accounts, and take over what the store has of earlier ones."""
+        book.warn()
+        accounts = book.usable
+        if not accounts:
+            return
+        await self.driver.lessons.load(find_learners(accounts.values(), book.polling))
+        try:
+            await move_old_jobs(self.store, accounts)
+        except StoreError as error:  # they stay, and are named
+            _log.error("store.failed", store=self.store.name, error=str(error))
+
+    async def set_accounts(self, book: AccountBook) -> None:
+        """Take other accounts; see `HubLanes.change`. One change after the other."""
+        async with self._changing:
+            await self._prepare(book)
+            self.lanes.change(book)
+            self._attendance.look_again()
 
     async def aclose(self, *, grace_s: float = CLOSING_S, is_let_go: bool = True) -> None:
         """
@@ -151,10 +133,8 @@ class OpenHub:
             is_let_go = False
             raise
         finally:
-            self._calls.close()
             try:
-                if self._session is not None:
-                    await self._session.close()
+                await self.lanes.aclose()
             finally:
                 try:
                     await self.loader.aclose()
@@ -174,10 +154,8 @@ class OpenHub:
 
     async def abandon(self) -> None:
         """Close what is left when the event loop it was opened in has ended, with all its tasks."""
-        self._calls.close()
         try:
-            if self._session is not None:
-                self._session.abandon()
+            self.lanes.abandon()
         finally:
             self.exchanges.close()
             try:
@@ -201,23 +179,7 @@ class OpenHub:
             AdapterError: Its adapter does not load.
             SettingsError: Another account has the same lane, and other settings.
         """
-        if account not in self._accounts:
-            hint = "" if self._accounts else "no accounts are configured"
-            raise NotKnownError("account", account, self._accounts, hint)
-        if account in self._broken:
-            raise copy(self._broken[account])
-        check_twins(self._by_lane[self._accounts[account].lane])
-        return self._lane_of(self._accounts[account])
-
-    def _add_account(self, name: str, account: Account) -> None:
-        """Take an account; one that breaks a rule is refused where it is used, and no other is."""
-        try:
-            check_names(account, self._registry.source_for(account))
-        except AdapterError as error:
-            self._broken[name] = error
-            _log.error("adapter.failed", account=name, error=str(error))
-        else:
-            self._by_lane.setdefault(account.lane, {})[name] = account
+        return self.lanes.get(account)
 
     def find_lane(self, name: str) -> Lane | None:
         """
@@ -227,11 +189,14 @@ class OpenHub:
             SettingsError: Accounts with different settings do.
             AdapterError: Their adapter does not load.
         """
-        twins = self._by_lane.get(name)
-        if twins is None:
-            return None
-        check_twins(twins)
-        return self._lane_of(next(iter(twins.values())))
+        return self.lanes.find(name)
+
+    def drive_lane(self, name: str) -> None:
+        """Drive a lane as its account is by now, if it still has one that can be used."""
+        with suppress(BatchHubError):  # what is new for it is in the store
+            lane = self.lanes.find(name)
+            if lane is not None:
+                self.driver.drive(lane)
 
     async def drive_open_jobs(self) -> tuple[list[str], set[str]]:
         """
@@ -269,54 +234,3 @@ class OpenHub:
         """
         self.store.loads.check_writable()
         await self._attendance.run()
-
-    def _lane_of(self, account: Account) -> Lane:
-        if account.lane not in self._lanes:
-            adapter = make_adapter(
-                self._registry,
-                account,
-                self._get_session(),
-                self._calls,
-                clock=self.clock,
-                rng=self._rng,
-                measures=self.measures,
-            )
-            if self.exchanges.path is not None:
-                name = next(iter(self._by_lane[account.lane]))
-                adapter.transport.keep_exchanges(self.exchanges, name)
-            self._lanes[account.lane] = Lane(
-                name=account.lane,
-                adapter=adapter,
-                store=self.store,
-                clock=self.clock,
-                rng=self._rng,
-                announce=self.driver.announce,
-                figures=self.driver.figures,
-                measures=self.measures.of(adapter.name),
-                rule=make_rule(
-                    account, self._polling, self.driver.lessons.lessons, adapter.transport
-                ),
-            )
-        return self._lanes[account.lane]
-
-    def _leave(self, call: VerbCall) -> None:
-        """Go on without a call of an adapter that does not end."""
-        for lane in self._lanes.values():
-            lane.leave(call)
-
-    def _get_session(self) -> Session:
-        """Open the session with the first lane: reading the store needs no HTTP."""
-        from batchhub._http.session import open_session  # noqa: PLC0415  # slow to import
-
-        if self._session is None:
-            self._session = open_session(lanes=len(self._accounts))
-        return self._session
-
-
-def _warn_of_risks(accounts: Mapping[str, Account]) -> None:
-    """Log what is risky about the accounts' settings; once for each account of the process."""
-    for name, account in accounts.items():
-        for risk in find_risks(account):
-            if (name, account.lane, risk) not in _warned:
-                _warned.add((name, account.lane, risk))
-                _log.warning("account.warned", account=name, lane=account.lane, risk=risk)

@@ -151,32 +151,37 @@ class RunningSteps:
                 if job.ticket(position).state is BatchState.PENDING:
                     task.cancel()
 
-    async def finish(self, patience_s: float | None) -> None:
+    def drop_harmless(self) -> None:
+        """End all but those with a request under way that may have an effect."""
+        for task in self._tasks.keys() - self._find_sending():
+            task.cancel()
+
+    async def wait_for_sending(self, patience_s: float | None) -> None:
         """
-        End them all; requests with an effect may come to their end, so that what they did is known.
+        Let requests with an effect come to their end, so that what they did is known.
 
         Args:
-            patience_s: Seconds those requests get; `None` for no limit.
+            patience_s: Seconds they get; `None` for no limit.
         """
-        sending = [
+        if sending := self._find_sending():
+            await asyncio.wait(sending, timeout=patience_s)
+
+    async def cut_off(self) -> None:
+        """End whatever is left; an adapter may go on although it is cancelled."""
+        left = list(self._tasks)
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=END_S)
+        for task in list(self._tasks):  # nobody waits for it
+            self._leave(task, None)
+
+    def _find_sending(self) -> set[asyncio.Task[None]]:
+        return {
             task
             for task, running in self._tasks.items()
             if any(job.notes.has(position, Mark.SENDING) for job, position in running.tickets)
-        ]
-        for task in self._tasks.keys() - sending:
-            task.cancel()
-        try:
-            if sending:
-                await asyncio.wait(sending, timeout=patience_s)
-        finally:  # also where whoever waits has no patience left
-            left = list(self._tasks)
-            for task in left:
-                task.cancel()
-            if left:
-                # An adapter may go on although it is cancelled; nobody waits for it.
-                await asyncio.wait(left, timeout=END_S)
-            for task in list(self._tasks):
-                self._leave(task, None)
+        }
 
     def _start(
         self,

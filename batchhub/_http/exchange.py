@@ -115,6 +115,10 @@ class Exchange:
         """Return bytes with every secret as ``***``."""
         return self._redactor.body(body)
 
+    def leave(self) -> None:
+        """Give its share of the connections back; it sends nothing more."""
+        self._session.leave()
+
     async def send(self, call: Call, *, is_repeat: bool = False) -> Reply | None:
         """
         Send a request once and read its answer, whatever its status.

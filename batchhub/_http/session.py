@@ -94,6 +94,10 @@ class Session:
         self._hosts.add(URL(base_url))
         return self._shares.join()
 
+    def leave(self) -> None:
+        """Take note that a lane that has joined sends nothing more."""
+        self._shares.leave()
+
     def request(
         self, method: str, url: URL, *, is_kept: bool, **kwargs: Any
     ) -> aiohttp.client._RequestContextManager:

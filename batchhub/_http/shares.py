@@ -45,6 +45,11 @@ class Shares:
         self.size = self._find_size()
         return Share(self)
 
+    def leave(self) -> None:
+        """Take note that a lane is gone: what it has not used is the others'."""
+        self._joined -= 1
+        self.size = self._find_size()
+
     def _find_size(self) -> int:
         share = self._limit // max(1, self._lanes, self._joined)
         return max(1, min(share, _LARGEST_SHARE))

@@ -139,6 +139,10 @@ class Transport:
             clock=self._clock,
         )
 
+    def leave(self) -> None:
+        """Give its share of the connections back; it sends nothing more."""
+        self._exchange.leave()
+
     @property
     def cooled_until(self) -> datetime | None:
         """Until when the lane sends nothing; `None` outside a cool-down."""

@@ -161,6 +161,13 @@ class BatchHub(Handle):
         """Where the jobs are kept, for messages."""
         return self._hub.store_name
 
+    @like(_hub.BatchHub.set_accounts)
+    def set_accounts(
+        self, accounts: Mapping[str, Account], *, polling: PollRule | str | None = None
+    ) -> None:
+        """Take other accounts, as `batchhub.BatchHub.set_accounts` does."""
+        self._bridge.call(partial(self._hub.set_accounts, accounts, polling=polling))
+
     def adapters(self) -> list[AdapterInfo]:
         """Load every installed adapter and return how it went."""
         return self._hub.adapters()

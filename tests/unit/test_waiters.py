@@ -158,7 +158,7 @@ async def test_a_lane_keeps_nothing_of_jobs_that_have_ended() -> None:
             await before.wait()
         opened = world.hub._opened
         assert opened is not None
-        (lane,) = opened._lanes.values()
+        (lane,) = opened.lanes._lanes.values()
         await last.hand_over()
         assert len(lane._jobs) <= 1
         assert len(lane._jobs._numbers) <= 1
