@@ -61,9 +61,10 @@ check: $(VENV)/.installed-dev  ## format, lint, types, and every test with branc
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report= tests/unit tests/integration
-# Counting lines and branches takes as long as the tests; these run the same ones again and again.
-	SIM_SEEDS=25 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/property tests/simulation tests/conformance
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report= tests/unit
+# Counting lines and branches takes as long as the tests; these run the same ones again and again,
+# many of them in processes of their own.
+	SIM_SEEDS=25 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/integration tests/property tests/simulation tests/conformance
 	$(BIN)/python -m coverage report --fail-under=90
 
 format: $(VENV)/.installed-dev  ## format, and fix what the linter can fix
