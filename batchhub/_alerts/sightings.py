@@ -105,6 +105,8 @@ class Lookout:
                 (str(job_id), items) for job_id, items in latch.items() if isinstance(items, int)
             )
         for job in ended:
+            if job.is_cancelled:
+                continue  # by somebody who was told what that means for what is in doubt
             if job.unknown and len(by_account[job.account]) < MOST_JOBS:
                 by_account[job.account][job.job_id] = job.unknown
         found: list[Sighting] = []
