@@ -218,11 +218,19 @@ class Lookout:
 
 
 def _of_problems(problems: Sequence[Problem]) -> list[Sighting]:
-    """Put the problems of jobs together by condition and account."""
+    """
+    Put the problems of jobs together by condition and account.
+
+    Of the problems of a job the first is the worst, and what others may follow from: of a job that
+    is held nobody tells that it makes no progress.
+    """
     groups: dict[tuple[Condition, str], list[Problem]] = defaultdict(list)
+    worst: dict[str, Condition] = {}
     for problem in problems:
         if problem.code in OF_CODES:
-            groups[OF_CODES[problem.code], problem.account].append(problem)
+            condition = OF_CODES[problem.code]
+            worst.setdefault(problem.job_id, condition)
+            groups[condition, problem.account].append(problem)
     found: list[Sighting] = []
     for (condition, account), theirs in groups.items():
         first = min(theirs, key=lambda problem: problem.since)
@@ -234,6 +242,7 @@ def _of_problems(problems: Sequence[Problem]) -> list[Sighting]:
                 why=blank(clean(first.message, 400)),
                 jobs=tuple(dict.fromkeys(problem.job_id for problem in theirs)),
                 command=_command_for(condition, first),
+                is_overshadowed=all(worst[each.job_id] is not condition for each in theirs),
             )
         )
     return found

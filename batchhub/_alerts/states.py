@@ -51,6 +51,8 @@ class Sighting:
         command: The words of the command that helps, after ``batchhub``.
         latch: What the next look has to know of it, as JSON values.
         settle_s: For how long it must hold, if that is not the rule's.
+        is_overshadowed: Whether all of it follows from something worse. It is not told then; one
+            that was told before is not over by that either.
     """
 
     condition: Condition
@@ -61,6 +63,7 @@ class Sighting:
     command: tuple[str, ...] = ()
     latch: Mapping[str, Any] = field(factory=dict)
     settle_s: float | None = None
+    is_overshadowed: bool = False
 
     @property
     def key(self) -> tuple[str, str]:
@@ -136,10 +139,12 @@ def find_changes(
         rule = None if condition is None else rules.get(condition)
         if rule is None:
             after, change = None, None
-        elif sighting is not None:
+        elif sighting is not None and not (sighting.is_overshadowed and _is_untold(before)):
             after, change = _hold(before, sighting, rule, now, remind_s)
+        elif before is not None:
+            after, change = _end(before, rule, now)
         else:
-            after, change = _end(known[key], rule, now)
+            continue
         if after is None:
             drops.append(key)
         elif after != before:
@@ -147,6 +152,10 @@ def find_changes(
         if change is not None:
             changes.append(change)
     return Step(puts=puts, drops=drops, changes=changes)
+
+
+def _is_untold(before: AlertRow | None) -> bool:
+    return before is None or before.state is AlertState.PENDING
 
 
 def _hold(

@@ -17,10 +17,11 @@ from support.vendor import ScriptedAccount, Vendor, capable, report_states
 from batchhub import BatchHub
 from batchhub._alerts.conditions import Condition, Rule
 from batchhub._alerts.settings import AlertSettings
+from batchhub._engine.health import find_problems
 from batchhub.adapter import Observation
 from batchhub.errors import ConnectError, CredentialsError, NoAnswerError
 from batchhub.hub import opened
-from batchhub.models import ItemState
+from batchhub.models import ItemState, Problem
 from batchhub.testing import FakeClock
 
 RUNNING = Observation(words=("Running",))
@@ -46,6 +47,12 @@ async def night(
         alerting(world.hub, settings_for(receiver.channel(), **wanted)),
     ):
         yield receiver, world
+
+
+async def problems_of(world: World) -> list[Problem]:
+    """Return all that is wrong, what is overshadowed too."""
+    hub = await opened(world.hub)
+    return await find_problems(hub.store, hub.process, hub.clock, 600.0)
 
 
 async def told(receiver: Receiver, world: World, number: int) -> list[tuple[str, str, str]]:
@@ -351,3 +358,13 @@ async def test_two_who_look_tell_once(tmp_path: Path) -> None:
                 await job.wait()
                 await told(receiver, world, 2)
     assert [change for change, *_ in receiver.told] == ["firing", "recovered"]
+
+
+async def test_what_follows_from_something_worse_is_not_told() -> None:
+    """A job that is held makes no progress; that is no second message. Nor is it an end."""
+    async with night(Vendor(submits=deque([NoAnswerError("silence")]))) as (receiver, world):
+        job = await world.hub.submit("shop", numbered(2), deadline_s=60.0)
+        assert (await job.wait()).is_held
+        await world.clock.sleep(2000.0)
+        assert receiver.told == [("firing", "held", "shop")]
+        assert {problem.code for problem in await problems_of(world)} >= {"held", "overdue"}
