@@ -44,6 +44,7 @@ from .models import (
     ItemResult,
     ItemState,
 )
+from .models.advice import Retries
 from .models.status import facts, make_line, tally_of
 
 if TYPE_CHECKING:
@@ -651,3 +652,13 @@ def _read_codes(code: int | Collection[int] | None) -> frozenset[int] | None:
     if not all(isinstance(each, int) and not isinstance(each, bool) for each in codes):
         raise UsageError(f"code takes HTTP statuses such as 404, not {code!r}")
     return codes
+
+
+async def find_all_retries(job: BatchJob) -> Retries:
+    """Find the newest jobs that retry items of a job, and the one it retries; for advice."""
+    counts, original = job.status.counts, await job.find_original()
+    return Retries(
+        original=None if original is None else original.id,
+        failed=await job.find_retry() if counts.failed + counts.not_executed else None,
+        unknown=await job.find_retry(unknown=True) if counts.unknown else None,
+    )

@@ -12,7 +12,8 @@ what screens show. Each of their methods is one transaction.
 What these ask of the tables is in functions that run inside a transaction: `job_rows`,
 `ticket_rows` and `ticket_changes`, `result_rows`, `last_words` over retries, `figures`, `attempts`,
 `adopting`, `bodies`, `lane_rows`, `delivery_rows`, `load_rows`, `chunks` and `deleting`,
-`open_jobs`, `page_lanes`, `page_tickets`, `page_items`, and `moves` for jobs of earlier versions.
+`open_jobs`, `page_lanes`, `page_jobs`, `page_tickets`, `page_items`, and `moves` for jobs of
+earlier versions.
 `statements` is what they run, `records`, `lane_records` and `alert_records` what they take and
 return, `codec` how a record becomes a row, `row_blocks` how rows of an input become a block,
 `damage` what can't be read, `tables` the schema and `migrations` its history.

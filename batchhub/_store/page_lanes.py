@@ -1,26 +1,23 @@
-"""What each lane has open, in figures, and the open jobs that may need a person."""
+"""What each lane has open, in figures."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from attrs import frozen
-from sqlalchemy import Connection, Text, and_, bindparam, cast, func, or_, select
+from sqlalchemy import Connection, bindparam, func, select
 
-from batchhub.models import BatchState, Contact
+from batchhub.models import BatchState
 
-from .codec import from_text, read_job, read_summary, to_text
-from .damage import DamagedError, note
-from .job_rows import StoredJob
+from .codec import from_text
+from .damage import DamagedError
 from .lane_records import LaneRow
 from .lane_rows import get_lane
-from .records import make_status
+from .open_jobs import IS_OPEN
 from .tables import ITEM_COUNTS, jobs, lanes
 
-# As the index of what has not ended says it, so that of all jobs only the open ones are read.
-_IS_OPEN: Final = and_(jobs.c.ended_at.is_(None), jobs.c.place > 0)
 _OPEN: Final = (
     select(
         jobs.c.lane,
@@ -32,7 +29,7 @@ _OPEN: Final = (
         func.max(jobs.c.observed_at).label("answered_at"),
         *(func.sum(jobs.c[name]).label(name) for name in ITEM_COUNTS),
     )
-    .where(_IS_OPEN)
+    .where(IS_OPEN)
     # Not the lane first: an index that begins with it has all jobs.
     .group_by(jobs.c.state, jobs.c.account, jobs.c.adapter, jobs.c.lane)
 )
@@ -44,23 +41,6 @@ _NEWEST: Final = (
     .limit(1)
 )
 _LAST_END: Final = select(func.max(jobs.c.ended_at)).where(jobs.c.lane == bindparam("this_lane"))
-_stalled: Final = cast(jobs.c.ticket_findings, Text).contains('"stalled"')
-_SUSPECTS: Final = (
-    select(jobs)
-    .where(
-        _IS_OPEN,
-        or_(
-            jobs.c.state == BatchState.UNCONFIRMED.value,
-            jobs.c.contact != Contact.OK.value,
-            _stalled,
-            jobs.c.created_at <= bindparam("overdue_before"),
-            jobs.c.lane.in_(bindparam("these_lanes", expanding=True)),
-        ),
-    )
-    .order_by(jobs.c.job_no)
-    .limit(bindparam("most"))
-)
-_LEAST_DEADLINE: Final = select(func.min(jobs.c.deadline_s)).where(_IS_OPEN)
 
 
 @frozen(kw_only=True)
@@ -161,44 +141,6 @@ def _sum_up(rows: list[Any]) -> OpenFigures | None:
         items=sum(row.total for row in rows),
         done=sum(row.succeeded + row.failed + row.not_executed + row.unknown for row in rows),
     )
-
-
-def find_suspects(
-    connection: Connection, now: datetime, lanes_too: Collection[str], most: int
-) -> Iterator[StoredJob]:
-    """
-    Yield the open jobs that may need a person, oldest first, without their tickets.
-
-    They are held, out of contact, stalled or old enough that one of them may be overdue. Whoever
-    judges them finds some that are well; no other open job needs anybody, unless its lane does.
-
-    Args:
-        connection: Of a transaction.
-        now: The time.
-        lanes_too: Lanes of which all open jobs are wanted.
-        most: How many at most.
-    """
-    least_s = connection.execute(_LEAST_DEADLINE).scalar()
-    wanted = {
-        "overdue_before": to_text(_before(now, least_s)),
-        "these_lanes": list(lanes_too),
-        "most": most,
-    }
-    for row in connection.execute(_SUSPECTS, wanted).mappings():
-        try:
-            job = read_job(row)
-            status = make_status(job, read_summary(row))
-        except DamagedError as error:  # one job's, which hides no other
-            note(error)
-        else:
-            yield job, status
-
-
-def _before(now: datetime, seconds: float | None) -> datetime:
-    try:
-        return datetime.fromtimestamp(now.timestamp() - (seconds or 0.0), now.tzinfo)
-    except (OverflowError, ValueError, OSError):  # a deadline of a million years
-        return datetime.fromtimestamp(0, now.tzinfo)
 
 
 def _read_time(value: object) -> datetime | None:

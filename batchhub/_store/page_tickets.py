@@ -41,7 +41,8 @@ _OPEN: Final = Statement(
         )
     )
 )
-_SEARCHES: Final = {"all": _ALL, "odd": _ODD, "open": _OPEN}
+_UNCONFIRMED: Final = Statement(_PAGE.where(tickets.c.state == BatchState.UNCONFIRMED.value))
+_SEARCHES: Final = {"all": _ALL, "odd": _ODD, "open": _OPEN, "unconfirmed": _UNCONFIRMED}
 
 
 def tickets_page(
@@ -55,8 +56,9 @@ def tickets_page(
         job_no: The job.
         after: The position.
         most: How many at most.
-        kind: ``all``; ``odd`` for those that went wrong, wholly or in part, or are in doubt; or
-            ``open`` for those that the vendor has and that have not ended.
+        kind: ``all``; ``odd`` for those that went wrong, wholly or in part, or are in doubt;
+            ``unconfirmed`` for the latter alone; or ``open`` for those that the vendor has and that
+            have not ended.
     """
     facts = {"this_job": job_no, "after": after, "most": most}
     found: list[TicketRecord | DamagedError] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
 from functools import partial
 
 from sqlalchemy import Connection
@@ -14,7 +13,8 @@ from .damage import DamagedError
 from .database import Database
 from .job_rows import StoredJob, find_job_no, get_row, get_stored
 from .page_items import Searched, ShownItem, Spot, items_page, newest_job, search_items
-from .page_lanes import LaneFigures, find_suspects, lane_figures
+from .page_jobs import JobFilter, jobs_page
+from .page_lanes import LaneFigures, lane_figures
 from .page_tickets import tickets_page
 from .records import TicketRecord
 
@@ -33,15 +33,12 @@ class Pages:
         """Return the lanes that have jobs, and what each has open, by name."""
         return await self._db.read(lane_figures)
 
-    async def suspects(
-        self, now: datetime, most: int, lanes_too: Collection[str] = ()
-    ) -> list[StoredJob]:
-        """Return the open jobs that may need a person; see `find_suspects`."""
-
-        def work(connection: Connection) -> list[StoredJob]:
-            return list(find_suspects(connection, now, lanes_too, most))
-
-        return await self._db.read(work)
+    async def jobs(
+        self, wanted: JobFilter, *, before: int | None = None, most: int
+    ) -> list[StoredJob | DamagedError]:
+        """Return jobs, newest first; see `jobs_page`."""
+        read = partial(jobs_page, wanted=wanted, before=before, most=most)
+        return await self._db.read(read)
 
     async def job(self, job_id: str) -> StoredJob:
         """

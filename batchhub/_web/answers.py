@@ -116,7 +116,7 @@ class Answers:
                 )
         except (NoStoreError, StoreError) as error:  # the page comes back by itself
             shown = describe(error)
-        return self.make(request, shown, seen)
+        return self.make(request, shown, None if shown.is_still else seen)
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """Tell a page of changes."""

@@ -58,11 +58,14 @@ class Shown:
         template: The file in `templates`.
         facts: What its names stand for.
         status: The HTTP status.
+        is_still: Whether it stays as it is until somebody loads it again, as what takes a second to
+            find does: it would be found anew at each change of the store.
     """
 
     template: str
     facts: Mapping[str, Any] = field(factory=dict)
     status: int = 200
+    is_still: bool = False
 
 
 Show = Callable[[Look], Awaitable[Shown]]

@@ -54,6 +54,12 @@ def find_states(words: frozenset[str]) -> frozenset[BatchState] | None:
     return frozenset(states) if words else None
 
 
+def find_groups(words: frozenset[str]) -> frozenset[BatchState]:
+    """Return the states that words name, by themselves or as a group; of outcomes none."""
+    named = {state for state in BatchState if state.value in words}
+    return frozenset(named.union(*(_GROUPS[word] for word in words if word in _GROUPS)))
+
+
 def fits(status: BatchStatus, words: frozenset[str]) -> bool:
     """Whether a job in one of the states found for these words fits one of them."""
     mine = {status.state.value, *([] if status.outcome is None else [status.outcome.value])}

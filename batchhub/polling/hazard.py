@@ -34,6 +34,9 @@ EVEN_SHARE: Final = 0.05
 HALF_LIFE: Final = 500.0
 """After so many ends, one counts half: vendors change."""
 
+MIDDLE_OF: Final = 5.0
+"""How many must have ended before there is a middle to speak of."""
+
 _SHORT: Final = 1e-9
 
 
@@ -127,6 +130,20 @@ class Hazard:
             now = max(now, scale.edges[-2])
         # Beyond the last bin it is 1 / t again, the integral of whose root is 2 sqrt(t).
         return growth * math.sqrt(now) + growth * growth / 4
+
+    def middle(self) -> float | None:
+        """Return the time within which half of them ended; `None` if too few were seen."""
+        self.settle()
+        if self._seen < MIDDLE_OF:
+            return None
+        ended = 0.0
+        for start, width, number in zip(
+            self._scale.edges, self._scale.widths, self.ends, strict=False
+        ):
+            if ended + number >= self._seen / 2:
+                return start + width * (self._seen / 2 - ended) / number
+            ended += number
+        return self._scale.most
 
     def _spread(self, after: float, until: float) -> None:
         """

@@ -136,6 +136,12 @@ class Lesson:
         return lesson
 
 
+def name_class(adapter: str, operation: str, items: int) -> str:
+    """Return the key of the class that a ticket of so many items is of."""
+    # A vendor needs another time for other sizes, but not for the last item: factors of four.
+    return f"{adapter}/{operation}/{(max(items, 1).bit_length() - 1) // 2}"
+
+
 class Lessons:
     """
     What was learned, by class. One object a hub, shared by its lanes.
@@ -150,8 +156,7 @@ class Lessons:
 
     def of(self, poll: Poll) -> Lesson:
         """Return what is known of a ticket's class; what is learned there stays here."""
-        # A vendor needs another time for other sizes, but not for the last item: factors of four.
-        key = f"{poll.adapter}/{poll.operation}/{(max(poll.items, 1).bit_length() - 1) // 2}"
+        key = name_class(poll.adapter, poll.operation, poll.items)
         lesson = self._classes.pop(key, None) or self._unpack(key) or Lesson()
         self._classes[key] = lesson
         if len(self._classes) > MOST_CLASSES:

@@ -58,7 +58,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "sandbox": {*_DOORS, "_base"},
     "testing": {*_DOORS, "sandbox", "_base"},
     "conformance": {*_DOORS, "sandbox", "testing", "_base"},
-    "_web": {"hub", *_HUB},
+    "_web": {"hub", "_alerts", *_HUB},
     "cli": {
         *(*_DOORS, "__init__", "sandbox", "testing"),
         *("_alerts", "_exchanges", "_settings", "_tables", "_base", "_web", "_worker"),

@@ -11,7 +11,7 @@ from attrs import asdict
 
 from batchhub._base.show import count, number
 from batchhub._base.store_path import find_store_path, list_all_files
-from batchhub.cli.screen.advice import advise, find_retries, write_advice
+from batchhub.cli.screen.advice import advise, write_advice
 from batchhub.cli.screen.closing import find_failures
 from batchhub.cli.screen.console import make_console, say, write, write_json
 from batchhub.cli.screen.failures import failures_table
@@ -30,6 +30,7 @@ from batchhub.cli.shell.open import (
 from batchhub.cli.shell.options import Common, ListOptions
 from batchhub.errors import NotKnownError, StoreError, UsageError
 from batchhub.hub import BatchHub, BatchJob
+from batchhub.job import find_all_retries
 from batchhub.models import BatchStatus, InputHead
 from batchhub.models.filters import find_states, fits
 from batchhub.settings import Settings
@@ -43,7 +44,7 @@ async def show_status(invocation: Invocation, name: str) -> ExitCode:
     common = invocation.common
     async with open_reader(common, name) as hub:
         job = await find_job(common, hub, name, is_shown=True)
-        status, retries = job.status, await find_retries(job)
+        status, retries = job.status, await find_all_retries(job)
         failures = await find_failures(job)
         later = [each.status for each in await job.find_retries()]
         rows = await _find_input(job)

@@ -10,21 +10,10 @@ from batchhub.models.advice import NO_RETRIES, Retries, next_steps
 
 if TYPE_CHECKING:
     from batchhub.cli.shell.options import Common
-    from batchhub.hub import BatchJob
     from batchhub.models import BatchStatus, FailureGroup
 
 Advice = tuple[str, str]
 """A purpose, and the command for it."""
-
-
-async def find_retries(job: BatchJob) -> Retries:
-    """Find the jobs that retry items of a job, and the one it retries."""
-    counts, original = job.status.counts, await job.find_original()
-    return Retries(
-        original=None if original is None else original.id,
-        failed=await job.find_retry() if counts.failed + counts.not_executed else None,
-        unknown=await job.find_retry(unknown=True) if counts.unknown else None,
-    )
 
 
 def command_line(common: Common, *words: str) -> str:

@@ -11,11 +11,12 @@ from rich.text import Text
 from batchhub._base.show import clean, duration, moment, number
 from batchhub.cli.shell.options import Common
 from batchhub.hub import BatchJob
+from batchhub.job import find_all_retries
 from batchhub.models import BatchState, BatchStatus, FailureGroup
 from batchhub.models.status import stand_text
 from batchhub.models.words import counts_text
 
-from .advice import advise, find_retries, write_advice
+from .advice import advise, write_advice
 from .console import make_console, say
 from .failures import failures_table
 from .findings import SaidFindings
@@ -50,7 +51,7 @@ async def show_closing(
         common,
         has_results=results_in is not None,
         later=later,
-        retries=await find_retries(job),
+        retries=await find_all_retries(job),
         failures=failures,
     )
     for line in write_advice(advice):

@@ -1,0 +1,83 @@
+"""The first screen: what each account has open, who drives it, and what needs a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from attrs import frozen
+
+from batchhub._alerts.conditions import TITLES, Condition
+from batchhub._engine.health import GRACE_S, HealthLook
+from batchhub._store.alert_records import AlertRow, AlertState
+from batchhub._web.look import Look, Shown
+from batchhub.hub import opened
+
+from .lanes import account_lines
+from .troubles import find_troubles
+
+_MOST_SHOWN: Final = 100
+_MOST_UNDRIVEN: Final = 10
+_MOST_ALERTS: Final = 10
+
+
+@frozen(kw_only=True)
+class Firing:
+    """
+    An alert that fires.
+
+    Attributes:
+        title: What is wrong.
+        account: Of which account.
+        since: Since when.
+        why: What else is known of it.
+        jobs: The first jobs it is about.
+        is_clearing: Whether it has not been seen lately.
+    """
+
+    title: str
+    account: str
+    since: datetime
+    why: str
+    jobs: Sequence[str]
+    is_clearing: bool
+
+
+def _show_alert(row: AlertRow) -> Firing:
+    known = {each.value: TITLES[each] for each in Condition}
+    jobs = row.facts.get("jobs")
+    return Firing(
+        title=known.get(row.condition, row.condition),
+        account=row.account,
+        since=row.since,
+        why=str(row.facts.get("why") or ""),
+        jobs=[str(each) for each in jobs[:3]] if isinstance(jobs, list) else [],
+        is_clearing=row.state is AlertState.CLEARING,
+    )
+
+
+async def show_accounts(look: Look) -> Shown:
+    """Show all accounts."""
+    hub = await opened(look.hub)
+    health = HealthLook(store=hub.store, process=hub.process, now=look.now, grace_s=GRACE_S)
+    lines = account_lines(await hub.store.pages.lanes(), health)
+    # That nobody drives an account is said once, and not of each of its jobs.
+    troubles = await find_troubles(health, without={"unattended", "stopped"})
+    rows = await hub.store.alerts.rows()
+    alerts = [row for row in rows if row.state is not AlertState.PENDING]
+    shown = lines[:_MOST_SHOWN]
+    return Shown(
+        "accounts.html",
+        {
+            "now": look.now,
+            "accounts": shown,
+            "more": len(lines) - len(shown),
+            "open_jobs": sum(line.jobs for line in lines),
+            "undriven": [line for line in lines if line.needs_driver],
+            "troubles": troubles,
+            "undriven_shown": _MOST_UNDRIVEN,
+            "alerts": [_show_alert(row) for row in alerts[:_MOST_ALERTS]],
+            "more_alerts": max(0, len(alerts) - _MOST_ALERTS),
+        },
+    )
