@@ -10,9 +10,12 @@
 
   const contact = () => document.getElementById("contact");
 
+  let said = "";
+
   function say(what) {
     const place = contact();
     const text = what ? place?.dataset[what] : "";
+    said = what;
     if (place && place.textContent !== text) place.textContent = text;
   }
 
@@ -108,7 +111,7 @@
 
   document.addEventListener("htmx:sendError", () => say("lost"));
   document.addEventListener("htmx:timeout", () => say("lost"));
-  document.addEventListener("htmx:afterOnLoad", () => say(""));
+  document.addEventListener("htmx:afterOnLoad", () => said === "lost" && say(""));
   document.addEventListener("visibilitychange", refresh);
   setInterval(refresh, REFRESH_MS);
 
