@@ -13,6 +13,7 @@ from attrs import evolve
 from batchhub._base.clock import Clock
 from batchhub._base.failpoints import failpoint
 from batchhub._base.log import get_logger
+from batchhub._base.store_path import find_store_path
 from batchhub._store import AlertChange, AlertRow, AlertState, Lease, NewMessage, Store
 from batchhub.errors import BatchHubError, StoreError
 from batchhub.hub import BatchHub, opened
@@ -213,7 +214,8 @@ def _tell(
     """Make one message for all channels that want the same; return them, and the rows."""
     if not step.changes:
         return [], list(step.puts)
-    source = Source(store=store, config=settings.config)
+    is_usual = settings.store is not None and str(find_store_path(settings.store)) == store
+    source = Source(store=store, config=settings.config, is_usual=is_usual)
     firing = {row.key for row in rows if row.state is not AlertState.PENDING} - {*step.drops}
     firing |= {row.key for row in step.puts if row.state is not AlertState.PENDING}
     routes: dict[tuple[int, ...], list[str]] = defaultdict(list)

@@ -25,6 +25,9 @@ from .states import Change, ChangeKind
 MOST_NAMED: Final = 5
 """How many accounts, and how many jobs of one, a message names."""
 
+IN_MEMORY: Final = "in memory"
+"""What a store without a file is called, which no command can open."""
+
 _MOST_CHANGES: Final = 500
 _LONGEST_WHY: Final = 400
 _HEADS: Final = {
@@ -43,17 +46,19 @@ class Source:
     Attributes:
         store: The store's name.
         config: The settings file; `None` if there is none.
+        is_usual: Whether the settings name this store.
     """
 
     store: str
     config: str | None
+    is_usual: bool = True
 
     def command(self, words: Sequence[str]) -> str:
         """Return a command that works on this machine, whatever the working folder is."""
         line = ["batchhub", *map(clean, words)]
         if self.config is not None:
             line += ["--config", str(Path(self.config).absolute())]
-        elif self.store:
+        if not self.is_usual or (self.config is None and self.store != IN_MEMORY):
             line += ["--store", self.store]
         return shlex.join(line)
 

@@ -37,6 +37,7 @@ class AlertSettings:
         remind_s: After how many seconds what still holds is told again; `None` for never.
         is_on: Whether the settings have such a table; without one nothing is looked at.
         config: The settings file, for the commands that messages name; `None` if there is none.
+        store: The store that it names; `None` if it names none.
     """
 
     rules: Mapping[Condition, Rule] = field(factory=dict)
@@ -44,6 +45,7 @@ class AlertSettings:
     remind_s: float | None = None
     is_on: bool = False
     config: str | None = None
+    store: str | None = None
 
 
 def read_alerts(
@@ -64,7 +66,7 @@ def read_alerts(
         SettingsError: A key is missing, unknown or wrong; its message names file and key.
     """
     if settings.alerts is None:
-        return AlertSettings(config=settings.path)
+        return AlertSettings(config=settings.path, store=settings.store)
     place = Place(path=settings.path, environ=environ, look_up=look_up)
     table = settings.alerts
     place.check_keys(table, _KEYS)
@@ -78,6 +80,7 @@ def read_alerts(
         remind_s=remind_s,
         is_on=True,
         config=settings.path,
+        store=settings.store,
     )
 
 

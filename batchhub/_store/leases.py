@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from attrs import frozen
-from sqlalchemy import Connection, and_, bindparam, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, insert, inspect, select, update
 
 from .codec import from_text, to_text
 from .database import Database
@@ -95,6 +95,16 @@ class Leases:
         """Return the row of a lease; an empty one if nobody has ever had it."""
 
         def work(connection: Connection) -> LeaseRow:
+            return _get(connection, name)
+
+        return await self._db.read(work)
+
+    async def find(self, name: str) -> LeaseRow | None:
+        """Return the row of a lease; `None` in an older store that can only be read."""
+
+        def work(connection: Connection) -> LeaseRow | None:
+            if self._db.is_read_only and not inspect(connection).has_table(leases.name):
+                return None
             return _get(connection, name)
 
         return await self._db.read(work)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .shell.alert_options import AlertOptions
 from .shell.exchange_options import ExchangeOptions
 from .shell.job_options import OutputOptions, ResultsOptions, SubmitOptions
 from .shell.options import (
@@ -248,6 +249,14 @@ def health(invocation: Invocation, options: HealthOptions) -> Work:
     from .commands.health import check_store
 
     return check_store(invocation, options)
+
+
+@_command(AlertOptions)
+def alerts(invocation: Invocation, options: AlertOptions) -> Work:
+    """List the alerts and who was told; or send a test message."""
+    from .commands.alerts import run_alerts
+
+    return run_alerts(invocation, options)
 
 
 @_command(WebOptions)

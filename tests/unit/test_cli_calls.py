@@ -29,8 +29,8 @@ from batchhub.errors import SettingsError, UsageError
 
 COMMANDS = [
     *("demo", "init", "check", "run", "submit", "status", "list", "watch"),
-    *("results", "retry", "cancel", "adopt", "resume", "failures", "health", "prune"),
-    *("adapters", "doctor", "sandbox"),
+    *("results", "retry", "cancel", "adopt", "resume", "worker", "failures", "exchanges"),
+    *("health", "alerts", "web", "prune", "adapters", "doctor", "sandbox"),
 ]
 COMMON_OPTIONS = ("--config", "--store", "--json", "--quiet", "-v", "--log-format")
 
