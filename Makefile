@@ -50,8 +50,9 @@ browser: $(VENV)/.installed-dev  ## try the page in Chromium (Debian's chromium 
 faults: $(VENV)/.installed-dev  ## run the command under every fault the stand-ins know
 	EVERY_FAULT=1 $(BIN)/python -m pytest -n $(WORKERS) tests/integration/test_faults.py
 
-soak: $(VENV)/.installed-dev  ## kill the command 500 times at random and check what is left
+soak: $(VENV)/.installed-dev  ## kill the command 500 times at random; let a worker live for 20 minutes
 	cd tests && PYTHONPATH=. $(abspath $(BIN))/python -m soak
+	cd tests && PYTHONPATH=. $(abspath $(BIN))/python -m soak.worker --minutes 20
 
 sim: $(VENV)/.installed-dev  ## run the program in simulated worlds: SEEDS=5000 many, SEED=17 one
 	cd tests && PYTHONPATH=. $(abspath $(BIN))/python -m simulation $(SEED) --seeds $(SEEDS)

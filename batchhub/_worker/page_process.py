@@ -11,7 +11,10 @@ from typing import Final
 
 from batchhub._base.parent import UNTIL_EOF
 from batchhub.errors import BatchHubError
-from batchhub.settings import Settings
+
+from .settings_source import Reading
+
+_COMMAND: Final = (sys.executable, "-m", "batchhub")
 
 _CLOSING_S: Final = 10.0
 """Seconds that the page has to end before it is killed."""
@@ -44,7 +47,8 @@ class PageProcess:
             BatchHubError: It has ended.
         """
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "batchhub", *self._arguments),
+            *_COMMAND,
+            *self._arguments,
             stdin=asyncio.subprocess.PIPE,
             env={**os.environ, UNTIL_EOF: "1"},
             # Ctrl-C is this process's: the page ends when the worker says so.
@@ -57,7 +61,7 @@ class PageProcess:
             raise
         raise BatchHubError(f"its process has ended {_describe(code)}")
 
-    def reload(self, settings: Settings) -> None:
+    def reload(self, reading: Reading) -> None:
         """Nothing to do: it reads the settings whenever it needs them."""
 
 

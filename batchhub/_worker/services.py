@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
+from batchhub._alerts.alerts import Alerts
 from batchhub._base.clock import Clock
 from batchhub._base.log import get_logger
 from batchhub.errors import BatchHubError
-from batchhub.settings import Settings
+from batchhub.hub import BatchHub
+
+from .settings_source import Reading
 
 _SHORTEST_S: Final = 1.0
 _LONGEST_S: Final = 60.0
@@ -29,9 +32,35 @@ class Service(Protocol):
         """Run until cancelled; an end by itself is a failure, as an exception is."""
         ...
 
-    def reload(self, settings: Settings) -> None:
+    def reload(self, reading: Reading) -> None:
         """Take the settings that were read again; they have been checked."""
         ...
+
+
+class AlertsService:
+    """
+    Tells people what is wrong, as the settings want it.
+
+    Attributes:
+        name: What to call it in the log.
+
+    Args:
+        hub: Whose store it looks at.
+        reading: The settings.
+    """
+
+    name: Final = "alerts"
+
+    def __init__(self, hub: BatchHub, reading: Reading) -> None:
+        self._alerts = Alerts(hub, reading.alerts)
+
+    async def run(self) -> None:
+        """Look and tell until cancelled."""
+        await self._alerts.run()
+
+    def reload(self, reading: Reading) -> None:
+        """Go by other settings from now on."""
+        self._alerts.reload(reading.alerts)
 
 
 async def keep_running(service: Service, clock: Clock) -> None:

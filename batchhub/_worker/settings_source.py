@@ -7,6 +7,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from batchhub._alerts.settings import AlertSettings, read_alerts
 from batchhub._settings.account_check import check_limits
 from batchhub._settings.accounts import make_accounts
 from batchhub._settings.registry import Registry
@@ -25,12 +26,14 @@ class Reading:
         settings: The settings.
         store: Where the store is to be.
         accounts: The accounts, by name.
+        alerts: What is told, and to whom.
         broken: Why an account could not be made, by its name.
     """
 
     settings: Settings
     store: str
     accounts: Mapping[str, Account]
+    alerts: AlertSettings
     broken: Mapping[str, UsageError | AdapterError]
 
 
@@ -99,8 +102,13 @@ class SettingsSource:
                 broken[name] = error
             else:
                 accounts |= made
-        store = self._find_store(settings)
-        return Reading(settings=settings, store=store, accounts=accounts, broken=broken)
+        return Reading(
+            settings=settings,
+            store=self._find_store(settings),
+            accounts=accounts,
+            alerts=read_alerts(settings),
+            broken=broken,
+        )
 
     @staticmethod
     def _keep(settings: Settings) -> Path | None:

@@ -11,7 +11,7 @@ from batchhub._base.log import get_logger
 from batchhub._base.secrets import blank
 from batchhub._base.show import clean
 from batchhub._settings.described import in_short
-from batchhub.errors import BatchHubError, UsageError
+from batchhub.errors import BatchHubError
 from batchhub.hub import BatchHub
 
 from .services import Service
@@ -21,6 +21,8 @@ _READING_S: Final = 60.0
 """Seconds in which settings are read: a keyring, or a disk on a network, may never answer."""
 
 _LONGEST: Final = 1000
+_REST_S: Final = 1.0
+"""Seconds between two times: whoever asks again and again meanwhile is answered once."""
 
 _log = get_logger()
 
@@ -89,21 +91,21 @@ class SettingsWatch:
             try:
                 async with asyncio.timeout(_READING_S):
                     reading = await asyncio.to_thread(self._source.read_again)
-                self._take(reading)
+                await self._take(reading)
             except TimeoutError:
                 self._refuse(f"they could not be read within {_READING_S:.0f} s")
             except Exception as error:  # also what the class of an account may raise
                 self._refuse(_in_a_line(error))
             self._on_change()
+            await self._clock.sleep(_REST_S)
 
     def _refuse(self, why: str) -> None:
         self.error = why
         _log.error("settings.refused", settings=self.where, error=why)
 
-    def _take(self, reading: Reading) -> None:
+    async def _take(self, reading: Reading) -> None:
         before = set(self._hub.accounts)
-        if reading.accounts != self._hub.accounts:
-            raise UsageError("accounts have changed, which takes a restart of the worker")
+        await self._hub.set_accounts(reading.accounts, polling=reading.settings.polling)
         self._reading, self.read_at, self.error = reading, self._clock.now(), None
         _log.info(
             "settings.taken",
@@ -116,7 +118,7 @@ class SettingsWatch:
             self._refuse(f"{' and '.join(stays)} changed, which takes a restart of the worker")
         for service in self._services:
             try:
-                service.reload(reading.settings)
+                service.reload(reading)
             except Exception as error:
                 self._refuse(f"{service.name}: {_in_a_line(error)}")
 

@@ -141,7 +141,7 @@ class Worker:
         alive = asyncio.create_task(self._keep_alive(), name="batchhub-watchdog")
         try:
             # While services end, too: from now on nothing new is to be sent.
-            await self._hub.aclose()
+            await self._hub.aclose(grace_s=self._grace_s)
             if self._tasks:
                 await asyncio.wait(self._tasks)
         finally:

@@ -219,12 +219,12 @@ def resume(invocation: Invocation, following: FollowOptions) -> Work:
     return resume_jobs(invocation, following)
 
 
-@_command(WorkerOptions)
-def worker(invocation: Invocation, options: WorkerOptions) -> Work:
+@_command(WorkerOptions, WebOptions)
+def worker(invocation: Invocation, options: WorkerOptions, page: WebOptions) -> Work:
     """Drive all accounts until stopped, and whatever other processes submit."""
     from .commands.worker import run_worker
 
-    return run_worker(invocation, options)
+    return run_worker(invocation, options, page)
 
 
 @_command(FailuresOptions)

@@ -7,6 +7,8 @@ import pty
 import signal
 import sqlite3
 import subprocess
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -40,16 +42,24 @@ def url(sandbox: EcwidSandbox) -> Iterator[str]:
         yield url
 
 
-def write_settings(folder: Path, url: str, *names: str, more: str = "") -> None:
-    """Write settings with accounts of the shop, as editors do; their token is in a file."""
+@pytest.fixture
+def other() -> Iterator[str]:
+    """Where another shop is."""
+    with standing_in(EcwidSandbox(store_id=1004)) as url:
+        yield url
+
+
+def write_settings(folder: Path, url: str, other: str | None = None, *, more: str = "") -> None:
+    """Write settings with one or two shops, as editors do; their token is in a file."""
     (folder / "token").touch(0o600)
     (folder / "token").write_text(f"{TOKEN}\n")
     text = 'store = "jobs.db"\n' + more
-    for number, name in enumerate(names):
-        text += (
-            f'[accounts.{name}]\nadapter = "ecwid"\nstore_id = {1003 + number}\n'
-            f'token = {{ file = "token" }}\nbase_url = "{url}"\n'
-        )
+    for name, number, at in (("shop", 1003, url), ("other", 1004, other)):
+        if at is not None:
+            text += (
+                f'[accounts.{name}]\nadapter = "ecwid"\nstore_id = {number}\n'
+                f'token = {{ file = "token" }}\nbase_url = "{at}"\n'
+            )
     (folder / "batchhub.toml~").write_text(text)
     (folder / "batchhub.toml~").replace(folder / "batchhub.toml")
 
@@ -97,22 +107,26 @@ def runs_of(url: str) -> list[str]:
     return [each["item_id"] for each in ask_sandbox(url, "journal")["executions"]]
 
 
-def test_it_drives_what_comes_until_it_is_stopped(lab: Lab, tmp_path: Path, url: str) -> None:
-    """Its settings are read again meanwhile; wrong ones change nothing."""
-    write_settings(tmp_path, url, "shop")
+def test_it_drives_what_comes_until_it_is_stopped(
+    lab: Lab, tmp_path: Path, url: str, other: str
+) -> None:
+    """Also an account that its settings get meanwhile; wrong settings change nothing."""
+    write_settings(tmp_path, url)
     with working(lab, tmp_path) as (worker, manager):
         wait_for_end(tmp_path, hand_over(tmp_path, url, "a"))
 
+        write_settings(tmp_path, url, other)
         worker.send(HUP)
         assert "MONOTONIC_USEC" in manager.receive()
-        assert manager.receive() == {"READY": "1", "STATUS": "drives shop"}
+        assert manager.receive() == {"READY": "1", "STATUS": "drives other, shop"}
+        wait_for_end(tmp_path, hand_over(tmp_path, other, "b", store_id=1004))
 
-        write_settings(tmp_path, url, "shop", more="nonsense = 1\n")
+        write_settings(tmp_path, url, more="nonsense = 1\n")
         worker.send(HUP)
         assert manager.receive()["RELOADING"] == "1"
         status = manager.receive()["STATUS"]
-        assert status.startswith("drives shop; settings: batchhub.toml: unknown setting")
-        wait_for_end(tmp_path, hand_over(tmp_path, url, "c"))
+        assert status.startswith("drives other, shop; settings: batchhub.toml: unknown setting")
+        wait_for_end(tmp_path, hand_over(tmp_path, other, "c", store_id=1004))
 
         worker.send(TERM)
         assert manager.receive()["STOPPING"] == "1"
@@ -123,14 +137,14 @@ def test_it_drives_what_comes_until_it_is_stopped(lab: Lab, tmp_path: Path, url:
     assert first.endswith(" drives shop; store jobs.db")
     assert [line for line in rest if "settings.refused" in line]
     assert rest[-2:] == ["stopping; nothing new is sent", "stopped"]
-    assert len(runs_of(url)) == 10
+    assert (len(runs_of(url)), len(runs_of(other))) == (5, 10)
 
 
 def test_requests_under_way_get_their_grace(
     lab: Lab, tmp_path: Path, sandbox: EcwidSandbox, url: str
 ) -> None:
     """The shop answers late; the answer is in the store before the worker ends, with exit 0."""
-    write_settings(tmp_path, url, "shop")
+    write_settings(tmp_path, url)
     sandbox.change_switches({"answer_delay_s": 1.5})
     with working(lab, tmp_path, "-v") as (worker, _):
         job = hand_over(tmp_path, url, "a")
@@ -151,7 +165,7 @@ def test_a_second_signal_ends_it_at_once(
     lab: Lab, tmp_path: Path, sandbox: EcwidSandbox, url: str
 ) -> None:
     """Whatever is under way; that is in doubt then, as after a kill."""
-    write_settings(tmp_path, url, "shop")
+    write_settings(tmp_path, url)
     sandbox.change_switches({"answer_delay_s": 300.0})
     with working(lab, tmp_path, "--grace=200") as (worker, manager):
         hand_over(tmp_path, url, "a")
@@ -197,7 +211,7 @@ def test_two_workers_on_one_store(
     lab: Lab, tmp_path: Path, sandbox: EcwidSandbox, url: str
 ) -> None:
     """The second one says which process drives, and takes over when that one is killed."""
-    write_settings(tmp_path, url, "shop")
+    write_settings(tmp_path, url)
     sandbox.change_switches({"never_ends": True})
     with working(lab, tmp_path, "-v") as (first, _):
         job = hand_over(tmp_path, url, "a")
@@ -215,7 +229,7 @@ def test_two_workers_on_one_store(
 
 def test_a_terminal_that_is_closed_stops_it(tmp_path: Path, url: str) -> None:
     """Nobody reads what it says any more; without a terminal the same signal is the settings'."""
-    write_settings(tmp_path, url, "shop")
+    write_settings(tmp_path, url)
     ours, theirs = pty.openpty()
     worker = subprocess.Popen(
         [COMMAND, "worker"], cwd=tmp_path, env=environment(tmp_path), stderr=theirs
@@ -227,3 +241,24 @@ def test_a_terminal_that_is_closed_stops_it(tmp_path: Path, url: str) -> None:
     os.close(ours)
     worker.send_signal(HUP)
     assert worker.wait(PATIENCE_S) == 0
+
+
+def test_the_page_is_a_process_of_its_own(lab: Lab, tmp_path: Path, url: str) -> None:
+    """It is served while the worker lives, and ends with it, even with one that is killed."""
+    write_settings(tmp_path, url)
+
+    def is_served(address: str) -> bool:
+        try:
+            urllib.request.urlopen(address, timeout=PATIENCE_S).close()
+        except urllib.error.HTTPError:
+            return True
+        except OSError:
+            return False
+        return True
+
+    with working(lab, tmp_path, "--web", "--web-listen=127.0.0.1:0") as (worker, _):
+        wait_until(lambda: "the page is at " in worker.said(), "the page")
+        address = worker.said().partition("the page is at ")[2].partition(";")[0]
+        assert is_served(address)
+        worker.kill()
+        wait_until(lambda: not is_served(address), "the end of the page")

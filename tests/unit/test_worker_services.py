@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from batchhub._worker.services import keep_running
+from batchhub._worker.settings_source import Reading
 from batchhub.errors import UsageError
-from batchhub.settings import Settings
 from batchhub.testing import FakeClock
 
 
@@ -38,7 +38,7 @@ class Flaky:
         if error is not None:
             raise error
 
-    def reload(self, settings: Settings) -> None:
+    def reload(self, reading: Reading) -> None:
         """Nothing to take."""
 
 

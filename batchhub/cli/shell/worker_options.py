@@ -14,6 +14,7 @@ class WorkerOptions:
 
     Attributes:
         grace_s: Seconds that requests under way have to end.
+        web: Whether the page is served beside it.
     """
 
     grace_s: float = make_option(
@@ -22,4 +23,9 @@ class WorkerOptions:
         default=30.0,
         min=0.0,
         max=3600.0,
+    )
+    web: bool = make_option(
+        "--web",
+        "Serve the page too, in a process beside this one; see 'batchhub web'.",
+        default=False,
     )
