@@ -89,6 +89,7 @@ EVENTS: Final = {
     "page.signed_in": "somebody signed in to the page with a token",
     "page.signed_out": "somebody signed out of the page",
     "page.refused": "somebody tried to sign in to the page with what is no token",
+    "page.acted": "an operator retried, cancelled or adopted by the page, or tried to",
     "page.token_made": "a token of the page was made, as there was none",
     "page.token_refused": "a token of the page can't be used; nobody signs in with it",
     "worker.started": "a worker drives all accounts of its settings",

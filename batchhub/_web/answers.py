@@ -17,6 +17,7 @@ from .door import NoStoreError, StoreDoor
 from .failing import INTERNAL, describe
 from .guard import Guard, Refusal, read_form
 from .look import Look, Show, Shown
+from .plans import DONE
 from .rendering import Renderer, make_nav
 from .sessions import Session
 from .streams import Streams, refuse
@@ -140,7 +141,7 @@ class Answers:
             "csrf": None if session is None else session.make_csrf(),
             "here": request.raw_path,
             "nav": make_nav(self.path_of(request)),
-            "notice": None,
+            "notice": DONE.get(request.query.get("done", "")),
             "now": self._clock.now(),
             "role": None if session is None else session.role,
             "may_act": session is not None and session.role.may_act,

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from batchhub._base.secrets import blank
 from batchhub._base.show import clean
-from batchhub.errors import BatchHubError, NotKnownError, StoreError, UsageError
+from batchhub.errors import BatchHubError, NotKnownError, SettingsError, StoreError, UsageError
 
 from .door import NoStoreError
 from .guard import Refusal
@@ -60,6 +60,14 @@ def describe(error: Exception) -> Shown:
         "Something is wrong in batchhub itself. Why is in the log of the process that serves this "
         "page; jobs are not touched by it.",
     )
+
+
+def in_words(error: BatchHubError) -> str:
+    """Return an error in a line, with all that is wrong with a file of settings."""
+    text = str(error)
+    if isinstance(error, SettingsError) and error.problems:
+        text = f"{text.partition(chr(10))[0]} {'; '.join(error.problems)}"
+    return clean(blank(text), _LONGEST)
 
 
 def _say(status: int, heading: str, message: str, advice: str | None = None) -> Shown:

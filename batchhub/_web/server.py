@@ -22,6 +22,7 @@ from batchhub._base.clock import Clock, SystemClock
 from batchhub._base.log import get_logger
 from batchhub.errors import UsageError
 
+from .actions import ACTIONS, WAITING, Actions
 from .answers import STREAM, Answers
 from .door import StoreDoor
 from .guard import MOST_BODY_BYTES, Guard, WrongTokens, add_headers
@@ -157,13 +158,20 @@ class WebServer:
         )
         app.on_response_prepare.append(add_headers)
 
-        async def end_streams(_app: web.Application) -> None:
-            await streams.aclose()
+        actions = Actions(answers, self._door, self._settings.open_owner)
 
-        app.on_shutdown.append(end_streams)
+        async def end(_app: web.Application) -> None:
+            await streams.aclose()
+            await actions.aclose()
+
+        app.on_shutdown.append(end)
         prefix = self.reach.prefix
         for pattern, show in self._screens.items():
             app.router.add_get(f"{prefix}{pattern}", partial(answers.show, show))
+        for pattern, action in ACTIONS.items():
+            app.router.add_get(f"{prefix}{pattern}", partial(actions.ask, action))
+            app.router.add_post(f"{prefix}{pattern}", partial(actions.act, action))
+        app.router.add_get(f"{prefix}{WAITING}", actions.look)
         app.router.add_get(f"{prefix}/static/{{digest}}/{{name:.+}}", partial(_give, renderer))
         app.router.add_get(f"{prefix}{STREAM}", answers.stream)
         app.router.add_get(f"{prefix}/sign-in", signing_in.show)
