@@ -150,6 +150,11 @@ class Blanker:
         self._longest_first: list[_Secret] = []
         self.add(secrets)
 
+    @property
+    def count(self) -> int:
+        """How many it blanks."""
+        return len(self._longest_first)
+
     def add(self, secrets: Iterable[str]) -> None:
         """Blank these as well from now on."""
         for secret in secrets:

@@ -30,10 +30,11 @@ def keep_bodies(
         origin: Scheme, host and port of the account's own host.
     """
     scrubber = Scrubber(secrets, origin)
-    for body in (sent, received):  # what is secret in the second is so in the first
-        if body is not None:
-            _scrub(body, scrubber)
-    return _keep(sent, scrubber), _keep(received, scrubber)
+    while True:  # what is secret in one may stand before it, too
+        known = scrubber.found
+        kept = _keep(sent, scrubber), _keep(received, scrubber)
+        if scrubber.found == known:
+            return _pack(kept[0]), _pack(kept[1])
 
 
 def unpack(kept: bytes | None) -> bytes | None:
@@ -49,11 +50,13 @@ def unpack(kept: bytes | None) -> bytes | None:
         raise ValueError(f"a body is damaged: {error}") from None
 
 
+def _pack(body: bytes | None) -> bytes | None:
+    return None if body is None else zlib.compress(body)
+
+
 def _keep(body: Body | None, scrubber: Scrubber) -> bytes | None:
-    return None if body is None else zlib.compress(_scrub(body, scrubber))
-
-
-def _scrub(body: Body, scrubber: Scrubber) -> bytes:
+    if body is None:
+        return None
     try:
         scrubbed = scrubber.body(_cut(body), body.content_type)[:KEPT_BYTES]
     except Exception as error:  # an answer nobody has thought of

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
@@ -21,7 +23,15 @@ from batchhub.errors import StoreError
 
 from .file import open_to_write
 from .reading import explain
-from .writer import MOST_BYTES, Row, delete_jobs, delete_old, make_row, write_rows
+from .writer import (
+    MOST_BYTES,
+    Row,
+    delete_jobs,
+    delete_old,
+    make_row,
+    without_bodies,
+    write_rows,
+)
 
 GATHER_S: Final = 0.2
 """Seconds for which exchanges are gathered, to be written in one transaction."""
@@ -32,9 +42,14 @@ RETRY_S: Final = 2.0
 CLOSE_S: Final = 2.0
 """Seconds that what is waiting gets to be written when the hub is closed."""
 
+BODIES_S: Final = 1.0
+"""Seconds of those in which bodies are still kept: to blank them takes long."""
+
 MOST_WAITING: Final = 10_000
+"""How many exchanges wait to be written; more are dropped."""
+
 MOST_WAITING_BYTES: Final = 32 * 1024 * 1024
-"""How many exchanges wait to be written, and how much of their bodies; more are dropped."""
+"""How much of their bodies; of more exchanges only the heads wait."""
 
 _BATCH: Final = 500
 _BATCH_BYTES: Final = 4 * 1024 * 1024
@@ -80,6 +95,7 @@ class ExchangeLog:
         self._thread: threading.Thread | None = None
         self._is_closing = self._is_hurried = False
         self._said_dropped = 0
+        self._bodies_until_s = math.inf
         # Of the thread alone.
         self._transaction = make_lock()
         self._rows: list[Row] = []
@@ -95,9 +111,11 @@ class ExchangeLog:
         with self._changed:
             if self._is_closing:
                 return
-            if self._open >= MOST_WAITING or self._waiting_bytes + size_bytes > MOST_WAITING_BYTES:
+            if self._open >= MOST_WAITING:
                 self.dropped += 1
                 return
+            if self._waiting_bytes + size_bytes > MOST_WAITING_BYTES:
+                noted, size_bytes = without_bodies(noted, "too many were waiting"), 0
             self._waiting.append(noted)
             self._open += 1
             self._waiting_bytes += size_bytes
@@ -136,6 +154,7 @@ class ExchangeLog:
             return
         with self._changed:
             self._is_closing = True
+            self._bodies_until_s = time.monotonic() + BODIES_S
             self._changed.notify_all()
             thread = self._thread
         if thread is None:
@@ -233,6 +252,8 @@ class ExchangeLog:
                 noted = self._waiting.popleft()
                 self._waiting_bytes -= _size(noted)
             size_bytes += _size(noted)
+            if time.monotonic() > self._bodies_until_s:
+                noted = without_bodies(noted, "the hub was closed")
             try:
                 rows.append(make_row(noted))
             except Exception as error:

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from batchhub._http.journal import Noted
+from attrs import evolve
+
+from batchhub._http.journal import Body, Noted
 
 from .file import transaction
 from .keep import keep_bodies
@@ -26,6 +28,18 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 Row = tuple[tuple[object, ...], Sequence[tuple[str, int]], tuple[bytes | None, bytes | None]]
 """A row of `exchanges`, the tickets it is about, and its bodies."""
+
+
+def without_bodies(noted: Noted, why: str) -> Noted:
+    """Return an exchange whose bodies are not kept, and which says why."""
+    return evolve(noted, sent=_drop(noted.sent, why), received=_drop(noted.received, why))
+
+
+def _drop(body: Body | None, why: str) -> Body | None:
+    if body is None:
+        return None
+    data = f"<{body.size_bytes} bytes; not kept: {why}>".encode()
+    return evolve(body, data=data, is_whole=True, content_type="text/plain")
 
 
 def make_row(noted: Noted) -> Row:

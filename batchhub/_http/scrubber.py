@@ -73,6 +73,11 @@ class Scrubber:
         self._blanker = Blanker()
         self._learn(*known)
 
+    @property
+    def found(self) -> int:
+        """How many secrets it knows: more after a call that has found some."""
+        return self._blanker.count
+
     def is_own(self, address: str) -> bool:
         """Whether an address is the account's own host's; a path of its own is."""
         return f"{address}/".startswith(("/", f"{self._origin}/"))
