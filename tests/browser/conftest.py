@@ -7,20 +7,15 @@ console, nothing that the page's policy refused, and nothing asked of another se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from selenium.webdriver import Chrome
 from support.browsing.chrome import running_chrome
 from support.browsing.page import Page, running_page
-from support.browsing.visitor import WIDE, Visitor
+from support.browsing.visitor import WIDE, Visit, Visitor
+from support.browsing.world import World, living_in
 from support.page_store import fill_page_store
-
-SETTINGS = """
-store = "jobs.db"
-"""
-
-Visit = Callable[..., Visitor]
 
 
 @pytest.fixture(scope="session")
@@ -31,13 +26,19 @@ def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 
 @pytest.fixture(scope="session")
-def full_page(tmp_path_factory: pytest.TempPathFactory, chrome: Chrome) -> Iterator[Page]:
-    """The page of a store with 10,000 jobs and 100,000 items."""
+def world(tmp_path_factory: pytest.TempPathFactory, chrome: Chrome) -> Iterator[World]:
+    """A store with 10,000 jobs and 100,000 items, two vendors, and somebody who drives."""
     del chrome  # without one nothing is made
     folder = tmp_path_factory.mktemp("full")
     fill_page_store(folder / "jobs.db")
-    (folder / "batchhub.toml").write_text(SETTINGS)
-    with running_page(folder) as page:
+    with living_in(folder) as world:
+        yield world
+
+
+@pytest.fixture(scope="session")
+def full_page(world: World) -> Iterator[Page]:
+    """The page of that store, as users start it."""
+    with running_page(world.folder) as page:
         yield page
 
 

@@ -15,7 +15,8 @@ _GRAVE: Final = frozenset({"serious", "critical"})
 
 _RUN: Final = """
 const done = arguments[arguments.length - 1];
-axe.run(document, {resultTypes: ["violations"]}).then(
+const only = arguments[0] && {runOnly: {type: "rule", values: arguments[0]}};
+axe.run(document, {resultTypes: ["violations"], ...only}).then(
   (found) => done(found.violations.map((each) => ({
     id: each.id,
     impact: each.impact,
@@ -28,12 +29,18 @@ axe.run(document, {resultTypes: ["violations"]}).then(
 """
 
 
-def find_barriers(driver: Chrome) -> list[str]:
-    """Return what keeps somebody out, by what axe-core calls serious or critical; a line each."""
+def find_barriers(driver: Chrome, *rules: str) -> list[str]:
+    """
+    Return what keeps somebody out, by what axe-core calls serious or critical; a line each.
+
+    Args:
+        driver: The browser, with the page open.
+        rules: Which of its rules; by default all.
+    """
     if not driver.execute_script("return typeof axe !== 'undefined'"):
         # The driver runs it as a console does, so the page's policy has no say in it.
         driver.execute_script(_AXE)
-    found: list[dict[str, Any]] = driver.execute_async_script(_RUN)
+    found: list[dict[str, Any]] = driver.execute_async_script(_RUN, list(rules) or None)
     return [
         f"{each['id']} ({each['impact']}): {each['help']}, {len(each['nodes'])} times: "
         + " | ".join(each["nodes"][:3])

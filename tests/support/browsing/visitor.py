@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from selenium.common.exceptions import (
     NoSuchElementException,
@@ -196,6 +196,8 @@ class Visitor:
         self.driver.switch_to.window(old)
         self.driver.close()
         self.driver.switch_to.window(new)
+        # Nobody brings a window to the front where there is no screen.
+        self._command("Emulation.setFocusEmulationEnabled", enabled=True)
         read_traffic(self.driver)
         read_complaints(self.driver)
 
@@ -229,6 +231,14 @@ class Visitor:
 
     def _command(self, method: str, **facts: object) -> None:
         self.driver.execute_cdp_cmd(method, facts)
+
+
+class Visit(Protocol):
+    """Begins a visit: a fixture of the tests."""
+
+    def __call__(self, page: Page, role: str | None = "operator", width: int = WIDE) -> Visitor:
+        """Begin, signed in with a role or not at all."""
+        ...
 
 
 def _is_gone(element: WebElement) -> bool:
