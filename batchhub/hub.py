@@ -806,6 +806,7 @@ class BatchHub(Handle):
         jobs, items = await opened.loader.prune(before)
         now = self._clock.now()
         await opened.store.pushes.drop_old(now)
+        await opened.store.wishes.drop_old(now)
         await opened.store.lessons.drop_old(now)
         if jobs:
             _log.info("store.pruned", jobs=jobs, items=items)

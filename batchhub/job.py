@@ -549,6 +549,9 @@ class BatchJob(Handle):
         it knows has another number of items, or if another ticket of the account has that id. The
         ticket gets the finding ``adopted``. The same again changes nothing.
 
+        Where another process drives the account, that one asks: the wish goes through the store,
+        and is withdrawn if it has no answer after two minutes, or is not taken up after 20 s.
+
         Args:
             ref: The vendor's id of the batch; several, where the vendor gave several for it.
             ticket: The ticket's position, from 1; by default the only unconfirmed one.
@@ -558,8 +561,8 @@ class BatchJob(Handle):
 
         Raises:
             UsageError: There is no such ticket, or several are unconfirmed; the id is not this
-                ticket's; another process drives the account; or the ticket was given up meanwhile,
-                which then has the finding ``late_ticket``.
+                ticket's; the process that drives the account does not answer; or the ticket was
+                given up meanwhile, which then has the finding ``late_ticket``.
             NotKnownError: The account is not one of this hub's.
             UnsupportedError: The vendor gives no ids that could be asked about.
             CredentialsError: The vendor refused the credentials.

@@ -8,15 +8,16 @@ from copy import copy
 from typing import Final
 
 from batchhub._base.show import count, words
-from batchhub._store import JobRecord
+from batchhub._store import JobRecord, TicketRecord
 from batchhub.errors import AdapterError, StoreError, UnsupportedError, UsageError
 from batchhub.models import BatchState, BatchStatus, Ticket
 
-from .adoptions import UNCHANGED, Adoption
+from .adoptions import Adoption
 from .driver import RECLAIM_S
 from .foreign import check_refs
-from .lane import Lane
 from .open_hub import OpenHub
+from .wish_kinds import UNCHANGED
+from .wishing import ask_driver
 
 _LISTED: Final = 10
 """How many tickets a message lists."""
@@ -83,8 +84,8 @@ async def adopt(opened: OpenHub, job: JobRecord, ticket: Ticket, refs: tuple[str
     Raises:
         NotKnownError: The job's account is not one of this hub's.
         UnsupportedError: The vendor can't be asked about a batch.
-        UsageError: The ids are none of the vendor's for this ticket, another process drives the
-            account, or the ticket has changed; nothing has changed then by this.
+        UsageError: The ids are none of the vendor's for this ticket, the ticket has changed, or
+            another process drives the account and does not answer; nothing has changed then.
         BatchHubError: The vendor could not be asked, or the store not be read or written.
     """
     lane = opened.find_lane(job.lane) or opened.get_lane(job.account)
@@ -103,20 +104,35 @@ async def adopt(opened: OpenHub, job: JobRecord, ticket: Ticket, refs: tuple[str
         raise UsageError(
             f"ticket {ticket.position} of job {job.job_id} has changed; look again; {UNCHANGED}"
         )
-    await _refuse_other(opened, lane)
+    if not await _adopt_here(opened, job, record, refs):
+        await ask_driver(opened, job.lane, job.job_id, record, refs)
+
+
+async def _adopt_here(
+    opened: OpenHub, job: JobRecord, ticket: TicketRecord, refs: tuple[str, ...]
+) -> bool:
+    """Have this process do it; return False if another one drives the lane, or has to."""
+    name, driver = job.lane, opened.driver
+    if not driver.drives or await driver.find_other(name) is not None:
+        return False
+    lane = opened.find_lane(name)
+    if lane is None:
+        return False  # its account is gone meanwhile
     answer = asyncio.get_running_loop().create_future()
-    wish = Adoption(job_id=job.job_id, ticket=record, refs=refs, answer=answer)
+    wish = Adoption(job_id=job.job_id, ticket=ticket, refs=refs, answer=answer)
     lane.adopt(wish)
-    opened.driver.drive(lane)
+    driver.drive(lane)
     try:
-        await _wait(opened, lane, wish)
+        if not await _wait(opened, name, wish):
+            return False
     finally:
         answer.cancel()  # nobody waits any more; what is under way is to harm nobody
     await answer
+    return True
 
 
-async def _wait(opened: OpenHub, lane: Lane, wish: Adoption) -> None:
-    """Wait for the answer, as long as this process drives the lane or may come to."""
+async def _wait(opened: OpenHub, name: str, wish: Adoption) -> bool:
+    """Wait for the answer; return False if another process drives the lane by then."""
     while not wish.answer.done():
         pause = asyncio.ensure_future(opened.clock.sleep(RECLAIM_S))
         waited: Sequence[asyncio.Future[None]] = (wish.answer, pause)
@@ -124,24 +140,16 @@ async def _wait(opened: OpenHub, lane: Lane, wish: Adoption) -> None:
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         finally:
             pause.cancel()
-        if wish.answer.done() or opened.driver.owns(lane.name):
+        if wish.answer.done() or opened.driver.owns(name):
             continue
-        if not opened.driver.is_driving(lane.name):
-            error = opened.driver.find_trouble(lane.name)
+        if not opened.driver.is_driving(name):
+            error = opened.driver.find_trouble(name)
             if error is None:
-                error = StoreError(f"nobody drives {lane.name} here any more; {UNCHANGED}")
+                error = StoreError(f"nobody drives {name} here any more; {UNCHANGED}")
             raise copy(error)
-        await _refuse_other(opened, lane)
-
-
-async def _refuse_other(opened: OpenHub, lane: Lane) -> None:
-    """Refuse to wait for a process that may drive the lane for hours: only it may ask now."""
-    owner = await opened.driver.find_other(lane.name)
-    if owner is not None:
-        raise UsageError(
-            f"{owner} drives this account, and only it may ask the vendor now; adopt the ticket "
-            f"there, or once it has ended; {UNCHANGED}"
-        )
+        if await opened.driver.find_other(name) is not None:
+            return False
+    return True
 
 
 def _list(tickets: Sequence[Ticket]) -> str:

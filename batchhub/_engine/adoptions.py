@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from attrs import evolve, field, frozen
@@ -11,8 +14,8 @@ from attrs import evolve, field, frozen
 from batchhub._adapter.exchange import Observation
 from batchhub._base.show import count, words
 from batchhub._http.journal import about
-from batchhub._store import RefOwner, TicketRecord
-from batchhub.errors import BatchHubError, NotFoundError, RefusedError, UsageError
+from batchhub._store import RefOwner, TicketRecord, Wish
+from batchhub.errors import BatchHubError, NotFoundError, RefusedError, StoreError, UsageError
 from batchhub.models import BatchState, Finding
 
 from .asking import Asking
@@ -23,13 +26,14 @@ from .job_state import JobState
 from .lane_context import LaneContext, log_ticket
 from .lane_jobs import LaneJobs
 from .order import SendOrder
-
-UNCHANGED: Final = "nothing was changed"
+from .wish_kinds import ANSWER_S, UNCHANGED, kind_of
 
 _PATIENCE_S: Final = 30.0
 """Seconds to wait for the answers to other tickets."""
 
 _LOOK_S: Final = 0.1
+
+_STORE_RETRY_S: Final = 1.0
 
 
 @frozen(kw_only=True, eq=False)
@@ -42,12 +46,14 @@ class Adoption:
         ticket: The ticket as whoever wishes it has seen it.
         refs: The vendor's ids.
         answer: Done once the ticket has them, or with the error why it has not.
+        wish_no: Its number, if another process has asked for it through the store.
     """
 
     job_id: str
     ticket: TicketRecord
     refs: tuple[str, ...]
     answer: asyncio.Future[None] = field(repr=False)
+    wish_no: int | None = None
 
     @property
     def named(self) -> str:
@@ -87,11 +93,16 @@ class Adoptions:
         self._contacts = contacts
         self._asking = Asking(context)
         self._wanted: deque[Adoption] = deque()
+        self._may_have_more = False
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is wished for."""
-        return not self._wanted
+        return not (self._wanted or self._may_have_more)
+
+    def note(self) -> None:
+        """Say that the store may have wishes of other processes."""
+        self._may_have_more = True
 
     def add(self, adoption: Adoption) -> None:
         """Take a wish; it is looked at as soon as the lane is driven."""
@@ -102,14 +113,28 @@ class Adoptions:
         self._wanted.extend(other._wanted)  # of this class
         other._wanted.clear()
 
-    def give_up(self, error: BatchHubError) -> None:
-        """Answer all wishes with an error: the lane is not driven here any more."""
+    async def give_up(self, error: BatchHubError, *, is_lasting: bool) -> None:
+        """
+        Answer the wishes with an error: the lane is not driven here any more.
+
+        Args:
+            error: The error.
+            is_lasting: Whether another process would fare no better. If not, the wishes of other
+                processes stay in the store, where the next driver finds them.
+        """
         while self._wanted:
-            self._wanted.popleft().fail(error)
+            adoption = self._wanted.popleft()
+            adoption.fail(error)
+            if adoption.wish_no is not None and is_lasting:
+                with suppress(StoreError):
+                    await self._answer(adoption.wish_no, error)
 
     async def look(self) -> None:
         """Look at all wishes, one after the other."""
-        while self._wanted:
+        while not self.is_idle:
+            await self._find_more()
+            if not self._wanted:
+                continue
             adoption = self._wanted[0]  # stays until it is answered: the drive may end meanwhile
             if not adoption.answer.done():
                 try:
@@ -121,8 +146,74 @@ class Adoptions:
                 else:
                     if not adoption.answer.done():
                         adoption.answer.set_result(None)
+            if adoption.wish_no is not None:
+                await self._tell(adoption.wish_no, adoption.answer)
             if self._wanted and self._wanted[0] is adoption:
                 self._wanted.popleft()
+
+    # Wishes of other processes.
+
+    async def _find_more(self) -> None:
+        """Take up what other processes wish."""
+        if not self._may_have_more:
+            return
+        self._may_have_more = False
+        if self._context.is_closing:
+            return  # for the next driver
+        context, known = self._context, {adoption.wish_no for adoption in self._wanted}
+        try:
+            found = await context.store.wishes.find(context.lane)
+            new = [wish for wish in found if wish.wish_no not in known]
+            oldest = context.clock.now() - timedelta(seconds=ANSWER_S)
+            stale = [wish.wish_no for wish in new if wish.asked_at < oldest]
+            fresh = [wish for wish in new if wish.wish_no not in stale]
+            if new:
+                await context.store.wishes.note_seen([each.wish_no for each in fresh], stale)
+        except StoreError as error:
+            self._contacts.note_store(error)
+            self._may_have_more = True
+            await context.clock.sleep(_STORE_RETRY_S)
+            return
+        for wish in fresh:
+            await self._take_up(wish)
+
+    async def _take_up(self, wish: Wish) -> None:
+        job = self._jobs.find(wish.job_id)
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if job is None or not 1 <= wish.position <= job.size:
+            why = UsageError(f"job {wish.job_id} has ended meanwhile; {UNCHANGED}")
+            await self._context.persist(partial(self._answer, wish.wish_no, why))
+            return
+        seen = evolve(job.ticket(wish.position), attempt_id=wish.attempt_id)
+        self._wanted.append(
+            Adoption(
+                job_id=wish.job_id,
+                ticket=seen,
+                refs=wish.vendor_refs,
+                answer=answer,
+                wish_no=wish.wish_no,
+            )
+        )
+
+    async def _tell(self, wish_no: int, answer: asyncio.Future[None]) -> None:
+        """Write the answer to a wish of another process; one that was withdrawn gets none."""
+        error = answer.exception() if answer.done() and not answer.cancelled() else None
+        if self._context.hold.is_lost:
+            return  # the next driver does it, or finds that it is done
+        if isinstance(error, BatchHubError):
+            await self._context.persist(partial(self._answer, wish_no, error))
+        else:
+            await self._context.persist(partial(self._answer, wish_no, None))
+
+    async def _answer(self, wish_no: int, error: BatchHubError | None) -> None:
+        context = self._context
+        await context.store.wishes.answer(
+            wish_no,
+            context.hold.row,
+            context.clock.now(),
+            None if error is None else kind_of(error),
+            "" if error is None else str(error),
+        )
 
     async def _adopt(self, adoption: Adoption) -> None:
         job = self._jobs.find(adoption.job_id)
@@ -141,7 +232,15 @@ class Adoptions:
             return  # nobody waits any more, so nobody would be told
         if self._context.hold.is_lost:
             raise lost(self._context.lane)
-        adopted = await store.adopt(job.record, taken, self._context.hold.row)
+        adopted = await store.adopt(
+            job.record,
+            taken,
+            self._context.hold.row,
+            wish_no=adoption.wish_no,
+            at=self._context.clock.now(),
+        )
+        if adopted.is_withdrawn:
+            return
         if not adopted.is_held:
             self._context.hold.lose()
             raise lost(self._context.lane)

@@ -367,6 +367,7 @@ class Driver:
         """Have a lane look at what another process has written."""
         self._lanes[lane].poke()
         self._lanes[lane].note_pushes()
+        self._lanes[lane].note_wishes()
 
     def _note_saved(self, error: StoreError | None) -> None:
         for name in self._held:
@@ -480,6 +481,8 @@ class Driver:
                 self._restore(lane, row)
                 if row.has_pushes:
                     lane.note_pushes()
+                if row.has_wishes:
+                    lane.note_wishes()
                 held = LaneHold(hold, self._clock)
                 held.hand_on = partial(self._hand_on, lane)
                 held.note_seen(began_s)

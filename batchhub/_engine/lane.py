@@ -154,7 +154,13 @@ class Lane:
 
     def note_pushes(self) -> None:
         """Say that the store may have calls by the vendor."""
+        self._adoptions.note()
         self._pushed.note()
+        self._alarm.ring()
+
+    def note_wishes(self) -> None:
+        """Say that the store may have wishes of other processes."""
+        self._adoptions.note()
         self._alarm.ring()
 
     def adopt(self, adoption: Adoption) -> None:
@@ -272,7 +278,8 @@ class Lane:
                 await self._errands.finish()
             await self._contacts.save_faults()
             if not (is_over or self._is_replaced):
-                self._adoptions.give_up(self.error or lost(self.name))
+                error = self.error or lost(self.name)
+                await self._adoptions.give_up(error, is_lasting=self.error is not None)
             self._context.polls.leave_all(self._jobs)
             # What was shown from memory never goes back: the store is what is shown next.
             await self._figures.save(list(self._jobs))

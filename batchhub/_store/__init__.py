@@ -4,7 +4,8 @@ The store: jobs, tickets, items and results in SQL. Nothing here knows a vendor 
 It may import `_adapter`, `models` and below, never HTTP. Begin with `store`, which has a door by
 subject: `jobs`, `tickets`, `results`, `lanes`, `deliveries` of events, `loads` for how jobs come
 and go by chunks, `inputs` for the rows that items are made of, `targets` for what items change,
-`failures` for what no retry has, `pushes` for calls by vendors, `lessons` for how long batches
+`failures` for what no retry has, `pushes` for calls by vendors, `wishes` for
+what a process asks of the one that drives, `lessons` for how long batches
 take, `exports` for the files that results were written to, `leases` for what one process does for
 all, `alerts` for what somebody is told of and `alert_looks` for what that takes, and `pages` for
 what screens show. Each of their methods is one transaction.
@@ -41,6 +42,7 @@ from .pushes import Push
 from .records import JobRecord, Summary, TicketPlan, TicketRecord, make_job_id, make_status
 from .store import Store
 from .ticket_view import TicketList
+from .wishes import Wish, WishState
 
 __all__ = [
     "Adopted",
@@ -75,6 +77,8 @@ __all__ = [
     "TicketPlan",
     "TicketRecord",
     "Traffic",
+    "Wish",
+    "WishState",
     "make_job_id",
     "make_status",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Final
 
 from attrs import frozen
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, Text, bindparam, cast, or_, select
 from batchhub._base.json import loads
 from batchhub.models import BatchState
 
+from . import wishes
 from .lane_records import Hold
 from .lane_rows import is_held
 from .records import JobRecord, TicketRecord
@@ -63,11 +65,13 @@ class Adopted:
         ticket: The ticket as it is in the store now.
         owner: Another ticket that has one of the ids; then nothing was written.
         is_held: Whether the lane was held; else nothing was written.
+        is_withdrawn: Whether nobody wishes it any more; then nothing was written.
     """
 
     ticket: TicketRecord
     owner: RefOwner | None = None
     is_held: bool = True
+    is_withdrawn: bool = False
 
 
 def find_ref_owner(
@@ -101,7 +105,13 @@ def find_ref_owner(
 
 
 def adopt_ticket(
-    connection: Connection, job: JobRecord, ticket: TicketRecord, hold: Hold
+    connection: Connection,
+    job: JobRecord,
+    ticket: TicketRecord,
+    hold: Hold,
+    *,
+    wish_no: int | None,
+    at: datetime,
 ) -> Adopted:
     """
     Write that the vendor has a ticket whose fate was unknown, under the ids that it is given.
@@ -115,15 +125,22 @@ def adopt_ticket(
         job: The job as its driver knows it.
         ticket: The ticket with its ids, as the vendor has just described it.
         hold: The right to drive the lane.
+        wish_no: The number of the wish, if another process has it; it is done with this, or, if it
+            was withdrawn, nothing is.
+        at: The time.
     """
     old = get_ticket(connection, ticket)
     if not is_held(connection, hold):
         return Adopted(ticket=old, is_held=False)
+    if wish_no is not None and not wishes.is_open(connection, wish_no):
+        return Adopted(ticket=old, is_withdrawn=True)
     owner = find_ref_owner(connection, job.lane, ticket.vendor_refs, ticket)
     if owner is not None or old.attempt_id != ticket.attempt_id:
         return Adopted(ticket=old, owner=owner)
     if old.state is BatchState.UNCONFIRMED and not old.vendor_refs:
         change_ticket(connection, job, old, ticket)
+        if wish_no is not None:
+            wishes.note_done(connection, wish_no, at)
         return Adopted(ticket=ticket)
     if old.state is BatchState.CANCELLED:
         return Adopted(ticket=keep_late(connection, old, ticket))

@@ -22,7 +22,17 @@ from .chunks import CHUNK_ITEMS
 from .codec import to_text
 from .job_rows import find_job_no
 from .statements import Statement
-from .tables import deliveries, exports, input_blocks, inputs, items, jobs, results, tickets
+from .tables import (
+    deliveries,
+    exports,
+    input_blocks,
+    inputs,
+    items,
+    jobs,
+    results,
+    tickets,
+    wishes,
+)
 from .transactions import Work
 
 _JOBS_AT_ONCE: Final = 100
@@ -72,6 +82,7 @@ _DROP_DELIVERIES: Final = Statement(
 )
 _DROP_EXPORTS: Final = Statement(delete(exports).where(exports.c.job_id == bindparam("this_job")))
 _DROP_INPUT: Final = Statement(delete(inputs).where(inputs.c.job_no == bindparam("this_job_no")))
+_DROP_WISHES: Final = Statement(delete(wishes).where(wishes.c.job_id == bindparam("this_job")))
 _DROP_JOB: Final = Statement(delete(jobs).where(jobs.c.job_no == bindparam("this_job_no")))
 
 
@@ -127,6 +138,7 @@ def delete_some(job_id: str, process: str) -> Work[bool]:
         _DROP_DELIVERIES.run(connection, {"this_job_no": row["job_no"]})
         _DROP_INPUT.run(connection, {"this_job_no": row["job_no"]})
         _DROP_EXPORTS.run(connection, {"this_job": job_id})
+        _DROP_WISHES.run(connection, {"this_job": job_id})
         _DROP_JOB.run(connection, {"this_job_no": row["job_no"]})
         return True
 

@@ -37,6 +37,7 @@ class LaneRow:
         sent: What was sent lately, as JSON values.
         cooled: Until when it is silent, as JSON values.
         has_pushes: Whether its vendor has called, and no driver has looked at that.
+        has_wishes: Whether other processes wait for what they asked of its driver.
     """
 
     epoch: int = 0
@@ -46,6 +47,7 @@ class LaneRow:
     sent: Any = None
     cooled: Any = None
     has_pushes: bool = False
+    has_wishes: bool = False
 
 
 @frozen(kw_only=True)

@@ -23,7 +23,7 @@ from .codec import from_text, to_text
 from .damage import read_row, reading
 from .lane_records import Hold, LaneOwner, LaneRow, Traffic
 from .statements import Row, Statement
-from .tables import deliveries, jobs, lanes, leases, pushes
+from .tables import deliveries, jobs, lanes, leases, pushes, wishes
 
 _THIS: Final = lanes.c.lane == bindparam("this_lane")
 _HELD: Final = and_(
@@ -53,7 +53,12 @@ _PAGE: Final = 500
 _FIELDS: Final = ("epoch", "owner", "owner_pid", "owner_host", "seen_at", "latest_at")
 _ADD: Final = Statement(insert(lanes))
 _HAS_PUSHES: Final = exists().where(pushes.c.lane == lanes.c.lane).label("has_pushes")
-_GET: Final = Statement(select(lanes, _HAS_PUSHES).where(_THIS))
+_HAS_WISHES: Final = (
+    exists()
+    .where(wishes.c.lane == lanes.c.lane, wishes.c.answered_at.is_(None))
+    .label("has_wishes")
+)
+_GET: Final = Statement(select(lanes, _HAS_PUSHES, _HAS_WISHES).where(_THIS))
 _TAKE: Final = Statement(
     update(lanes)
     .where(_THIS, lanes.c.epoch == bindparam("this_epoch"))
@@ -147,6 +152,7 @@ def _read_lane(row: Row) -> LaneRow:
         sent=row["sent"],
         cooled=row["cooled"],
         has_pushes=bool(row["has_pushes"]),
+        has_wishes=bool(row["has_wishes"]),
     )
 
 

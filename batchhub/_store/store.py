@@ -25,6 +25,7 @@ from .pushes import Pushes
 from .results import Results
 from .targets import Targets
 from .tickets import Tickets
+from .wishes import Wishes
 
 
 class Store:
@@ -42,6 +43,7 @@ class Store:
         deliveries: The events of jobs that have ended.
         loads: The jobs that come and go by chunks.
         pushes: The calls by vendors.
+        wishes: What processes ask of those that drive lanes.
         targets: What items change.
         failures: Items that have not succeeded and that no retry has.
         lessons: What was learned of how long batches take.
@@ -62,6 +64,7 @@ class Store:
         self.deliveries = Deliveries(database)
         self.loads = Loads(database)
         self.pushes = Pushes(database)
+        self.wishes = Wishes(database)
         self.targets = Targets(database)
         self.failures = Failures(database)
         self.lessons = Lessons(database)

@@ -188,12 +188,20 @@ class Tickets:
 
         return await self._db.read(work)
 
-    async def adopt(self, job: JobRecord, ticket: TicketRecord, hold: Hold) -> Adopted:
+    async def adopt(
+        self,
+        job: JobRecord,
+        ticket: TicketRecord,
+        hold: Hold,
+        *,
+        wish_no: int | None = None,
+        at: datetime,
+    ) -> Adopted:
         """Keep that the vendor has a ticket, under ids that a user named; see `adopt_ticket`."""
 
         def work(connection: Connection) -> Adopted:
             self._db.check_file()
-            return adopting.adopt_ticket(connection, job, ticket, hold)
+            return adopting.adopt_ticket(connection, job, ticket, hold, wish_no=wish_no, at=at)
 
         return await self._db.write(work)
 
