@@ -45,7 +45,8 @@ test: $(VENV)/.installed-dev  ## run every test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 browser: $(VENV)/.installed-dev  ## try the page in Chromium (Debian's chromium and chromium-driver)
-	$(BIN)/python -m pytest tests/browser
+# What fails waits for minutes for what does not come.
+	$(BIN)/python -m pytest --maxfail=3 tests/browser
 
 faults: $(VENV)/.installed-dev  ## run the command under every fault the stand-ins know
 	EVERY_FAULT=1 $(BIN)/python -m pytest -n $(WORKERS) tests/integration/test_faults.py
