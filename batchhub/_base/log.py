@@ -74,6 +74,8 @@ EVENTS: Final = {
     "alerts.claimed": "this process looks for alerts now, for all of the store",
     "alerts.lost": "another process looks for alerts; this one tells nothing more",
     "alerts.failed": "a bug in batchhub holds up the alerts; tried again later",
+    "metrics.started": "the process shows figures of itself at an address",
+    "metrics.failed": "figures could not be made, for a fault of batchhub; the next ones may be",
     "push.taken": "a vendor's call was taken in; whoever drives the account looks at it",
     "store.pruned": "old jobs were deleted",
     "store.damaged": "a row of the store can't be read; its job is left out",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from batchhub._adapter.account import Account
@@ -86,6 +86,11 @@ class HubLanes:
         """
         account = self._book.find(name)
         return None if account is None else self._lane_of(account)
+
+    @property
+    def made(self) -> Mapping[str, Lane]:
+        """Those that were needed, by name."""
+        return self._lanes
 
     def names(self) -> Collection[str]:
         """Return the names of the lanes of all accounts, whether they were made or not."""

@@ -325,6 +325,11 @@ class LaneGate:
         return 0.0 if budget is None else budget.requests / budget.per_s * taken_s
 
     @property
+    def left(self) -> int:
+        """How many requests may go at once; none while the gate is closed, or the lane cools."""
+        return 0 if self._closed_by is not None else self._lane.left() or 0
+
+    @property
     def closed_by(self) -> CredentialsError | None:
         """Why nothing is sent any more; `None` while the gate is open."""
         return self._closed_by

@@ -56,6 +56,13 @@ class Rate:
         self._cooled_until: datetime | None = None
         self._refusals = 0
 
+    def left(self) -> int | None:
+        """Return how many requests may go at once; `None` without a budget."""
+        now_s = self._clock.monotonic()
+        if self._cool_until_s > now_s:
+            return 0
+        return None if self._pacer is None else max(0, math.floor(self._pacer.level(now_s)))
+
     def due_s(self, now_s: float) -> float:
         """Return the monotonic time at which the next request may go; `now_s` for at once."""
         if self._pacer is not None:

@@ -148,6 +148,11 @@ class Transport:
         """Until when the lane sends nothing; `None` outside a cool-down."""
         return self._gate.cooled_until
 
+    @property
+    def budget_left(self) -> int:
+        """How many requests may go at once; none in a cool-down or with refused credentials."""
+        return self._gate.left
+
     def under_way(self, more_s: float) -> float:
         """
         Return how many requests are under way at a time while the whole budget is used.

@@ -25,6 +25,7 @@ from .pushes import Pushes
 from .results import Results
 from .targets import Targets
 from .tickets import Tickets
+from .vitals import Vitals
 from .wishes import Wishes
 
 
@@ -50,6 +51,7 @@ class Store:
         inputs: The rows that items were made of.
         exports: The files that results were written to.
         pages: What the screens of the page show.
+        vitals: How the store does, in figures.
     """
 
     def __init__(self, database: Database) -> None:
@@ -71,6 +73,8 @@ class Store:
         self.inputs = Inputs(database)
         self.exports = Exports(database)
         self.pages = Pages(database)
+
+        self.vitals = Vitals(database)
 
     @classmethod
     async def open(cls, store: str | Path | None, mode: FileMode = FileMode.PRIVATE) -> Store:

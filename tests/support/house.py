@@ -58,6 +58,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "sandbox": {*_DOORS, "_base"},
     "testing": {*_DOORS, "sandbox", "_base"},
     "conformance": {*_DOORS, "sandbox", "testing", "_base"},
+    "_metrics": {*_HUB, "settings"},
     "_web": {"hub", "_alerts", *_HUB},
     "cli": {
         *(*_DOORS, "__init__", "sandbox", "testing"),

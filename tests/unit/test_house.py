@@ -33,7 +33,7 @@ ADAPTERS: Final = sorted(
 )
 CORE: Final = read_package("batchhub")
 
-NEEDS_EXTRA: Final = {"conformance": "testing", "_web": "web"}
+NEEDS_EXTRA: Final = {"conformance": "testing", "_metrics": "metrics", "_web": "web"}
 """The parts of the core that are loaded only by whoever has an extra, and that extra."""
 
 ADAPTER_MODULES: Final = [
@@ -133,7 +133,7 @@ def test_the_core_needs_only_what_it_declares() -> None:
 
     extras: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
     of_parts = {
-        folder: {re.split(r"[\[<>=]", line)[0].lower() for line in extras[extra]}
+        folder: {re.split(r"[\[<>=]", line)[0].lower().replace("-", "_") for line in extras[extra]}
         for folder, extra in NEEDS_EXTRA.items()
     }
     assert reached - declared - with_aiohttp - with_typer - set().union(*of_parts.values()) == {

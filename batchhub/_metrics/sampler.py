@@ -1,0 +1,78 @@
+"""Samples of the store, taken in the background at a steady pace, and whether it can be written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Final
+
+from batchhub._base.log import get_logger
+from batchhub._engine.open_hub import OpenHub
+from batchhub.errors import StoreError
+
+from .sample import Sample, take_sample
+
+SAMPLE_S: Final = 15.0
+"""Seconds between two samples: as often as most scrape."""
+
+_log = get_logger()
+
+
+class Sampler:
+    """
+    Knows the store as it was a few seconds ago.
+
+    Attributes:
+        sample: The last sample; `None` before the first.
+        error: Why the store could not be read when it was last tried; `None` if it could.
+
+    Args:
+        opened: The open hub.
+        own_lanes: Returns the lanes of its accounts.
+    """
+
+    def __init__(self, opened: OpenHub, own_lanes: Callable[[], Collection[str]]) -> None:
+        self.sample: Sample | None = None
+        self.error: str | None = None
+        self._opened = opened
+        self._own_lanes = own_lanes
+        self._writes = -1
+
+    @property
+    def write_error(self) -> str | None:
+        """Why the store can't be written; `None` if it can."""
+        if self._opened.store.is_read_only:
+            return "it could only be opened for reading"
+        return self._opened.measures.store.error
+
+    async def run(self) -> None:
+        """Take samples until cancelled."""
+        while True:
+            await self.look()
+            await self._opened.clock.sleep(SAMPLE_S)
+
+    async def look(self) -> None:
+        """Take a sample, and find out whether the store can be written."""
+        try:
+            self.sample = await take_sample(self._opened, self._own_lanes())
+        except StoreError as error:
+            if self.error is None:
+                _log.error("store.failed", store=self._opened.store.name, error=str(error))
+            self.error = str(error)
+        else:
+            self.error = None
+        await self._check_write()
+
+    async def _check_write(self) -> None:
+        """
+        Try to write where nobody else has since the last look, or where the last try failed.
+
+        A process that drives writes every few seconds, and its last commit says it all.
+        """
+        store, counted = self._opened.store, self._opened.measures.store
+        writes = counted.commits + counted.failures
+        if not store.is_read_only and (writes == self._writes or counted.error is not None):
+            try:
+                await store.vitals.check_write(for_real=counted.error is not None)
+            except StoreError as error:  # counted, unless it never came to a transaction
+                counted.error = counted.error or str(error)
+        self._writes = counted.commits + counted.failures

@@ -1,0 +1,188 @@
+"""
+What ``/healthz`` says: whether this process does what it is there for, each thing in a sentence.
+
+Failing is what another process, or a restart, may do better: whoever asks may end this one for it.
+What only a person can change is a warning: a restart would make it no better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from attrs import frozen
+
+from batchhub._base.secrets import blank
+from batchhub._base.show import clean, count, duration
+from batchhub._engine.health import GRACE_S
+from batchhub._engine.open_hub import OpenHub
+
+from .facts import Facts
+from .sampler import SAMPLE_S, Sampler
+
+_SILENT_S: Final = 4 * SAMPLE_S
+"""Seconds without a sample after which the store, or the loop, hangs."""
+
+_LONGEST: Final = 500
+
+
+class State(StrEnum):
+    """How something is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILING = "failing"
+
+
+@frozen(kw_only=True)
+class Check:
+    """
+    One thing that was looked at.
+
+    Attributes:
+        name: What.
+        state: How it is.
+        message: That in a sentence.
+        facts: More about it, as JSON values.
+    """
+
+    name: str
+    state: State
+    message: str
+    facts: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        message = clean(blank(self.message), _LONGEST)
+        return {"state": self.state.value, "message": message, **self.facts}
+
+
+class Verdict:
+    """
+    All of it at one moment.
+
+    Attributes:
+        checks: What was looked at.
+    """
+
+    def __init__(
+        self, opened: OpenHub, sampler: Sampler, facts: Facts | None, since_s: float
+    ) -> None:
+        """
+        Look at memory only.
+
+        Args:
+            opened: The open hub.
+            sampler: What is known of the store.
+            facts: What is known of whoever runs it; `None` where nobody tells.
+            since_s: When the sampler was started, in monotonic seconds.
+        """
+        self._opened = opened
+        self._sampler = sampler
+        self._now = opened.clock.now()
+        self._since_s = since_s
+        self.checks = [*self._check_drive(facts), *self._check_settings(facts)]
+        self.checks += [self._check_read(), self._check_write(), self._check_jobs()]
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether anything is failing."""
+        return any(check.state is State.FAILING for check in self.checks)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        worst = State.FAILING if self.is_failing else State.OK
+        return {
+            "status": worst.value,
+            "checked_at": _time(self._now),
+            "checks": {check.name: check.to_json() for check in self.checks},
+        }
+
+    def _check_drive(self, facts: Facts | None) -> Iterator[Check]:
+        driver, lanes = self._opened.driver, self._opened.lanes.made
+        at_work = sum(driver.owns(name) for name in lanes)
+        paused = sum(lane.error is not None for lane in lanes.values())
+        told: dict[str, Any] = {"accounts_at_work": at_work, "accounts_paused": paused}
+        works = f"works on {count(at_work, 'account')} now" if at_work else "has nothing to do now"
+        if paused:
+            works += f"; the credentials of {count(paused, 'account')} were refused"
+        if facts is None:
+            yield Check(name="drives", state=State.OK, message=works, facts=told)
+            return
+        told["since"] = _time(facts.driving_since)
+        if facts.is_stopping:
+            yield Check(name="drives", state=State.FAILING, message="it is stopping", facts=told)
+        elif facts.driving_since is None:
+            why = "it has not begun to drive"
+            yield Check(name="drives", state=State.FAILING, message=why, facts=told)
+        else:
+            since_s = (self._now - facts.driving_since).total_seconds()
+            why = f"drives since {duration(max(0.0, since_s))} and {works}"
+            state = State.WARNING if paused else State.OK
+            yield Check(name="drives", state=state, message=why, facts=told)
+
+    def _check_settings(self, facts: Facts | None) -> Iterator[Check]:
+        if facts is None or facts.settings_read_at is None:
+            return
+        told = {"taken_at": _time(facts.settings_read_at)}
+        if facts.settings_error is None:
+            why = "the settings were taken when they were last read"
+            yield Check(name="settings", state=State.OK, message=why, facts=told)
+        else:
+            why = f"the settings were not taken when they were last read: {facts.settings_error}"
+            yield Check(name="settings", state=State.WARNING, message=why, facts=told)
+
+    def _check_read(self) -> Check:
+        sample = self._sampler.sample
+        at_s = self._since_s if sample is None else sample.taken_s
+        silent_s = self._opened.clock.monotonic() - at_s
+        told = {"read_at": None if sample is None else _time(sample.taken_at)}
+        state, why = State.OK, "the store can be read"
+        if self._sampler.error is not None:
+            state, why = State.FAILING, self._sampler.error
+        elif silent_s > _SILENT_S:
+            state, why = State.FAILING, f"the store has not answered for {duration(silent_s)}"
+        elif sample is None:
+            why = "the store was opened and not looked at yet"
+        return Check(name="store_readable", state=state, message=why, facts=told)
+
+    def _check_write(self) -> Check:
+        error, counted = self._sampler.write_error, self._opened.measures.store
+        told = {"commits": counted.commits, "commit_failures": counted.failures}
+        if error is not None:
+            return Check(name="store_writable", state=State.FAILING, message=error, facts=told)
+        why = "the last transaction was written" if counted.commits else "nothing was written yet"
+        return Check(name="store_writable", state=State.OK, message=why, facts=told)
+
+    def _check_jobs(self) -> Check:
+        sample = self._sampler.sample
+        oldest = None if sample is None else sample.oldest_undriven
+        if sample is None or oldest is None:
+            why = "every open job is driven by a process"
+            return Check(name="jobs_driven", state=State.OK, message=why, facts={"undriven": 0})
+        idle_s = (self._now - oldest.idle_since).total_seconds()
+        undriven = sum(sample.undriven.values())
+        told = {
+            "undriven": undriven,
+            "oldest": {
+                "job_id": oldest.job_id,
+                "account": clean(blank(oldest.account), _LONGEST),
+                "created_at": _time(oldest.created_at),
+                "idle_since": _time(oldest.idle_since),
+            },
+        }
+        why = (
+            f"{count(undriven, 'open job')} of no account that a process drives, the "
+            f"oldest {oldest.job_id} of account {clean(oldest.account, 100)}"
+        )
+        if idle_s <= GRACE_S:
+            return Check(name="jobs_driven", state=State.OK, message=why, facts=told)
+        state = State.FAILING if oldest.is_ours else State.WARNING
+        why = f"{why}, for {duration(idle_s)}"
+        return Check(name="jobs_driven", state=state, message=why, facts=told)
+
+
+def _time(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat(timespec="seconds")
