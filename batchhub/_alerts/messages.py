@@ -7,6 +7,7 @@ A message is made once and kept as it is: whoever gets it again gets the same.
 from __future__ import annotations
 
 import shlex
+import socket
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -53,13 +54,23 @@ class Source:
     config: str | None
     is_usual: bool = True
 
+    @property
+    def where(self) -> str:
+        """The store and the machine it is on, for people."""
+        return f"store {clean(self.path)} on {socket.gethostname()}"
+
+    @property
+    def path(self) -> str:
+        """The store, whatever the working folder is."""
+        return self.store if self.store == IN_MEMORY else str(Path(self.store).absolute())
+
     def command(self, words: Sequence[str]) -> str:
         """Return a command that works on this machine, whatever the working folder is."""
         line = ["batchhub", *map(clean, words)]
         if self.config is not None:
             line += ["--config", str(Path(self.config).absolute())]
         if not self.is_usual or (self.config is None and self.store != IN_MEMORY):
-            line += ["--store", self.store]
+            line += ["--store", self.path]
         return shlex.join(line)
 
 
@@ -86,7 +97,8 @@ def make_message(
         "changes": [_change(each, source, now) for each in changes[:_MOST_CHANGES]],
         "more_changes": max(0, len(changes) - _MOST_CHANGES),
         "firing": firing,
-        "store": source.store,
+        "store": source.path,
+        "host": socket.gethostname(),
     }
     body["text"] = "\n".join(_lines(changes, source, now, firing))
     blanked: dict[str, Any] = blank_all(body)
@@ -98,7 +110,7 @@ def make_trial(channel: str, source: Source, now: datetime) -> dict[str, Any]:
     title = "batchhub: a test message"
     text = (
         f"{title}\n\nChannel {clean(channel)} of the alerts works. Nothing has happened, and "
-        f"there is nothing to do.\nstore {clean(source.store)}"
+        f"there is nothing to do.\n{source.where}"
     )
     return {
         "id": uuid4().hex,
@@ -108,7 +120,8 @@ def make_trial(channel: str, source: Source, now: datetime) -> dict[str, Any]:
         "changes": [],
         "more_changes": 0,
         "firing": 0,
-        "store": source.store,
+        "store": source.path,
+        "host": socket.gethostname(),
         "test": True,
     }
 
@@ -159,7 +172,7 @@ def _lines(changes: Sequence[Change], source: Source, now: datetime, firing: int
         if firing
         else "All is well again; no other alert holds."
     )
-    yield f"store {clean(source.store)}"
+    yield source.where
 
 
 def _group(

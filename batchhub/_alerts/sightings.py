@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 
 from batchhub._base.clock import Clock
 from batchhub._base.secrets import blank
-from batchhub._base.show import clean, count, duration, number
+from batchhub._base.show import clean, count, number
 from batchhub._engine.health import GRACE_S, find_problems
 from batchhub._engine.process_lock import ProcessLock
 from batchhub._store import AlertRow, EndedJob, Store
@@ -185,7 +185,7 @@ class Lookout:
                 condition=Condition.OLDEST_OPEN,
                 account=account,
                 since=job.created_at + timedelta(seconds=age_s),
-                why=f"a job has not ended {duration(age_s)} after it was submitted",
+                why=f"a job has not ended {_span(age_s)} after it was submitted",
                 jobs=(job.job_id,),
                 command=("status", job.job_id),
             )
@@ -207,7 +207,7 @@ class Lookout:
                     condition=Condition.NOTHING_SENT,
                     account=account,
                     since=now if at is None else at + timedelta(seconds=span_s),
-                    why=f"no job was submitted for {duration(span_s)}",
+                    why=f"no job was submitted for {_span(span_s)}",
                     command=("list", "--account", account),
                     # Of one that was never used nothing is known before somebody has looked for
                     # as long.
@@ -270,7 +270,7 @@ def _of_failures(account: str, bad: Mapping[str, Any], now: datetime) -> Sightin
         since=now,
         why=f"too many items have failed: {shown}",
         jobs=jobs,
-        command=("failures", jobs[0]),
+        command=("failures", "--account", account),
         latch=dict(bad),
     )
 
@@ -295,6 +295,14 @@ def _is_entry(value: Any) -> bool:
         and all(isinstance(one, int) and one >= 0 for one in value[1:])
         and value[2] > 0
     )
+
+
+def _span(seconds: float) -> str:
+    """Write a span as somebody may have set it: 26 h, and not 1 d."""
+    for step_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= step_s and not seconds % step_s:
+            return f"{seconds / step_s:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def _is_bad(job: EndedJob, rule: Rule) -> bool:

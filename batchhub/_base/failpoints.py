@@ -22,6 +22,8 @@ FAILPOINTS: Final = {
     "results.fetched": "the results of a ticket came; the store does not have them yet",
     "results.kept": "the store has the results, together with the ticket's end",
     "event.handled": "a consumer has had the event of a job; the store does not know yet",
+    "alert.kept": "a change of alerts and its message are in the store; nobody was told",
+    "alert.sent": "a channel has taken a message; the store does not know yet",
 }
 """All failpoints, and what holds there."""
 

@@ -35,6 +35,8 @@ from attrs import asdict, evolve, frozen
 import batchhub._store
 import batchhub.cli
 from batchhub import BatchHub
+from batchhub._alerts.alerts import Alerts
+from batchhub._alerts.conditions import Condition, Rule
 from batchhub._base import failpoints
 from batchhub._engine import driver as _loop
 from batchhub._engine import owner_watch as _owners
@@ -42,10 +44,14 @@ from batchhub._store import worker
 from batchhub.cli import main
 from batchhub.errors import StoreError
 
+from .alerting import Receiver, settings_for
 from .by_vendor import ADAPTERS
 
 LISTEN: Final = "listen"
 """The command that is none of batchhub's: tell of the jobs that have ended, a line each."""
+
+ALERT: Final = "look-for-alerts"
+"""Another one: look for alerts in a store, and tell an address, until it is killed."""
 
 TOLD: Final = "told.txt"
 """The file `LISTEN` writes to: a job's id and whether it is said to be repeated, a line each."""
@@ -258,6 +264,8 @@ def _run(argv: list[str]) -> int:
             print(error, file=sys.stderr)  # noqa: T201
             return _UNFINISHED
         return 0
+    if argv[0] == ALERT:
+        asyncio.run(_look_for_alerts(*argv[1:]))
     sys.argv = ["batchhub", *argv]
     try:
         main()
@@ -272,6 +280,13 @@ async def _listen(store: str) -> None:
     async with BatchHub(store, {}) as hub:
         async for event in hub.events(follow=False):
             os.write(to, f"{event.job_id} {'again' if event.is_repeated else 'first'}\n".encode())
+
+
+async def _look_for_alerts(store: str, url: str) -> None:
+    rules = {Condition.OLDEST_OPEN: Rule(age_s=60.0)}
+    channel = Receiver(url=url).channel()
+    async with BatchHub(store, drives=False) as hub:
+        await Alerts(hub, settings_for(channel, rules=rules)).run()
 
 
 def start() -> None:

@@ -129,7 +129,7 @@ async def test_a_bad_night_is_told_once() -> None:
         await world.clock.sleep(100.0)
     assert len(receiver.told) == 2
     assert "work: 2 of 3 items (67 %)" in receiver.messages[0]["text"]
-    assert "what to do: batchhub failures" in receiver.messages[0]["text"]
+    assert "what to do: batchhub failures --account shop --config" in receiver.messages[0]["text"]
 
 
 @pytest.mark.parametrize("way", ["retried", "retried in vain", "pruned"])

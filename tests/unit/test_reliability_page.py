@@ -10,7 +10,8 @@ from batchhub._base.failpoints import FAILPOINTS
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reliability.md"
-CRASHES = ROOT / "tests" / "integration" / "test_crashes.py"
+INTEGRATION = ROOT / "tests" / "integration"
+CRASHES = [INTEGRATION / name for name in ("test_crashes.py", "test_alert_crashes.py")]
 
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
@@ -41,11 +42,12 @@ def test_each_crash_is_on_the_page() -> None:
     """No test of the crashes is missing in the table."""
     named = {name for row in rows() for _, name in _TEST.findall(row)}
 
-    assert {name for name in read_tests(CRASHES) if name.startswith("test_")} <= named
+    tests = {name for path in CRASHES for name in read_tests(path)}
+    assert {name for name in tests if name.startswith("test_")} <= named
 
 
 def test_each_failpoint_is_killed_at() -> None:
     """No failpoint is there that no process is killed at."""
-    text = CRASHES.read_text(encoding="utf-8")
+    text = "".join(path.read_text(encoding="utf-8") for path in CRASHES)
 
     assert {name for name in FAILPOINTS if f'"{name}"' not in text} == set()
