@@ -10,7 +10,8 @@ from attrs import define, field
 
 from batchhub._base.clock import Clock
 from batchhub._base.show import count, duration
-from batchhub._store import JobRecord, LaneOwner, LaneRow, OpenJob, Store
+from batchhub._store import DamagedError, JobRecord, LaneOwner, LaneRow, OpenJob, Store
+from batchhub._store.damage import note
 from batchhub.models import BatchState, BatchStatus, Contact, Health, Problem, Trouble
 
 from .owner_watch import SILENT_S
@@ -92,8 +93,20 @@ class HealthLook:
 
     async def learn_lanes(self, names: set[str]) -> None:
         """Read the rows of lanes that are not known yet."""
-        if new := names - self._lanes.keys():
-            self._lanes |= await self.store.lanes.get_all(sorted(new))
+        if new := sorted(names - self._lanes.keys()):
+            try:
+                self._lanes |= await self.store.lanes.get_all(new)
+            except DamagedError:  # one of them, which hides no other
+                for name in new:
+                    self._lanes[name] = await self._read_lane(name)
+
+    async def _read_lane(self, name: str) -> LaneRow:
+        """Return the row of a lane; one that can't be read says of nobody that he drives it."""
+        try:
+            return await self.store.lanes.get(name)
+        except DamagedError as error:
+            note(error)
+            return LaneRow()
 
     def lane(self, name: str) -> LaneRow:
         """Return the row of a lane that was read."""

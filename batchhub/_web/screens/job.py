@@ -55,7 +55,7 @@ async def show_job(look: Look) -> Shown:
     kind, tickets = await first_tickets(pages, job, status, look.now)
     problem = await _find_problem(health, job, status)
     tally = tally_of(status)
-    can_retry = status.state.is_terminal or status.is_held
+    can_retry = status.state.is_terminal
     return Shown(
         "job.html",
         {
