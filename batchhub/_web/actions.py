@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
-from functools import partial
 from secrets import token_hex
 from typing import Any, Final
 
 from aiohttp import web
 
 from batchhub._base.log import get_logger
-from batchhub.errors import AdapterError, BatchHubError, NotKnownError, UsageError
+from batchhub.errors import AdapterError, BatchHubError, NotKnownError, SettingsError, UsageError
 from batchhub.hub import BatchHub, BatchJob, opened
 
 from .answers import SESSION, Answers
@@ -42,6 +41,10 @@ WAITING: Final = "/acts/{once}"
 PATIENCE_S: Final = 3.0
 """Seconds that a button waits for what comes of it, before its visitor waits on another page."""
 
+_WITHOUT_ACCOUNT: Final = (
+    "The process that serves this page needs the settings and secrets of an account for this, as "
+    "the one that drives it has them."
+)
 _SEE_OTHER: Final = 303
 _CONFLICT: Final = 409
 _MOST_KEPT: Final = 1_000
@@ -142,8 +145,7 @@ class Actions:
         async with self._door.enter() as reader:
             asked = await _find(reader, parts, form)
             found = asked.job
-            note = partial(
-                _log.info,
+            log = _log.bind(
                 action=action.name,
                 role=session.role.value,
                 job_id=found.id,
@@ -159,9 +161,10 @@ class Actions:
                     async with owner as hub:
                         done = await action.act(await _find(hub, parts, form))
             except BatchHubError as error:
-                note("page.acted", result="failed", error=str(error))
+                log.warning("page.acted", result="failed", error=str(error))
                 raise
-        note("page.acted", result=done.said, **({} if done.job_id == found.id else _new(done)))
+            new = {} if done.job_id == found.id else {"new_job_id": done.job_id}
+            log.info("page.acted", result=done.said, **new)
         return done
 
     async def _find_owner(self, action: Action, job: BatchJob) -> BatchHub | None:
@@ -210,7 +213,7 @@ class Actions:
         facts = {
             "heading": "That did not work",
             "message": in_words(error),
-            "advice": None,
+            "advice": _WITHOUT_ACCOUNT if isinstance(error, SettingsError) else None,
             "links": [(f"/jobs/{job_id}", "Back to the job")],
         }
         return self._answers.make(request, Shown("error.html", facts, _CONFLICT))
@@ -235,7 +238,3 @@ def _lead(where: str) -> web.Response:
 def _note_end(task: asyncio.Task[Done]) -> None:
     if not task.cancelled():
         task.exception()
-
-
-def _new(done: Done) -> dict[str, str]:
-    return {"new_job_id": done.job_id}

@@ -18,7 +18,7 @@ from .failing import INTERNAL, describe
 from .guard import Guard, Refusal, read_form
 from .look import Look, Show, Shown
 from .plans import DONE
-from .rendering import Renderer, make_nav
+from .rendering import LAST_RESORT, Renderer, make_nav
 from .sessions import Session
 from .streams import Streams, refuse
 
@@ -33,13 +33,6 @@ STREAM: Final = "/changes"
 
 _PUBLIC: Final = ("/sign-in", "/static/")
 """What is answered without signing in."""
-
-_LAST_RESORT: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>batchhub</title></head><body>
-<h1>This page could not be made</h1>
-<p>Why is in the log of the process that serves it.</p>
-</body></html>
-"""
 
 _LONGEST: Final = 1_000
 _PACKED_BYTES: Final = 1_024
@@ -188,7 +181,7 @@ class Answers:
             return self.make(request, shown)
         except Exception as second:  # of the template that says what is wrong
             _log.error("page.failed", path=request.path, error=clean(repr(second), _LONGEST))
-            return web.Response(text=_LAST_RESORT, content_type="text/html", status=INTERNAL)
+            return web.Response(text=LAST_RESORT, content_type="text/html", status=INTERNAL)
 
 
 def _session_of(request: web.Request) -> Session:

@@ -143,13 +143,14 @@ class Retry:
         items = sum(group.open for group in taken)
         ids = ["--unknown"] * unknown + (["--code", str(code)] if code is not None else [])
         held = _unconfirmed(status) if status.is_held and unknown else 0
-        named = count(items, "item") if items else count(held, "ticket")
+        named = count(items, "item") if items or not held else count(held, "ticket")
+        refusal = _refuse_retry(status, items or held, unknown=unknown, code=code)
         return Plan(
-            heading=f"Retry {named} of job {job.id}?",
+            heading=f"Retry {named if refusal is None else 'items'} of job {job.id}?",
             button=f"Retry {named}",
             command=("retry", job.id, *ids),
             sentences=sentences,
-            refusal=_refuse_retry(status, items or held, unknown=unknown, code=code),
+            refusal=refusal,
             is_risky=unknown,
             fields={
                 **({"code": str(code)} if code is not None else {}),

@@ -26,6 +26,14 @@ NAV: Final = (
 )
 """The screens that every page leads to: path and name."""
 
+LAST_RESORT: Final = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>batchhub</title></head><body>
+<h1>This page could not be made</h1>
+<p>Why is in the log of the process that serves it.</p>
+</body></html>
+"""
+"""A page for where no template can be used."""
+
 HTMX: Final = {
     "allowEval": False,
     "allowScriptTags": False,

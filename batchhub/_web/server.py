@@ -27,6 +27,7 @@ from .answers import STREAM, Answers
 from .door import StoreDoor
 from .guard import MOST_BODY_BYTES, Guard, WrongTokens, add_headers
 from .look import Show
+from .protocol import make_protocol
 from .rendering import Renderer
 from .screens import SCREENS
 from .sessions import Sessions
@@ -111,8 +112,7 @@ class WebServer:
         loop = asyncio.get_running_loop()
 
         def connect() -> asyncio.BaseProtocol:
-            protocol: asyncio.BaseProtocol = self._handler()
-            return protocol
+            return make_protocol(self._handler, loop)
 
         try:
             return await loop.create_server(

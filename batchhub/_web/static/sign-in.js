@@ -3,10 +3,15 @@
 "use strict";
 
 (() => {
-  const token = new URLSearchParams(location.hash.slice(1)).get("token");
-  const form = document.getElementById("sign-in");
-  if (!token || !form) return;
-  history.replaceState(null, "", location.pathname + location.search);
-  form.elements.token.value = token;
-  form.requestSubmit();
+  function enter() {
+    const token = new URLSearchParams(location.hash.slice(1)).get("token");
+    const form = document.getElementById("sign-in");
+    if (!token || !form) return;
+    history.replaceState(null, "", location.pathname + location.search);
+    form.elements.token.value = token;
+    form.requestSubmit();
+  }
+
+  addEventListener("hashchange", enter); // such an address, entered where this page is open
+  enter();
 })();

@@ -23,6 +23,7 @@ _EXTRA: Final = "web"
 
 async def serve_page(invocation: Invocation, options: WebOptions) -> ExitCode:
     """Serve the page until the command is stopped, which is its normal end."""
+    end_with_parent()
     load_extra("jinja2", _EXTRA, "the page")
     # They need what the extra brings.
     from batchhub._web.reach import make_reach  # noqa: PLC0415
@@ -50,7 +51,6 @@ async def serve_page(invocation: Invocation, options: WebOptions) -> ExitCode:
         )
     )
     await server.start()
-    end_with_parent()
     try:
         _say_started(server, common_json=common.json)
         await asyncio.Event().wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from pathlib import Path
 
@@ -285,3 +286,33 @@ async def test_a_page_says_what_a_viewer_is(store: Path) -> None:
         world: WebWorld = web
         assert "<span>viewer</span>" in (await world.viewer.get("/nowhere")).text
         assert "<span>operator</span>" in (await world.operator.get("/nowhere")).text
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GARBAGE\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
+    ],
+)
+async def test_what_is_no_request_is_answered_plainly(
+    store: Path, sent: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It hears nothing of what serves the page, and no traceback is in the log."""
+    caplog.set_level(logging.DEBUG)
+    async with web_world(store) as web:
+        reader, writer = await asyncio.open_connection("127.0.0.1", web.server.reach.port)
+        writer.write(sent)
+        got = (await reader.read()).decode()
+        writer.close()
+
+    head, _, body = got.partition("\r\n\r\n")
+    assert " 400 " in head.splitlines()[0] or " 421 " in head.splitlines()[0]
+    for name, value in HEADERS.items():
+        assert f"{name}: {value}" in head
+    assert "aiohttp" not in got.lower()
+    assert body
+    assert not [record for record in caplog.records if record.exc_info]
