@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from support.alerting import alerting, is_signed, receiving, settings_for
 from support.hubs import World, numbered, scripted_world
+from support.pages import DOCS, read_blocks
 from support.patience import PATIENCE_S
 
 from batchhub._alerts.channel_settings import Channel, ChannelType
@@ -204,6 +205,23 @@ def test_a_signature_goes_with_the_time() -> None:
     assert not is_signed(headers, data + b" ", "x" * 20)
     assert not is_signed({**headers, "Batchhub-Timestamp": "1"}, data, "x" * 20)
     assert headers["Batchhub-Timestamp"] == str(int(NOW.timestamp()))
+
+
+def test_the_receiver_of_the_page_takes_what_is_sent() -> None:
+    """And nothing else; not what is older than five minutes either."""
+    page = read_blocks(DOCS / "howto" / "alerts.md")
+    made: dict[str, Any] = {}
+    exec(next(block.text for block in page if block.title == "receiver.py"), made)
+    data, headers = write_webhook(make_message([make_change()], SOURCE, NOW, 1), "x" * 20, NOW)
+    sent_s = NOW.timestamp()
+    check = made["is_from_batchhub"]
+    assert check(headers, data, b"x" * 20, sent_s + 250)
+    assert not check(headers, data, b"x" * 20, sent_s + 350)
+    assert not check(headers, data, b"x" * 20, sent_s - 350)
+    assert not check(headers, data, b"x" * 20)
+    assert not check(headers, data + b" ", b"x" * 20, sent_s)
+    assert not check(headers, data, b"y" * 20, sent_s)
+    assert not check({}, data, b"x" * 20, sent_s)
 
 
 def test_nothing_is_markup_at_slack() -> None:
