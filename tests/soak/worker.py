@@ -33,10 +33,11 @@ class Real:
 
     def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:
         self._counts = folder / "counts.json"
+        paths = [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "soak.watched", str(self._counts), "worker", "-v"],
             cwd=folder,
-            env={**environment(folder), **variables, "PYTHONPATH": str(TESTS)},
+            env={**environment(folder), **variables, "PYTHONPATH": os.pathsep.join(paths)},
             # A pipe, not a file: one of the troubles is that no file can grow.
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -38,6 +38,7 @@ TROUBLES: Final = (
 _MORE_FILES: Final = 8  # connections that are kept open for a while
 _MORE_THREADS: Final = 6  # those that are lent, which are made when they are first wanted
 _MORE_KIB: Final = 16 * 1024
+_ALERTS: Final = 'alerts.channels.any = { type = "command", command = "true" }\n'
 _TERMINAL: Final = ("completed", "failed", "cancelled", "lost")
 
 
@@ -264,7 +265,7 @@ class Life:
             shop.token = f"secret_sandbox_{self._tokens}"
 
     def _write_settings(self, more: str = "") -> None:
-        text = 'store = "jobs.db"\npolling = "fixed 0.3"\n' + more
+        text = f'store = "jobs.db"\npolling = "fixed 0.3"\n{_ALERTS}{more}'
         for name, number in ACCOUNTS.items():
             if name != "extra" or self._has_extra:
                 text += (
