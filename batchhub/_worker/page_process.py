@@ -39,6 +39,9 @@ class PageProcess:
     def __init__(self, arguments: Sequence[str]) -> None:
         self._arguments = tuple(arguments)
 
+    async def start(self) -> None:
+        """Nothing to do: its options are checked where they are given."""
+
     async def run(self) -> None:
         """
         Run it until cancelled.

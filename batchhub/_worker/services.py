@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
 
 from batchhub._alerts.alerts import Alerts
 from batchhub._base.clock import Clock
 from batchhub._base.log import get_logger
+from batchhub._metrics import MetricsServer
 from batchhub.errors import BatchHubError
 from batchhub.hub import BatchHub
 
@@ -26,6 +28,15 @@ class Service(Protocol):
     @property
     def name(self) -> str:
         """What to call it in the log."""
+        ...
+
+    async def start(self) -> None:
+        """
+        Begin, as far as whoever starts the worker is to hear what is wrong.
+
+        Raises:
+            BatchHubError: It can't begin; then the worker does not.
+        """
         ...
 
     async def run(self) -> None:
@@ -54,6 +65,9 @@ class AlertsService:
     def __init__(self, hub: BatchHub, reading: Reading) -> None:
         self._alerts = Alerts(hub, reading.alerts)
 
+    async def start(self) -> None:
+        """Nothing to do: what is wrong with its settings is said when they are read."""
+
     async def run(self) -> None:
         """Look and tell until cancelled."""
         await self._alerts.run()
@@ -61,6 +75,44 @@ class AlertsService:
     def reload(self, reading: Reading) -> None:
         """Go by other settings from now on."""
         self._alerts.reload(reading.alerts)
+
+
+class MetricsService:
+    """
+    Listens for those who watch the worker.
+
+    Attributes:
+        name: What to call it in the log.
+
+    Args:
+        listen: Where it listens, as `MetricsServer` takes it.
+        hub: Whose figures it shows.
+        tell: Returns what is known of the worker.
+
+    Raises:
+        UsageError: `listen` is no address.
+    """
+
+    name: Final = "metrics"
+
+    def __init__(self, listen: str, hub: BatchHub, tell: Callable[[], Mapping[str, Any]]) -> None:
+        self._server = MetricsServer(listen, hub, tell=tell)
+
+    async def start(self) -> None:
+        """
+        Begin to listen.
+
+        Raises:
+            UsageError: The address is taken, or the package for it is not installed.
+        """
+        await self._server.start()
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+        await self._server.run()
+
+    def reload(self, reading: Reading) -> None:
+        """Nothing to do: what it shows is what the hub has."""
 
 
 async def keep_running(service: Service, clock: Clock) -> None:

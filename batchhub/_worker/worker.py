@@ -94,7 +94,6 @@ class Worker:
         """Seconds from `stop` until it is closed, at most."""
         return self._grace_s + _CLOSING_S
 
-    @property
     def facts(self) -> dict[str, Any]:
         """
         What is known of it, for whoever looks after it.
@@ -114,14 +113,17 @@ class Worker:
 
     async def __aenter__(self) -> Self:
         """
-        Open the store.
+        Open the store, and begin with what runs beside it.
 
         Raises:
-            StoreError: It can't be opened, or only be read.
+            StoreError: The store can't be opened, or only be read.
+            UsageError: A service can't begin, such as where a port is taken.
         """
         await self._hub.__aenter__()
         try:
             (await opened(self._hub)).store.loads.check_writable()
+            for service in self._services:
+                await service.start()
         except BaseException:
             await self._hub.aclose()
             raise

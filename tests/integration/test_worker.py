@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
+import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.crash_lab import Lab, Running, wait_until
@@ -107,13 +112,22 @@ def runs_of(url: str) -> list[str]:
     return [each["item_id"] for each in ask_sandbox(url, "journal")["executions"]]
 
 
+def checks_of(worker: Running) -> dict[str, Any]:
+    """Return what a worker says of its health."""
+    (address,) = re.findall(r"metrics.started address='([^']+)'", worker.said())
+    with urllib.request.urlopen(f"http://{address}/healthz", timeout=PATIENCE_S) as answer:
+        checks: dict[str, Any] = json.load(answer)["checks"]
+    return checks
+
+
 def test_it_drives_what_comes_until_it_is_stopped(
     lab: Lab, tmp_path: Path, url: str, other: str
 ) -> None:
     """Also an account that its settings get meanwhile; wrong settings change nothing."""
     write_settings(tmp_path, url)
-    with working(lab, tmp_path) as (worker, manager):
+    with working(lab, tmp_path, "-v", "--metrics-listen=127.0.0.1:0") as (worker, manager):
         wait_for_end(tmp_path, hand_over(tmp_path, url, "a"))
+        assert checks_of(worker)["settings"]["state"] == "ok"
 
         write_settings(tmp_path, url, other)
         worker.send(HUP)
@@ -126,17 +140,18 @@ def test_it_drives_what_comes_until_it_is_stopped(
         assert manager.receive()["RELOADING"] == "1"
         status = manager.receive()["STATUS"]
         assert status.startswith("drives other, shop; settings: batchhub.toml: unknown setting")
+        assert "unknown setting nonsense" in checks_of(worker)["settings"]["message"]
         wait_for_end(tmp_path, hand_over(tmp_path, other, "c", store_id=1004))
 
         worker.send(TERM)
         assert manager.receive()["STOPPING"] == "1"
         ended = worker.wait()
-    first, *rest = ended.err.splitlines()
+    lines = ended.err.splitlines()
     assert (ended.code, ended.out) == (0, "")
-    assert first.startswith("batchhub ")
-    assert first.endswith(" drives shop; store jobs.db")
-    assert [line for line in rest if "settings.refused" in line]
-    assert rest[-2:] == ["stopping; nothing new is sent", "stopped"]
+    assert f"batchhub {version('batchhub')} drives shop; store jobs.db" in lines
+    assert [line for line in lines if "settings.refused" in line]
+    assert "stopping; nothing new is sent" in lines
+    assert lines[-1] == "stopped"
     assert (len(runs_of(url)), len(runs_of(other))) == (5, 10)
 
 
@@ -262,3 +277,28 @@ def test_the_page_is_a_process_of_its_own(lab: Lab, tmp_path: Path, url: str) ->
         assert is_served(address)
         worker.kill()
         wait_until(lambda: not is_served(address), "the end of the page")
+
+
+def test_a_port_that_is_taken_is_said(lab: Lab, tmp_path: Path, url: str) -> None:
+    """Whoever starts the worker hears of it; nothing has been sent."""
+    write_settings(tmp_path, url)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        ended = lab.run(tmp_path, "worker", "--metrics-listen", address)
+
+    assert ended.code == 2
+    (line,) = ended.err.splitlines()
+    assert line.startswith(f"error: can't listen on {address}: ")
+
+
+def test_the_page_is_refused_where_tokens_would_pass_in_the_clear(
+    lab: Lab, tmp_path: Path, url: str
+) -> None:
+    """By the worker, and not by its child again and again."""
+    write_settings(tmp_path, url)
+
+    ended = lab.run(tmp_path, "worker", "--web", "--web-listen=0.0.0.0:0")
+
+    assert ended.code == 2
+    (line,) = ended.err.splitlines()
+    assert line.startswith("error: --web-listen 0.0.0.0:0: other machines reach this address")

@@ -47,7 +47,6 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "job": {"_tables", *_ENGINE},
     "hub": {"job", "_tables", *_ENGINE},
     "_alerts": {*_HUB, "settings"},
-    "_worker": {"_alerts", "settings", *_HUB},
     "_sync": _HUB,
     "sync": {"_sync", *_HUB},
     "transport": {"_http", *_ADAPTER},
@@ -59,6 +58,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "testing": {*_DOORS, "sandbox", "_base"},
     "conformance": {*_DOORS, "sandbox", "testing", "_base"},
     "_metrics": {*_HUB, "settings"},
+    "_worker": {"_alerts", "_metrics", "settings", *_HUB},
     "_web": {"hub", "_alerts", *_HUB},
     "cli": {
         *(*_DOORS, "__init__", "sandbox", "testing"),

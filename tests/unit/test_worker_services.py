@@ -26,6 +26,9 @@ class Flaky:
         self.starts: list[float] = []
         self.is_cancelled = False
 
+    async def start(self) -> None:
+        """Nothing to begin with."""
+
     async def run(self) -> None:
         """Run until the next end."""
         self.starts.append(self._clock.monotonic())

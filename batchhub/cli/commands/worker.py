@@ -14,7 +14,7 @@ from batchhub._settings.described import in_short
 from batchhub._tables.formats import load_extra
 from batchhub._worker.notify import Notifier
 from batchhub._worker.page_process import PageProcess
-from batchhub._worker.services import AlertsService
+from batchhub._worker.services import AlertsService, MetricsService
 from batchhub._worker.settings_source import Reading, SettingsSource
 from batchhub._worker.worker import Worker, show_names
 from batchhub.cli.screen.console import say, say_warning
@@ -50,6 +50,8 @@ async def run_worker(invocation: Invocation, options: WorkerOptions, page: WebOp
     )
     worker = Worker(hub, source, reading, grace_s=options.grace_s, notifier=notifier)
     worker.add_service(AlertsService(hub, reading))
+    if options.metrics_listen is not None:
+        worker.add_service(MetricsService(options.metrics_listen, hub, worker.facts))
     if options.web:
         worker.add_service(PageProcess(page_arguments(common, page)))
     with (

@@ -14,6 +14,7 @@ class WorkerOptions:
 
     Attributes:
         grace_s: Seconds that requests under way have to end.
+        metrics_listen: Where figures of the worker and its health are served; `None` for nowhere.
         web: Whether the page is served beside it.
     """
 
@@ -23,6 +24,11 @@ class WorkerOptions:
         default=30.0,
         min=0.0,
         max=3600.0,
+    )
+    metrics_listen: str | None = make_option(
+        "--metrics-listen ADDRESS:PORT",
+        "Serve figures for Prometheus at /metrics, and /healthz. They hold no secret.",
+        envvar="BATCHHUB_METRICS_LISTEN",
     )
     web: bool = make_option(
         "--web",
