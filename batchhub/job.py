@@ -632,6 +632,19 @@ class BatchJob(Handle):
         opened = self._view.opened
         await save_export(opened.store, opened.clock, self.id, path, written)
 
+    async def find_driver(self) -> str | None:
+        """
+        Return which other process drives the job's account, such as ``process 4711``.
+
+        That is also one that drives it until it is stopped (`BatchHub.drive`, ``batchhub worker``)
+        and has nothing to do there at this moment. `None` if there is none.
+
+        Raises:
+            StoreError: The store can't be read.
+        """
+        driver, lane = self._view.opened.driver, self._view.record.lane
+        return await driver.find_other(lane) or await driver.find_attendant(lane)
+
     async def hand_over(self, timeout_s: float = 30.0) -> BatchStatus:
         """
         Wait until everything that may be sent now is sent, but not for the results.

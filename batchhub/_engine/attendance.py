@@ -15,6 +15,7 @@ from batchhub.errors import BatchHubError, StoreError
 
 from .driver import Driver
 from .lane import Lane
+from .presence import Presence
 
 _RETRY_BASE_S: Final = 1.0
 _RETRY_CAP_S: Final = 15.0
@@ -34,6 +35,7 @@ class Attendance:
         clock: Where time comes from.
         rng: Where the jitter comes from.
         driver: Drives lanes, and takes over those whose process has ended.
+        presence: Has others see it.
         names: Returns the names of all lanes of the hub.
         find_lane: Returns a lane by its name; `None` if it is none of the hub's any more.
     """
@@ -45,6 +47,7 @@ class Attendance:
         clock: Clock,
         rng: random.Random,
         driver: Driver,
+        presence: Presence,
         names: Callable[[], Collection[str]],
         find_lane: Callable[[str], Lane | None],
     ) -> None:
@@ -52,6 +55,7 @@ class Attendance:
         self._clock = clock
         self._rng = rng
         self._driver = driver
+        self._presence = presence
         self._names = names
         self._find_lane = find_lane
         self._places: dict[str, int] = {}
@@ -64,6 +68,10 @@ class Attendance:
         self._is_closed = True
         self._news.set()
 
+    async def leave(self) -> None:
+        """Have others leave it nothing any more."""
+        await self._presence.end()
+
     def look_again(self) -> None:
         """Look at all lanes anew: there are others, or they have other settings."""
         self._places.clear()
@@ -73,21 +81,27 @@ class Attendance:
     async def run(self) -> None:
         """Go on until it is cancelled or closed; what is driven goes on in the background."""
         self.look_again()
-        tries = 0
         with self._driver.attending(self._news.set):
-            while not self._is_closed:
-                self._news.clear()
-                try:
-                    await self._look()
-                except StoreError as error:
-                    _log.error("store.failed", store=self._store.name, error=str(error))
-                    await self._clock.sleep(
-                        backoff_s(tries, base_s=_RETRY_BASE_S, cap_s=_RETRY_CAP_S, rng=self._rng)
-                    )
-                    tries += 1
-                else:
-                    tries = 0
-                    await self._news.wait()
+            try:
+                await self._attend()
+            finally:
+                await self._presence.end()
+
+    async def _attend(self) -> None:
+        tries = 0
+        while not self._is_closed:
+            self._news.clear()
+            try:
+                await self._look()
+            except StoreError as error:
+                _log.error("store.failed", store=self._store.name, error=str(error))
+                await self._clock.sleep(
+                    backoff_s(tries, base_s=_RETRY_BASE_S, cap_s=_RETRY_CAP_S, rng=self._rng)
+                )
+                tries += 1
+            else:
+                tries = 0
+                await self._news.wait()
 
     async def _look(self) -> None:
         """Drive the lanes that have unfinished jobs, of those where something is new."""
@@ -97,6 +111,8 @@ class Attendance:
         new = [name for name in names if places.get(name) != self._places.get(name)]
         for name in await self._store.jobs.find_open_lanes(new):
             self._drive(name)
+        if not self._is_closed:
+            await self._presence.show(set(names) - set(self._said))
         self._places = places
 
     def _drive(self, name: str) -> None:

@@ -36,6 +36,9 @@ RECLAIM_S: Final = 1.0
 BEAT_S: Final = 5.0
 """Seconds between two signs of life of a process that drives lanes."""
 
+_LEFT_S: Final = 10.0
+"""Seconds for which a free lane is left to a process that drives it until it is stopped."""
+
 _AGAIN_BASE_S: Final = 1.0
 """Seconds, at most, until a lane that could not go on is tried again while somebody attends; they
 double each time …"""
@@ -72,7 +75,7 @@ class Driver:
         self._store = store
         self._clock = clock
         self._process = process
-        self._me = LaneOwner(token=process.token, pid=os.getpid(), host=socket.gethostname())
+        self.me = LaneOwner(token=process.token, pid=os.getpid(), host=socket.gethostname())
         self.figures = Figures(store, clock, process.token, self._note_saved)
         self.lessons = LessonKeeper(store, clock)
         self._lanes: dict[str, Lane] = {}
@@ -89,7 +92,7 @@ class Driver:
             store,
             clock,
             process,
-            self._me,
+            self.me,
             is_driving=self.is_driving,
             on_change=self._waiters.announce_all,
         )
@@ -263,6 +266,15 @@ class Driver:
             StoreError: The store can't be read.
         """
         return None if lane in self._held else await self._owners.find_owner(lane)
+
+    async def find_attendant(self, lane: str) -> str | None:
+        """
+        Return the name of another process that drives a lane until it is stopped, if one does.
+
+        Raises:
+            StoreError: The store can't be read.
+        """
+        return await self._owners.find_attendant(lane)
 
     def looking_on(self, lane: str) -> AbstractContextManager[None]:
         """For as long as it is entered, find out whether anybody drives a lane."""
@@ -470,12 +482,29 @@ class Driver:
                 _log.error("store.failed", lane=lane.name, error=str(error))
             await self._clock.sleep(RECLAIM_S)
 
+    async def _leave_to_attendant(self, lane: Lane) -> None:
+        """
+        Let a process that drives a lane until it is stopped take it, if it does so soon.
+
+        It hears within a second of what there is to do, and does all of it in one place. One that
+        takes nothing, since it can't, keeps nobody else from it.
+        """
+        end_s = self._clock.monotonic() + _LEFT_S
+        while self._clock.monotonic() < end_s and not lane.is_asked:
+            if await self._owners.find_attendant(lane.name) is None:
+                return
+            if (await self._store.lanes.get(lane.name)).owner is not None:
+                return
+            await self._clock.sleep(RECLAIM_S)
+
     async def _take_or_wait(self, lane: Lane, silence: Silence) -> LaneHold:
         owners = self._owners
+        if not self._attending and self._store.path is not None:
+            await self._leave_to_attendant(lane)
         while True:
             began_s = self._clock.boot_s()
             row, hold = await self._store.lanes.take(
-                lane.name, self._me, self._clock.now(), lambda row: owners.is_free(row, silence)
+                lane.name, self.me, self._clock.now(), lambda row: owners.is_free(row, silence)
             )
             if hold is not None:
                 self._restore(lane, row)
@@ -552,7 +581,7 @@ class Driver:
         It is taken for that from whoever has it: who gives the next sign of life finds out.
         """
         at = self._clock.now()
-        row, hold = await self._store.lanes.take(lane.name, self._me, at, lambda _: True)
+        row, hold = await self._store.lanes.take(lane.name, self.me, at, lambda _: True)
         self._restore(lane, row)
         if hold is not None:
             await self._let_go(lane, LaneHold(hold, self._clock))

@@ -142,6 +142,11 @@ class Lane:
         return self._poked
 
     @property
+    def is_asked(self) -> bool:
+        """Whether this process itself is asked something that only the lane's driver can do."""
+        return not self._adoptions.is_idle
+
+    @property
     def is_in_doubt(self) -> bool:
         """Whether another process may come to know what became of one of its tickets."""
         return self._jobs.is_in_doubt

@@ -24,6 +24,7 @@ from .lane import CLOSING_S, Lane
 from .lane_rules import find_learners
 from .loading import Loader
 from .moves import move_old_jobs
+from .presence import Presence
 from .process_lock import ProcessLock
 
 _log = get_logger()
@@ -75,6 +76,7 @@ class OpenHub:
             clock=clock,
             rng=rng,
             driver=self.driver,
+            presence=Presence(store, clock, self.process, self.driver.me),
             names=self.lanes.names,
             find_lane=self.lanes.find,
         )
@@ -127,12 +129,15 @@ class OpenHub:
             is_let_go: Whether no event is claimed by this hub any more.
         """
         self._attendance.close()
+        # Meanwhile: nothing new is to be sent from now on, whatever the store is busy with.
+        leaving = asyncio.create_task(self._attendance.leave(), name="batchhub-leaving")
         try:
             is_let_go = await self.driver.aclose(grace_s) and is_let_go
         except BaseException:
             is_let_go = False
             raise
         finally:
+            await asyncio.wait({leaving})
             try:
                 await self.lanes.aclose()
             finally:

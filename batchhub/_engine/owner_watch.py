@@ -111,6 +111,18 @@ class OwnerWatch:
         is_free = row.owner is None or self.is_free(row, Silence(self._clock))
         return None if row.owner is None or is_free else self._name(row.owner)
 
+    async def find_attendant(self, lane: str) -> str | None:
+        """Return the name of another process that drives a lane until it is stopped, if any."""
+        for attendant in await self._store.attendants.find(lane):
+            owner = attendant.owner
+            silent_s = abs((self._clock.now() - attendant.seen_at).total_seconds())
+            # One that is stopped, or whose clock is another one, drives nothing now.
+            if owner.token == self._process.token or silent_s >= SILENT_S:
+                continue
+            if self._process.verdict(owner.token) is not Verdict.DEAD:
+                return self._name(owner)
+        return None
+
     def look_at(self, lane: str, row: LaneRow, silence: Silence) -> None:
         """Take note of an owner that gives no sign of life: it may be stopped for ever."""
         owner, seen_at = row.owner, row.seen_at

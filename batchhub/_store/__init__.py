@@ -29,6 +29,7 @@ from .alert_looks import OldestJob
 from .alert_records import AlertRow, AlertState, Delivery, EndedJob, NewMessage
 from .alerts import AlertChange
 from .attempts import Fenced
+from .attendants import Attendant
 from .chunks import RepeatedMeanwhileError
 from .damage import DamagedError
 from .database import StoreClosedError, StoreMovedError
@@ -50,6 +51,7 @@ __all__ = [
     "AlertChange",
     "AlertRow",
     "AlertState",
+    "Attendant",
     "Candidate",
     "Claimed",
     "DamagedError",

@@ -23,7 +23,7 @@ from .codec import from_text, to_text
 from .damage import read_row, reading
 from .lane_records import Hold, LaneOwner, LaneRow, Traffic
 from .statements import Row, Statement
-from .tables import deliveries, jobs, lanes, leases, pushes, wishes
+from .tables import attendants, deliveries, jobs, lanes, leases, pushes, wishes
 
 _THIS: Final = lanes.c.lane == bindparam("this_lane")
 _HELD: Final = and_(
@@ -103,6 +103,7 @@ _TOKENS: Final = Statement(
         select(jobs.c.loaded_by).where(jobs.c.loaded_by.is_not(None)),
         select(deliveries.c.claimed_by).where(deliveries.c.claimed_by.is_not(None)),
         select(leases.c.holder).where(leases.c.holder.is_not(None)),
+        select(attendants.c.token),
     )
 )
 _LATEST_AT: Final = Statement(

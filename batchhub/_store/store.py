@@ -9,6 +9,7 @@ from batchhub._base.measures import StoreMeasures
 
 from .alert_looks import AlertLooks
 from .alerts import Alerts
+from .attendants import Attendants
 from .database import Database
 from .deliveries import Deliveries
 from .exports import Exports
@@ -41,6 +42,7 @@ class Store:
         leases: Which process does what one of them does for all.
         alerts: What is wrong, what is said of it, and who has been told.
         alert_looks: What alerts ask of the jobs.
+        attendants: Which processes drive lanes until they are stopped.
         deliveries: The events of jobs that have ended.
         loads: The jobs that come and go by chunks.
         pushes: The calls by vendors.
@@ -63,6 +65,7 @@ class Store:
         self.leases = Leases(database)
         self.alerts = Alerts(database)
         self.alert_looks = AlertLooks(database)
+        self.attendants = Attendants(database)
         self.deliveries = Deliveries(database)
         self.loads = Loads(database)
         self.pushes = Pushes(database)

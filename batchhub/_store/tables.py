@@ -278,6 +278,25 @@ leases: Final = Table(
     Column("seen_at", _TIME),
 )
 
+# The processes that drive lanes until they are stopped, also while nothing is to be done there.
+attendants: Final = Table(
+    "attendants",
+    metadata,
+    Column("token", String(64), primary_key=True),
+    Column("pid", Integer, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("seen_at", _TIME, nullable=False),
+)
+
+# The lanes they drive.
+attended: Final = Table(
+    "attended",
+    metadata,
+    Column("lane", Text, primary_key=True),
+    Column("token", String(64), primary_key=True),
+    Index("ix_attended_token", "token"),
+)
+
 # What is wrong now, or was a short while ago: one row for each condition and account.
 alerts: Final = Table(
     "alerts",

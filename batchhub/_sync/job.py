@@ -236,6 +236,11 @@ class BatchJob(Handle):
         """Say by which id the vendor has a ticket, as `batchhub.BatchJob.adopt` does."""
         return self._bridge.call(self._job.adopt, ref, ticket=ticket)
 
+    @like(_job.BatchJob.find_driver)
+    def find_driver(self) -> str | None:
+        """Return which process drives its account, as `batchhub.BatchJob.find_driver` does."""
+        return self._bridge.call(self._job.find_driver)
+
     @like(_job.BatchJob.find_retry)
     def find_retry(self, *, unknown: bool = False) -> str | None:
         """Return the id of the newest retry, as `batchhub.BatchJob.find_retry` does."""

@@ -114,6 +114,8 @@ _ADDED: Final = {
         "DROP TABLE alert_deliveries",
         "DROP TABLE alert_messages",
         "DROP TABLE alerts",
+        "DROP TABLE attended",
+        "DROP TABLE attendants",
         "DROP TABLE leases",
         "DROP TABLE wishes",
     ),

@@ -16,6 +16,7 @@ from batchhub._settings.registry import Registry
 from batchhub._tables.reading.rejects import Rejects
 from batchhub._tables.reading.source import STDIN
 from batchhub.adapter import Adapter
+from batchhub.cli.screen.advice import command_line
 from batchhub.cli.screen.closing import show_closing
 from batchhub.cli.screen.console import OutputError, say, say_error, say_warning, write, write_json
 from batchhub.cli.screen.progress import make_display
@@ -190,9 +191,11 @@ async def send_now(invocation: Invocation, job: BatchJob) -> ExitCode:
     The job is durable when this begins, so it ends with 0 whatever was sent: a script that submits
     must not submit again because the vendor can't be reached.
     """
+    driver: str | None = None
     try:
         await job.hand_over()
         ending = await _look(job)
+        driver = await job.find_driver()
     except BatchHubError as error:  # such as a store that can't be read any more
         ending = Ending(status=job.status, error=error)
     status = ending.status
@@ -206,8 +209,18 @@ async def send_now(invocation: Invocation, job: BatchJob) -> ExitCode:
     elif status.state.is_terminal or status.is_held:
         await show_closing(job, invocation.common, invocation.said)
         return ExitCode.OK
-    _say_sent(invocation, status, job.cooling_until, is_refused=is_refused)
+    if driver is not None and ending.error is None:
+        _say_handed_over(invocation, status, driver)
+    else:
+        _say_sent(invocation, status, job.cooling_until, is_refused=is_refused)
     return ExitCode.OK
+
+
+def _say_handed_over(invocation: Invocation, status: BatchStatus, driver: str) -> None:
+    """Write who goes on with it: nobody has to resume it."""
+    if not invocation.common.quiet:
+        say(f"{driver} drives the account and goes on with it")
+        say(f"follow it with: {command_line(invocation.common, 'watch', status.job_id)}")
 
 
 def _say_sent(

@@ -1,4 +1,4 @@
-"""Alerts and their messages, leases, wishes, and open jobs that are found by an index."""
+"""Alerts and their messages, leases, attendants, wishes, and an index of open jobs."""
 
 from __future__ import annotations
 
@@ -22,6 +22,19 @@ def upgrade() -> None:
         sa.Column("host", sa.Text),
         sa.Column("seen_at", sa.String(32)),
     )
+    op.create_table(
+        "attendants",
+        sa.Column("token", sa.String(64), primary_key=True),
+        sa.Column("pid", sa.Integer, nullable=False),
+        sa.Column("host", sa.Text, nullable=False),
+        sa.Column("seen_at", sa.String(32), nullable=False),
+    )
+    op.create_table(
+        "attended",
+        sa.Column("lane", sa.Text, primary_key=True),
+        sa.Column("token", sa.String(64), primary_key=True),
+    )
+    op.create_index("ix_attended_token", "attended", ["token"])
     op.create_table(
         "alerts",
         sa.Column("condition", sa.String(32), primary_key=True),

@@ -1,0 +1,90 @@
+"""That this process drives lanes until it is stopped, as others see it in the store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from typing import Final
+
+from batchhub._base.clock import Clock
+from batchhub._base.log import get_logger
+from batchhub._store import LaneOwner, Store
+from batchhub.errors import BatchHubError
+
+from .process_lock import ProcessLock, Verdict
+
+SIGN_S: Final = 10.0
+"""Seconds between two signs of life; three of them may be missed."""
+
+_log = get_logger()
+
+
+class Presence:
+    """
+    Keeps written which lanes this process drives until it is stopped.
+
+    Others leave these lanes to it, also while it has nothing to do there. It is no right to drive
+    them: what can't be written here, or is out of date, only has another process drive them.
+
+    Args:
+        store: Where it is written.
+        clock: Where time comes from.
+        process: The lock by which others know that this process lives.
+        me: This process.
+    """
+
+    def __init__(self, store: Store, clock: Clock, process: ProcessLock, me: LaneOwner) -> None:
+        self._store = store
+        self._clock = clock
+        self._process = process
+        self._me = me
+        self._shown: frozenset[str] | None = None
+        self._signing: asyncio.Task[None] | None = None
+
+    async def show(self, lanes: Collection[str]) -> None:
+        """
+        Write which lanes they are.
+
+        Raises:
+            StoreError: The store can't be written.
+        """
+        wanted = frozenset(lanes)
+        if self._store.path is None or wanted == self._shown:
+            return
+        self._process.hold()  # before others can read the token
+        if self._shown is None:
+            await self._drop_dead()
+        await self._store.attendants.show(self._me, wanted, self._clock.now())
+        self._shown = wanted
+        if self._signing is None or self._signing.done():
+            self._signing = asyncio.create_task(self._sign(), name="batchhub-presence")
+
+    async def end(self) -> None:
+        """Write that it drives them no more."""
+        if self._signing is not None:
+            self._signing.cancel()
+            await asyncio.wait({self._signing})
+            self._signing = None
+        if self._shown is None:
+            return
+        self._shown = None
+        try:
+            await self._store.attendants.drop([self._me.token])
+        except BatchHubError as error:  # others find out that its lock is free
+            _log.error("store.failed", store=self._store.name, error=str(error))
+
+    async def _sign(self) -> None:
+        while True:
+            await self._clock.sleep(SIGN_S)
+            try:
+                if not await self._store.attendants.beat(self._me.token, self._clock.now()):
+                    lanes, self._shown = self._shown or frozenset(), None
+                    await self.show(lanes)  # somebody took this process for dead
+            except BatchHubError as error:
+                _log.error("store.failed", store=self._store.name, error=str(error))
+
+    async def _drop_dead(self) -> None:
+        tokens = [each.owner.token for each in await self._store.attendants.find()]
+        dead = [token for token in tokens if self._process.verdict(token) is Verdict.DEAD]
+        if dead:
+            await self._store.attendants.drop(dead)
