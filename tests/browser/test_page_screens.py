@@ -28,6 +28,9 @@ SCREENS: Final = {
     "nothing found": "/items?q=nothing-has-this",
     "no such job": "/jobs/page-never-was",
     "no such page": "/nowhere",
+    "retry": f"/jobs/{NASTY_JOB}/retry",
+    "cancel": f"/jobs/{LARGE_JOB}/cancel",
+    "adopt": f"/jobs/{HELD_JOB}/tickets/1/adopt",
 }
 
 REFUSED: Final = {"a wrong filter": "400", "no such job": "404", "no such page": "404"}

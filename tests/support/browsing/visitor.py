@@ -9,9 +9,11 @@ from selenium.common.exceptions import (
     NoSuchElementException,
     StaleElementReferenceException,
     TimeoutException,
+    WebDriverException,
 )
 from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -83,15 +85,26 @@ class Visitor:
 
     def follow(self, text: str, within: str = "body") -> None:
         """Click on a link by its text, and wait for where it leads."""
-        old = self.one("html")
-        self._find_by_text(f"{within} a", text).click()
-        self.wait(lambda: _is_gone(old), f"following {text!r} leads nowhere")
+        self._leave_by(self._find_by_text(f"{within} a", text), text)
 
     def press_button(self, text: str, within: str = "main") -> None:
         """Click on a button by its text, and wait for the page that comes."""
-        old = self.one("html")
-        self._find_by_text(f"{within} button", text).click()
-        self.wait(lambda: _is_gone(old), f"nothing comes of the button {text!r}")
+        self._leave_by(self._find_by_text(f"{within} button", text), text)
+
+    def _leave_by(self, element: WebElement, text: str) -> None:
+        self.driver.execute_script("window.isLeft = true")
+        element.click()
+        self.wait(self._has_left, f"nothing comes of {text!r}")
+
+    def _has_left(self) -> bool:
+        try:
+            return bool(
+                self.driver.execute_script(
+                    "return !window.isLeft && document.readyState === 'complete'"
+                )
+            )
+        except WebDriverException:  # in between there is no page
+            return False
 
     # Looking.
 
@@ -164,6 +177,16 @@ class Visitor:
         """Press keys, one after the other."""
         for key in keys:
             ActionChains(self.driver, duration=0).send_keys(key).perform()
+
+    def tab_to(self, text: str, most: int = 200) -> int:
+        """Press Tab until a link or button with a text has the focus; return how often."""
+        for times in range(1, most + 1):
+            self.press(Keys.TAB)
+            at = self.focused()
+            assert at["shown"], f"the focus does not show on {at}"
+            if at["text"] == text:
+                return times
+        raise AssertionError(f"{text!r} is not among the first {most} that Tab leads to")
 
     # The window.
 
@@ -239,11 +262,3 @@ class Visit(Protocol):
     def __call__(self, page: Page, role: str | None = "operator", width: int = WIDE) -> Visitor:
         """Begin, signed in with a role or not at all."""
         ...
-
-
-def _is_gone(element: WebElement) -> bool:
-    try:
-        element.is_enabled()
-    except StaleElementReferenceException:
-        return True
-    return False

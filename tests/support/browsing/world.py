@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
+import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+from unittest.mock import patch
 
 from attrs import define, field
 
+from batchhub import BatchHub
+from batchhub.models import BatchStatus
 from batchhub_ecwid.sandbox import EcwidSandbox
 from batchhub_mircate.sandbox import MircateSandbox
 from support.patience import PATIENCE_S
-from support.processes import COMMAND, ask_sandbox, batchhub, environment, set_sandbox
+from support.processes import COMMAND, ask_sandbox, environment, set_sandbox
 from support.stand_ins import standing_in
+
+_Answer = TypeVar("_Answer")
 
 _SETTINGS: Final = """
 store = "jobs.db"
@@ -66,18 +73,40 @@ class World:
         )
 
     def submit(self, account: str, items: Sequence[Mapping[str, Any]]) -> str:
-        """Hand over a job, as another process does; return its id."""
-        path = self.folder / "items.jsonl"
-        path.write_text("".join(json.dumps(item) + "\n" for item in items))
-        done = batchhub(self.folder, "submit", str(path), "--account", account, "--json")
-        assert done.code == 0, done.err
-        return str(json.loads(done.out)["job_id"])
+        """Hand over a job, as a process does that drives nothing; return its id."""
 
-    def status(self, job_id: str) -> Mapping[str, Any]:
-        """Return what the command says of a job."""
-        done = batchhub(self.folder, "status", job_id, "--json")
-        found: Mapping[str, Any] = json.loads(done.out)
-        return found
+        async def submit(hub: BatchHub) -> str:
+            return (await hub.submit(account, items)).id
+
+        return self._run(submit)
+
+    def status(self, job_id: str) -> BatchStatus:
+        """Return what the store says of a job."""
+
+        async def look(hub: BatchHub) -> BatchStatus:
+            return (await hub.job(job_id)).status
+
+        return self._run(look)
+
+    def _run(self, ask: Callable[[BatchHub], Awaitable[_Answer]]) -> _Answer:
+        async def run() -> _Answer:
+            path, store = self.folder / "batchhub.toml", self.folder / "jobs.db"
+            async with BatchHub.from_config(path, store=store, drives=False) as hub:
+                return await ask(hub)
+
+        with patch.dict(os.environ, environment(self.folder)):
+            return asyncio.run(run())
+
+    def wait(self, is_so: Callable[[], bool], why: str) -> None:
+        """Wait until something is so."""
+        until_s = time.monotonic() + PATIENCE_S
+        while not is_so():
+            assert time.monotonic() < until_s, f"{why}; {self.read_log()}"
+            time.sleep(0.1)
+
+    def read_log(self) -> str:
+        """Return what the process that drives has printed."""
+        return (self.folder / "worker.log").read_text()
 
     def switch(self, account: str, **switches: object) -> None:
         """Change how a vendor behaves."""
@@ -92,7 +121,7 @@ class World:
         if self._worker is not None:
             self._worker.send_signal(signal.SIGTERM)
             self._worker.wait(PATIENCE_S)
-            printed = (self.folder / "worker.log").read_text()
+            printed = self.read_log()
             assert self._worker.returncode == 0, printed
             assert "Traceback" not in printed, printed
         self._stack.close()
