@@ -90,17 +90,18 @@ def main() -> None:
     logging.disable()
     url, caller, seconds, *bad = sys.argv[1:]
     accounts = {
-        f"a{n}": _account(url, 100 * int(caller) + n, polling=f"fixed {EVERY_S}")
+        f"a{n}": make_account(url, 100 * int(caller) + n, polling=f"fixed {EVERY_S}")
         for n in range(ACCOUNTS)
     }
     if bad:
-        accounts["bad"] = _account(bad[0], int(bad[1]), polling="fixed 5")
+        accounts["bad"] = make_account(bad[0], int(bad[1]), polling="fixed 5")
     # A delay that varies at random would hide how late a poll is.
     with patch("batchhub._engine.poll_times.SPREAD", 0.0), _Held.watching():
         asyncio.run(_poll(accounts, float(seconds)))
 
 
-def _account(url: str, store_id: int, polling: str) -> EcwidAccount:
+def make_account(url: str, store_id: int, polling: str) -> EcwidAccount:
+    """Make an account at a vendor that takes any number of requests."""
     return EcwidAccount(
         store_id=store_id,
         token="secret_abcdefghijklmnop",
@@ -117,7 +118,7 @@ async def _poll(accounts: dict[str, EcwidAccount], seconds: float) -> None:
         store = Path(folder) / "jobs.db"
         async with BatchHub(store, accounts, adapters=[WatchedAdapter]) as hub:
             for name in accounts:
-                jobs = [await hub.submit(name, _items(number)) for number in range(TICKETS)]
+                jobs = [await hub.submit(name, make_items(number)) for number in range(TICKETS)]
                 for job in jobs:
                     async for status in job.watch():
                         if status.state is not BatchState.PENDING:
@@ -127,7 +128,8 @@ async def _poll(accounts: dict[str, EcwidAccount], seconds: float) -> None:
             await hub.resume()
 
 
-def _items(job: int) -> Iterator[BatchItem]:
+def make_items(job: int) -> Iterator[BatchItem]:
+    """Make the items of a job; they change nothing that another one's do."""
     for number in range(job * ITEMS + 1, (job + 1) * ITEMS + 1):
         yield put(f"/products/{number}", {"price": number})
 
