@@ -26,6 +26,7 @@ from batchhub._base import waits
 from batchhub._base.clock import SystemClock
 from batchhub._base.file_mode import FileMode
 from batchhub._exchanges import ExchangeLog
+from batchhub._http.journal import settle
 from batchhub.adapter import Budget
 from batchhub.transport import Session, Transport, open_session
 from batchhub_ecwid import EcwidAccount, EcwidAdapter
@@ -90,11 +91,13 @@ async def _measure(url: str, options: argparse.Namespace) -> dict[str, Case]:
 async def _measure_one(
     case: Case, record: ExchangeLog, options: argparse.Namespace, *, is_counted: bool
 ) -> None:
-    waits.current.set(waits.Waits(verb=case.verb))
+    waits_of_it = waits.Waits(verb=case.verb)
+    waits.current.set(waits_of_it)
     gc.collect()
     loop_s, all_s = time.thread_time(), time.process_time()
     for _ in range(options.requests):
         await case.transport.request("GET", _PATH)
+        settle(waits_of_it, None)
     loop_s = time.thread_time() - loop_s
     record.flush(60.0)
     all_s = time.process_time() - all_s

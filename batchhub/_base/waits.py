@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from time import monotonic
+from typing import Any
 
 
 class Waits:
@@ -23,15 +24,25 @@ class Waits:
         verb: The verb that is called.
         yields: Whether other calls of its account go before it, as they do before a poll.
         oddities: What was odd about its answers, in words; `None` for nothing, as nearly always.
+        answer: The last answer it got, for a record: how it went shows at the end of the call.
     """
 
-    __slots__ = ("_since_s", "_total_s", "is_waiting", "oddities", "verb", "yields")
+    __slots__ = (
+        "_since_s",
+        "_total_s",
+        "answer",
+        "is_waiting",
+        "oddities",
+        "verb",
+        "yields",
+    )
 
     def __init__(self, *, yields: bool = False, verb: str = "") -> None:
         self.is_waiting = 0
         self.yields = yields
         self.verb = verb
         self.oddities: dict[str, None] | None = None
+        self.answer: Any = None  # what `_http.journal` keeps there
         self._since_s = 0.0
         self._total_s = 0.0
 

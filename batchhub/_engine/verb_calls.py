@@ -19,6 +19,7 @@ from typing import Any, Final
 from batchhub._base import waits
 from batchhub._base.log import get_logger
 from batchhub._base.lost_time import LostTime
+from batchhub._http.journal import settle
 
 DEADLINES_S: Final = {"submit": 900.0, "fetch_results": 900.0}
 """Seconds a verb may take, where an adapter says nothing else (`Capabilities.verb_s`) …"""
@@ -234,7 +235,9 @@ class _Calling:
         self._outer = self._calls.begin(call)
         return call
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if (met := self._call._waits).answer is not None:  # noqa: SLF001  # its own
+            settle(met, error)
         waits.current.reset(self._token)
         self._calls.end(self._call, self._outer)
 

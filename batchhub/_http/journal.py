@@ -2,8 +2,8 @@
 What a transport says of its exchanges to whoever keeps a record of them.
 
 Of a submit, a search, a cancel and a fetch each exchange is noted, of anything else only what was
-refused or not answered: a poll that went well costs nothing. What is noted has no header and no
-query, and no secret in its path and its message.
+refused, not answered, or of no use to the adapter: a poll that went well costs nothing. What is
+noted has no header and no query, and no secret in its path and its message.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from batchhub._adapter.account import BODIES, Account
 from batchhub._adapter.bodies import FilesBody
 from batchhub._base.clock import Clock
 from batchhub._base.log import get_logger
-from batchhub._base.waits import current
-from batchhub.errors import BatchHubError
+from batchhub._base.waits import Waits, current
+from batchhub.errors import AdapterError, BatchHubError, CantTellError, VendorError
 
 from .reply import Reply
 from .request import Call, show_body
@@ -38,6 +38,9 @@ READ_BYTES: Final = KEPT_BYTES + 64 * 1024
 _LONGEST: Final = 500
 _WHOLE: Final = frozenset({"submit", "find_attempt", "cancel", "fetch_results"})
 """The verbs of which what went well is noted as well."""
+
+_OF_THE_ANSWER: Final = (VendorError, CantTellError, AdapterError)
+"""What an adapter raises because of an answer, though it came with a status of 2xx."""
 
 _log = get_logger()
 
@@ -150,49 +153,81 @@ class ExchangeNotes:
         self._origin = str(URL(account.base_url).origin())
         self._has_warned = False
 
+    def now_s(self) -> float:
+        """Return the monotonic seconds."""
+        return self._clock.monotonic()
+
     @property
     def keeps_bodies(self) -> bool:
         """Whether bodies are kept, too."""
         return self._account.exchanges == BODIES
 
     def note_answer(self, call: Call, reply: Reply, began_s: float) -> None:
-        """Note an exchange that went well, if it is of a verb of which such are noted."""
+        """
+        Note an exchange that went well, if it is of a verb of which such are noted.
+
+        Not at once: whether the adapter can use the answer, or reads a refusal in it, shows when
+        the verb ends.
+        """
         waits = current.get()
-        if waits is not None and waits.verb in _WHOLE:
-            self._note(call, reply, "", began_s)
+        if waits is None:
+            return
+        if waits.answer is not None:
+            settle(waits, None)
+        # Nearly all are polls, of which nothing is to be noted: the time is read for others only.
+        end_s = self.now_s() if waits.verb in _WHOLE else None
+        waits.answer = (self, call, reply, began_s, end_s)
 
     def note_error(
         self, call: Call, reply: Reply | None, error: BatchHubError, began_s: float
     ) -> None:
         """Note an exchange that was refused, or not answered."""
+        end_s = self._clock.monotonic()
+        if (waits := current.get()) is not None:
+            settle(waits, None)
         if reply is None:
             status, body = getattr(error, "status", None), getattr(error, "raw", b"")
             if status is not None:
                 reply = Reply(status=status, body=body)
-        self._note(call, reply, str(error), began_s)
+        self.note(call, reply, str(error), began_s, end_s)
 
     def note_end(self, call: Call, began_s: float) -> None:
         """Note that a request, other than a poll, was given up before its answer came."""
         waits = current.get()
         if waits is not None and waits.verb in _WHOLE:
-            self._note(call, None, "given up before the answer came", began_s)
+            end_s = self._clock.monotonic()
+            self.note(call, None, "given up before the answer came", began_s, end_s)
 
-    def _note(self, call: Call, reply: Reply | None, message: str, began_s: float) -> None:
+    def note(
+        self, call: Call, reply: Reply | None, message: str, began_s: float, end_s: float
+    ) -> None:
+        """
+        Note an exchange. It does not raise.
+
+        Args:
+            call: The request.
+            reply: The answer.
+            message: Why it was refused.
+            began_s: When it was sent, in monotonic seconds.
+            end_s: When it was answered.
+        """
         try:
-            self._journal.note(self._describe(call, reply, message, began_s))
+            self._journal.note(self._describe(call, reply, message, began_s, end_s))
         except Exception as error:  # the exchange itself is what counts
             if not self._has_warned:
                 self._has_warned = True
                 what = self._exchange.redact(f"{type(error).__name__}: {error}")
                 _log.warning("exchanges.failed", account=self._name, error=what)
 
-    def _describe(self, call: Call, reply: Reply | None, message: str, began_s: float) -> Noted:
-        duration_s = max(0.0, self._clock.monotonic() - began_s)
+    def _describe(
+        self, call: Call, reply: Reply | None, message: str, began_s: float, end_s: float
+    ) -> Noted:
+        passed = timedelta(seconds=max(0.0, self._clock.monotonic() - began_s))
         url, redact, waits = call.target.url, self._exchange.redact, current.get()
         jobs = about.get()
         origin = str(url.origin())
         return Noted(
-            at=self._clock.now().astimezone(UTC) - timedelta(seconds=duration_s),
+            at=self._clock.now().astimezone(UTC) - passed,
             account=jobs[0][0].account if jobs else self._name,
             adapter=self._vendor,
             tickets=tuple((job.job_id, position) for job, position in jobs),
@@ -203,7 +238,7 @@ class ExchangeNotes:
             status=None if reply is None else reply.status,
             sent_bytes=_size(call),
             received_bytes=_received_bytes(call, reply),
-            duration_s=duration_s,
+            duration_s=max(0.0, end_s - began_s),
             message=_shorten(redact(message)),
             sent=self._sent(call) if self.keeps_bodies else None,
             received=_received(call, reply, self._exchange.redact_body)
@@ -223,6 +258,24 @@ class ExchangeNotes:
             size_bytes=_size(call),
             content_type=call.headers.all.get("Content-Type", ""),
         )
+
+
+def settle(waits: Waits, error: BaseException | None) -> None:
+    """
+    Note the last answer of a call of a verb, now that it is known what the adapter made of it.
+
+    Args:
+        waits: What the call has met.
+        error: What the verb raised, if it did.
+    """
+    answer, waits.answer = waits.answer, None
+    if answer is None:
+        return
+    is_bad = isinstance(error, _OF_THE_ANSWER)
+    if is_bad or waits.verb in _WHOLE:
+        notes, call, reply, began_s, end_s = answer
+        message = str(error) if is_bad else ""
+        notes.note(call, reply, message, began_s, notes.now_s() if end_s is None else end_s)
 
 
 def _received(

@@ -23,7 +23,7 @@ from batchhub.adapter import (
     TicketRef,
     Transport,
 )
-from batchhub.errors import SettingsError, UsageError
+from batchhub.errors import RefusedError, SettingsError, UsageError
 from batchhub.sandbox import Sandbox
 from batchhub.testing import FakeClock, ScriptedVendor
 
@@ -114,6 +114,44 @@ async def test_what_is_refused_is_recorded_of_polls_too(tmp_path: Path) -> None:
     assert b"INTERNAL_ERROR" in (poll.body or b"")
     assert all(each.duration_s >= 0.0 for each in found)
     assert [each.at for each in found] == sorted(each.at for each in found)
+
+
+async def test_an_answer_that_is_of_no_use_is_recorded_of_polls_too(tmp_path: Path) -> None:
+    """Although its status is 200: with what the adapter makes of it."""
+    transports: list[Transport] = []
+
+    async def submit(transport: Transport) -> Accepted:
+        transports.append(transport)
+        return Accepted(vendor_refs=("r1",))
+
+    async def poll(_: Sequence[TicketRef]) -> list[Observation]:
+        (await transports[0].request("GET", "/status")).json()
+        return [Observation(words=("Done",))]
+
+    vendor = talk(submit)
+    vendor.answer_poll = poll
+    async with ScriptedVendor() as script:
+        script.on("GET", "/status").reply(b'{"sta').reply({}).repeat()
+        [found] = await run_scripted(tmp_path, script, vendor, exchanges="bodies")
+    assert (found.verb, found.status, found.body) == ("poll", 200, b'{"sta')
+    assert "answered 200 without valid JSON" in found.message
+
+
+async def test_a_refusal_that_an_adapter_reads_in_an_answer_is_its_message(tmp_path: Path) -> None:
+    """Some vendors answer 200 and refuse in words; the requests before it went well."""
+
+    async def submit(transport: Transport) -> Accepted:
+        await transport.request("POST", "/upload", body=b"{}")
+        await transport.request("POST", "/batches", body=b"{}")
+        raise RefusedError("the vendor says: no such shop")
+
+    async with ScriptedVendor() as script:
+        script.on("POST", "/upload").reply({})
+        script.on("POST", "/batches").reply({"ok": False})
+        upload, batch = await run_scripted(tmp_path, script, talk(submit))
+    assert (upload.path, upload.status, upload.message) == ("/upload", 200, "")
+    assert (batch.path, batch.status) == ("/batches", 200)
+    assert batch.message == "the vendor says: no such shop"
 
 
 async def test_a_vendor_that_is_not_there_is_recorded(tmp_path: Path) -> None:
