@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from batchhub._web.look import Look, Shown
@@ -11,6 +12,15 @@ from batchhub.models.filters import read_since
 
 MOST: Final = 50
 """Groups that are shown."""
+
+
+BOUND_S: Final = 10.0
+"""Seconds after which it is said that there are too many to look at."""
+
+_TOO_MANY: Final = (
+    "there are too many failures to group them here; choose an account or a shorter time, or use "
+    "'batchhub failures', which takes its time"
+)
 
 
 async def show_failures(look: Look) -> Shown:
@@ -31,9 +41,12 @@ async def show_failures(look: Look) -> Shown:
     }
     try:
         since = read_since(given["since"], look.now, "since") if given["since"] else None
+        async with asyncio.timeout(BOUND_S):
+            found = await look.hub.failures(account=given["account"] or None, since=since)
     except UsageError as error:
         return Shown("failures.html", {**facts, "fault": str(error)}, 400, is_still=True)
-    found = await look.hub.failures(account=given["account"] or None, since=since)
+    except TimeoutError:
+        return Shown("failures.html", {**facts, "fault": _TOO_MANY}, is_still=True)
     # As the command: what later jobs have written again is shown only if that is wanted.
     shown = found if given["again"] else [group for group in found if group.count]
     facts |= {
