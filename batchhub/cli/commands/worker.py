@@ -26,16 +26,22 @@ from batchhub.cli.shell.options import Common, LogFormat
 from batchhub.cli.shell.parameters import names_of
 from batchhub.cli.shell.web_options import WebOptions
 from batchhub.cli.shell.worker_options import WorkerOptions
-from batchhub.cli.shell.worker_signals import Hangups, heard_signals
+from batchhub.cli.shell.worker_signals import Hangups, heard_signals, noted_hangups
 from batchhub.hub import BatchHub
 
 
 async def run_worker(invocation: Invocation, options: WorkerOptions, page: WebOptions) -> ExitCode:
     """Drive all accounts until a signal stops it; the store has whatever is not finished."""
+    with noted_hangups() as hangups:
+        return await _run(invocation, options, page, hangups)
+
+
+async def _run(
+    invocation: Invocation, options: WorkerOptions, page: WebOptions, hangups: Hangups
+) -> ExitCode:
     common = invocation.common
     # First: what is started from here on must not speak to the service manager.
     notifier = Notifier.from_environment()
-    hangups = Hangups()
     invocation.may_have_sent = True
     check_page(options, page)
     source = SettingsSource(partial(find_config, common), partial(find_store, common))

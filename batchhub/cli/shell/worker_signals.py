@@ -58,15 +58,33 @@ class Stopper:
 
 
 class Hangups:
-    """SIGHUP before the worker is there: one that comes meanwhile is not lost, and ends nothing."""
+    """
+    SIGHUP before the worker is there: one that comes meanwhile is not lost, and ends nothing.
+
+    Attributes:
+        came: Whether there was one.
+    """
 
     def __init__(self) -> None:
         self.came = False
-        if _HANGUP is not None and threading.current_thread() is threading.main_thread():
-            signal.signal(_HANGUP, self._note)
 
-    def _note(self, _number: int, _frame: FrameType | None) -> None:
+    def note(self, _number: int, _frame: FrameType | None) -> None:
+        """Take note of one."""
         self.came = True
+
+
+@contextmanager
+def noted_hangups() -> Iterator[Hangups]:
+    """Take note of SIGHUP, until `heard_signals` hears it."""
+    hangups = Hangups()
+    if _HANGUP is None or threading.current_thread() is not threading.main_thread():
+        yield hangups
+        return
+    before = signal.signal(_HANGUP, hangups.note)
+    try:
+        yield hangups
+    finally:
+        signal.signal(_HANGUP, before)
 
 
 @contextmanager
