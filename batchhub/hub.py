@@ -290,8 +290,8 @@ class BatchHub(Handle):
         Take other accounts in place of those it has, also while it drives.
 
         An account that is as it was is not touched. One with other settings goes on with them: what
-        is under way is answered first, and a pause for refused credentials ends at once. Budget and
-        cool-down stay. An account that is gone takes no jobs and sends nothing more; what the
+        is under way is answered first. A pause for refused credentials ends at once in either case:
+        the vendor may take the same ones again. Budget and cool-down stay. An account that is gone takes no jobs and sends nothing more; what the
         vendor has of it is followed to its end, unless its credentials are refused. One whose
         `base_url` or identity has changed is another account. New accounts are driven if `drive`
         is under way.

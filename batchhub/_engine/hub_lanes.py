@@ -98,7 +98,7 @@ class HubLanes:
 
     def change(self, book: AccountBook) -> None:
         """
-        Take other accounts. The lane of one that is as it was is not touched.
+        Take other accounts. The lane of one that is as it was is not touched, unless it is paused.
 
         One with other settings goes on with them. Where nobody can say which settings hold, or they
         make no adapter, it goes on as it was. One whose account is gone takes no new jobs and sends
@@ -121,7 +121,9 @@ class HubLanes:
             _log.info("lane.removed", lane=name)
             self._driver.retire(lane)
             return
-        if self._books[name].is_same(lane.adapter.account, book, account):
+        is_same = self._books[name].is_same(lane.adapter.account, book, account)
+        # The vendor may take the same credentials again: whoever has the settings read says so.
+        if is_same and lane.error is None:
             self._books[name] = book
             self._record(lane)
             return

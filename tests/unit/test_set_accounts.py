@@ -162,6 +162,20 @@ async def test_mended_credentials_are_tried_at_once(tmp_path: Path, clock: FakeC
     assert len(before.submissions) == 1
 
 
+async def test_the_same_credentials_are_tried_at_once_too(tmp_path: Path, clock: FakeClock) -> None:
+    """It may have been mended at the vendor: whoever hands over the accounts says so."""
+    vendor = Vendor(submits=deque([CredentialsError("revoked")]))
+    accounts = {"shop": TokenAccount(vendor=vendor)}
+    async with driving(tmp_path / "jobs.db", accounts, clock) as hub:
+        job = await hub.submit("shop", numbered(1))
+        with pytest.raises(CredentialsError):
+            await job.wait()
+        began_s = clock.monotonic()
+        await hub.set_accounts(accounts)
+        assert (await job.wait()).outcome is Outcome.SUCCEEDED
+        assert clock.monotonic() - began_s < 30.0
+
+
 async def test_cool_down_and_budget_stay(tmp_path: Path, clock: FakeClock) -> None:
     """They are the account's, whoever speaks for it."""
     slow = Budget(requests=1, per_s=100.0, burst=1)
