@@ -291,10 +291,10 @@ class BatchHub(Handle):
 
         An account that is as it was is not touched. One with other settings goes on with them: what
         is under way is answered first. A pause for refused credentials ends at once in either case:
-        the vendor may take the same ones again. Budget and cool-down stay. An account that is gone takes no jobs and sends nothing more; what the
-        vendor has of it is followed to its end, unless its credentials are refused. One whose
-        `base_url` or identity has changed is another account. New accounts are driven if `drive`
-        is under way.
+        the vendor may take the same ones again. Budget and cool-down stay. An account that is gone
+        takes no jobs and sends nothing more; what the vendor has of it is followed to its end,
+        unless its credentials are refused. One whose `base_url` or identity has changed is another
+        account. New accounts are driven if `drive` is under way.
 
         Accounts that can't be used, or contradict each other, are named in the log; one that was
         driven before goes on as it was.
