@@ -8,6 +8,7 @@ from multiprocessing import get_context
 from typing import Final
 
 from .plan import draw_plan
+from .worker import add_worker
 from .world import Outcome, run_world
 
 _CHUNK: Final = 50
@@ -16,7 +17,7 @@ _CHUNK: Final = 50
 
 def run_seed(seed: int) -> Outcome:
     """Run the world of a seed."""
-    return run_world(draw_plan(seed))
+    return run_world(add_worker(draw_plan(seed)))
 
 
 def repeat_command(seed: int) -> str:

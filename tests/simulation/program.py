@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from batchhub import BatchHub, BatchItem, BatchJob, BatchStatus
 from batchhub.adapter import Account
-from batchhub.errors import StoreError, UnsupportedError, UsageError
+from batchhub.errors import StoreError, UnsupportedError, UsageError, WaitTimeoutError
 
 from .accounts import KINDS
 from .plan import Order
@@ -42,6 +42,7 @@ class Program:
         orders: What it submits.
         witness: Who is shown every status it sees.
         seed: For its jitter.
+        drives: Whether it sends what it submits; else a worker does.
     """
 
     def __init__(
@@ -52,6 +53,8 @@ class Program:
         orders: tuple[Order, ...],
         witness: Witness,
         seed: int,
+        *,
+        drives: bool = True,
     ) -> None:
         self._machine = machine
         self._store = store
@@ -59,12 +62,19 @@ class Program:
         self._orders = orders
         self._witness = witness
         self._seed = seed
+        self._drives = drives
         self._life = machine.life
 
     async def run(self) -> None:
         """Run until all its orders have come to their end."""
         while True:
-            hub = BatchHub(self._store, self._accounts, clock=self._machine, seed=self._seed)
+            hub = BatchHub(
+                self._store,
+                self._accounts,
+                clock=self._machine,
+                seed=self._seed,
+                drives=self._drives,
+            )
             try:
                 async with hub:
                     await self._see_to_orders(hub)
@@ -165,5 +175,5 @@ async def _patiently(call: Callable[[], Awaitable[T]]) -> T:
     while True:
         try:
             return await call()
-        except StoreError:
+        except (StoreError, WaitTimeoutError):
             await asyncio.sleep(_PAUSE_S)

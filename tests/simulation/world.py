@@ -31,6 +31,7 @@ from .program import Program
 from .stage import ProgramEndedError, commit_or_fail, staged
 from .vendors import Vendors
 from .witness import LawBrokenError, Witness
+from .worker import WORKER, Worker
 
 _LOOK_S: Final = 5.0
 
@@ -175,13 +176,15 @@ class World:
         machine.workers.clear()
         host = self.loop.net.host(machine.life)
         self.faults.cut_off(machine)
-        program = Program(
+        kind = Worker if machine.name == WORKER else Program
+        program = kind(
             machine,
             self.store,
             self.vendors.accounts(self.plan),
             tuple(o for o in self.plan.orders if o.machine in (None, machine.name)),
             self.witness,
             self.plan.seed,
+            drives=WORKER not in self.machines,
         )
         task = host.create_task(program.run(), name=f"program-{machine.life}")
         task.add_done_callback(self._note_end)
