@@ -15,7 +15,7 @@ from batchhub.errors import BatchHubError
 from batchhub.hub import BatchHub
 
 from .services import Service
-from .settings_source import Reading, SettingsSource
+from .settings_source import Reading
 
 _READING_S: Final = 60.0
 """Seconds in which settings are read: a keyring, or a disk on a network, may never answer."""
@@ -25,6 +25,14 @@ _REST_S: Final = 1.0
 """Seconds between two times: whoever asks again and again meanwhile is answered once."""
 
 _log = get_logger()
+
+
+class Source(Protocol):
+    """Where settings come from, such as a `SettingsSource`."""
+
+    def read_again(self) -> Reading:
+        """Read them, in a thread; whatever it raises, nothing is taken."""
+        ...
 
 
 class Show(Protocol):
@@ -54,7 +62,7 @@ class SettingsWatch:
 
     def __init__(
         self,
-        source: SettingsSource,
+        source: Source,
         reading: Reading,
         *,
         hub: BatchHub,

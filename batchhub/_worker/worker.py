@@ -16,8 +16,8 @@ from batchhub.hub import BatchHub, opened
 
 from .notify import Notifier
 from .services import Service, keep_running
-from .settings_source import Reading, SettingsSource
-from .settings_watch import SettingsWatch
+from .settings_source import Reading
+from .settings_watch import SettingsWatch, Source
 from .watchdog import keep_alive
 
 GRACE_S: Final = 30.0
@@ -53,7 +53,7 @@ class Worker:
     def __init__(
         self,
         hub: BatchHub,
-        source: SettingsSource,
+        source: Source,
         reading: Reading,
         *,
         grace_s: float = GRACE_S,
