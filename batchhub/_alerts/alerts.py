@@ -66,6 +66,8 @@ class Alerts:
         What holds by a condition that is no more ends without a word, and so does what channels
         that are no more were not told yet.
         """
+        if settings == self._settings:
+            return  # nothing on its way is stopped for that
         self._settings = settings
         self._is_changed = True
         self._wake.set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from attrs import define, field, frozen
 from batchhub._base.clock import Clock
 from batchhub._base.secrets import blank
 from batchhub._base.show import clean, count, number
-from batchhub._engine.health import GRACE_S, find_problems
+from batchhub._engine.health import GRACE_S, HealthLook
 from batchhub._engine.process_lock import ProcessLock
 from batchhub._store import AlertRow, EndedJob, Store
 from batchhub._store.alert_looks import MOST_ENDED
@@ -23,6 +24,9 @@ from .states import MOST_JOBS, Sighting
 
 OLD_S: Final = 86_400.0
 """Seconds after which the end of a job is no news: nobody looked for as long."""
+
+_AT_ONCE: Final = 100
+"""How many open jobs are judged in one turn of the loop."""
 
 _OF_HEALTH: Final = frozenset(OF_CODES.values())
 
@@ -81,9 +85,7 @@ class Lookout:
         ]
         found: list[Sighting] = []
         if _OF_HEALTH & rules.keys():
-            found += _of_problems(
-                await find_problems(self.store, self.process, self.clock, GRACE_S)
-            )
+            found += await self._find_problems()
         if Condition.UNKNOWN in rules:
             found += await self._find_unknown(fresh, known, now)
         if Condition.FAILED_SHARE in rules:
@@ -94,6 +96,34 @@ class Lookout:
             found += await self._find_silent(rules[Condition.NOTHING_SENT], now)
         heard = [job.job_no for job in ended]
         return Look(sightings=found, heard=heard, is_all=len(ended) < MOST_ENDED)
+
+    async def _find_problems(self) -> list[Sighting]:
+        """
+        Put what is wrong with open jobs together by condition and account.
+
+        Of the problems of a job the first is the worst, and what others may follow from: of a job
+        that is held nobody tells that it makes no progress.
+        """
+        look = HealthLook(
+            store=self.store, process=self.process, now=self.clock.now(), grace_s=GRACE_S
+        )
+        groups: dict[tuple[Condition, str], _Group] = {}
+        number = 0
+        async for job in look.open_jobs():
+            number += 1
+            if not number % _AT_ONCE:
+                await asyncio.sleep(0)  # there may be thousands, and others use this loop
+            worst: Condition | None = None
+            for problem in look.problems_of(job):
+                condition = OF_CODES.get(problem.code)
+                if condition is None:
+                    continue
+                worst = worst or condition
+                key = condition, problem.account
+                if (group := groups.get(key)) is None:
+                    group = groups[key] = _Group(first=problem)
+                group.add(problem, is_worst=condition is worst)
+        return [_of_group(condition, group) for (condition, _), group in groups.items()]
 
     async def _find_unknown(
         self, ended: Sequence[EndedJob], known: Mapping[tuple[str, str], AlertRow], now: datetime
@@ -217,35 +247,40 @@ class Lookout:
         return found
 
 
-def _of_problems(problems: Sequence[Problem]) -> list[Sighting]:
+@define
+class _Group:
     """
-    Put the problems of jobs together by condition and account.
+    The jobs of an account that have a condition.
 
-    Of the problems of a job the first is the worst, and what others may follow from: of a job that
-    is held nobody tells that it makes no progress.
+    Attributes:
+        first: The problem that is there for longest.
+        jobs: Their ids, the newest last.
+        is_worst: Whether it is the worst of what one of them has.
     """
-    groups: dict[tuple[Condition, str], list[Problem]] = defaultdict(list)
-    worst: dict[str, Condition] = {}
-    for problem in problems:
-        if problem.code in OF_CODES:
-            condition = OF_CODES[problem.code]
-            worst.setdefault(problem.job_id, condition)
-            groups[condition, problem.account].append(problem)
-    found: list[Sighting] = []
-    for (condition, account), theirs in groups.items():
-        first = min(theirs, key=lambda problem: problem.since)
-        found.append(
-            Sighting(
-                condition=condition,
-                account=account,
-                since=first.since,
-                why=blank(clean(first.message, 400)),
-                jobs=tuple(dict.fromkeys(problem.job_id for problem in theirs)),
-                command=_command_for(condition, first),
-                is_overshadowed=all(worst[each.job_id] is not condition for each in theirs),
-            )
-        )
-    return found
+
+    first: Problem
+    jobs: list[str] = field(factory=list)
+    is_worst: bool = False
+
+    def add(self, problem: Problem, *, is_worst: bool) -> None:
+        """Take one more problem in."""
+        if problem.since < self.first.since:
+            self.first = problem
+        if not self.jobs or self.jobs[-1] != problem.job_id:
+            self.jobs.append(problem.job_id)
+        self.is_worst = self.is_worst or is_worst
+
+
+def _of_group(condition: Condition, group: _Group) -> Sighting:
+    return Sighting(
+        condition=condition,
+        account=group.first.account,
+        since=group.first.since,
+        why=blank(clean(group.first.message, 400)),
+        jobs=tuple(group.jobs),
+        command=_command_for(condition, group.first),
+        is_overshadowed=not group.is_worst,
+    )
 
 
 def _command_for(condition: Condition, problem: Problem) -> tuple[str, ...]:

@@ -184,7 +184,7 @@ def _hold(
     row = evolve(row, state=AlertState.FIRING, well_since=None)
     told_s = _passed_s(row.told_at or now, now)
     if sighting.condition in GROWING and (told_s is None or told_s >= AGAIN_S):
-        told = row.facts.get("told", ())
+        told = set(row.facts.get("told", ()))
         new = tuple(job for job in sighting.jobs if job not in told)
         if new and len(told) < MOST_JOBS:
             return _tell(row, sighting, ChangeKind.GROWING, now, new)

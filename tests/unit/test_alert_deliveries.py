@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.alerting import alerting, is_signed, receiving, settings_for
+from support.alerting import Receiver, alerting, is_signed, receiving, settings_for
 from support.hubs import World, numbered, scripted_world
 from support.pages import DOCS, read_blocks
 from support.patience import PATIENCE_S
@@ -24,6 +24,7 @@ from batchhub._alerts.channels.webhook import write_webhook
 from batchhub._alerts.conditions import Condition
 from batchhub._alerts.messages import Source, make_message
 from batchhub._alerts.states import Change, ChangeKind
+from batchhub._alerts.trial import try_channels
 from batchhub._base.secrets import remember
 from batchhub._store import Delivery
 from batchhub.errors import NoAnswerError
@@ -270,10 +271,22 @@ def test_a_message_shows_no_secret_and_its_command_can_be_copied() -> None:
     assert (message["changes"][0]["more_jobs"], message["firing"]) == (3, 1)
 
 
+async def test_a_proxy_that_is_none_is_a_problem_of_the_channel(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is kept and tried again, and does not show what the variable holds."""
+    monkeypatch.setenv("http_proxy", "ftp://user:pass-of-proxy@proxy")
+    channel = Receiver(url="http://127.0.0.1:9/hook").channel()
+    [problem] = await try_channels([channel], SOURCE)
+    assert problem is not None
+    assert "environment variable http_proxy must begin with http://" in problem.why
+    assert "pass-of-proxy" not in problem.why
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("http://127.0.0.1:9/x", "127.0.0.1 can't be reached"),
+        ("http://127.0.0.1:9/x", "127.0.0.1 can't be reached: connection refused"),
         ("https://nowhere.invalid/aSecretPathOfSlack", "there is no host nowhere.invalid"),
     ],
 )

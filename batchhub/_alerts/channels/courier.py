@@ -11,6 +11,7 @@ from batchhub._base.clock import Clock
 from batchhub._base.commands import run_command
 from batchhub._base.secrets import blank
 from batchhub._http.session import Session, open_session
+from batchhub.errors import SettingsError
 
 from .posting import Problem, post
 from .slack import write_slack
@@ -56,14 +57,20 @@ class Courier:
                 clock=self._clock,
             )
             return None if why is None else Problem(why=blank(f"the command {why}"))
+        try:
+            found = await self._post(channel, body)
+        except SettingsError as error:  # of what the environment says: a proxy, certificates
+            found = Problem(why=str(error))
+        return found and Problem(why=blank(found.why), is_refused=found.is_refused)
+
+    async def _post(self, channel: Channel, body: Mapping[str, Any]) -> Problem | None:
         if self._session is None or self._session.closed:
             self._session = open_session()
         if channel.type is ChannelType.WEBHOOK:
             data, headers = write_webhook(body, channel.secret, self._clock.now())
         else:
             data, headers = write_slack(body)
-        found = await post(self._session, channel.url, data, headers)
-        return found and Problem(why=blank(found.why), is_refused=found.is_refused)
+        return await post(self._session, channel.url, data, headers)
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
 from typing import Final
 
@@ -12,6 +13,7 @@ from yarl import URL
 
 from batchhub._adapter.proxy import find_proxy
 from batchhub._base.show import clean
+from batchhub._http.connector import DisconnectedError
 from batchhub._http.session import Session
 
 LIMIT_S: Final = 30.0
@@ -67,11 +69,21 @@ async def post(
     except aiohttp.ClientSSLError:
         return Problem(why=f"the certificate of {host} is not trusted")
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        return Problem(why=f"{host} can't be reached ({type(error).__name__})")
+        return Problem(why=f"{host} can't be reached: {_describe(error)}")
     if status in _OK:
         return None
     why = f"{host} answered {status}" + (f": {said}" if said else "")
     return Problem(why=why, is_refused=status in _REFUSED)
+
+
+def _describe(error: Exception) -> str:
+    """Say what an error is by its number or its kind: its text may show the address."""
+    number = getattr(error, "errno", None)
+    if isinstance(number, int) and number > 0:
+        return os.strerror(number).lower()
+    return (
+        "the connection was cut" if isinstance(error, DisconnectedError) else type(error).__name__
+    )
 
 
 async def _read(answer: aiohttp.ClientResponse) -> str:
