@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from attrs import frozen
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, case, func, select
 
 from batchhub.models import BatchState
 
@@ -18,6 +18,11 @@ from .lane_rows import get_lane
 from .open_jobs import IS_OPEN
 from .tables import ITEM_COUNTS, jobs, lanes
 
+_SETTLED: Final = sum((jobs.c[name] for name in ITEM_COUNTS[2:]), jobs.c[ITEM_COUNTS[1]])
+# By the vendor's count, where that is further than the results are.
+_DONE: Final = case(
+    (jobs.c.progress * jobs.c.total > _SETTLED, jobs.c.progress * jobs.c.total), else_=_SETTLED
+)
 _OPEN: Final = (
     select(
         jobs.c.lane,
@@ -27,7 +32,8 @@ _OPEN: Final = (
         func.count().label("number"),
         func.min(jobs.c.created_at).label("oldest_at"),
         func.max(jobs.c.observed_at).label("answered_at"),
-        *(func.sum(jobs.c[name]).label(name) for name in ITEM_COUNTS),
+        func.sum(jobs.c.total).label("total"),
+        func.sum(_DONE).label("done"),
     )
     .where(IS_OPEN)
     # Not the lane first: an index that begins with it has all jobs.
@@ -53,7 +59,7 @@ class OpenFigures:
         oldest_at: When the oldest of them was submitted.
         answered_at: When the vendor last answered for one of them; `None` if it has not yet.
         items: How many items they have.
-        done: How many of these have a result.
+        done: How many of these are done, by their results or by the vendor's count.
     """
 
     states: Mapping[BatchState, int]
@@ -139,7 +145,7 @@ def _sum_up(rows: list[Any]) -> OpenFigures | None:
         oldest_at=min(oldest),
         answered_at=max(answered, default=None),
         items=sum(row.total for row in rows),
-        done=sum(row.succeeded + row.failed + row.not_executed + row.unknown for row in rows),
+        done=int(sum(row.done for row in rows)),
     )
 
 

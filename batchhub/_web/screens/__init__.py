@@ -39,7 +39,6 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "finding": words.finding,
     "iso": words.iso,
     "item_tone": words.item_tone,
-    "segments": words.segments,
     "sentence": words.sentence,
     "shell": words.shell,
     "stand": stand_text,
@@ -48,5 +47,6 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "took": words.took,
     "tone": words.tone,
     "utc": words.utc,
+    "vendor_done": words.vendor_done,
 }
 """Filters of the templates, by name."""

@@ -46,7 +46,7 @@ async def show_items(look: Look) -> Shown:
             "items": items,
             "state": given,
             "states": item_tabs(status),
-            "bar": segments(status.counts),
+            "bar": segments(status),
             "after": after,
             "next": items[-1].position if len(found) > PAGE else None,
         },

@@ -68,7 +68,7 @@ async def show_job(look: Look) -> Shown:
             "problem_command": None if problem is None else problem_command(problem),
             "driver": await _find_driver(hub, health, job, status),
             "usual_s": await _find_usual_s(hub, job, status),
-            "item_bar": segments(status.counts),
+            "item_bar": segments(status),
             "total": tally.tickets,
             "ticket_states": states_of(status),
             "ticket_bar": states_bar(status),

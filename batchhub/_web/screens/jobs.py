@@ -72,7 +72,7 @@ async def show_jobs(look: Look) -> Shown:
     found = await hub.store.pages.jobs(wanted, before=before, most=PAGE + 1)
     page = found[:PAGE]
     jobs = [
-        JobLine(record=each[0], status=each[1], tone=tone(each[1]), bar=segments(each[1].counts))
+        JobLine(record=each[0], status=each[1], tone=tone(each[1]), bar=segments(each[1]))
         for each in page
         if not isinstance(each, DamagedError)
     ]

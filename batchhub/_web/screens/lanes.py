@@ -72,7 +72,7 @@ class AccountLine:
         answered_at: When the vendor answered last for one of them.
         ended_at: When the last job of the lane ended.
         items: How many items the open jobs have.
-        done: How many of these have a result.
+        done: How many of these are done, by their results or by the vendor's count.
         bar: The parts of the bar of the items.
         driver: Who drives it.
         pace: What it has sent lately; `None` if nobody knows.

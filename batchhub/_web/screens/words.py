@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from batchhub._base.show import clean, count, duration
-from batchhub.models import BatchState, BatchStatus, Counts, Finding, ItemState, Outcome
+from batchhub.models import BatchState, BatchStatus, Finding, ItemState, Outcome
+from batchhub.models.status import done_count
 
 _TONES: Final = {
     Outcome.SUCCEEDED: "good",
@@ -60,6 +61,8 @@ def utc(at: datetime, now: datetime) -> str:
 
 def took(seconds: float) -> str:
     """Write how long something took, with tenths where it was short."""
+    if seconds < 0.1:  # noqa: PLR2004
+        return "under 0.1 s"
     return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)  # noqa: PLR2004
 
 
@@ -80,17 +83,26 @@ def item_tone(state: ItemState | None) -> str:
     return "calm" if state is None else _ITEM_TONES[state]
 
 
-def segments(counts: Counts) -> list[Segment]:
+def segments(status: BatchStatus) -> list[Segment]:
     """Return the parts of the bar of a job's items; what waits is its empty end."""
+    counts = status.counts
     return share(
         [
             ("good", counts.succeeded),
             ("bad", counts.failed),
             ("calm", counts.not_executed),
             ("odd", counts.unknown),
+            ("busy", vendor_done(status)),
         ],
         counts.total,
     )
+
+
+def vendor_done(status: BatchStatus) -> int:
+    """Return how many more items are done by the vendor's count than have a result."""
+    counts = status.counts
+    settled = counts.succeeded + counts.failed + counts.unknown
+    return 0 if status.state.is_terminal else max(0, done_count(status) - settled)
 
 
 def share(parts: Sequence[tuple[str, int]], total: int) -> list[Segment]:
