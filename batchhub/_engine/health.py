@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -10,9 +11,18 @@ from attrs import define, field
 
 from batchhub._base.clock import Clock
 from batchhub._base.show import count, duration
+from batchhub._http.spent import WHOLE_LANE, Spent
 from batchhub._store import DamagedError, JobRecord, LaneOwner, LaneRow, OpenJob, Store
 from batchhub._store.damage import note
-from batchhub.models import BatchState, BatchStatus, Contact, Health, Problem, Trouble
+from batchhub.models import (
+    AccountHealth,
+    BatchState,
+    BatchStatus,
+    Contact,
+    Health,
+    Problem,
+    Trouble,
+)
 
 from .owner_watch import SILENT_S
 from .process_lock import ProcessLock, Verdict
@@ -42,13 +52,13 @@ async def check_health(store: Store, process: ProcessLock, clock: Clock, grace_s
     """
     look = HealthLook(store=store, process=process, now=clock.now(), grace_s=grace_s)
     problems: list[Problem] = []
-    open_jobs = 0
+    figures = OpenFigures(look)
     async for job in look.open_jobs():
-        open_jobs += 1
+        figures.add(job)
         if (problem := next(look.problems_of(job), None)) is not None:  # the worst
             problems.append(problem)
     problems.sort(key=lambda problem: problem.kind is not Trouble.HELD)
-    return Health(checked_at=look.now, open_jobs=open_jobs, problems=tuple(problems))
+    return figures.make_health(problems)
 
 
 async def find_problems(
@@ -198,11 +208,73 @@ class HealthLook:
             why = f"not finished {duration(job.deadline_s)} after it was submitted"
             yield Trouble.STUCK, "overdue", due_at, why, _look_there(asked)
         # The finding stays when a ticket moves again; then the job has changed since.
-        if job.stalled:
+        if job.stalled and self.is_quiet(job):
             quiet_s = (self.now - job.updated_at).total_seconds()
-            if quiet_s > self.grace_s:
-                why = f"the vendor makes no progress; nothing has changed for {duration(quiet_s)}"
-                yield Trouble.STUCK, "stalled", job.updated_at, why, _look_there(asked)
+            why = f"the vendor makes no progress; nothing has changed for {duration(quiet_s)}"
+            yield Trouble.STUCK, "stalled", job.updated_at, why, _look_there(asked)
+
+    def is_quiet(self, job: OpenJob) -> bool:
+        """Whether nothing of a job has changed for the grace."""
+        return (self.now - job.updated_at).total_seconds() > self.grace_s
+
+
+class OpenFigures:
+    """
+    The open jobs that a look finds, in figures.
+
+    Args:
+        look: The look.
+    """
+
+    def __init__(self, look: HealthLook) -> None:
+        self._look = look
+        self._states: Counter[BatchState] = Counter()
+        self._oldest: dict[tuple[str, str], datetime] = {}
+        self._jobs: Counter[tuple[str, str]] = Counter()
+        self._held = self._stalled = 0
+
+    def add(self, job: OpenJob) -> None:
+        """Count a job."""
+        key = job.account, job.lane
+        self._states[job.state] += 1
+        self._jobs[key] += 1
+        oldest = self._oldest.get(key)
+        if oldest is None or job.created_at < oldest:
+            self._oldest[key] = job.created_at
+        self._held += job.unconfirmed
+        if job.stalled and self._look.is_quiet(job):
+            self._stalled += job.stalled
+
+    def make_health(self, problems: Sequence[Problem]) -> Health:
+        """Return all of it, with what needs a person."""
+        return Health(
+            checked_at=self._look.now,
+            open_jobs=self._jobs.total(),
+            problems=tuple(problems),
+            states={s.value: self._states[s] for s in BatchState if self._states[s]},
+            oldest_at=min(self._oldest.values(), default=None),
+            held_tickets=self._held,
+            stalled_tickets=self._stalled,
+            accounts=tuple(map(self._describe, sorted(self._jobs))),
+        )
+
+    def _describe(self, key: tuple[str, str]) -> AccountHealth:
+        account, lane = key
+        row = self._look.lane(lane)
+        driven_by = None
+        if (owner := row.owner) is not None:
+            seen_at = row.seen_at or self._oldest[key]
+            if not self._look.is_gone(owner, (self._look.now - seen_at).total_seconds()):
+                driven_by = f"process {owner.pid} on {owner.host}"
+        until = Spent.read(None, row.cooled, lane=lane).cooled.get(WHOLE_LANE)
+        return AccountHealth(
+            account=account,
+            open_jobs=self._jobs[key],
+            oldest_at=self._oldest[key],
+            driven_by=driven_by,
+            seen_at=row.seen_at,
+            silent_until=until if until is not None and until > self._look.now else None,
+        )
 
 
 def _look_there(asked: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from typing import Final
 
 from attrs import frozen
@@ -11,11 +12,24 @@ from prometheus_client.exposition import choose_encoder, gzip_accepted
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from .labels import Roster
+from .sampled import SampleCollector
+from .sampler import Sampler
+
 _LEVEL: Final = 1
 """The fastest: the text repeats itself so much that more of it wins little."""
 
 _WORTH_PACKING: Final = 4096
 """Bytes below which it is sent as it is."""
+
+
+_END: Final = b"# EOF\n"
+"""What ends a scrape in the form of OpenMetrics."""
+
+_MOST_FORMS: Final = 10
+"""How many forms are kept: they are named by whoever scrapes."""
+
+_Encode = Callable[[Collector], bytes]
 
 
 @frozen
@@ -38,15 +52,21 @@ class Exposition:
     """
     Writes metrics down, and those of the process itself: memory, CPU time, open files.
 
+    Those of the store are written down once for all scrapes until they are others: of hundreds of
+    accounts that takes longer than all else.
+
     Args:
-        collector: Makes the metrics.
+        live: Makes the metrics that are others with each scrape.
+        sampler: Knows the store.
     """
 
-    def __init__(self, collector: Collector) -> None:
+    def __init__(self, live: Collector, sampler: Sampler) -> None:
         # Of its own: what else a program measures is not ours to show, nor the other way round.
-        self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(collector)
+        self._registry = _register(live)
         ProcessCollector(registry=self._registry)
+        self._sampler = sampler
+        self._written_of: Roster | None = None
+        self._written: dict[str, bytes] = {}
 
     def expose(self, accept: str, accept_encoding: str) -> Exposed:
         """Write down all metrics as they are now; the arguments are the headers of the request."""
@@ -54,7 +74,25 @@ class Exposition:
             encode, content_type = choose_encoder(accept)
         except Exception:  # a header of nonsense; the library raises whatever that leads to
             encode, content_type = choose_encoder("")
-        body = encode(self._registry)
+        body = self._write_sampled(encode, content_type) + encode(self._registry)
         if len(body) >= _WORTH_PACKING and gzip_accepted(accept_encoding):
             return Exposed(gzip.compress(body, _LEVEL), content_type, True)
         return Exposed(body, content_type, False)
+
+    def _write_sampled(self, encode: _Encode, content_type: str) -> bytes:
+        """Return what the last look at the store gave, in one form, and without an end."""
+        roster = self._sampler.roster  # which is another one after each look
+        if roster is not self._written_of:
+            self._written_of, self._written = roster, {}
+        if content_type not in self._written:
+            if len(self._written) >= _MOST_FORMS:
+                self._written.clear()
+            registry = _register(SampleCollector(self._sampler.sample, roster))
+            self._written[content_type] = encode(registry).removesuffix(_END)
+        return self._written[content_type]
+
+
+def _register(collector: Collector) -> CollectorRegistry:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(collector)
+    return registry

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from typing import Final
 
+from batchhub._adapter.account import Account
 from batchhub._base.log import get_logger
 from batchhub._engine.open_hub import OpenHub
 from batchhub.errors import StoreError
 
+from .labels import Roster
 from .sample import Sample, take_sample
 
 SAMPLE_S: Final = 15.0
@@ -19,22 +21,26 @@ _log = get_logger()
 
 class Sampler:
     """
-    Knows the store as it was a few seconds ago.
+    Knows the store, and the accounts of the hub, as they were a few seconds ago.
 
     Attributes:
         sample: The last sample; `None` before the first.
         error: Why the store could not be read when it was last tried; `None` if it could.
+        roster: What figures call the accounts.
+        began_s: When it was made, in monotonic seconds.
 
     Args:
         opened: The open hub.
-        own_lanes: Returns the lanes of its accounts.
+        accounts: Returns its accounts, by name.
     """
 
-    def __init__(self, opened: OpenHub, own_lanes: Callable[[], Collection[str]]) -> None:
+    def __init__(self, opened: OpenHub, accounts: Callable[[], Mapping[str, Account]]) -> None:
         self.sample: Sample | None = None
         self.error: str | None = None
+        self.roster = Roster(accounts(), None)
+        self.began_s = opened.clock.monotonic()
         self._opened = opened
-        self._own_lanes = own_lanes
+        self._accounts = accounts
         self._writes = -1
 
     @property
@@ -53,13 +59,14 @@ class Sampler:
     async def look(self) -> None:
         """Take a sample, and find out whether the store can be written."""
         try:
-            self.sample = await take_sample(self._opened, self._own_lanes())
+            self.sample = await take_sample(self._opened, self.roster.lanes)
         except StoreError as error:
             if self.error is None:
                 _log.error("store.failed", store=self._opened.store.name, error=str(error))
             self.error = str(error)
         else:
             self.error = None
+        self.roster = Roster(self._accounts(), self.sample)
         await self._check_write()
 
     async def _check_write(self) -> None:

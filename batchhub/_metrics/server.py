@@ -103,10 +103,10 @@ class MetricsServer:
                 "pip install 'batchhub[metrics]'"
             ) from None
         hub = await opened(self._hub)
-        sampler, since_s = Sampler(hub, self._own_lanes), hub.clock.monotonic()
-        collector = HubCollector(hub, sampler, accounts=self._accounts, facts=self._facts)
+        sampler = Sampler(hub, self._accounts)
+        collector = HubCollector(hub, sampler, self._facts)
         app = _make_app(
-            Exposition(collector), lambda: Verdict(hub, sampler, self._facts(), since_s)
+            Exposition(collector, sampler), lambda: Verdict(hub, sampler, self._facts())
         )
         runner = web.AppRunner(
             app, access_log=None, shutdown_timeout=_CLOSE_S, keepalive_timeout=_KEEP_S
@@ -145,9 +145,6 @@ class MetricsServer:
 
     def _accounts(self) -> Mapping[str, Account]:
         return self._hub.accounts
-
-    def _own_lanes(self) -> set[str]:
-        return {account.lane for account in self._hub.accounts.values()}
 
     def _facts(self) -> Facts | None:
         return None if self._tell is None else Facts.of(self._tell)

@@ -67,9 +67,7 @@ class Verdict:
         checks: What was looked at.
     """
 
-    def __init__(
-        self, opened: OpenHub, sampler: Sampler, facts: Facts | None, since_s: float
-    ) -> None:
+    def __init__(self, opened: OpenHub, sampler: Sampler, facts: Facts | None) -> None:
         """
         Look at memory only.
 
@@ -77,12 +75,10 @@ class Verdict:
             opened: The open hub.
             sampler: What is known of the store.
             facts: What is known of whoever runs it; `None` where nobody tells.
-            since_s: When the sampler was started, in monotonic seconds.
         """
         self._opened = opened
         self._sampler = sampler
         self._now = opened.clock.now()
-        self._since_s = since_s
         self.checks = [*self._check_drive(facts), *self._check_settings(facts)]
         self.checks += [self._check_read(), self._check_write(), self._check_jobs()]
 
@@ -136,7 +132,7 @@ class Verdict:
 
     def _check_read(self) -> Check:
         sample = self._sampler.sample
-        at_s = self._since_s if sample is None else sample.taken_s
+        at_s = self._sampler.began_s if sample is None else sample.taken_s
         silent_s = self._opened.clock.monotonic() - at_s
         told = {"read_at": None if sample is None else _time(sample.taken_at)}
         state, why = State.OK, "the store can be read"

@@ -9,7 +9,7 @@ texts.
 from .exchanges import Exchange
 from .exported import ExportedFile
 from .failures import FailureGroup
-from .health import Health, Problem, Trouble
+from .health import AccountHealth, Health, Problem, Trouble
 from .items import BatchItem, ItemResult
 from .open_failures import FailedItem, OpenFailures
 from .rows import Cell, InputHead, InputRow, InputRows, OddCell
@@ -18,6 +18,7 @@ from .status import BatchEvent, BatchStatus
 from .tickets import Counts, Finding, Ticket
 
 __all__ = [
+    "AccountHealth",
     "BatchEvent",
     "BatchItem",
     "BatchState",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
-from attrs import frozen
+from attrs import field, frozen
 
 from .plain import Plain
 
@@ -49,6 +50,29 @@ class Problem(Plain):
 
 
 @frozen(kw_only=True)
+class AccountHealth(Plain):
+    """
+    An account that has open jobs.
+
+    Attributes:
+        account: Its name.
+        open_jobs: How many of its jobs have not ended.
+        oldest_at: When the oldest of them was submitted.
+        driven_by: The process that drives it, such as ``process 4711 on web-1``; `None` if none
+            does at the moment.
+        seen_at: The last sign of life of whoever drives it, or did; `None` if nobody ever has.
+        silent_until: Until when it sends nothing, as its vendor asked; `None` if it may send.
+    """
+
+    account: str
+    open_jobs: int
+    oldest_at: datetime
+    driven_by: str | None
+    seen_at: datetime | None
+    silent_until: datetime | None
+
+
+@frozen(kw_only=True)
 class Health(Plain):
     """
     What a look at the store has found.
@@ -57,11 +81,22 @@ class Health(Plain):
         checked_at: When it looked.
         open_jobs: How many jobs have not ended.
         problems: Those of them that need a person, held ones first, then the oldest; one each.
+        states: How many open jobs there are in each state that some are in, by its word.
+        oldest_at: When the oldest open job was submitted; `None` if all have ended.
+        held_tickets: How many tickets nobody knows the vendor has.
+        stalled_tickets: How many tickets the vendor makes no progress with, in jobs of which
+            nothing has changed for the grace.
+        accounts: The accounts that have open jobs, by name.
     """
 
     checked_at: datetime
     open_jobs: int
     problems: tuple[Problem, ...]
+    states: Mapping[str, int] = field(factory=dict)
+    oldest_at: datetime | None = None
+    held_tickets: int = 0
+    stalled_tickets: int = 0
+    accounts: tuple[AccountHealth, ...] = ()
 
     @property
     def is_well(self) -> bool:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
+import socket
 import sqlite3
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +27,14 @@ from batchhub import BatchHub, BatchState
 from batchhub._engine.process_lock import Verdict
 from batchhub.adapter import Observation
 from batchhub.cli.app import app
-from batchhub.errors import ConnectError, CredentialsError, NoAnswerError, ServerError, UsageError
+from batchhub.errors import (
+    ConnectError,
+    CredentialsError,
+    NoAnswerError,
+    RateLimitedError,
+    ServerError,
+    UsageError,
+)
 from batchhub.models import Health, Problem, Trouble
 from batchhub.testing import FakeClock
 
@@ -274,6 +285,40 @@ async def test_a_cancelled_job_is_held_by_nobody(tmp_path: Path) -> None:
             assert only(await hub.health()).code == "unattended"
 
 
+async def test_the_figures_of_what_is_open(tmp_path: Path) -> None:
+    """By state and by account; who drives each, and until when it is silent."""
+    store, clock = tmp_path / "jobs.db", FakeClock()
+    vendor = running(tickets_per_lane=9, runs_in_order=False)
+    vendor.submits.append(NoAnswerError("silence"))
+    async with scripted_world(vendor, store, clock) as world:
+        began = clock.now()
+        for _ in range(3):
+            await world.hub.submit("shop", [{"id": "a"}], deadline_s=1e9)
+        await clock.sleep(20.0)
+        vendor.answer_poll = None
+        vendor.polls.extend([RateLimitedError("slow", retry_after_s=500.0)] * 5)
+        await clock.sleep(20.0)
+        async with reader(world, store) as hub:
+            health = await hub.health()
+            assert health.states["unconfirmed"] == 1
+            assert sum(health.states.values()) == health.open_jobs == 3
+            assert (health.held_tickets, health.stalled_tickets) == (1, 0)
+            [account] = health.accounts
+            assert (account.account, account.open_jobs) == ("shop", 3)
+            assert account.driven_by == f"process {os.getpid()} on {socket.gethostname()}"
+            assert account.oldest_at == health.oldest_at
+            assert began <= account.oldest_at <= began + timedelta(seconds=5)
+            assert account.silent_until is not None
+            left_s = (account.silent_until - clock.now()).total_seconds()
+            assert left_s == pytest.approx(490.0, abs=12.0)
+            await world.hub.aclose()
+            [account] = (await hub.health()).accounts
+            assert account.driven_by is None
+            await clock.sleep(600.0)
+            [account] = (await hub.health()).accounts
+            assert account.silent_until is None
+
+
 @pytest.mark.parametrize("grace_s", [-1.0, float("inf"), float("nan")])
 async def test_a_grace_that_is_none(grace_s: float) -> None:
     """It is refused."""
@@ -354,7 +399,10 @@ def test_the_command_names_what_nobody_drives(command: Command) -> None:
     assert "batchhub resume" in result.stdout
     assert command("--quiet").stdout == f"unattended {job_id} shop unattended\n"
     assert command("--grace", "3000d").exit_code == 0
-    assert command("--grace", "3000d").stdout == "all is well; 1 open job\n"
+    first, header, line = command("--grace", "3000d").stdout.splitlines()
+    assert re.fullmatch("all is well; 1 open job: 1 in progress; the oldest .* d old", first)
+    assert header.split("  ") == ["account", "open", "oldest", "driven by", "silent"]
+    assert re.fullmatch(r"shop +1  \d+ d +nobody", line)
     odd = command("--grace", "soon")
     assert (odd.exit_code, "--grace takes a time span" in odd.stderr) == (2, True)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from rich.table import Table
 from rich.text import Text
 
-from batchhub._base.show import clean, count, duration
+from batchhub._base.show import clean, count, duration, number
 from batchhub.cli.screen.advice import command_line
 from batchhub.cli.screen.console import make_console, say, write, write_json
 from batchhub.cli.screen.tables import fits, plain_table, show_page
@@ -18,7 +19,7 @@ from batchhub.cli.shell.filters import parse_span_s
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.open import find_store, no_store, open_reader, store_exists
 from batchhub.cli.shell.options import Common, HealthOptions
-from batchhub.models import Health, Problem, Trouble
+from batchhub.models import AccountHealth, BatchState, Health, Problem, Trouble
 from batchhub.models.advice import problem_command
 
 _MOST_SHOWN: Final = 50
@@ -42,8 +43,6 @@ async def check_store(invocation: Invocation, options: HealthOptions) -> ExitCod
     elif common.quiet:
         for problem in health.problems:
             write(f"{problem.kind.value} {problem.job_id} {clean(problem.account)} {problem.code}")
-    elif health.is_well:
-        write(f"all is well; {count(health.open_jobs, 'open job')}")
     else:
         _show(health, common, now)
     if health.has(Trouble.HELD):
@@ -52,12 +51,56 @@ async def check_store(invocation: Invocation, options: HealthOptions) -> ExitCod
 
 
 def _show(health: Health, common: Common, now: datetime) -> None:
+    """Show what needs a person, and then the accounts that have something to do."""
     shown = health.problems[:_MOST_SHOWN]
-    console = make_console(sys.stdout)
-    wide = _draw(shown, common, now, is_wide=True)
-    show_page(wide if fits(console, wide) else _draw(shown, common, now, is_wide=False))
-    if rest := len(health.problems) - len(shown):
-        say(f"… and {count(rest, 'more job')}; --json has all")
+    if shown:
+        console = make_console(sys.stdout)
+        wide = _draw(shown, common, now, is_wide=True)
+        show_page(wide if fits(console, wide) else _draw(shown, common, now, is_wide=False))
+        if rest := len(health.problems) - len(shown):
+            say(f"… and {count(rest, 'more job')}; --json has all")
+        write("")
+    write(_sum_up(health, now))
+    if not health.accounts:
+        return
+    show_page(_draw_accounts(health.accounts[:_MOST_SHOWN], now))
+    if (rest := len(health.accounts) - _MOST_SHOWN) > 0:
+        say(f"… and {count(rest, 'more account')}; --json has all")
+
+
+def _sum_up(health: Health, now: datetime) -> str:
+    """Return a line: how much is open, in which states, and since when."""
+    said = [count(health.open_jobs, "open job")]
+    if health.states:
+        said[0] += ": " + ", ".join(
+            f"{number(n)} {BatchState(word).value.replace('_', ' ')}"
+            for word, n in health.states.items()
+        )
+    if health.oldest_at is not None:
+        said.append(f"the oldest {duration(_since(health.oldest_at, now))} old")
+    if health.held_tickets:
+        said.append(f"{count(health.held_tickets, 'ticket')} held")
+    if health.stalled_tickets:
+        said.append(f"{count(health.stalled_tickets, 'ticket')} without progress")
+    return "; ".join((["all is well"] if health.is_well else []) + said)
+
+
+def _draw_accounts(shown: Sequence[AccountHealth], now: datetime) -> Table:
+    table = plain_table("account", "open", "oldest", "driven by", "silent", right=("open",))
+    for each in shown:
+        silent = each.silent_until
+        table.add_row(
+            Text(clean(each.account, 24)),
+            number(each.open_jobs),
+            duration(_since(each.oldest_at, now)),
+            Text(clean(each.driven_by or "nobody", 60), style="" if each.driven_by else "yellow"),
+            "" if silent is None else f"for {duration(_since(now, silent))} more",
+        )
+    return table
+
+
+def _since(then: datetime, now: datetime) -> float:
+    return max(0.0, (now - then).total_seconds())
 
 
 def _draw(shown: tuple[Problem, ...], common: Common, now: datetime, *, is_wide: bool) -> Table:
@@ -71,7 +114,7 @@ def _draw(shown: tuple[Problem, ...], common: Common, now: datetime, *, is_wide:
             Text(problem.code, style=_STYLES[problem.kind]),
             Text(problem.job_id),
             Text(clean(problem.account, 24)),
-            Text(duration(max(0.0, (now - problem.since).total_seconds()))),
+            Text(duration(_since(problem.since, now))),
             *map(Text, told),
         )
     return table
