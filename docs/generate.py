@@ -26,6 +26,7 @@ from typer.main import get_command
 
 from batchhub import errors, models
 from batchhub._declared.grammar import Each, Key, Section, list_keys
+from batchhub._metrics.families import FAMILIES
 from batchhub._settings.installed import GROUP
 from batchhub.adapter import Account
 from batchhub.cli.app import app
@@ -343,6 +344,18 @@ def rules() -> str:
     return table(("rule", "level", "about", "what holds"), rows)
 
 
+# Metrics.
+
+
+def metrics() -> str:
+    """Write a row for each metric."""
+    rows = (
+        (f"`{f.name}`", f.kind.value, ", ".join(f"`{name}`" for name in f.labels), f.says)
+        for f in FAMILIES
+    )
+    return table(("metric", "type", "labels", "what it says"), rows)
+
+
 # The keys of a description.
 
 
@@ -384,6 +397,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "errors": error_table,
     "batch-states": words(models.BatchState),
     "imports": imports,
+    "metrics": metrics,
     "example-steps": example_steps,
     "keys": described("", "account", "auth", "operations"),
     "keys-account": described("account"),

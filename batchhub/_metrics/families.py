@@ -43,7 +43,9 @@ BUILD: Final = Family(
 )
 DRIVING: Final = Family("batchhub_driving", _G, "Whether the process drives its accounts.")
 DRIVING_SINCE: Final = Family(
-    "batchhub_driving_since_timestamp_seconds", _G, "When it began to, as a Unix time."
+    "batchhub_driving_since_timestamp_seconds",
+    _G,
+    "When the process began to drive, as a Unix time.",
 )
 ACCOUNTS: Final = Family(
     "batchhub_accounts", _G, "Accounts in the settings of the process.", _ADAPTER
@@ -131,7 +133,7 @@ BUDGET_LEFT: Final = Family(
     ("adapter", "account"),
 )
 LANES_DRIVEN: Final = Family(
-    "batchhub_lanes_driven", _G, "Accounts that the process works on now.", _ADAPTER
+    "batchhub_lanes_driven", _G, "Accounts that the process has something to do for now.", _ADAPTER
 )
 LANES_COOLED: Final = Family(
     "batchhub_lanes_cooled",
@@ -168,7 +170,7 @@ SAMPLE_AGE: Final = Family(
     "How old the figures are that were read from the store, which is every 15 seconds.",
 )
 SAMPLE_TOOK: Final = Family(
-    "batchhub_sample_duration_seconds", _G, "How long it took to read them."
+    "batchhub_sample_duration_seconds", _G, "How long it took to read the figures from the store."
 )
 ALERTS: Final = Family(
     "batchhub_alerts_firing", _G, "Alerts that are firing, by condition.", ("condition",)

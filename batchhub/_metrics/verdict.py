@@ -115,7 +115,7 @@ class Verdict:
             yield Check(name="drives", state=State.FAILING, message=why, facts=told)
         else:
             since_s = (self._now - facts.driving_since).total_seconds()
-            why = f"drives since {duration(max(0.0, since_s))} and {works}"
+            why = f"drives for {duration(max(0.0, since_s))}; {works}"
             state = State.WARNING if paused else State.OK
             yield Check(name="drives", state=state, message=why, facts=told)
 

@@ -65,7 +65,7 @@ async def test_all_is_well(tmp_path: Path) -> None:
         status, checks = await metrics.health()
     assert status == 200
     assert {name: check["message"] for name, check in checks.items()} == {
-        "drives": "drives since 30 s and has nothing to do now",
+        "drives": "drives for 30 s; has nothing to do now",
         "settings": "the settings were taken when they were last read",
         "store_readable": "the store can be read",
         "store_writable": "the last transaction was written",
