@@ -115,6 +115,8 @@ async def _adopt_here(
     name, driver = job.lane, opened.driver
     if not driver.drives or await driver.find_other(name) is not None:
         return False
+    if await driver.find_attendant(name) is not None:
+        return False  # that one goes on with it: it should not be left to nobody in between
     lane = opened.find_lane(name)
     if lane is None:
         return False  # its account is gone meanwhile

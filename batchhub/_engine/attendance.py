@@ -58,7 +58,7 @@ class Attendance:
         self._presence = presence
         self._names = names
         self._find_lane = find_lane
-        self._places: dict[str, int] = {}
+        self._marks: dict[str, tuple[int, int]] = {}
         self._said: dict[str, str] = {}
         self._news = asyncio.Event()
         self._is_closed = False
@@ -74,7 +74,7 @@ class Attendance:
 
     def look_again(self) -> None:
         """Look at all lanes anew: there are others, or they have other settings."""
-        self._places.clear()
+        self._marks.clear()
         self._said.clear()
         self._news.set()
 
@@ -106,14 +106,19 @@ class Attendance:
     async def _look(self) -> None:
         """Drive the lanes that have unfinished jobs, of those where something is new."""
         names = list(self._names())
-        places = await self._store.lanes.places(names)
-        # A lane that nobody has ever taken or submitted to has no place, and nothing to drive.
-        new = [name for name in names if places.get(name) != self._places.get(name)]
+        marks = await self._store.lanes.marks(names)
+        # A lane that nobody has ever taken or submitted to has no row, and nothing to drive.
+        new = [name for name, mark in marks.items() if self._is_new(name, mark)]
         for name in await self._store.jobs.find_open_lanes(new):
             self._drive(name)
         if not self._is_closed:
             await self._presence.show(set(names) - set(self._said))
-        self._places = places
+        self._marks = marks
+
+    def _is_new(self, name: str, mark: tuple[int, int]) -> bool:
+        """Whether others have handed something over, or had the lane: they may let it go."""
+        place, epoch = self._marks.get(name, (None, None))
+        return mark[0] != place or mark[1] not in {epoch, self._driver.find_epoch(name)}
 
     def _drive(self, name: str) -> None:
         try:

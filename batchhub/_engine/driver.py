@@ -83,6 +83,7 @@ class Driver:
         self._successors: dict[str, Lane] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._held: dict[str, LaneHold] = {}
+        self._epochs: dict[str, int] = {}
         self._beating: asyncio.Task[None] | None = None
         self._has_taken = self._has_swept = False
         self._to_let_go: dict[str, tuple[Lane, LaneHold]] = {}
@@ -229,6 +230,10 @@ class Driver:
         """Look at what a vendor has called about, if this process drives the lane."""
         if lane in self._held:
             self._lanes[lane].note_pushes()
+
+    def find_epoch(self, lane: str) -> int | None:
+        """Return the number of the last hold that this process had of a lane, if it had one."""
+        return self._epochs.get(lane)
 
     def owns(self, lane: str) -> bool:
         """Whether this process drives a lane at this moment."""
@@ -507,6 +512,7 @@ class Driver:
                 lane.name, self.me, self._clock.now(), lambda row: owners.is_free(row, silence)
             )
             if hold is not None:
+                self._epochs[lane.name] = hold.epoch
                 self._restore(lane, row)
                 if row.has_pushes:
                     lane.note_pushes()

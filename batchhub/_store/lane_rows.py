@@ -48,6 +48,9 @@ _NEXT_PLACE: Final = Statement(
 _LAST_PLACES: Final = select(lanes.c.lane, lanes.c.last_place).where(
     lanes.c.lane.in_(bindparam("these", expanding=True))
 )
+_MARKS: Final = select(lanes.c.lane, lanes.c.last_place, lanes.c.epoch).where(
+    lanes.c.lane.in_(bindparam("these", expanding=True))
+)
 _PAGE: Final = 500
 # What was sent is read by who restores it, as far as it can be read.
 _FIELDS: Final = ("epoch", "owner", "owner_pid", "owner_host", "seen_at", "latest_at")
@@ -246,6 +249,15 @@ def last_places(connection: Connection, names: Sequence[str]) -> dict[str, int]:
     for at in range(0, len(names), _PAGE):
         rows = connection.execute(_LAST_PLACES, {"these": names[at : at + _PAGE]})
         found.update((name, place) for name, place in rows)
+    return found
+
+
+def marks(connection: Connection, names: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Return the last place that was given in each of some lanes, and the lane's epoch."""
+    found: dict[str, tuple[int, int]] = {}
+    for at in range(0, len(names), _PAGE):
+        rows = connection.execute(_MARKS, {"these": names[at : at + _PAGE]})
+        found.update((name, (place, epoch)) for name, place, epoch in rows)
     return found
 
 

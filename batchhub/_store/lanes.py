@@ -70,6 +70,14 @@ class Lanes:
 
         return await self._db.read(work)
 
+    async def marks(self, lanes: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Return the `places` number of each lane, and how often it was taken."""
+
+        def work(connection: Connection) -> dict[str, tuple[int, int]]:
+            return lane_rows.marks(connection, lanes)
+
+        return await self._db.read(work)
+
     async def find_old(self, old_lanes: Collection[str]) -> list[tuple[str, str]]:
         """Return which of some lanes have jobs, each with the name of an account of such a job."""
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from support.hubs import World, numbered, scripted_world
 from support.owners import other_process
 from support.vendor import ScriptedAccount, Vendor
@@ -101,6 +102,25 @@ async def test_a_lane_whose_process_dies_is_taken_over(tmp_path: Path) -> None:
         assert (await job.wait()).outcome is Outcome.SUCCEEDED
 
 
+async def test_what_another_process_lets_go_is_taken_up(tmp_path: Path) -> None:
+    """It had the lane while this one had nothing to do there, and leaves a batch at the vendor."""
+    store, vendor = tmp_path / "jobs.db", Vendor(submits=deque([NoAnswerError("silence")]))
+    async with scripted_world(vendor, store) as world, driving(world.hub):
+        job = await world.hub.submit("shop", numbered(1))
+        assert (await job.wait()).is_held
+        await world.clock.sleep(30.0)
+        async with other_process(store) as other:
+            hold = await other.take(LANE, world.clock.now())
+            record, _ = await other.store.jobs.get(job.id)
+            [ticket] = await other.store.tickets.of_job(record.job_no, [1])
+            found = evolve(ticket, state=BatchState.QUEUED, vendor_refs=("found-1",))
+            await other.store.tickets.adopt(record, found, hold, at=world.clock.now())
+            await world.clock.sleep(30.0)
+            assert vendor.polled == []
+            await other.let_go(hold, world.clock.now())
+        assert (await job.wait()).outcome is Outcome.SUCCEEDED
+
+
 async def test_one_accounts_trouble_is_said_once_and_touches_no_other(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -160,7 +180,7 @@ def fails(kind: type, name: str) -> Breaking:
 @pytest.mark.parametrize(
     "break_it",
     [
-        fails(Lanes, "places"),
+        fails(Lanes, "marks"),
         fails(Jobs, "find_open_lanes"),
         fails(Jobs, "find_open"),
         fails(Lanes, "take"),

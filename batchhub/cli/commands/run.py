@@ -209,7 +209,7 @@ async def send_now(invocation: Invocation, job: BatchJob) -> ExitCode:
     elif status.state.is_terminal or status.is_held:
         await show_closing(job, invocation.common, invocation.said)
         return ExitCode.OK
-    if driver is not None and ending.error is None:
+    if driver is not None:
         _say_handed_over(invocation, status, driver)
     else:
         _say_sent(invocation, status, job.cooling_until, is_refused=is_refused)
