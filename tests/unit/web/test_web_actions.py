@@ -18,18 +18,21 @@ from support.web import Answer, Visitor, WebWorld, web_world
 from batchhub import BatchHub, BatchState, ItemState
 from batchhub._web.settings import OpenOwner
 from batchhub.adapter import Observation
-from batchhub.errors import NoAnswerError, SettingsError
+from batchhub.errors import NoAnswerError, NotFoundError, SettingsError
 from batchhub.hub import BatchJob
 from batchhub.testing import FakeClock
 
 RUNNING = Observation(words=("Running",))
 
 
-def owner_of(store: Path, vendor: Vendor | None = None) -> OpenOwner:
+def owner_of(
+    store: Path, vendor: Vendor | None = None, clock: FakeClock | None = None
+) -> OpenOwner:
     """Make hubs that hand over for the account ``shop``."""
 
     def open_owner(job: BatchJob) -> BatchHub:
-        return BatchHub(store, {"shop": ScriptedAccount(vendor=vendor or Vendor())}, drives=False)
+        accounts = {"shop": ScriptedAccount(vendor=vendor or Vendor())}
+        return BatchHub(store, accounts, drives=False, clock=clock)
 
     return open_owner
 
@@ -117,15 +120,18 @@ async def test_a_retry_by_code_takes_the_items_of_it(store: Path) -> None:
 
 async def test_what_has_changed_meanwhile_is_asked_again(store: Path) -> None:
     """A page that was open for long does not do what it no longer says."""
-    async with failed_job(store) as (web, job_id):
+    async with failed_job(store, i1=ItemState.FAILED, i2=ItemState.UNKNOWN) as (web, job_id):
         path = f"/jobs/{job_id}/retry"
+        all_of_it = fields_of(await web.get(f"{path}?unknown=yes"))
         stale = fields_of(await web.get(path))
         await press(web.operator, path)
-        got = await web.operator.post(path, stale)
-        other = await web.operator.post(path, {**stale, "unknown": "yes", "once": "x"})
+        nothing = await web.operator.post(path, stale)
+        less = await web.operator.post(path, all_of_it)
 
-    assert (got.status, other.status) == (409, 409)
-    assert "Nothing was done: the job has changed" in got.text
+    assert (nothing.status, less.status) == (409, 409)
+    assert "nothing of this to retry" in nothing.text
+    assert "Nothing was done: the job has changed" in less.text
+    assert "Retry 1 item of job" in less.text
     assert len(await jobs_of(store)) == 2
 
 
@@ -195,7 +201,7 @@ async def held_job(store: Path) -> AsyncIterator[tuple[World, WebWorld, BatchJob
         job = await world.hub.submit("shop", numbered(2))
         await job.wait()
         driving = asyncio.create_task(world.hub.drive())
-        async with web_world(store, open_owner=owner_of(store, vendor)) as web:
+        async with web_world(store, open_owner=owner_of(store, vendor, world.clock)) as web:
             yield world, web, job
         driving.cancel()
         await asyncio.wait({driving})
@@ -246,6 +252,32 @@ async def test_a_held_job_is_given_up_and_sent_again(store: Path) -> None:
     assert got.status == 303
     assert job.status.state is BatchState.CANCELLED
     assert [each.status.counts.total for each in await jobs_of(store)] == [2, 2]
+
+
+async def test_a_ticket_is_adopted_by_the_process_that_drives(store: Path) -> None:
+    """The vendor is asked there; what it does not know changes nothing, and is a sentence."""
+    async with held_job(store) as (world, web, job):
+        path = f"/jobs/{job.id}/tickets/1/adopt"
+        world.vendor.polls.append(NotFoundError("no such batch"))
+        wrong = await finish(web.operator, await press(web.operator, path, {"ref": "lost-1"}))
+        assert (await job.refresh()).is_held
+        got = await finish(web.operator, await press(web.operator, path, {"ref": "found-1"}))
+        await job.refresh()
+
+    assert wrong.status == 409
+    assert "lost-1" in wrong.text
+    assert got.headers["Location"] == f"/jobs/{job.id}?done=adopted"
+    assert job.status.tickets[0].vendor_refs == ("found-1",)
+
+
+async def finish(visitor: Visitor, got: Answer) -> Answer:
+    """Wait on the page that waits, if a button has led there."""
+    path = got.headers.get("Location", "")
+    while path.startswith("/acts/"):
+        await asyncio.sleep(0.02)
+        got = await visitor.ask("GET", path)
+        path = path if got.status == 200 else got.headers.get("Location", "")
+    return got
 
 
 async def test_what_takes_longer_is_waited_for(
