@@ -19,6 +19,8 @@ from batchhub.adapter import (
     Accepted,
     Capabilities,
     Credentials,
+    FilePart,
+    Multipart,
     Observation,
     TicketRef,
     Transport,
@@ -235,6 +237,10 @@ async def test_what_authorises_is_recorded_only_if_it_is_refused(tmp_path: Path)
         return Credentials(headers={"X-Key": reply.json()["key"]})
 
     async def submit(transport: Transport) -> Accepted:
+        key = "given-key-0123456789"
+        await transport.request("PUT", f"/keys/{key}", body=f'{{"mine": "{key}"}}'.encode())
+        with pytest.raises(RefusedError):
+            await transport.request("GET", "/echo")
         await transport.request("POST", "/batches", body=b"{}")
         return Accepted(vendor_refs=("r1",))
 
@@ -243,12 +249,37 @@ async def test_what_authorises_is_recorded_only_if_it_is_refused(tmp_path: Path)
     async with ScriptedVendor() as script:
         refused = script.on("POST", "/token").reply({"e": "later"}, status=503)
         refused.reply({"key": "given-key-0123456789"})
+        script.on("PUT", "/keys/{key}").reply({})
+        script.on("GET", "/echo").reply({"message": "bad given-key-0123456789"}, status=409)
         script.on("POST", "/batches").reply({"you": "sent given-key-0123456789"})
         found = await run_scripted(tmp_path, script, vendor, exchanges="bodies")
-    assert told(found) == [("authorize", 503), ("submit", 200)]
-    assert found[0].ticket == 1
-    assert found[1].body == b'{"you":"sent ***"}'
+    refused, key, echo, taken = found
+    assert told(found)[:2] == [("authorize", 503), ("submit", 200)]
+    assert refused.ticket == 1
+    assert (key.path, key.sent_body) == ("/keys/***", b'{"mine": "***"}')
+    assert echo.body == b'{"message":"bad ***"}'
+    assert taken.body == b'{"you":"sent ***"}'
     assert b"given-key" not in read_raw(tmp_path / "jobs.exchanges.db")
+
+
+async def test_of_files_only_their_size_is_kept(tmp_path: Path) -> None:
+    """And the parts around them as they were; the head has the size of all."""
+    file = tmp_path / "sheet.csv"
+    file.write_bytes(b"x" * 700_000)
+
+    async def submit(transport: Transport) -> Accepted:
+        body = Multipart(
+            fields={"note": "for you"}, files=[FilePart(name="s", content=file, filename="s.csv")]
+        )
+        await transport.request("POST", "/x", body=body)
+        return Accepted(vendor_refs=("r1",))
+
+    async with ScriptedVendor() as script:
+        script.on("POST", "/x").reply({})
+        [found] = await run_scripted(tmp_path, script, talk(submit), exchanges="bodies")
+    assert found.sent_bytes > 700_000
+    assert b"for you" in found.sent_body
+    assert b"<700000 bytes>" in found.sent_body
 
 
 async def test_a_long_body_is_cut_and_says_so(tmp_path: Path) -> None:
