@@ -221,7 +221,7 @@ def resume(invocation: Invocation, following: FollowOptions) -> Work:
 
 @_command(WorkerOptions, WebOptions)
 def worker(invocation: Invocation, options: WorkerOptions, page: WebOptions) -> Work:
-    """Drive all accounts until stopped, and whatever other processes submit."""
+    """Drive all accounts, and what others submit, until stopped."""
     from .commands.worker import run_worker
 
     return run_worker(invocation, options, page)
@@ -261,7 +261,7 @@ def alerts(invocation: Invocation, options: AlertOptions) -> Work:
 
 @_command(WebOptions)
 def web(invocation: Invocation, options: WebOptions) -> Work:
-    """Serve a page that shows jobs in a browser, and acts on them, until Ctrl-C."""
+    """Serve a page that shows jobs and acts on them, until Ctrl-C."""
     from .commands.web import serve_page
 
     return serve_page(invocation, options)
