@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -12,7 +12,15 @@ from attrs import define, field
 from batchhub._base.clock import Clock
 from batchhub._base.show import count, duration
 from batchhub._http.spent import WHOLE_LANE, Spent
-from batchhub._store import DamagedError, JobRecord, LaneOwner, LaneRow, OpenJob, Store
+from batchhub._store import (
+    Attendant,
+    DamagedError,
+    JobRecord,
+    LaneOwner,
+    LaneRow,
+    OpenJob,
+    Store,
+)
 from batchhub._store.damage import note
 from batchhub.models import (
     AccountHealth,
@@ -53,6 +61,7 @@ async def check_health(store: Store, process: ProcessLock, clock: Clock, grace_s
     look = HealthLook(store=store, process=process, now=clock.now(), grace_s=grace_s)
     problems: list[Problem] = []
     figures = OpenFigures(look)
+    await look.learn_attendants()
     async for job in look.open_jobs():
         figures.add(job)
         if (problem := next(look.problems_of(job), None)) is not None:  # the worst
@@ -91,6 +100,7 @@ class HealthLook:
     grace_s: float
     _lanes: dict[str, LaneRow] = field(factory=dict)
     _verdicts: dict[str, Verdict] = field(factory=dict)
+    _attendants: Mapping[str, Sequence[Attendant]] = field(factory=dict)
 
     async def open_jobs(self) -> AsyncIterator[OpenJob]:
         """Yield the open jobs, the oldest first, and know the rows of their lanes."""
@@ -117,6 +127,34 @@ class HealthLook:
         except DamagedError as error:
             note(error)
             return LaneRow()
+
+    async def learn_attendants(self) -> None:
+        """Read which processes drive which lanes until they are stopped."""
+        self._attendants = await self.store.attendants.by_lane()
+
+    def attendant(self, name: str) -> LaneOwner | None:
+        """Return a process that lives and drives a lane until it is stopped; `None` without one."""
+        for attendant in self._attendants.get(name, ()):
+            silent_s = (self.now - attendant.seen_at).total_seconds()
+            # One that is stopped drives nothing now.
+            if silent_s < SILENT_S and not self.is_gone(attendant.owner, silent_s):
+                return attendant.owner
+        return None
+
+    def driver(self, name: str, since: datetime) -> LaneOwner | None:
+        """
+        Return the process that drives a lane, or will as soon as there is something to do.
+
+        Args:
+            name: The lane, whose row was read.
+            since: When whoever drives it gave a sign of life, at the latest, if it never has.
+        """
+        row = self._lanes[name]
+        if row.owner is not None:
+            silent_s = (self.now - (row.seen_at or since)).total_seconds()
+            if not self.is_gone(row.owner, silent_s):
+                return row.owner
+        return self.attendant(name)
 
     def lane(self, name: str) -> LaneRow:
         """Return the row of a lane that was read."""
@@ -261,17 +299,13 @@ class OpenFigures:
     def _describe(self, key: tuple[str, str]) -> AccountHealth:
         account, lane = key
         row = self._look.lane(lane)
-        driven_by = None
-        if (owner := row.owner) is not None:
-            seen_at = row.seen_at or self._oldest[key]
-            if not self._look.is_gone(owner, (self._look.now - seen_at).total_seconds()):
-                driven_by = f"process {owner.pid} on {owner.host}"
+        driver = self._look.driver(lane, self._oldest[key])
         until = Spent.read(None, row.cooled, lane=lane).cooled.get(WHOLE_LANE)
         return AccountHealth(
             account=account,
             open_jobs=self._jobs[key],
             oldest_at=self._oldest[key],
-            driven_by=driven_by,
+            driven_by=None if driver is None else f"process {driver.pid} on {driver.host}",
             seen_at=row.seen_at,
             silent_until=until if until is not None and until > self._look.now else None,
         )

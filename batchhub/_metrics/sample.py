@@ -70,6 +70,7 @@ async def take_sample(opened: OpenHub, own_lanes: Collection[str]) -> Sample:
     began_s, now = clock.monotonic(), clock.now()
     figures = await opened.store.vitals.figures(now - timedelta(seconds=GRACE_S))
     look = HealthLook(store=opened.store, process=opened.process, now=now, grace_s=GRACE_S)
+    await look.learn_attendants()
 
     def rank(group: OpenGroup) -> tuple[bool, datetime]:
         return group.lane not in own_lanes, group.oldest_at or now
@@ -77,7 +78,8 @@ async def take_sample(opened: OpenHub, own_lanes: Collection[str]) -> Sample:
     undriven: dict[str, int] = {}
     oldest: OpenGroup | None = None
     for group in figures.groups:
-        if _is_own(opened, group.lane) or _is_driven(figures.lanes.get(group.lane), look):
+        sign = figures.lanes.get(group.lane)
+        if _is_own(opened, group.lane) or _is_driven(sign, look) or look.attendant(group.lane):
             continue
         undriven[group.adapter] = undriven.get(group.adapter, 0) + group.number
         if oldest is None or rank(group) < rank(oldest):

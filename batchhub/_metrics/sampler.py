@@ -41,6 +41,7 @@ class Sampler:
         self.began_s = opened.clock.monotonic()
         self._opened = opened
         self._accounts = accounts
+        self._moved: str | None = None
         self._writes = -1
 
     @property
@@ -48,7 +49,7 @@ class Sampler:
         """Why the store can't be written; `None` if it can."""
         if self._opened.store.is_read_only:
             return "it could only be opened for reading"
-        return self._opened.measures.store.error
+        return self._moved or self._opened.measures.store.error
 
     async def run(self) -> None:
         """Take samples until cancelled."""
@@ -73,10 +74,17 @@ class Sampler:
         """
         Try to write where nobody else has since the last look, or where the last try failed.
 
-        A process that drives writes every few seconds, and its last commit says it all.
+        A process that drives writes every few seconds, and its last commit says it all; but for a
+        file that was moved meanwhile, which can be written and nobody will find again.
         """
         store, counted = self._opened.store, self._opened.measures.store
         writes = counted.commits + counted.failures
+        try:
+            await store.vitals.check_file()
+        except StoreError as error:
+            self._moved = str(error)
+        else:
+            self._moved = None
         if not store.is_read_only and (writes == self._writes or counted.error is not None):
             try:
                 await store.vitals.check_write(for_real=counted.error is not None)

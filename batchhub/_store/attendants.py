@@ -35,6 +35,9 @@ _OF_LANE: Final = Statement(
     .where(attended.c.lane == bindparam("this_lane"))
     .order_by(attendants.c.seen_at.desc())
 )
+_BY_LANE: Final = Statement(
+    select(attended.c.lane, *attendants.c).join(attended, attended.c.token == attendants.c.token)
+)
 _ALL: Final = Statement(select(attendants).order_by(attendants.c.seen_at.desc()))
 
 
@@ -108,6 +111,18 @@ class Attendants:
             else:
                 rows = _OF_LANE.rows(connection, {"this_lane": lane})
             return [found for row in rows if (found := _read(row)) is not None]
+
+        return await self._db.read(work)
+
+    async def by_lane(self) -> dict[str, list[Attendant]]:
+        """Return the attendants of each lane that has some."""
+
+        def work(connection: Connection) -> dict[str, list[Attendant]]:
+            lanes: dict[str, list[Attendant]] = {}
+            for row in _BY_LANE.rows(connection):
+                if (found := _read(row)) is not None:
+                    lanes.setdefault(row["lane"], []).append(found)
+            return lanes
 
         return await self._db.read(work)
 

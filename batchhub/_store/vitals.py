@@ -155,6 +155,15 @@ class Vitals:
 
         return await self._db.read(work)
 
+    async def check_file(self) -> None:
+        """
+        Check that the file is where it was opened.
+
+        Raises:
+            StoreMovedError: It was deleted or moved, or another one is in its place.
+        """
+        await self._db.read(lambda _: self._db.check_file())
+
     async def check_write(self, *, for_real: bool) -> None:
         """
         Find out whether the store can be written, as `Database.measures` says then.

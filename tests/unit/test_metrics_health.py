@@ -16,6 +16,7 @@ from support.owners import other_process
 from support.vendor import ScriptedAccount, Vendor, capable
 
 from batchhub import BatchHub
+from batchhub._store import LaneOwner
 from batchhub.adapter import Observation
 from batchhub.errors import CredentialsError, StoreError
 from batchhub.polling import Fixed
@@ -171,6 +172,42 @@ async def test_a_store_that_nobody_writes_to_is_tried_without_writing(tmp_path: 
             (tmp_path / "moved.db").rename(path)
             await metrics.look()
             assert await states(metrics) == (200, {})
+
+
+async def test_a_store_that_was_moved_fails_although_it_can_be_written(tmp_path: Path) -> None:
+    """Nobody would find again what is written there."""
+    path = tmp_path / "jobs.db"
+    async with scripted_world(store=path) as world, watched(world.hub) as metrics:
+        assert world.hub._opened is not None
+        moved = tmp_path / "moved.db"
+        for before, after, wanted in ((path, moved, 503), (moved, path, 200)):
+            before.rename(after)
+            await world.hub._opened.store.lanes.let_all_go("nobody")
+            await metrics.look()
+            assert (await metrics.health())[0] == wanted
+
+
+async def test_a_job_whose_process_is_idle_for_now_is_driven(tmp_path: Path) -> None:
+    """As long as it is there: it may have credentials that were refused, and tries now and then."""
+    store, clock = tmp_path / "jobs.db", FakeClock()
+    async with scripted_world(running(), store, clock) as world:
+        await world.hub.submit("shop", numbered(1), deadline_s=1e9)
+        await world.hub.aclose()
+        async with BatchHub(store, clock=clock) as hub, watched(hub) as metrics:
+            async with other_process(store) as other:
+                owner = LaneOwner(token=other.lock.token, pid=4711, host="far")
+                await other.store.attendants.show(owner, [LANE], clock.now())
+                await metrics.look()
+                scraped = await metrics.scrape()
+                assert scraped.value("batchhub_jobs_undriven", adapter="scripted") == 0
+                [account] = (await hub.health()).accounts
+                assert account.driven_by == "process 4711 on far"
+            await clock.sleep(40.0)
+            await metrics.look()
+            scraped = await metrics.scrape()
+            assert scraped.value("batchhub_jobs_undriven", adapter="scripted") == 1
+            [account] = (await hub.health()).accounts
+            assert account.driven_by is None
 
 
 async def test_a_store_that_cant_be_read_fails(
