@@ -111,6 +111,10 @@ class HealthLook:
             for job in page:
                 yield job
 
+    def know_lanes(self, rows: Mapping[str, LaneRow]) -> None:
+        """Take the rows of lanes that were read already."""
+        self._lanes |= rows
+
     async def learn_lanes(self, names: set[str]) -> None:
         """Read the rows of lanes that are not known yet."""
         if new := sorted(names - self._lanes.keys()):

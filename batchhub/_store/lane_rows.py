@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,14 +13,16 @@ from sqlalchemy import (
     bindparam,
     case,
     exists,
+    false,
     insert,
+    inspect,
     select,
     union,
     update,
 )
 
 from .codec import from_text, to_text
-from .damage import read_row, reading
+from .damage import DamagedError, read_row, reading
 from .lane_records import Hold, LaneOwner, LaneRow, Traffic
 from .statements import Row, Statement
 from .tables import attendants, deliveries, jobs, lanes, leases, pushes, wishes
@@ -61,7 +63,13 @@ _HAS_WISHES: Final = (
     .where(wishes.c.lane == lanes.c.lane, wishes.c.answered_at.is_(None))
     .label("has_wishes")
 )
-_GET: Final = Statement(select(lanes, _HAS_PUSHES, _HAS_WISHES).where(_THIS))
+_get: Final = select(lanes, _HAS_PUSHES, _HAS_WISHES)
+# Of a store that can't be written, and so not be brought up to date either.
+_get_old: Final = select(lanes, _HAS_PUSHES, false().label("has_wishes"))
+_GET: Final = Statement(_get.where(_THIS))
+_GET_OLD: Final = Statement(_get_old.where(_THIS))
+_GET_ALL: Final = Statement(_get.order_by(lanes.c.lane))
+_GET_ALL_OLD: Final = Statement(_get_old.order_by(lanes.c.lane))
 _TAKE: Final = Statement(
     update(lanes)
     .where(_THIS, lanes.c.epoch == bindparam("this_epoch"))
@@ -137,8 +145,25 @@ def get_lane(connection: Connection, lane: str) -> LaneRow:
     Raises:
         DamagedError: It makes no sense.
     """
-    row = _GET.first(connection, {"this_lane": lane})
+    get = _GET_OLD if _is_old(connection) else _GET
+    row = get.first(connection, {"this_lane": lane})
     return LaneRow() if row is None else reading(lanes, row, _read_lane)
+
+
+def all_lanes(connection: Connection) -> Iterator[tuple[str, LaneRow | DamagedError]]:
+    """Yield the rows of all lanes, by name; for one that makes no sense, why."""
+    get_all = _GET_ALL_OLD if _is_old(connection) else _GET_ALL
+    for row in get_all.rows(connection):
+        try:
+            yield row["lane"], reading(lanes, row, _read_lane)
+        except DamagedError as error:
+            yield row["lane"], error
+
+
+def _is_old(connection: Connection) -> bool:
+    """Whether a store is of a version before there were wishes, and can only be read."""
+    is_read_only = bool(connection.engine.url.query)
+    return is_read_only and not inspect(connection).has_table(wishes.name)
 
 
 def _read_lane(row: Row) -> LaneRow:

@@ -14,8 +14,9 @@ from batchhub.models import BatchState
 from .codec import from_text
 from .damage import DamagedError
 from .lane_records import LaneRow
-from .lane_rows import get_lane
+from .lane_rows import all_lanes
 from .open_jobs import IS_OPEN
+from .statements import Statement
 from .tables import ITEM_COUNTS, jobs, lanes
 
 _SETTLED: Final = sum((jobs.c[name] for name in ITEM_COUNTS[2:]), jobs.c[ITEM_COUNTS[1]])
@@ -39,14 +40,16 @@ _OPEN: Final = (
     # Not the lane first: an index that begins with it has all jobs.
     .group_by(jobs.c.state, jobs.c.account, jobs.c.adapter, jobs.c.lane)
 )
-_LANES: Final = select(lanes.c.lane)
-_NEWEST: Final = (
+_NEWEST: Final = Statement(
     select(jobs.c.account, jobs.c.adapter)
     .where(jobs.c.lane == bindparam("this_lane"), jobs.c.place > 0)
     .order_by(jobs.c.place.desc())
     .limit(1)
 )
-_LAST_END: Final = select(func.max(jobs.c.ended_at)).where(jobs.c.lane == bindparam("this_lane"))
+_LAST_END: Final = Statement(
+    select(func.max(jobs.c.ended_at).label("at")).where(jobs.c.lane == bindparam("this_lane"))
+)
+_NAMES: Final = Statement(select(lanes.c.lane))
 
 
 @frozen(kw_only=True)
@@ -86,7 +89,7 @@ class LaneFigures:
             the newest job without any if none is open.
         row: Who drives it, and what it has sent.
         fault: Why the row can't be read; `None` if it can.
-        ended_at: When the last job of it ended that ended.
+        ended_at: When the last job of it ended, if none is open.
     """
 
     lane: str
@@ -104,34 +107,44 @@ def lane_figures(connection: Connection) -> list[LaneFigures]:
         found.setdefault(row.lane, {}).setdefault((row.account, row.adapter), []).append(row)
     return [
         figures
-        for (lane,) in connection.execute(_LANES.order_by(lanes.c.lane)).all()
-        if (figures := _figures_of(connection, lane, found.get(lane, {}))) is not None
+        for lane, row in all_lanes(connection)
+        if (figures := _figures_of(connection, lane, row, found.get(lane, {}))) is not None
     ]
 
 
 def _figures_of(
-    connection: Connection, lane: str, found: Mapping[tuple[str, str], list[Any]]
+    connection: Connection,
+    lane: str,
+    row: LaneRow | DamagedError,
+    found: Mapping[tuple[str, str], list[Any]],
 ) -> LaneFigures | None:
     this = {"this_lane": lane}
     accounts: dict[str, OpenFigures | None] = {}
-    adapter = ""
+    adapter, ended_at = "", None
     for (account, adapter), rows in found.items():  # noqa: B007  # any of them is as good
         accounts[account] = _sum_up(rows)
     if not accounts:
-        newest = connection.execute(_NEWEST, this).first()
+        newest = _NEWEST.first(connection, this)
         if newest is None:
             return None  # its jobs are another lane's by now, or were pruned
-        adapter = newest.adapter
-        accounts[newest.account] = None
-    row, fault = LaneRow(), None
-    try:
-        row = get_lane(connection, lane)
-    except DamagedError as error:
-        fault = str(error)
-    ended_at = _read_time(connection.execute(_LAST_END, this).scalar())
+        adapter = newest["adapter"]
+        accounts[newest["account"]] = None
+        ended_at = _read_time(_LAST_END.scalar(connection, this))
     return LaneFigures(
-        lane=lane, adapter=adapter, accounts=accounts, row=row, fault=fault, ended_at=ended_at
+        lane=lane,
+        adapter=adapter,
+        accounts=accounts,
+        row=LaneRow() if isinstance(row, DamagedError) else row,
+        fault=str(row) if isinstance(row, DamagedError) else None,
+        ended_at=ended_at,
     )
+
+
+def account_names(connection: Connection) -> list[str]:
+    """Return the names that accounts had when they were last submitted to, in order."""
+    lanes_there = [row["lane"] for row in _NAMES.rows(connection)]
+    newest = [_NEWEST.first(connection, {"this_lane": lane}) for lane in lanes_there]
+    return sorted({str(row["account"]) for row in newest if row is not None})
 
 
 def _sum_up(rows: list[Any]) -> OpenFigures | None:

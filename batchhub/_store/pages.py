@@ -14,7 +14,7 @@ from .database import Database
 from .job_rows import StoredJob, find_job_no, get_row, get_stored
 from .page_items import Searched, ShownItem, Spot, items_page, newest_job, search_items
 from .page_jobs import JobFilter, jobs_page
-from .page_lanes import LaneFigures, lane_figures
+from .page_lanes import LaneFigures, account_names, lane_figures
 from .page_tickets import tickets_page
 from .records import TicketRecord
 
@@ -32,6 +32,10 @@ class Pages:
     async def lanes(self) -> list[LaneFigures]:
         """Return the lanes that have jobs, and what each has open, by name."""
         return await self._db.read(lane_figures)
+
+    async def accounts(self) -> list[str]:
+        """Return the names of the accounts that have jobs, in order."""
+        return await self._db.read(account_names)
 
     async def jobs(
         self, wanted: JobFilter, *, before: int | None = None, most: int

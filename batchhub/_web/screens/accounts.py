@@ -61,7 +61,9 @@ async def show_accounts(look: Look) -> Shown:
     """Show all accounts."""
     hub = await opened(look.hub)
     health = HealthLook(store=hub.store, process=hub.process, now=look.now, grace_s=GRACE_S)
-    lines = account_lines(await hub.store.pages.lanes(), health)
+    figures = await hub.store.pages.lanes()
+    health.know_lanes({each.lane: each.row for each in figures})
+    lines = account_lines(figures, health)
     # That nobody drives an account is said once, and not of each of its jobs.
     troubles = await find_troubles(health, without={"unattended", "stopped"})
     rows = await hub.store.alerts.rows()

@@ -27,7 +27,7 @@ async def show_failures(look: Look) -> Shown:
     """Show the open failures of all jobs."""
     given = {name: look.query.get(name, "").strip() for name in ("account", "since", "again")}
     pages = (await opened(look.hub)).store.pages
-    accounts = sorted({name for each in await pages.lanes() for name in each.accounts})
+    accounts = await pages.accounts()
     facts = {
         "now": look.now,
         "given": given,

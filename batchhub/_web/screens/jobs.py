@@ -50,7 +50,7 @@ async def show_jobs(look: Look) -> Shown:
     """Show a page of jobs."""
     given = {name: look.query.get(name, "").strip() for name in _FILTERS}
     hub = await opened(look.hub)
-    accounts = sorted({name for each in await hub.store.pages.lanes() for name in each.accounts})
+    accounts = await hub.store.pages.accounts()
     facts = {
         "now": look.now,
         "given": given,

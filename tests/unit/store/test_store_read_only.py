@@ -188,3 +188,22 @@ async def test_what_cannot_be_read_either_is_said(folder: Path) -> None:
             path.chmod(0o000)
         with pytest.raises(StoreError, match=r"its mode \(0400\)|it can't be opened"):
             await read_all(path)
+
+
+async def test_lanes_of_an_older_store_are_read(folder: Path) -> None:
+    """Health and the page need to know who drives them, also where nothing can be brought up."""
+    path = folder / "jobs.db"
+    await fill(path)
+    make_older(path, "0005")
+
+    with nothing_writable(folder):
+        store = await Store.open(path)
+        [figures] = await store.pages.lanes()
+        row = await store.lanes.get(figures.lane)
+        assert await store.pages.accounts() == ["shop"]
+        await store.aclose()
+
+    assert figures.fault is None
+    assert figures.row == row
+    assert row.owner is None
+    assert not row.has_wishes
