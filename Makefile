@@ -7,7 +7,7 @@ SEEDS ?= 500
 SEED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test browser faults soak sim check format bench docs dist clean
+.PHONY: help demo test browser screenshots faults soak sim check format bench docs dist clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,10 @@ test: $(VENV)/.installed-dev  ## run every test
 browser: $(VENV)/.installed-dev  ## try the page in Chromium (Debian's chromium and chromium-driver)
 # What fails waits for minutes for what does not come.
 	$(BIN)/python -m pytest --maxfail=3 tests/browser
+
+screenshots: $(VENV)/.installed-dev  ## take the pictures of the page that the docs have
+	mkdir -p docs/images
+	PICTURES_INTO=docs/images $(BIN)/python -m pytest tests/browser/test_page_pictures.py
 
 faults: $(VENV)/.installed-dev  ## run the command under every fault the stand-ins know
 	EVERY_FAULT=1 $(BIN)/python -m pytest -n $(WORKERS) tests/integration/test_faults.py

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -109,20 +109,24 @@ def fill_page_store(path: Path, **changes: Any) -> Fill:
 
 async def fill_store(path: Path, fill: Fill) -> None:
     """Make a store with jobs in every state."""
+    await write_store(path, _make_jobs(fill, random.Random(17)), fill.now)
+
+
+async def write_store(path: Path, made: Iterable[Made], now: datetime) -> None:
+    """Make a store with jobs that were made up; the lanes are those of `LANES`."""
     store = await Store.open(path)
     try:
-        await store._db.write(lambda connection: _fill(connection, fill), bulk=True)
+        await store._db.write(lambda connection: _write(connection, made, now), bulk=True)
     finally:
         await store.aclose()
 
 
-def _fill(connection: Connection, fill: Fill) -> None:
-    rng = random.Random(17)
+def _write(connection: Connection, jobs_made: Iterable[Made], now: datetime) -> None:
     rows: dict[str, list[dict[str, Any]]] = {
         table.name: [] for table in (jobs, tickets, items, results)
     }
     places = dict.fromkeys(LANES.values(), 0)
-    for made in _make_jobs(fill, rng):
+    for made in jobs_made:
         places[made.job.lane] += 1
         job = evolve(made.job, place=places[made.job.lane])
         rows["jobs"].append(job_row(job) | summary_row(Summary.of(job, made.tickets)))
@@ -132,7 +136,7 @@ def _fill(connection: Connection, fill: Fill) -> None:
             rows["tickets"].append(ticket_row(ticket) | {"targets": hashes})
             _add_items(rows, made, ticket)
     for lane, place in places.items():
-        connection.execute(insert(lanes), _lane_row(lane, place, fill.now))
+        connection.execute(insert(lanes), _lane_row(lane, place, now))
     for table in (jobs, tickets, items, results):
         _insert(connection, table, rows[table.name])
 
@@ -165,16 +169,26 @@ def _lane_row(lane: str, place: int, now: datetime) -> dict[str, Any]:
 
 
 @frozen(kw_only=True)
-class _Made:
-    """A job, its tickets, and why items of it did not succeed."""
+class Made:
+    """
+    A job.
+
+    Attributes:
+        job: The job.
+        tickets: Its tickets.
+        reasons: Why items of it did not succeed, in turn: state, code, message.
+        salt: With which of them it begins.
+        is_nasty: Whether its texts are hostile.
+    """
 
     job: JobRecord
     tickets: Sequence[TicketRecord]
+    reasons: Sequence[tuple[ItemState, int | None, str | None]] = _REASONS
     salt: int = 0
     is_nasty: bool = False
 
 
-def _make_jobs(fill: Fill, rng: random.Random) -> Iterator[_Made]:
+def _make_jobs(fill: Fill, rng: random.Random) -> Iterator[Made]:
     names = list(LANES)
     specials = 3
     plain = fill.jobs - specials
@@ -241,12 +255,12 @@ def _make(
     kind: str,
     salt: int,
     rng: random.Random,
-) -> _Made:
+) -> Made:
     state = _STATE_OF.get(kind, BatchState.IN_PROGRESS)
     took = timedelta(seconds=30 + rng.random() * 600)
     ended = created + took if state.is_terminal else None
-    job = _record(number, job_id, account, created, kind, salt, ended)
-    ticket = _ticket(number, 1, 1, total, state, created, ended)
+    job = make_record(number, job_id, account, created, kind, salt, ended)
+    ticket = make_ticket(number, 1, 1, total, state, created, ended)
     ticket = ticket.with_counts(_counts(kind, total))
     if state is BatchState.UNCONFIRMED:
         ticket = evolve(ticket, message="no answer within 120 s", vendor_refs=(), accepted_at=None)
@@ -256,10 +270,10 @@ def _make(
         ticket = evolve(ticket, findings=(_STALLED,))
     if kind in {"running", "stalled", "overdue"}:
         ticket = evolve(ticket, progress=(salt % 9 + 1) / 10, vendor_state="PROCESSING")
-    return _Made(job=job, tickets=[ticket], salt=salt)
+    return Made(job=job, tickets=[ticket], salt=salt)
 
 
-def _record(
+def make_record(
     number: int,
     job_id: str,
     account: str,
@@ -268,6 +282,7 @@ def _record(
     salt: int,
     ended: datetime | None,
 ) -> JobRecord:
+    """Make the record of a job of a kind such as ``running`` or ``paused``."""
     contact, note = {
         "paused": (Contact.PAUSED, "401: the vendor refused the credentials"),
         "unreachable": (Contact.UNREACHABLE, "connection refused by api.example:443"),
@@ -299,7 +314,7 @@ def _record(
     )
 
 
-def _ticket(
+def make_ticket(
     job_no: int,
     position: int,
     first_item: int,
@@ -308,6 +323,7 @@ def _ticket(
     created: datetime,
     ended: datetime | None,
 ) -> TicketRecord:
+    """Make a ticket that was sent a second after it was made, if it was sent at all."""
     is_sent = state is not BatchState.PENDING
     return TicketRecord(
         job_no=job_no,
@@ -338,9 +354,9 @@ def _counts(kind: str, total: int) -> Counts:
     return Counts(**parts)
 
 
-def _make_large(number: int, created: datetime, fill: Fill) -> _Made:
+def _make_large(number: int, created: datetime, fill: Fill) -> Made:
     job = evolve(
-        _record(number, LARGE_JOB, "warehouse", created, "running", 2, None),
+        make_record(number, LARGE_JOB, "warehouse", created, "running", 2, None),
         label="the whole catalogue, an item a request",
         key="catalogue-2026-11",
     )
@@ -356,16 +372,16 @@ def _make_large(number: int, created: datetime, fill: Fill) -> _Made:
             state, ended = BatchState.IN_PROGRESS, None
         else:
             state, ended = BatchState.PENDING, None
-        ticket = _ticket(number, n, n, 1, state, sent, ended)
+        ticket = make_ticket(number, n, n, 1, state, sent, ended)
         if state is BatchState.COMPLETED:
             ticket = ticket.with_counts(Counts(failed=1) if n % 41 == 0 else Counts(succeeded=1))
         if state is BatchState.FAILED:
             ticket = evolve(ticket, failed=1, message=f"429: too many requests, try {n} later")
         made.append(ticket)
-    return _Made(job=job, tickets=made)
+    return Made(job=job, tickets=made)
 
 
-def _make_nasty(number: int, created: datetime, rng: random.Random) -> _Made:
+def _make_nasty(number: int, created: datetime, rng: random.Random) -> Made:
     plain = _make(number, NASTY_JOB, "south-shop", created, 8, "partial", 0, rng)
     job = evolve(
         plain.job,
@@ -384,10 +400,10 @@ def _make_nasty(number: int, created: datetime, rng: random.Random) -> _Made:
         succeeded=2,
         failed=6,
     )
-    return _Made(job=job, tickets=[ticket], is_nasty=True)
+    return Made(job=job, tickets=[ticket], is_nasty=True)
 
 
-def _add_items(rows: dict[str, list[dict[str, Any]]], made: _Made, ticket: TicketRecord) -> None:
+def _add_items(rows: dict[str, list[dict[str, Any]]], made: Made, ticket: TicketRecord) -> None:
     states = [
         state
         for state in (
@@ -414,7 +430,7 @@ def _add_items(rows: dict[str, list[dict[str, Any]]], made: _Made, ticket: Ticke
             continue
         state, code, message = states[n], 200 if states[n] is ItemState.SUCCEEDED else None, None
         if state is not ItemState.SUCCEEDED:
-            code, message = _find_reason(state, made.salt + n, position)
+            code, message = _find_reason(made, state, n, position)
         rows["results"].append(
             {
                 "job_no": ticket.job_no,
@@ -429,9 +445,11 @@ def _add_items(rows: dict[str, list[dict[str, Any]]], made: _Made, ticket: Ticke
         )
 
 
-def _find_reason(state: ItemState, salt: int, position: int) -> tuple[int | None, str | None]:
-    fitting = [(code, text) for known, code, text in _REASONS if known is state]
-    code, text = fitting[salt % len(fitting)]
+def _find_reason(
+    made: Made, state: ItemState, n: int, position: int
+) -> tuple[int | None, str | None]:
+    fitting = [(code, text) for known, code, text in made.reasons if known is state]
+    code, text = fitting[(made.salt + n) % len(fitting)]
     return code, None if text is None else text.replace(
         "{n:02}", f"{position % 28 + 1:02}"
     ).replace("{n}", str(position))
