@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 import ssl
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from batchhub.errors import UsageError
+
+_IPV6: Final = 6
 
 
 def load_certificate(certificate: Path, key: Path | None) -> tuple[ssl.SSLContext, frozenset[str]]:
@@ -49,8 +52,7 @@ def _explain(error: ssl.SSLError, certificate: Path, key: Path | None) -> str:
     where = f"--tls-key {key}" if key is not None else f"--tls-cert {certificate}"
     if error.reason == "KEY_VALUES_MISMATCH":
         return f"{where} is not the key of the certificate in {certificate}"
-    text = f"{error.reason} {error}"
-    if "PASSWORD" in text or "DECRYPT" in text:
+    if b"ENCRYPTED" in (certificate if key is None else key).read_bytes():
         return f"{where}: the key is encrypted; give one without a password"
     if key is None:
         return f"{where}: there is no certificate with its key in PEM form; see --tls-key"
@@ -85,6 +87,12 @@ def _read_names(context: ssl.SSLContext, certificate: Path) -> frozenset[str]:
         raise UsageError(
             f"--tls-cert {certificate} names no host (subjectAltName); browsers refuse it"
         )
-    return frozenset(
-        f"[{value}]" if kind == "IP Address" and ":" in value else value for kind, value in names
-    )
+    return frozenset(_as_host(kind, value) for kind, value in names)
+
+
+def _as_host(kind: str, value: str) -> str:
+    """Return a name as browsers write it: an address of IPv6 in brackets, and short."""
+    if kind != "IP Address":
+        return value
+    address = ipaddress.ip_address(value.strip())
+    return f"[{address.compressed}]" if address.version == _IPV6 else address.compressed

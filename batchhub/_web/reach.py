@@ -59,8 +59,11 @@ class Reach:
             return f"{self.public}{self.prefix}"
         host = self.host
         if _is_any(host):
-            host = next(iter(sorted(self.names - {"*"})), "localhost")
-        return _origin(self.scheme, f"[{host}]" if ":" in host else host, self.port)
+            # A name is better than an address: it is there for people.
+            named = sorted(self.names, key=lambda name: (_is_address(name), name))
+            host = next((name for name in named if "*" not in name), "localhost")
+        in_brackets = ":" in host and not host.startswith("[")
+        return _origin(self.scheme, f"[{host}]" if in_brackets else host, self.port)
 
     def at_port(self, port: int) -> Reach:
         """Return the same at the port that it was given."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from batchhub._web.reach import make_reach
 from batchhub.errors import UsageError
@@ -147,3 +148,24 @@ def test_certificates_that_are_of_no_use(tmp_path: Path) -> None:
     assert "PEM" in refused(CERT, text)
     with pytest.raises(UsageError, match="--tls-cert"):
         make_reach(key=KEY)
+
+
+def test_an_encrypted_key_is_named(tmp_path: Path) -> None:
+    """Nobody may be there to type its password."""
+    key = tmp_path / "key.pem"
+    key.write_text(
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"
+    )
+
+    with pytest.raises(UsageError, match="without a password"):
+        make_reach(certificate=CERT, key=key)
+
+
+def test_the_address_that_is_shown_is_one_to_open() -> None:
+    """Where everything is listened to, it is a name of the certificate, not a star or a 0.0.0.0."""
+    reach = make_reach("0.0.0.0:8443", certificate=CERT, key=KEY)
+
+    assert reach.url == "https://localhost:8443"
+    assert evolve(reach, names=frozenset({"*.a.example", "[::1]"})).url == "https://[::1]:8443"
+    assert evolve(reach, names=frozenset({"*.a.example"})).url == "https://localhost:8443"
+    assert evolve(reach, names=frozenset({"*.a.example"})).takes_host("b.a.example:8443")
