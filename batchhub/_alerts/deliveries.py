@@ -111,6 +111,8 @@ class Deliveries:
         wait_s = 0.0 if delivery.due_at is None else (delivery.due_at - now).total_seconds()
         if 0 < wait_s <= LONGEST_WAIT_S:  # later than that: the clock was set back
             return wait_s
+        if not await self._store.alerts.note_try(lease, delivery):
+            return None
         problem: Problem | None
         if delivery.body.get("id") == delivery.message_id:
             problem = await self._courier.send(

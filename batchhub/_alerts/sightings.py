@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -89,7 +89,13 @@ class Lookout:
         if Condition.UNKNOWN in rules:
             found += await self._find_unknown(fresh, known, now)
         if Condition.FAILED_SHARE in rules:
-            found += await self._find_failed(rules[Condition.FAILED_SHARE], fresh, known, now)
+            found += await self._find_failed(
+                rules[Condition.FAILED_SHARE],
+                fresh,
+                {job.account for job in ended if job.retry_of},
+                known,
+                now,
+            )
         if Condition.OLDEST_OPEN in rules:
             found += await self._find_oldest(rules[Condition.OLDEST_OPEN], now)
         if Condition.NOTHING_SENT in rules:
@@ -163,6 +169,7 @@ class Lookout:
         self,
         rule: Rule,
         ended: Sequence[EndedJob],
+        retried: Collection[str],
         known: Mapping[tuple[str, str], AlertRow],
         now: datetime,
     ) -> list[Sighting]:
@@ -170,7 +177,6 @@ class Lookout:
         by_account: dict[str, dict[str, Any]] = defaultdict(dict)
         for account, latch in _latches(Condition.FAILED_SHARE, known):
             by_account[account].update(latch)
-        retried = {job.account for job in ended if job.retry_of is not None}
         for job in ended:
             if job.retry_of is not None or job.is_cancelled or job.total < rule.min_items:
                 continue

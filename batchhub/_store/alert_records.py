@@ -83,7 +83,7 @@ class Delivery:
         message_id: Its id.
         made_at: When it was made.
         body: What it says; empty if it can't be read.
-        tries: How often it was tried in vain.
+        tries: How often it was tried; when a process was killed at it, that counts.
         due_at: When it is tried next; `None` if it was taken or given up.
         taken_at: When the channel took it.
         given_up_at: When it was given up.

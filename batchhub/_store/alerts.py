@@ -228,6 +228,11 @@ class Alerts:
 
         return await self._db.read(work)
 
+    async def note_try(self, lease: Lease, delivery: Delivery) -> bool:
+        """Keep that a message is about to be handed over: whoever does it again says so."""
+        facts = {"new_due": to_text(delivery.due_at), "why": delivery.problem}
+        return await self._note(lease, delivery, facts)
+
     async def note_taken(self, lease: Lease, delivery: Delivery, at: datetime) -> bool:
         """Keep that a channel has taken a message."""
         return await self._note(lease, delivery, {"taken": to_text(at)})
@@ -237,12 +242,12 @@ class Alerts:
     ) -> bool:
         """Keep that a message could not be handed over, and when it is tried again."""
         facts = {"new_due": to_text(due_at), "why": to_words(problem)}
-        return await self._note(lease, delivery, {"new_tries": delivery.tries + 1, **facts})
+        return await self._note(lease, delivery, facts)
 
     async def give_up(self, lease: Lease, delivery: Delivery, problem: str, at: datetime) -> bool:
         """Keep that a message is not tried any more."""
         facts = {"given_up": to_text(at), "why": to_words(problem)}
-        return await self._note(lease, delivery, {"new_tries": delivery.tries + 1, **facts})
+        return await self._note(lease, delivery, facts)
 
     async def deliveries(self) -> list[Delivery]:
         """Return all deliveries, without what they say, the oldest message first."""
@@ -272,7 +277,7 @@ class Alerts:
         nothing = {"new_due": None, "taken": None, "given_up": None, "why": None}
         values = {
             **nothing,
-            "new_tries": delivery.tries,
+            "new_tries": delivery.tries + 1,
             **facts,
             "this_channel": delivery.channel,
             "this_message": delivery.message_no,

@@ -59,7 +59,7 @@ async def look_until(lab: Lab, path: Path, receiver: Receiver, number: int) -> N
 @pytest.mark.parametrize(
     ("at", "nth", "repeats"),
     [
-        *[(name, nth, 0) for name in ("commit.begun", "commit.done") for nth in (1, 3)],
+        *[(name, nth, 0) for name in ("commit.begun", "commit.done") for nth in (1, 3, 4)],
         ("alert.kept", 1, 0),
         ("alert.sent", 1, 1),
     ],

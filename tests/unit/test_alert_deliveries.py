@@ -195,7 +195,7 @@ async def test_a_command_gets_the_message_on_standard_input(tmp_path: Path) -> N
                 await world.clock.sleep(5.0)
         title = "batchhub: 1 problem (shop: a job is held)"
         assert out.read_text() == "".join(f"True | {n} | {title} | {title}\n" for n in (0, 1))
-        assert [one.tries for one in found] == [1]
+        assert [one.tries for one in found] == [2]
 
 
 def test_a_signature_goes_with_the_time() -> None:

@@ -9,7 +9,7 @@ from support.owners import Other, other_process
 
 from batchhub._alerts.lease import BEAT_S, NAME, LeaseKeeper
 from batchhub._engine.process_lock import Verdict
-from batchhub._store import AlertChange, AlertRow, AlertState, LaneOwner, Lease
+from batchhub._store import AlertChange, AlertRow, AlertState, LaneOwner, Lease, NewMessage
 from batchhub.testing import FakeClock
 
 
@@ -77,14 +77,20 @@ async def test_one_that_comes_back_too_late_writes_nothing(tmp_path: Path) -> No
         assert new is not None
         alerts, now = one.store.alerts, clock.now()
         assert not await alerts.commit(late, AlertChange(puts=[row]), now)
-        assert await alerts.commit(new, AlertChange(puts=[row]), now)
+        message = NewMessage(message_id="m", body={"id": "m"}, channels=["a"])
+        assert await alerts.commit(new, AlertChange(puts=[row], messages=[message]), now)
+        waiting = await alerts.next_delivery("a")
+        assert waiting is not None
         for refused in (
             alerts.listen(late, now),
+            alerts.note_try(late, waiting),
+            alerts.note_taken(late, waiting, now),
             alerts.close(late),
             alerts.keep_channels(late, ()),
             alerts.drop_old(late, now),
         ):
             assert not await refused
+        assert await alerts.next_delivery("a") == waiting
         assert [each.key for each in await alerts.rows()] == [("held", "shop")]
 
 

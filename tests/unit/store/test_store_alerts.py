@@ -57,6 +57,10 @@ async def test_what_is_written_comes_back(store: Store) -> None:
     first = await store.alerts.next_delivery("a")
     assert first is not None
     assert (first.message_id, first.body, first.due_at) == ("m-1", {"id": "m-1"}, LATER)
+    assert await store.alerts.note_try(lease, first)
+    tried = await store.alerts.next_delivery("a")
+    assert tried is not None
+    assert (tried.tries, tried.due_at) == (1, LATER)
     assert await store.alerts.note_failure(lease, first, "down\ud800", LATER)
     again = await store.alerts.next_delivery("a")
     assert again is not None
