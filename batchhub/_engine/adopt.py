@@ -13,8 +13,8 @@ from batchhub.errors import AdapterError, StoreError, UnsupportedError, UsageErr
 from batchhub.models import BatchState, BatchStatus, Ticket
 
 from .adoptions import Adoption
-from .driver import RECLAIM_S
 from .foreign import check_refs
+from .lane_claims import RECLAIM_S
 from .open_hub import OpenHub
 from .wish_kinds import UNCHANGED
 from .wishing import ask_driver

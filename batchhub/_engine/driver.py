@@ -15,29 +15,20 @@ from typing import Final
 from batchhub._base.backoff import backoff_s
 from batchhub._base.clock import Clock
 from batchhub._base.log import get_logger
-from batchhub._http.spent import Spent
-from batchhub._store import LaneOwner, LaneRow, Store, StoreMovedError
+from batchhub._store import LaneOwner, Store
 from batchhub.errors import BatchHubError, StoreError
 from batchhub.models import BatchStatus, Contact
 
 from .figures import Figures
 from .lane import CLOSING_S, Lane
+from .lane_claims import RECLAIM_S, LaneClaims
 from .lane_hold import LaneHold
 from .lesson_keeper import LessonKeeper
-from .owner_watch import OwnerWatch, Silence
+from .owner_watch import OwnerWatch
 from .process_lock import ProcessLock
 from .store_watch import StoreWatch
 from .verb_calls import END_S
 from .waiters import Waiter, Waiters
-
-RECLAIM_S: Final = 1.0
-"""Seconds between two looks at a lane that another process drives."""
-
-BEAT_S: Final = 5.0
-"""Seconds between two signs of life of a process that drives lanes."""
-
-_LEFT_S: Final = 10.0
-"""Seconds for which a free lane is left to a process that drives it until it is stopped."""
 
 _AGAIN_BASE_S: Final = 1.0
 """Seconds, at most, until a lane that could not go on is tried again while somebody attends; they
@@ -82,11 +73,6 @@ class Driver:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._successors: dict[str, Lane] = {}
         self._ending: set[asyncio.Task[None]] = set()
-        self._held: dict[str, LaneHold] = {}
-        self._epochs: dict[str, int] = {}
-        self._beating: asyncio.Task[None] | None = None
-        self._has_taken = self._has_swept = False
-        self._to_let_go: dict[str, tuple[Lane, LaneHold]] = {}
         self._troubles: dict[str, BatchHubError] = {}
         self._waiters = Waiters(clock)
         self._owners = OwnerWatch(
@@ -97,6 +83,16 @@ class Driver:
             is_driving=self.is_driving,
             on_change=self._waiters.announce_all,
         )
+        self._claims = LaneClaims(
+            store,
+            clock,
+            process,
+            self.me,
+            owners=self._owners,
+            lessons=self.lessons,
+            lanes=self._lanes,
+        )
+        self._held = self._claims.held
         self._watch = StoreWatch(
             store,
             clock,
@@ -187,7 +183,7 @@ class Driver:
         """Put a lane in another's place; with a hold it goes on at once."""
         if hold is not None:
             new.adapter.transport.restore(old.adapter.transport.spent())
-            hold.hand_on = partial(self._hand_on, new)
+            hold.hand_on = partial(self._claims.hand_on, new)
         new.inherit(old)
         self._lanes[new.name] = new
         self._troubles.pop(new.name, None)
@@ -233,7 +229,7 @@ class Driver:
 
     def find_epoch(self, lane: str) -> int | None:
         """Return the number of the last hold that this process had of a lane, if it had one."""
-        return self._epochs.get(lane)
+        return self._claims.find_epoch(lane)
 
     def owns(self, lane: str) -> bool:
         """Whether this process drives a lane at this moment."""
@@ -347,16 +343,14 @@ class Driver:
         await self._owners.aclose()
         await self.figures.aclose()
         self._waiters.close()
-        if self._beating is not None:
-            self._beating.cancel()
-            await asyncio.wait({self._beating})
+        await self._claims.stop_beating()
         # At once: each may take some seconds.
         for lane in self.lanes():
             self._discard(lane)
         if self._ending:
             await asyncio.wait(set(self._ending))
         # Together, so that they share a commit.
-        _, is_let_go = await asyncio.gather(self.lessons.aclose(), self._let_all_go())
+        _, is_let_go = await asyncio.gather(self.lessons.aclose(), self._claims.let_all_go())
         return is_let_go
 
     async def _wait_for_lanes(self) -> None:
@@ -369,16 +363,6 @@ class Driver:
                 task.cancel()
             await asyncio.wait(tasks, timeout=2 * END_S)
             raise
-
-    async def _let_all_go(self) -> bool:
-        """Let go what a cancelled or failed write may have left to this process."""
-        if self._has_taken:
-            try:
-                await self._store.lanes.let_all_go(self._process.token)
-            except BatchHubError as error:
-                _log.error("store.failed", store=self._store.name, error=str(error))
-                return False
-        return True
 
     def _note_news(self, lane: str) -> None:
         """Have a lane look at what another process has written."""
@@ -448,12 +432,12 @@ class Driver:
         """Take a lane and drive it; return whether another process has taken it over."""
         lane = self._lanes[name]
         try:
-            hold = await self._take(lane)
+            hold = await self._claims.take(lane, is_attended=bool(self._attending))
         finally:
             self._owners.clear(name)
         self._held[name] = hold
         self._watch.start()
-        self._begin_beating()
+        self._claims.begin_beating()
         _log.info("lane.claimed", lane=name)
         try:
             await lane.drive(hold)
@@ -466,140 +450,5 @@ class Driver:
             if hold.is_lost:
                 _log.warning("lane.lost", lane=name)
             else:
-                await self._let_go(lane, hold)
+                await self._claims.let_go(lane, hold)
         return hold.is_lost
-
-    # Taking a lane.
-
-    async def _take(self, lane: Lane) -> LaneHold:
-        """Wait until a lane is free, and take it."""
-        self._process.hold()  # before others can read the token
-        self._has_taken = True
-        silence = Silence(self._clock)
-        while True:
-            try:
-                return await self._take_or_wait(lane, silence)
-            except StoreError as error:
-                if self._store.is_read_only or not error.retryable:
-                    raise
-                # As every write: a full disk, or a store that is locked, is cleared by people.
-                self._owners.note_obstacle(lane.name, Contact.PAUSED, str(error))
-                _log.error("store.failed", lane=lane.name, error=str(error))
-            await self._clock.sleep(RECLAIM_S)
-
-    async def _leave_to_attendant(self, lane: Lane) -> None:
-        """
-        Let a process that drives a lane until it is stopped take it, if it does so soon.
-
-        It hears within a second of what there is to do, and does all of it in one place. One that
-        takes nothing, since it can't, keeps nobody else from it.
-        """
-        end_s = self._clock.monotonic() + _LEFT_S
-        while self._clock.monotonic() < end_s and not lane.is_asked:
-            if await self._owners.find_attendant(lane.name) is None:
-                return
-            if (await self._store.lanes.get(lane.name)).owner is not None:
-                return
-            await self._clock.sleep(RECLAIM_S)
-
-    async def _take_or_wait(self, lane: Lane, silence: Silence) -> LaneHold:
-        owners = self._owners
-        if not self._attending and self._store.path is not None:
-            await self._leave_to_attendant(lane)
-        while True:
-            began_s = self._clock.boot_s()
-            row, hold = await self._store.lanes.take(
-                lane.name, self.me, self._clock.now(), lambda row: owners.is_free(row, silence)
-            )
-            if hold is not None:
-                self._epochs[lane.name] = hold.epoch
-                self._restore(lane, row)
-                if row.has_pushes:
-                    lane.note_pushes()
-                if row.has_wishes:
-                    lane.note_wishes()
-                held = LaneHold(hold, self._clock)
-                held.hand_on = partial(self._hand_on, lane)
-                held.note_seen(began_s)
-                return held
-            # Only read until it is free: a process that waits must not hold up those that write.
-            while not owners.is_free(row, silence):
-                owners.look_at(lane.name, row, silence)
-                await self._clock.sleep(RECLAIM_S)
-                row = await self._store.lanes.get(lane.name)
-
-    def _restore(self, lane: Lane, row: LaneRow) -> None:
-        """
-        Take over what earlier owners sent; one that died may have sent more than it said.
-
-        A lane that nobody has taken before has sent nothing. Of a store in memory nobody knows
-        whether an earlier process had one too.
-        """
-        died = row.owner is not None and row.owner.token != self._process.token
-        spent = Spent.read(row.sent, row.cooled, lane=lane.name)
-        if row.epoch == 0 and self._store.path is not None:
-            spent = Spent(at=self._clock.now())
-        lane.adapter.transport.restore(spent, unseen_since=row.seen_at if died else None)
-
-    # Keeping it, and letting it go.
-
-    def _begin_beating(self) -> None:
-        # A store in memory has nobody who would look.
-        if self._store.path is not None and (self._beating is None or self._beating.done()):
-            self._beating = asyncio.create_task(self._beat(), name="batchhub-beat")
-
-    async def _beat(self) -> None:
-        """Give signs of life for all lanes, beside whatever they do."""
-        while self._held or self._to_let_go:
-            await self._clock.sleep(BEAT_S)
-            self.lessons.save_soon()
-            try:
-                await self._give_sign()
-            except StoreMovedError as error:
-                for name in self._held:
-                    self._lanes[name].stop(error)
-            except BatchHubError as error:  # the next one comes soon
-                _log.error("store.failed", store=self._store.name, error=str(error))
-
-    async def _give_sign(self) -> None:
-        self._process.hold()  # again, if somebody deleted its file
-        if not self._has_swept:
-            self._has_swept = True
-            self._process.sweep(await self._store.lanes.tokens())
-        for lane, hold in list(self._to_let_go.values()):
-            await self._let_go(lane, hold)
-        held = dict(self._held)
-        busy = {name: hold for name, hold in held.items() if not self._lanes[name].is_quiet}
-        traffic = {hold.row: self._lanes[name].traffic() for name, hold in busy.items()}
-        began_s, now = self._clock.boot_s(), self._clock.now()
-        epochs = await self._store.lanes.beat(self._process.token, traffic, now)
-        for name, hold in held.items():
-            if epochs.get(name) == hold.row.epoch:
-                hold.note_seen(began_s)
-                hold.note_time(now)
-            elif self._held.get(name) is hold:
-                hold.lose()
-
-    async def _hand_on(self, lane: Lane) -> None:
-        """
-        Have whoever drives a lane now take it anew, and with it the cool-down of this process.
-
-        It is taken for that from whoever has it: who gives the next sign of life finds out.
-        """
-        at = self._clock.now()
-        row, hold = await self._store.lanes.take(lane.name, self.me, at, lambda _: True)
-        self._restore(lane, row)
-        if hold is not None:
-            await self._let_go(lane, LaneHold(hold, self._clock))
-
-    async def _let_go(self, lane: Lane, hold: LaneHold) -> None:
-        self._to_let_go.pop(lane.name, None)
-        try:
-            await self._store.lanes.let_go(hold.row, lane.traffic(), self._clock.now())
-        except BatchHubError as error:
-            # Its row still names this process, which lives: nobody else would take it.
-            self._to_let_go[lane.name] = lane, hold
-            self._begin_beating()
-            _log.error("store.failed", lane=lane.name, error=str(error))
-        else:
-            self.lessons.save_soon()  # there is no sign of life any more that would

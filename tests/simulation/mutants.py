@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, update
 from support.by_vendor import ADAPTERS
 
 from batchhub._engine import send_queue
-from batchhub._engine.driver import Driver
+from batchhub._engine.lane_claims import LaneClaims
 from batchhub._engine.order import _Look
 from batchhub._engine.turn import Turn
 from batchhub._http.gate import LaneGate
@@ -119,7 +119,7 @@ def _late_pause_is_not_handed_on() -> Iterator[None]:
     async def keep_still(*_: Any) -> None:
         return None
 
-    with patch.object(Driver, "_hand_on", keep_still):
+    with patch.object(LaneClaims, "hand_on", keep_still):
         yield
 
 

@@ -38,7 +38,7 @@ from batchhub import BatchHub
 from batchhub._alerts.alerts import Alerts
 from batchhub._alerts.conditions import Condition, Rule
 from batchhub._base import failpoints
-from batchhub._engine import driver as _loop
+from batchhub._engine import lane_claims as _claims
 from batchhub._engine import owner_watch as _owners
 from batchhub._store import worker
 from batchhub.cli import main
@@ -134,7 +134,7 @@ def arm(plan: Plan, trace: int | None = None) -> None:
             for name, capabilities in adapter.operations.items()
         }
     _owners.SILENT_S = plan.silent_s  # type: ignore[misc]
-    _loop.BEAT_S = min(_loop.BEAT_S, plan.silent_s / 3)  # type: ignore[misc]
+    _claims.BEAT_S = min(_claims.BEAT_S, plan.silent_s / 3)  # type: ignore[misc]
     worker.BUSY_TIMEOUT_S = plan.busy_s  # type: ignore[misc]
     if plan.file_bytes is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (plan.file_bytes, plan.file_bytes))

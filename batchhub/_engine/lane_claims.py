@@ -1,0 +1,238 @@
+"""Taking lanes for this process, keeping them by signs of life, and letting them go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from typing import Final
+
+from batchhub._base.clock import Clock
+from batchhub._base.log import get_logger
+from batchhub._http.spent import Spent
+from batchhub._store import LaneOwner, LaneRow, Store, StoreMovedError
+from batchhub.errors import BatchHubError, StoreError
+from batchhub.models import Contact
+
+from .lane import Lane
+from .lane_hold import LaneHold
+from .lesson_keeper import LessonKeeper
+from .owner_watch import OwnerWatch, Silence
+from .process_lock import ProcessLock
+
+RECLAIM_S: Final = 1.0
+"""Seconds between two looks at a lane that another process drives."""
+
+BEAT_S: Final = 5.0
+"""Seconds between two signs of life of a process that drives lanes."""
+
+_LEFT_S: Final = 10.0
+"""Seconds for which a free lane is left to a process that drives it until it is stopped."""
+
+_log = get_logger()
+
+
+class LaneClaims:
+    """
+    The lanes that this process has in the store.
+
+    Args:
+        store: The store.
+        clock: Where time comes from.
+        process: Says whether another process lives.
+        me: This process.
+        owners: Says who has a lane, and keeps what is in the way.
+        lessons: What was learned; saved with the signs of life.
+        lanes: The lanes by their names, those that are held among them.
+
+    Attributes:
+        held: The holds of the lanes that are driven at this moment.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        process: ProcessLock,
+        me: LaneOwner,
+        *,
+        owners: OwnerWatch,
+        lessons: LessonKeeper,
+        lanes: Mapping[str, Lane],
+    ) -> None:
+        self.held: dict[str, LaneHold] = {}
+        self._store = store
+        self._clock = clock
+        self._process = process
+        self._me = me
+        self._owners = owners
+        self._lessons = lessons
+        self._lanes = lanes
+        self._epochs: dict[str, int] = {}
+        self._beating: asyncio.Task[None] | None = None
+        self._has_taken = self._has_swept = False
+        self._to_let_go: dict[str, tuple[Lane, LaneHold]] = {}
+
+    def find_epoch(self, lane: str) -> int | None:
+        """Return the number of the last hold that this process had of a lane, if it had one."""
+        return self._epochs.get(lane)
+
+    async def stop_beating(self) -> None:
+        """Give no signs of life any more."""
+        if self._beating is not None:
+            self._beating.cancel()
+            await asyncio.wait({self._beating})
+
+    # Taking a lane.
+
+    async def take(self, lane: Lane, *, is_attended: bool) -> LaneHold:
+        """
+        Wait until a lane is free, and take it.
+
+        Args:
+            lane: The lane.
+            is_attended: Whether this process drives it until it is stopped; else it is left to
+                another one that does.
+        """
+        self._process.hold()  # before others can read the token
+        self._has_taken = True
+        silence = Silence(self._clock)
+        while True:
+            try:
+                return await self._take_or_wait(lane, silence, is_attended=is_attended)
+            except StoreError as error:
+                if self._store.is_read_only or not error.retryable:
+                    raise
+                # As every write: a full disk, or a store that is locked, is cleared by people.
+                self._owners.note_obstacle(lane.name, Contact.PAUSED, str(error))
+                _log.error("store.failed", lane=lane.name, error=str(error))
+            await self._clock.sleep(RECLAIM_S)
+
+    async def _leave_to_attendant(self, lane: Lane) -> None:
+        """
+        Let a process that drives a lane until it is stopped take it, if it does so soon.
+
+        It hears within a second of what there is to do, and does all of it in one place. One that
+        takes nothing, since it can't, keeps nobody else from it.
+        """
+        end_s = self._clock.monotonic() + _LEFT_S
+        while self._clock.monotonic() < end_s and not lane.is_asked:
+            if await self._owners.find_attendant(lane.name) is None:
+                return
+            if (await self._store.lanes.get(lane.name)).owner is not None:
+                return
+            await self._clock.sleep(RECLAIM_S)
+
+    async def _take_or_wait(self, lane: Lane, silence: Silence, *, is_attended: bool) -> LaneHold:
+        owners = self._owners
+        if not is_attended and self._store.path is not None:
+            await self._leave_to_attendant(lane)
+        while True:
+            began_s = self._clock.boot_s()
+            row, hold = await self._store.lanes.take(
+                lane.name, self._me, self._clock.now(), lambda row: owners.is_free(row, silence)
+            )
+            if hold is not None:
+                self._epochs[lane.name] = hold.epoch
+                self._restore(lane, row)
+                if row.has_pushes:
+                    lane.note_pushes()
+                if row.has_wishes:
+                    lane.note_wishes()
+                held = LaneHold(hold, self._clock)
+                held.hand_on = partial(self.hand_on, lane)
+                held.note_seen(began_s)
+                return held
+            # Only read until it is free: a process that waits must not hold up those that write.
+            while not owners.is_free(row, silence):
+                owners.look_at(lane.name, row, silence)
+                await self._clock.sleep(RECLAIM_S)
+                row = await self._store.lanes.get(lane.name)
+
+    def _restore(self, lane: Lane, row: LaneRow) -> None:
+        """
+        Take over what earlier owners sent; one that died may have sent more than it said.
+
+        A lane that nobody has taken before has sent nothing. Of a store in memory nobody knows
+        whether an earlier process had one too.
+        """
+        died = row.owner is not None and row.owner.token != self._process.token
+        spent = Spent.read(row.sent, row.cooled, lane=lane.name)
+        if row.epoch == 0 and self._store.path is not None:
+            spent = Spent(at=self._clock.now())
+        lane.adapter.transport.restore(spent, unseen_since=row.seen_at if died else None)
+
+    # Keeping it, and letting it go.
+
+    def begin_beating(self) -> None:
+        """Give signs of life for as long as lanes are held."""
+        # A store in memory has nobody who would look.
+        if self._store.path is not None and (self._beating is None or self._beating.done()):
+            self._beating = asyncio.create_task(self._beat(), name="batchhub-beat")
+
+    async def _beat(self) -> None:
+        """Give signs of life for all lanes, beside whatever they do."""
+        while self.held or self._to_let_go:
+            await self._clock.sleep(BEAT_S)
+            self._lessons.save_soon()
+            try:
+                await self._give_sign()
+            except StoreMovedError as error:
+                for name in self.held:
+                    self._lanes[name].stop(error)
+            except BatchHubError as error:  # the next one comes soon
+                _log.error("store.failed", store=self._store.name, error=str(error))
+
+    async def _give_sign(self) -> None:
+        self._process.hold()  # again, if somebody deleted its file
+        if not self._has_swept:
+            self._has_swept = True
+            self._process.sweep(await self._store.lanes.tokens())
+        for lane, hold in list(self._to_let_go.values()):
+            await self.let_go(lane, hold)
+        held = dict(self.held)
+        busy = {name: hold for name, hold in held.items() if not self._lanes[name].is_quiet}
+        traffic = {hold.row: self._lanes[name].traffic() for name, hold in busy.items()}
+        began_s, now = self._clock.boot_s(), self._clock.now()
+        epochs = await self._store.lanes.beat(self._process.token, traffic, now)
+        for name, hold in held.items():
+            if epochs.get(name) == hold.row.epoch:
+                hold.note_seen(began_s)
+                hold.note_time(now)
+            elif self.held.get(name) is hold:
+                hold.lose()
+
+    async def hand_on(self, lane: Lane) -> None:
+        """
+        Have whoever drives a lane now take it anew, and with it the cool-down of this process.
+
+        It is taken for that from whoever has it: who gives the next sign of life finds out.
+        """
+        at = self._clock.now()
+        row, hold = await self._store.lanes.take(lane.name, self._me, at, lambda _: True)
+        self._restore(lane, row)
+        if hold is not None:
+            await self.let_go(lane, LaneHold(hold, self._clock))
+
+    async def let_go(self, lane: Lane, hold: LaneHold) -> None:
+        """Let a lane go; what can't be written now is written with the next sign of life."""
+        self._to_let_go.pop(lane.name, None)
+        try:
+            await self._store.lanes.let_go(hold.row, lane.traffic(), self._clock.now())
+        except BatchHubError as error:
+            # Its row still names this process, which lives: nobody else would take it.
+            self._to_let_go[lane.name] = lane, hold
+            self.begin_beating()
+            _log.error("store.failed", lane=lane.name, error=str(error))
+        else:
+            self._lessons.save_soon()  # there is no sign of life any more that would
+
+    async def let_all_go(self) -> bool:
+        """Let go what a failed write may have left to this process; return whether it could."""
+        if self._has_taken:
+            try:
+                await self._store.lanes.let_all_go(self._process.token)
+            except BatchHubError as error:
+                _log.error("store.failed", store=self._store.name, error=str(error))
+                return False
+        return True
