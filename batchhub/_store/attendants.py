@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from attrs import frozen
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, inspect, select, update
 
 from .codec import from_text, to_text
 from .database import Database
@@ -119,6 +119,8 @@ class Attendants:
 
         def work(connection: Connection) -> dict[str, list[Attendant]]:
             lanes: dict[str, list[Attendant]] = {}
+            if self._db.is_read_only and not inspect(connection).has_table(attended.name):
+                return lanes  # an older store that can only be read has none
             for row in _BY_LANE.rows(connection):
                 if (found := _read(row)) is not None:
                     lanes.setdefault(row["lane"], []).append(found)

@@ -62,6 +62,7 @@ async def show_accounts(look: Look) -> Shown:
     hub = await opened(look.hub)
     health = HealthLook(store=hub.store, process=hub.process, now=look.now, grace_s=GRACE_S)
     figures = await hub.store.pages.lanes()
+    await health.learn_attendants()
     health.know_lanes({each.lane: each.row for each in figures})
     lines = account_lines(figures, health)
     # That nobody drives an account is said once, and not of each of its jobs.

@@ -124,7 +124,8 @@ async def _find_driver(
         row = await hub.store.lanes.get(job.lane)
     except StoreError:
         return None
-    return describe_driver(row, job.created_at, health)
+    await health.learn_attendants()
+    return describe_driver(job.lane, row, job.created_at, health)
 
 
 async def _find_usual_s(hub: OpenHub, job: JobRecord, status: BatchStatus) -> float | None:

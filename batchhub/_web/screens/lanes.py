@@ -12,7 +12,7 @@ from attrs import frozen
 from batchhub._engine.health import HealthLook
 from batchhub._engine.owner_watch import SILENT_S
 from batchhub._http.spent import WHOLE_LANE, Spent
-from batchhub._store import LaneRow
+from batchhub._store import LaneOwner, LaneRow
 from batchhub._store.page_lanes import LaneFigures, OpenFigures
 from batchhub.models import BatchState
 
@@ -124,7 +124,9 @@ def _lines(figures: LaneFigures, look: HealthLook) -> Iterator[AccountLine]:
             items=0 if opened is None else opened.items,
             done=0 if opened is None else opened.done,
             bar=[] if opened is None else share([("busy", opened.done)], opened.items),
-            driver=describe_driver(figures.row, None if opened is None else opened.oldest_at, look),
+            driver=describe_driver(
+                figures.lane, figures.row, None if opened is None else opened.oldest_at, look
+            ),
             pace=find_pace(spent, look.now),
             cooled_until=find_cooling(spent, look.now),
             fault=figures.fault,
@@ -137,37 +139,44 @@ def _states(opened: OpenFigures | None) -> list[tuple[BatchState, int]]:
     return [(state, opened.states[state]) for state in BatchState if state in opened.states]
 
 
-def describe_driver(row: LaneRow, oldest_at: datetime | None, look: HealthLook) -> Driver:
+def describe_driver(
+    lane: str, row: LaneRow, oldest_at: datetime | None, look: HealthLook
+) -> Driver:
     """
     Say who drives an account.
 
     Args:
-        row: Its lane.
+        lane: Its lane.
+        row: The row of the lane.
         oldest_at: When the oldest open job was submitted; `None` if there is none.
-        look: Knows which processes live.
+        look: Knows which processes live, and which drive what.
     """
-    owner = row.owner
-    found = None
-    if owner is not None or oldest_at is not None:
-        at = oldest_at or look.now
-        found = look.judge_driver(row, at, at)
-    who = "nobody" if owner is None else f"process {owner.pid} on {owner.host}"
+    owner, seen_at = row.owner, row.seen_at
+    at = oldest_at or look.now
+    found = look.judge_driver(row, at, at) if owner is not None or oldest_at is not None else None
+    if owner is not None and found is None:
+        silent_s = 0.0 if seen_at is None else (look.now - seen_at).total_seconds()
+        tone = "good" if silent_s <= SILENT_S else "warn"
+        return Driver(tone=tone, who=_name(owner), note=None, advice=None, seen_at=seen_at)
+    if (attendant := look.attendant(lane)) is not None:  # it drives it when there is something
+        return Driver(tone="good", who=_name(attendant), note=None, advice=None, seen_at=None)
+    who = "nobody" if owner is None else _name(owner)
     if found is not None:
         _, _, _, why, advice = found
-        return Driver(tone="bad", who=who, note=why, advice=advice, seen_at=row.seen_at)
-    if owner is not None:
-        silent_s = 0.0 if row.seen_at is None else (look.now - row.seen_at).total_seconds()
-        tone = "good" if silent_s <= SILENT_S else "warn"
-        return Driver(tone=tone, who=who, note=None, advice=None, seen_at=row.seen_at)
+        return Driver(tone="bad", who=who, note=why, advice=advice, seen_at=seen_at)
     if oldest_at is None:
-        return Driver(tone="calm", who=who, note=None, advice=None, seen_at=row.seen_at)
+        return Driver(tone="calm", who=who, note=None, advice=None, seen_at=seen_at)
     return Driver(
         tone="warn",
         who=who,
         note="no process drives its account at the moment",
         advice="start 'batchhub worker', or 'batchhub resume', where its account is",
-        seen_at=row.seen_at,
+        seen_at=seen_at,
     )
+
+
+def _name(owner: LaneOwner) -> str:
+    return f"process {owner.pid} on {owner.host}"
 
 
 def find_pace(spent: Spent, now: datetime) -> Pace | None:

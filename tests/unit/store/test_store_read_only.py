@@ -201,6 +201,7 @@ async def test_lanes_of_an_older_store_are_read(folder: Path) -> None:
         [figures] = await store.pages.lanes()
         row = await store.lanes.get(figures.lane)
         assert await store.pages.accounts() == ["shop"]
+        assert await store.attendants.by_lane() == {}
         await store.aclose()
 
     assert figures.fault is None

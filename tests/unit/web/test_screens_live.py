@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ from support.web import WebWorld, web_world
 
 from batchhub import BatchHub, BatchJob
 from batchhub._base.store_path import find_exchanges_path
+from batchhub._store import LaneOwner
 from batchhub._web.screens import failures as failures_screen
 from batchhub._web.screens.ticket import show_body
+from batchhub.hub import opened
 from batchhub.testing import FakeClock
 
 VENDOR = "ecwid"
@@ -106,6 +109,26 @@ async def test_usual_times_come_with_experience(tmp_path: Path) -> None:
         text = (await look(web, f"/jobs/{jobs[0].id}")).text
 
     assert "half of those seen so far" in text
+
+
+async def test_an_idle_account_is_driven_by_who_attends_it(tmp_path: Path) -> None:
+    """A process that goes on until it is stopped has let go of an account with nothing to do."""
+    async with scripted_world(Vendor(), store=tmp_path / "jobs.db") as world:
+        job = await world.hub.submit("shop", numbered(2))
+        await job.wait(timeout_s=3600)
+        store = (await opened(world.hub)).store
+        owner = LaneOwner(token="f" * 16, pid=77, host="worker-7")
+        await store.attendants.show(owner, [job.lane], world.clock.now())
+        now = world.clock.now()
+    async with web_world(tmp_path / "jobs.db", clock=FakeClock(now)) as web:
+        driven = (await look(web, "/")).text
+    async with web_world(tmp_path / "jobs.db", clock=FakeClock(now + timedelta(hours=1))) as web:
+        gone = (await look(web, "/")).text
+
+    assert "process 77 on worker-7" in driven
+    assert "all is well" in driven
+    assert "process 77" not in gone
+    assert " nobody " in gone
 
 
 async def test_alerts_come_first(store: Path) -> None:
