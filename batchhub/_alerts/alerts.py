@@ -89,9 +89,14 @@ class Alerts:
                 is_well = await self._turn(keeper, rounds)
                 await self._rest(hub.clock, TURN_S if is_well else LOOK_S)
         finally:
-            await deliveries.stop()
-            await courier.aclose()
-            await asyncio.shield(keeper.let_go())
+            # First: whoever cancels this may close the store while a command is still ending.
+            try:
+                await asyncio.shield(keeper.let_go())
+            finally:
+                try:
+                    await deliveries.stop()
+                finally:
+                    await courier.aclose()
 
     async def _turn(self, keeper: LeaseKeeper, rounds: _Rounds) -> bool:
         """Do what is due; return whether it could be done."""

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 
 import pytest
+from support.alerting import settings_for
 from support.owners import Other, other_process
+from support.patience import PATIENCE_S
+from support.stores import LATER, add_job
 
+from batchhub import BatchHub
+from batchhub._alerts.alerts import Alerts
+from batchhub._alerts.channel_settings import Channel, ChannelType
+from batchhub._alerts.conditions import Condition, Rule
 from batchhub._alerts.lease import BEAT_S, NAME, LeaseKeeper
 from batchhub._engine.process_lock import Verdict
-from batchhub._store import AlertChange, AlertRow, AlertState, LaneOwner, Lease, NewMessage
+from batchhub._store import AlertChange, AlertRow, AlertState, LaneOwner, Lease, NewMessage, Store
 from batchhub.testing import FakeClock
 
 
@@ -107,3 +116,33 @@ async def test_a_clock_that_is_set_back_frees_nothing_early(tmp_path: Path) -> N
         assert await second.keep() is None
         await before.advance(2.0)
         assert await second.keep() is not None
+
+
+async def test_it_is_let_go_by_a_process_that_ends_at_once(tmp_path: Path) -> None:
+    """Though the hub is closed while a command is still being ended: it has four seconds."""
+    path, began = tmp_path / "jobs.db", tmp_path / "began"
+    channel = Channel(
+        name="slow",
+        type=ChannelType.COMMAND,
+        conditions=frozenset(Condition),
+        command=f"trap : TERM; touch {began}; sleep 600 & wait; sleep 600",
+        limit_s=1e9,
+    )
+    store = await Store.open(path)
+    await add_job(store, 1)
+    clock = FakeClock(LATER)
+    hub = BatchHub(path, clock=clock, drives=False)
+    await hub.__aenter__()
+    rules = {Condition.OLDEST_OPEN: Rule(age_s=1.0)}
+    task = asyncio.create_task(Alerts(hub, settings_for(channel, rules=rules)).run())
+    end_s = time.monotonic() + PATIENCE_S
+    while not began.exists():
+        assert time.monotonic() < end_s
+        await asyncio.sleep(0.01)
+    task.cancel()
+    await hub.aclose()
+    async with clock.running():
+        await asyncio.wait({task})
+    row = await store.leases.get(NAME)
+    assert (row.epoch, row.holder) == (1, None)
+    await store.aclose()
