@@ -312,9 +312,11 @@ class BatchHub(Handle):
             raise UsageError("this hub is closed; open a new one")
         rule, accounts = read_polling(polling), dict(accounts)
         registry = Registry(self._adapters, accounts.values())
-        self._polling, self._accounts, self._registry = rule, accounts, registry
-        if self._opened is not None:
-            await self._opened.set_accounts(AccountBook(accounts, registry, rule))
+        async with self._opening:  # one that is being opened is to have these, too
+            self._polling, self._accounts, self._registry = rule, accounts, registry
+            opened = self._opened
+        if opened is not None:
+            await opened.set_accounts(AccountBook(accounts, registry, rule))
 
     def adapters(self) -> list[AdapterInfo]:
         """Load every installed adapter and return how it went."""

@@ -418,6 +418,16 @@ async def test_before_a_hub_is_open_and_after_it(tmp_path: Path, clock: FakeCloc
         await hub.set_accounts({})
 
 
+async def test_while_a_hub_is_opened(tmp_path: Path, clock: FakeClock) -> None:
+    """Whichever comes first: it has the new accounts."""
+    hub = BatchHub(tmp_path / "jobs.db", clock=clock)
+    opening = asyncio.create_task(hub.__aenter__())
+    await asyncio.sleep(0)
+    await hub.set_accounts({"shop": TokenAccount(vendor=Vendor())})
+    async with await opening:
+        assert (await (await hub.submit("shop", numbered(1))).wait()).outcome is Outcome.SUCCEEDED
+
+
 async def test_a_hub_that_hands_over_takes_other_accounts_too(
     tmp_path: Path, clock: FakeClock
 ) -> None:
