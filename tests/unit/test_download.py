@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import gzip
 import json
 import os
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec import Struct
 from support.hosts import TOKEN, Answer, Host, make_transport, open_host
@@ -92,6 +93,7 @@ def test_lines_do_not_depend_on_where_they_were_cut(parts: list[bytes], size: in
     """Whatever is read from disk at a time."""
     lines = [part.replace(b"\n", b"").rstrip(b"\r") for part in parts]
     body = b"".join(line + b"\n" for line in lines)
+    assume(not body.startswith(codecs.BOM_UTF8))  # it is left out
 
     async def read() -> list[bytes]:
         spool = Spool(max_bytes=10_000, max_line_bytes=100, unpacks=False)

@@ -45,6 +45,11 @@ _HEAD: Final = """\
 
 # A secret of an account is { env = "NAME" } for a variable, { file = "PATH" } for what is in a
 # file, or { keyring = "service/name" } for an entry of the system's keyring.
+
+# Whom 'batchhub worker' tells when something goes wrong, and when it is well again.
+#[alerts.channels.team]
+#type = "slack"
+#url = { env = "SLACK_URL" }
 """
 _OFFER: Final = """\
 # An account for each installed adapter. To use one, uncomment its first line, its adapter and what

@@ -88,6 +88,7 @@ def test_every_setting_can_be_written_in_toml() -> None:
         max_request_bytes = 1000
         polling = "fixed 5"
         decimal = "comma"
+        exchanges = "bodies"
         """
     )
     known = {f.name for f in fields(MircateAccount)}
