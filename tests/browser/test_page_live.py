@@ -16,6 +16,7 @@ from support.browsing.visitor import Visit, Visitor
 from support.browsing.world import World, make_prices
 from support.page_store import fill_page_store
 from support.patience import PATIENCE_S
+from support.ports import silent_port
 from support.processes import batchhub
 
 _STREAMS: Final = 20
@@ -29,6 +30,12 @@ def mark(visitor: Visitor) -> None:
 def is_marked(visitor: Visitor) -> bool:
     """Whether the page is the one that was marked."""
     return bool(visitor.driver.execute_script("return window.sameAsBefore === true"))
+
+
+def is_listening(visitor: Visitor) -> bool:
+    """Whether the page has asked to be told of changes, and was answered."""
+    statuses = visitor.read_traffic().statuses
+    return any("/changes" in url and status == 200 for url, status in statuses.items())
 
 
 def test_a_job_runs_before_ones_eyes(visit: Visit, full_page: Page, world: World) -> None:
@@ -122,6 +129,29 @@ def test_a_store_comes_goes_and_comes_back(visit: Visit, small: Page) -> None:
     small.store.unlink()
     visitor.wait_for("There is no store at")
     assert is_marked(visitor)
+
+
+def test_the_server_goes_and_comes_back(visit: Visit, tmp_path: Path) -> None:
+    """The page says so, keeps what it shows, and goes on by itself: nobody signs in again."""
+    fill_page_store(tmp_path / "jobs.db", jobs=50, items=200, tickets_of_large=10)
+    (tmp_path / "batchhub.toml").write_text('store = "jobs.db"\n')
+    with silent_port() as port:
+        with running_page(tmp_path, port=port) as page:
+            visitor = visit(page)
+            visitor.open("/jobs")
+            mark(visitor)
+            visitor.wait(lambda: is_listening(visitor), "the page does not listen")
+        visitor.expect_complaint("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING")
+        visitor.wait_for("No contact with the page's server; trying again.")
+        assert len(visitor.texts("tbody tr")) == 50
+        with running_page(tmp_path, port=port):
+            visitor.wait(
+                lambda: "No contact" not in visitor.main, "the page does not find the server again"
+            )
+            assert visitor.heading == "Jobs"
+            assert is_marked(visitor)
+            visitor.open("/")  # nothing is asked any more of a server that is gone
+            visitor.start_anew()
 
 
 def test_a_store_without_a_job_says_what_to_do(visit: Visit, small: Page) -> None:

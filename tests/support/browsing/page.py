@@ -70,12 +70,12 @@ class PageProcess(Page):
 
 
 @contextmanager
-def running_page(folder: Path, *options: str) -> Iterator[PageProcess]:
-    """Run `batchhub web` in a folder with settings, at any free port."""
+def running_page(folder: Path, *, port: int = 0) -> Iterator[PageProcess]:
+    """Run `batchhub web` in a folder with settings, at a port or at any that is free."""
     log = folder / "page.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [COMMAND, "web", "--web-listen", "127.0.0.1:0", *options],
+            [COMMAND, "web", "--web-listen", f"127.0.0.1:{port}"],
             cwd=folder,
             env=environment(folder),
             stdin=subprocess.DEVNULL,
