@@ -263,6 +263,26 @@ async def test_only_operators_see_what_acts(filled: Path) -> None:
     assert not nasty.has_link("Retry code 422")
 
 
+async def test_a_job_that_waits_for_another_leads_there(tmp_path: Path) -> None:
+    """Nothing of it is sent before somebody has decided about the older one."""
+    path = tmp_path / "jobs.db"
+    await fill_store(path, Fill(jobs=10, items=100, now=NOW, tickets_of_large=20))
+    finding = '[{"code": "held_by", "message": "waits", "count": 1, "examples": ["page-held"]}]'
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(
+            "UPDATE jobs SET findings = ?, tickets_in_progress = 0, tickets_pending = 1, "
+            "ended_at = NULL, outcome = NULL, state = 'unconfirmed', succeeded = 0, failed = 0, "
+            "not_executed = 0, unknown = 0, tickets_completed = 0 WHERE job_id = 'page-00001'",
+            [finding],
+        )
+    async with page(path) as web:
+        found = await look(web, "/jobs/page-00001")
+
+    assert "Nothing of it is sent before a decision about job page-held." in found.text
+    assert found.find("Job page-held") == "/jobs/page-held"
+    assert not found.has_link("Give up")
+
+
 async def test_what_was_deleted_is_said_to_be(filled: Path) -> None:
     """A job, a ticket or a page of it that is not there any more is a page with a sentence."""
     async with page(filled) as web:
