@@ -35,7 +35,10 @@ class Real:
         self._counts = folder / "counts.json"
         paths = [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "soak.watched", str(self._counts), "worker", "-v"],
+            [
+                *(sys.executable, "-m", "soak.watched", str(self._counts), "worker", "-v"),
+                "--metrics-listen=127.0.0.1:0",
+            ],
             cwd=folder,
             env={**environment(folder), **variables, "PYTHONPATH": os.pathsep.join(paths)},
             # A pipe, not a file: one of the troubles is that no file can grow.
