@@ -191,7 +191,7 @@ async def test_a_service_that_refuses_settings_keeps_nothing_else_from_them(
 
 
 async def test_a_storm_of_signals_is_one_look(tmp_path: Path) -> None:
-    """And one more for what came while it looked."""
+    """And one more for what came while it looked; two looks are a second apart."""
     async with working(tmp_path) as lab:
         go_on = threading.Event()
         lab.source.before = lambda: go_on.wait(PATIENCE_S)
@@ -202,6 +202,14 @@ async def test_a_storm_of_signals_is_one_look(tmp_path: Path) -> None:
         await lab.reload()
         await lab.clock.sleep(60.0)
         assert lab.source.times == 2
+
+        began_s = lab.clock.monotonic()
+        lab.source.before = lambda: at.append(lab.clock.monotonic() - began_s)
+        at: list[float] = []
+        await lab.reload()
+        lab.worker.reload()
+        await lab.reload()
+        assert at[1] - at[0] >= 1.0
 
 
 async def test_settings_that_are_never_read_to_their_end_hold_up_nothing(
@@ -268,3 +276,19 @@ async def test_a_fault_of_ours_ends_no_driving(
             await lab.clock.sleep(30.0)
             assert (await job.refresh()).outcome is Outcome.SUCCEEDED
     assert [each.facts["again_in_s"] for each in events.find("worker.failed")] == [1.0, 2.0]
+
+
+async def test_requests_under_way_get_its_grace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not what a hub gives them by default."""
+    aclose, graces = BatchHub.aclose, list[float]()
+
+    async def note(hub: BatchHub, grace_s: float = 5.0) -> None:
+        graces.append(grace_s)
+        await aclose(hub, grace_s)
+
+    monkeypatch.setattr(BatchHub, "aclose", note)
+    async with working(tmp_path) as lab:
+        assert lab.worker.most_s > 1.0
+    assert graces == [1.0]
