@@ -243,7 +243,9 @@ class Lookout:
                     condition=Condition.NOTHING_SENT,
                     account=account,
                     since=now if at is None else at + timedelta(seconds=span_s),
-                    why=f"no job was submitted for {_span(span_s)}",
+                    why="no job of it is in the store"
+                    if at is None
+                    else f"no job was submitted for {_span(span_s)}",
                     command=("list", "--account", account),
                     # Of one that was never used nothing is known before somebody has looked for
                     # as long.
