@@ -30,7 +30,6 @@ from .sample import Sample
 from .sampler import Sampler
 
 _BOUNDS: Final = (*map(str, LATENESS_S), "+Inf")
-_Labels = tuple[str, ...]
 _TellFacts = Callable[[], Facts | None]
 
 
@@ -38,7 +37,8 @@ class HubCollector(Collector):
     """
     Makes the metrics of an open hub. It reads memory only, whatever the store is doing.
 
-    What is the same until the next look at the store is `SampleCollector`'s.
+    What is the same until the next look at the store is `SampleCollector`'s; and the budgets, of
+    which there are hundreds, are `BudgetLines`'.
 
     Args:
         opened: The open hub.
@@ -83,19 +83,23 @@ class HubCollector(Collector):
             paused[adapter] += lane.error is not None
             cooled[adapter] += lane.cooling_until is not None
         cooled.update(_cooled_elsewhere(self._sampler.sample, opened, roster))
-        left: dict[_Labels, float] = {}
-        for member in roster.members:
-            if (known := made.get(member.lane)) is not None:
-                requests = known.adapter.transport.budget_left
-                key = member.adapter, member.account
-                left[key] = min(left.get(key, requests), requests)
-        yield make(f.BUDGET_LEFT, left)
         for family, numbers in (
             (f.LANES_DRIVEN, driven),
             (f.LANES_COOLED, cooled),
             (f.LANES_PAUSED, paused),
         ):
             yield make(family, {name: numbers[name] for name in roster.adapters})
+
+    def budgets(self) -> dict[tuple[str, str], int]:
+        """Return the requests that each account may send at once, by the values of its labels."""
+        made = self._opened.lanes.made
+        left: dict[tuple[str, str], int] = {}
+        for member in self._sampler.roster.members:
+            if (known := made.get(member.lane)) is not None:
+                requests = known.adapter.transport.budget_left
+                key = member.adapter, member.account
+                left[key] = min(left.get(key, requests), requests)
+        return left
 
     def _of_store(self, roster: Roster) -> Iterator[Metric]:
         """Yield what was found in the store when it was last read, and how it does."""

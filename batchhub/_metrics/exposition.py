@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
-from collections.abc import Callable
 from typing import Final
 
 from attrs import frozen
@@ -12,6 +12,8 @@ from prometheus_client.exposition import choose_encoder, gzip_accepted
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from .budget_lines import BudgetLines, Encode
+from .collector import HubCollector
 from .labels import Roster
 from .sampled import SampleCollector
 from .sampler import Sampler
@@ -28,8 +30,6 @@ _END: Final = b"# EOF\n"
 
 _MOST_FORMS: Final = 10
 """How many forms are kept: they are named by whoever scrapes."""
-
-_Encode = Callable[[Collector], bytes]
 
 
 @frozen
@@ -60,26 +60,31 @@ class Exposition:
         sampler: Knows the store.
     """
 
-    def __init__(self, live: Collector, sampler: Sampler) -> None:
+    def __init__(self, live: HubCollector, sampler: Sampler) -> None:
         # Of its own: what else a program measures is not ours to show, nor the other way round.
         self._registry = _register(live)
         ProcessCollector(registry=self._registry)
+        self._live = live
         self._sampler = sampler
         self._written_of: Roster | None = None
         self._written: dict[str, bytes] = {}
+        self._budgets: dict[str, BudgetLines] = {}
 
-    def expose(self, accept: str, accept_encoding: str) -> Exposed:
+    async def expose(self, accept: str, accept_encoding: str) -> Exposed:
         """Write down all metrics as they are now; the arguments are the headers of the request."""
         try:
             encode, content_type = choose_encoder(accept)
         except Exception:  # a header of nonsense; the library raises whatever that leads to
             encode, content_type = choose_encoder("")
-        body = self._write_sampled(encode, content_type) + encode(self._registry)
+        body = b""
+        for write in (self._write_sampled, self._write_budgets, self._write_live):
+            body += write(encode, content_type)
+            await asyncio.sleep(0)  # polls that are due go in between
         if len(body) >= _WORTH_PACKING and gzip_accepted(accept_encoding):
             return Exposed(gzip.compress(body, _LEVEL), content_type, True)
         return Exposed(body, content_type, False)
 
-    def _write_sampled(self, encode: _Encode, content_type: str) -> bytes:
+    def _write_sampled(self, encode: Encode, content_type: str) -> bytes:
         """Return what the last look at the store gave, in one form, and without an end."""
         roster = self._sampler.roster  # which is another one after each look
         if roster is not self._written_of:
@@ -90,6 +95,17 @@ class Exposition:
             registry = _register(SampleCollector(self._sampler.sample, roster))
             self._written[content_type] = encode(registry).removesuffix(_END)
         return self._written[content_type]
+
+    def _write_budgets(self, encode: Encode, content_type: str) -> bytes:
+        if content_type not in self._budgets:
+            if len(self._budgets) >= _MOST_FORMS:
+                self._budgets.clear()
+            self._budgets[content_type] = BudgetLines(encode)
+        return self._budgets[content_type].write(self._live.budgets())
+
+    def _write_live(self, encode: Encode, content_type: str) -> bytes:
+        del content_type
+        return encode(self._registry)
 
 
 def _register(collector: Collector) -> CollectorRegistry:

@@ -171,7 +171,7 @@ def _make_app(exposition: Exposition, judge: Callable[[], Verdict]) -> web.Appli
     async def show_metrics(request: web.Request) -> web.Response:
         headers = request.headers
         accept, encodings = headers.get("Accept", ""), headers.get("Accept-Encoding", "")
-        exposed = exposition.expose(accept, encodings)
+        exposed = await exposition.expose(accept, encodings)
         packed = {"Content-Encoding": "gzip"} if exposed.is_packed else {}
         told = {"Content-Type": exposed.content_type, "Vary": "Accept, Accept-Encoding"}
         return web.Response(body=exposed.body, headers={**_HEADERS, **told, **packed})
