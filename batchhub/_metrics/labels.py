@@ -47,6 +47,15 @@ class AccountLabels:
         return self._known.get(account, OTHERS)
 
 
+def _lane_of(account: Account) -> str:
+    """Return an account's lane; empty for one that breaks a rule and is refused where used."""
+    try:
+        lane: object = account.lane
+    except Exception:  # of a plug-in, whatever it may be
+        return ""
+    return lane if isinstance(lane, str) else ""
+
+
 @frozen
 class Member:
     """
@@ -82,7 +91,7 @@ class Roster:
         self._adapters: dict[str, str] = {}
         self._accounts = AccountLabels({*accounts, *(group.account for group in groups)})
         self.members = [
-            Member(self.account(name), self.adapter(each.adapter), each.lane)
+            Member(self.account(name), self.adapter(each.adapter), _lane_of(each))
             for name, each in accounts.items()
         ]
         self.lanes = {member.lane for member in self.members}

@@ -170,13 +170,13 @@ class Verdict:
             },
         }
         why = (
-            f"{count(undriven, 'open job')} of no account that a process drives, the "
-            f"oldest {oldest.job_id} of account {clean(oldest.account, 100)}"
+            f"no process drives {count(undriven, 'open job')}; the oldest is {oldest.job_id} of "
+            f"account {clean(oldest.account, 100)}"
         )
         if idle_s <= GRACE_S:
             return Check(name="jobs_driven", state=State.OK, message=why, facts=told)
         state = State.FAILING if oldest.is_ours else State.WARNING
-        why = f"{why}, for {duration(idle_s)}"
+        why = f"{why}, not driven for {duration(idle_s)}"
         return Check(name="jobs_driven", state=state, message=why, facts=told)
 
 

@@ -6,11 +6,15 @@ import asyncio
 import gzip
 import socket
 import sys
+from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
+from attrs import frozen
 from support.hubs import scripted_world
 from support.metrics import OPENMETRICS, watched
+from support.vendor import ScriptedAccount
 
 from batchhub import BatchHub
 from batchhub._metrics import MetricsServer
@@ -99,6 +103,27 @@ async def test_it_is_compressed_for_those_who_take_that() -> None:
                 assert "Content-Encoding" not in response.headers
                 plain = await response.read()
     assert packed.splitlines()[:100] == plain.splitlines()[:100]
+
+
+@pytest.mark.parametrize("identity", [RuntimeError("no identity"), 7, ["x"]])
+async def test_an_account_that_breaks_a_rule_breaks_no_figure(
+    tmp_path: Path, identity: object
+) -> None:
+    """It is refused where it is used, and nowhere else."""
+
+    @frozen(kw_only=True)
+    class Broken(ScriptedAccount):
+        @property
+        def lane(self) -> Any:
+            if isinstance(identity, Exception):
+                raise identity
+            return identity
+
+    accounts = {"bad": Broken(), "shop": ScriptedAccount()}
+    async with BatchHub(tmp_path / "jobs.db", accounts) as hub, watched(hub) as metrics:
+        await metrics.look()
+        scraped = await metrics.scrape()
+    assert scraped.value("batchhub_accounts", adapter="scripted") == 2
 
 
 async def test_many_at_once() -> None:
