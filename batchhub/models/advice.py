@@ -46,6 +46,7 @@ def next_steps(
     later: Sequence[str] = (),
     retries: Retries = NO_RETRIES,
     failures: Sequence[FailureGroup] | None = None,
+    driver: str | None = None,
 ) -> Iterator[Step]:
     """
     Yield what can be done with a job next.
@@ -56,13 +57,17 @@ def next_steps(
         later: The options of `results` that write them, if a file for them was named.
         retries: The jobs that retry its items already, and the one it retries.
         failures: Why its items did not succeed; `None` if nobody looked.
+        driver: Another process that goes on with it, so that nobody has to continue it.
     """
     job, counts = status.job_id, status.counts
     if status.is_held:
         yield from _decide(status)
         return
     if not status.state.is_terminal:
-        yield "continue", _words("resume")
+        if driver is None:
+            yield "continue", _words("resume")
+        else:
+            yield f"{driver} goes on with it; follow it", _words("watch", job)
         return
     if not has_results:
         is_retried = retries.failed is not None or retries.unknown is not None

@@ -138,6 +138,7 @@ def test_advice_for_every_end() -> None:
     assert advice_of(done) == [f"batchhub results {job} --out results.jsonl"]
     assert advice_of(done, has_results=True) == []
     assert advice_of(make_status()) == ["batchhub resume"]
+    assert advice_of(make_status(), driver="process 4711") == [f"batchhub watch {job}"]
     assert advice_of(make_status(BatchState.COMPLETED, PARTIAL), has_results=True) == [
         f"batchhub results {job} --only failed,unknown",
         f"batchhub retry {job}",

@@ -87,7 +87,12 @@ async def show_job(look: Look) -> Shown:
             "items": await pages.items(job.job_no, most=_ITEMS),
             "item_states": item_tabs(status),
             "steps": list(
-                next_steps(status, retries=await find_all_retries(handle), failures=failures)
+                next_steps(
+                    status,
+                    retries=await find_all_retries(handle),
+                    failures=failures,
+                    driver=None if status.state.is_terminal else await handle.find_driver(),
+                )
             ),
         },
     )

@@ -12,7 +12,7 @@ from attrs import asdict
 from batchhub._base.show import count, number
 from batchhub._base.store_path import find_store_path, list_all_files
 from batchhub.cli.screen.advice import advise, write_advice
-from batchhub.cli.screen.closing import find_failures
+from batchhub.cli.screen.closing import find_driver, find_failures
 from batchhub.cli.screen.console import make_console, say, write, write_json
 from batchhub.cli.screen.failures import failures_table
 from batchhub.cli.screen.tables import jobs_table, show_page, status_page
@@ -45,7 +45,7 @@ async def show_status(invocation: Invocation, name: str) -> ExitCode:
     async with open_reader(common, name) as hub:
         job = await find_job(common, hub, name, is_shown=True)
         status, retries = job.status, await find_all_retries(job)
-        failures = await find_failures(job)
+        failures, driver = await find_failures(job), await find_driver(job)
         later = [each.status for each in await job.find_retries()]
         rows = await _find_input(job)
     if common.json:
@@ -62,7 +62,8 @@ async def show_status(invocation: Invocation, name: str) -> ExitCode:
         show_page(status_page(status, retries=later, rows=rows))
         if failures:
             show_page(failures_table(failures, make_console(sys.stdout)))
-    for line in write_advice(advise(status, common, retries=retries, failures=failures)):
+    advice = advise(status, common, retries=retries, failures=failures, driver=driver)
+    for line in write_advice(advice):
         say(line)
     return ExitCode.OK
 

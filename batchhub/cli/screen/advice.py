@@ -34,6 +34,7 @@ def advise(
     later: Sequence[str] = (),
     retries: Retries = NO_RETRIES,
     failures: Sequence[FailureGroup] | None = None,
+    driver: str | None = None,
 ) -> Iterator[Advice]:
     """
     Yield what can be done with a job next, as commands to paste.
@@ -45,9 +46,15 @@ def advise(
         later: The options of `results` that write them, if a file for them was named.
         retries: The jobs that retry its items already, and the one it retries.
         failures: Why its items did not succeed; `None` if nobody looked.
+        driver: Another process that goes on with it.
     """
     steps = next_steps(
-        status, has_results=has_results, later=later, retries=retries, failures=failures
+        status,
+        has_results=has_results,
+        later=later,
+        retries=retries,
+        failures=failures,
+        driver=driver,
     )
     for what, words in steps:
         yield what, command_line(common, *words)

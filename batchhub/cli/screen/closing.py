@@ -53,9 +53,15 @@ async def show_closing(
         later=later,
         retries=await find_all_retries(job),
         failures=failures,
+        driver=await find_driver(job),
     )
     for line in write_advice(advice):
         say(line)
+
+
+async def find_driver(job: BatchJob) -> str | None:
+    """Return which other process goes on with a job; `None` if none does, or it has ended."""
+    return None if job.status.state.is_terminal else await job.find_driver()
 
 
 def show_outcome(job: BatchJob, said: SaidFindings, failures: Sequence[FailureGroup]) -> None:
