@@ -145,7 +145,7 @@ def test_what_init_writes_can_be_filled_in() -> None:
     )
     account = make()
     assert optional == {name: getattr(account, name) for name in optional}
-    named = table.keys() | optional.keys() | {"proxy", "polling", "decimal"}
+    named = table.keys() | optional.keys() | {"proxy", "polling", "decimal", "exchanges"}
     assert named == {each.name for each in fields(WooCommerceAccount)}
 
 
