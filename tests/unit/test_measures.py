@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from attrs import evolve
 from sqlalchemy import event
 from support.hosts import Answer, make_transport, open_host
 from support.hubs import World, numbered, scripted_world
@@ -33,6 +34,7 @@ from batchhub.errors import (
     StoreError,
 )
 from batchhub.models import ItemState
+from batchhub.polling import Fixed
 from batchhub.testing import FakeClock
 from batchhub.transport import Session
 
@@ -74,11 +76,13 @@ async def test_refused_and_unconfirmed_tickets_are_counted() -> None:
 @pytest.mark.parametrize("together", [1, 10])
 async def test_each_poll_and_its_lateness_are_counted(together: int) -> None:
     """Also where one request asks about many tickets; on time they are not late."""
-    running = [Observation(words=("Running",))] * 5
+    running = [Observation(words=("Running",))] * 50
     vendor = capable(Vendor(polls=deque(running)), max_polled_at_once=together)
-    async with scripted_world(vendor) as world:
-        await (await world.hub.submit("shop", numbered(9), options={"parallel": 1})).wait()
+    vendor.capabilities = evolve(vendor.capabilities, tickets_per_job=30, tickets_per_lane=None)
+    async with scripted_world(vendor, polling=Fixed(1.0)) as world:
+        await (await world.hub.submit("shop", numbered(90), options={"parallel": 1})).wait()
         counted = measures_of(world).of("scripted")
+    assert (max(map(len, vendor.asked)) > 1) == (together > 1)
     assert counted.polls == len(vendor.polled) >= 3
     assert sum(counted.lateness.counts) == counted.polls
     assert counted.lateness.sum_s / counted.polls < 0.5

@@ -145,7 +145,12 @@ async def test_a_store_that_cant_be_written_fails_until_it_can(tmp_path: Path) -
             assert scraped.value("batchhub_store_readable") == 1
             assert (scraped.value("batchhub_store_commit_failures_total") or 0) >= 2
             is_full = False
-            await metrics.look()
+            with closing(sqlite3.connect(tmp_path / "jobs.db")) as other:
+                versions = [other.execute("PRAGMA data_version").fetchone()]
+                for _ in range(2):
+                    await metrics.look()
+                    versions.append(other.execute("PRAGMA data_version").fetchone())
+            assert versions[0] != versions[1] == versions[2]
             assert await states(metrics) == (200, {})
             assert (await metrics.scrape()).value("batchhub_store_writable") == 1
         with closing(sqlite3.connect(tmp_path / "jobs.db")) as other:
