@@ -18,9 +18,9 @@ from batchhub._store.migrations import HEAD
 
 TESTS = Path(__file__).parent.parent
 ALL_TABLES = [
-    *("alembic_version", "alert_deliveries", "alert_messages", "alerts", "consumers"),
-    *("deliveries", "exports", "input_blocks", "inputs", "items", "jobs", "lanes", "leases"),
-    *("lessons", "pushes", "results", "tickets", "wishes"),
+    *("alembic_version", "alert_deliveries", "alert_messages", "alerts", "attendants", "attended"),
+    *("consumers", "deliveries", "exports", "input_blocks", "inputs", "items", "jobs", "lanes"),
+    *("leases", "lessons", "pushes", "results", "tickets", "wishes"),
 ]
 
 
