@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from batchhub._base.backoff import backoff_s
@@ -59,6 +59,8 @@ class Attendance:
         self._names = names
         self._find_lane = find_lane
         self._marks: dict[str, tuple[int, int]] = {}
+        self._left: dict[str, str] = {}
+        self._passed: set[str] = set()
         self._said: dict[str, str] = {}
         self._news = asyncio.Event()
         self._is_closed = False
@@ -70,11 +72,12 @@ class Attendance:
 
     async def leave(self) -> None:
         """Have others leave it nothing any more."""
-        await self._presence.end()
+        await self._presence.leave()
 
     def look_again(self) -> None:
         """Look at all lanes anew: there are others, or they have other settings."""
         self._marks.clear()
+        self._left.clear()
         self._said.clear()
         self._news.set()
 
@@ -109,16 +112,40 @@ class Attendance:
         marks = await self._store.lanes.marks(names)
         # A lane that nobody has ever taken or submitted to has no row, and nothing to drive.
         new = [name for name, mark in marks.items() if self._is_new(name, mark)]
-        for name in await self._store.jobs.find_open_lanes(new):
-            self._drive(name)
+        opens = await self._store.jobs.find_open_lanes(new)
+        passed = await self._find_passed(opens, marks)
+        for name in opens:
+            if name not in passed:
+                self._drive(name)
         if not self._is_closed:
             await self._presence.show(set(names) - set(self._said))
-        self._marks = marks
+        self._marks, self._passed = marks, passed
 
     def _is_new(self, name: str, mark: tuple[int, int]) -> bool:
         """Whether others have handed something over, or had the lane: they may let it go."""
         place, epoch = self._marks.get(name, (None, None))
-        return mark[0] != place or mark[1] not in {epoch, self._driver.find_epoch(name)}
+        is_taken = mark[1] not in {epoch, self._driver.find_epoch(name)}
+        return mark[0] != place or is_taken or name in self._passed
+
+    async def _find_passed(
+        self, names: Collection[str], marks: Mapping[str, tuple[int, int]]
+    ) -> set[str]:
+        """
+        Return the lanes that others had and left as they were when this process last drove them.
+
+        Two processes would take the lane of a held job from each other for ever. They are looked at
+        each time until something is new: whoever has one may still change it, and then die.
+        """
+        had = []
+        for name in names:
+            if name in self._marks and marks[name][0] == self._marks[name][0]:
+                had.append(name)
+            else:
+                self._left.pop(name, None)
+        left = await self._store.jobs.open_marks(had)
+        passed = {name for name in had if self._left.get(name) == left[name]}
+        self._left |= left
+        return passed
 
     def _drive(self, name: str) -> None:
         try:

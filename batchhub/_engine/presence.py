@@ -39,35 +39,54 @@ class Presence:
         self._process = process
         self._me = me
         self._shown: frozenset[str] | None = None
+        self._may_be_shown = self._has_left = False
+        self._turn = asyncio.Lock()
         self._signing: asyncio.Task[None] | None = None
 
     async def show(self, lanes: Collection[str]) -> None:
         """
-        Write which lanes they are.
+        Write which lanes they are; nothing once this process has left.
 
         Raises:
             StoreError: The store can't be written.
         """
+        async with self._turn:
+            await self._show(lanes)
+
+    async def _show(self, lanes: Collection[str]) -> None:
         wanted = frozenset(lanes)
-        if self._store.path is None or wanted == self._shown:
+        if self._store.path is None or wanted == self._shown or self._has_left:
             return
         self._process.hold()  # before others can read the token
         if self._shown is None:
             await self._drop_dead()
+        self._may_be_shown = True
         await self._store.attendants.show(self._me, wanted, self._clock.now())
         self._shown = wanted
         if self._signing is None or self._signing.done():
             self._signing = asyncio.create_task(self._sign(), name="batchhub-presence")
+
+    async def leave(self) -> None:
+        """Write that it drives them no more, for good: the hub is about to be closed."""
+        self._has_left = True
+        await self.end()
 
     async def end(self) -> None:
         """Write that it drives them no more."""
         if self._signing is not None:
             self._signing.cancel()
             await asyncio.wait({self._signing})
+        async with self._turn:  # what is being shown meanwhile is written, and taken back
+            await self._end()
+
+    async def _end(self) -> None:
+        if self._signing is not None:
+            self._signing.cancel()
+            await asyncio.wait({self._signing})
             self._signing = None
-        if self._shown is None:
+        if not self._may_be_shown:
             return
-        self._shown = None
+        self._may_be_shown, self._shown = False, None
         try:
             await self._store.attendants.drop([self._me.token])
         except BatchHubError as error:  # others find out that its lock is free

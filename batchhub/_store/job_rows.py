@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, literal, or_, select, update
 
 from batchhub.errors import KeyConflictError, NotKnownError
 from batchhub.models import BatchState, BatchStatus, Contact, Finding
@@ -112,6 +112,19 @@ _IS_OPEN: Final = Statement(
         jobs.c.place.is_not(None),
     )
     .limit(1)
+)
+_MARKED: Final[list[ColumnElement[Any]]] = [
+    func.count(jobs.c.job_no),
+    func.max(jobs.c.updated_at),
+    func.count(jobs.c.cancelled_at),
+    *(func.sum(jobs.c[name]) for name in TICKET_COUNTS),
+]
+_OPEN_MARK: Final = Statement(
+    select(*_MARKED).where(
+        jobs.c.lane == bindparam("lane"),
+        jobs.c.ended_at.is_(None),
+        jobs.c.place.is_not(None),
+    )
 )
 _CANCELLED: Final = Statement(_open.where(jobs.c.cancelled_at.is_not(None)))
 
@@ -222,6 +235,11 @@ def open_jobs(connection: Connection, lane: str, after: int) -> Sequence[Row]:
 def has_open(connection: Connection, lane: str) -> bool:
     """Whether a lane has unfinished jobs; one look into the index, however many there are."""
     return _IS_OPEN.first(connection, {"lane": lane}) is not None
+
+
+def open_mark(connection: Connection, lane: str) -> str:
+    """Return a text that is another whenever a ticket of a lane's unfinished jobs has changed."""
+    return repr(list(_OPEN_MARK.one(connection, {"lane": lane}).values()))
 
 
 def cancelled_jobs(connection: Connection, lane: str) -> Sequence[Row]:

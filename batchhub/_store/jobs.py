@@ -188,6 +188,17 @@ class Jobs:
             found += await self._db.read(work)
         return found
 
+    async def open_marks(self, lanes: Sequence[str]) -> dict[str, str]:
+        """Return of each lane a text that is another whenever its unfinished jobs have changed."""
+        found: dict[str, str] = {}
+        for lane in lanes:
+
+            def work(connection: Connection, lane: str = lane) -> str:
+                return job_rows.open_mark(connection, lane)
+
+            found[lane] = await self._db.read(work)
+        return found
+
     async def find_cancelled(self, lane: str) -> dict[int, datetime]:
         """Return when the unfinished jobs of a lane were asked to stop, by job number."""
 

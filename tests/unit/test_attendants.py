@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
+import pytest
 from support.hubs import numbered, scripted_world
 from support.vendor import ScriptedAccount, Vendor
 
 from batchhub import BatchHub, BatchState, Outcome
 from batchhub._store import LaneOwner, Store
+from batchhub._store.attendants import Attendants
+from batchhub.errors import NoAnswerError
+from batchhub.hub import opened
 from batchhub.testing import FakeClock
 
 LANE = ScriptedAccount().lane
@@ -111,3 +117,47 @@ async def test_it_is_seen_again_after_its_row_was_deleted(tmp_path: Path) -> Non
         await world.clock.sleep(20.0)
         assert [each.owner for each in await store.attendants.find(LANE)] == [mine.owner]
         await store.aclose()
+
+
+async def test_two_that_attend_leave_a_held_job_in_peace(tmp_path: Path) -> None:
+    """Neither takes the account again since the other one had it; what is new is driven."""
+    path, other = tmp_path / "jobs.db", Vendor()
+    vendor = Vendor(submits=deque([NoAnswerError("silence")]))
+    async with (
+        scripted_world(vendor, path) as world,
+        another_hub(path, world.clock, other) as hub,
+        attending(world.hub, world.clock),
+        attending(hub, world.clock),
+    ):
+        job = await world.hub.submit("shop", numbered(1))
+        await world.clock.sleep(30.0)
+        assert (await job.refresh()).is_held
+        lanes = (await opened(hub)).store.lanes
+        before = await lanes.get(LANE)
+        await world.clock.sleep(60.0)
+        assert await lanes.get(LANE) == before
+        assert (await job.adopt("found")).tickets[0].vendor_refs == ("found",)
+        assert (await job.wait()).outcome is Outcome.SUCCEEDED
+
+
+async def test_one_that_is_closed_while_it_shows_itself_leaves_no_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others would leave it the account, and nobody would ever delete the row."""
+    path, clock, shown = tmp_path / "jobs.db", FakeClock(), asyncio.Event()
+    show = Attendants.show
+
+    async def slow(self: Attendants, owner: LaneOwner, lanes: Iterable[str], at: datetime) -> None:
+        await show(self, owner, lanes, at)
+        shown.set()
+        await clock.sleep(5.0)
+
+    monkeypatch.setattr(Attendants, "show", slow)
+    async with clock.running(), another_hub(path, clock, Vendor()) as hub:
+        task = asyncio.create_task(hub.drive())
+        await shown.wait()
+        await hub.aclose()
+        await task
+    store = await Store.open(path)
+    assert await store.attendants.find() == []
+    await store.aclose()
