@@ -112,6 +112,7 @@ class Adoptions:
         """Take over what is wished of the same account with other settings."""
         self._wanted.extend(other._wanted)  # of this class
         other._wanted.clear()
+        self._may_have_more = True  # it may have heard of wishes, and not looked at them
 
     async def give_up(self, error: BatchHubError, *, is_lasting: bool) -> None:
         """

@@ -151,6 +151,7 @@ class Driver:
             return
         if name in self._held:
             if (waiting := self._successors.pop(name, None)) is not None:
+                new.inherit(waiting)
                 self._discard(waiting)
             self._successors[name] = new
             self._lanes[name].close(None)

@@ -117,7 +117,7 @@ class HubLanes:
         except SettingsError:  # said, with all that differ
             return
         if account is None:
-            del self._lanes[name]
+            del self._lanes[name], self._books[name]  # with the secrets of their time
             _log.info("lane.removed", lane=name)
             self._driver.retire(lane)
             return

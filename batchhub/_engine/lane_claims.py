@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
 from batchhub._base.clock import Clock
 from batchhub._base.log import get_logger
 from batchhub._http.spent import Spent
-from batchhub._store import LaneOwner, LaneRow, Store, StoreMovedError
+from batchhub._store import Hold, LaneOwner, LaneRow, Store, StoreMovedError
 from batchhub.errors import BatchHubError, StoreError
 from batchhub.models import Contact
 
@@ -70,7 +70,8 @@ class LaneClaims:
         self._lanes = lanes
         self._epochs: dict[str, int] = {}
         self._beating: asyncio.Task[None] | None = None
-        self._has_taken = self._has_swept = False
+        self._has_taken = self._has_swept = self._is_over = False
+        self._giving_back: set[asyncio.Task[None]] = set()
         self._to_let_go: dict[str, tuple[Lane, LaneHold]] = {}
 
     def find_epoch(self, lane: str) -> int | None:
@@ -78,7 +79,8 @@ class LaneClaims:
         return self._epochs.get(lane)
 
     async def stop_beating(self) -> None:
-        """Give no signs of life any more."""
+        """Give no signs of life any more; all that is had is about to be let go."""
+        self._is_over = True
         if self._beating is not None:
             self._beating.cancel()
             await asyncio.wait({self._beating})
@@ -129,9 +131,7 @@ class LaneClaims:
             await self._leave_to_attendant(lane)
         while True:
             began_s = self._clock.boot_s()
-            row, hold = await self._store.lanes.take(
-                lane.name, self._me, self._clock.now(), lambda row: owners.is_free(row, silence)
-            )
+            row, hold = await self._take_row(lane, lambda row: owners.is_free(row, silence))
             if hold is not None:
                 self._epochs[lane.name] = hold.epoch
                 self._restore(lane, row)
@@ -148,6 +148,32 @@ class LaneClaims:
                 owners.look_at(lane.name, row, silence)
                 await self._clock.sleep(RECLAIM_S)
                 row = await self._store.lanes.get(lane.name)
+
+    async def _take_row(
+        self, lane: Lane, is_free: Callable[[LaneRow], bool]
+    ) -> tuple[LaneRow, Hold | None]:
+        """Take a lane in the store if it is free; called off meanwhile, it is let go again."""
+        at = self._clock.now()
+        taking = asyncio.create_task(
+            self._store.lanes.take(lane.name, self._me, at, is_free), name="batchhub-take"
+        )
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            # It is written all the same: the row would name this process, which lives, for ever.
+            taking.add_done_callback(partial(self._give_back, lane))
+            raise
+
+    def _give_back(self, lane: Lane, taking: asyncio.Task[tuple[LaneRow, Hold | None]]) -> None:
+        if taking.cancelled() or taking.exception() is not None or self._is_over:
+            return
+        row, hold = taking.result()
+        if hold is not None:  # if it was taken anew meanwhile, this one lets go nothing
+            self._restore(lane, row)
+            letting_go = self.let_go(lane, LaneHold(hold, self._clock))
+            task = asyncio.create_task(letting_go, name="batchhub-give-back")
+            self._giving_back.add(task)
+            task.add_done_callback(self._giving_back.discard)
 
     def _restore(self, lane: Lane, row: LaneRow) -> None:
         """
@@ -167,7 +193,9 @@ class LaneClaims:
     def begin_beating(self) -> None:
         """Give signs of life for as long as lanes are held."""
         # A store in memory has nobody who would look.
-        if self._store.path is not None and (self._beating is None or self._beating.done()):
+        if self._store.path is None or self._is_over:
+            return
+        if self._beating is None or self._beating.done():
             self._beating = asyncio.create_task(self._beat(), name="batchhub-beat")
 
     async def _beat(self) -> None:
@@ -208,8 +236,7 @@ class LaneClaims:
 
         It is taken for that from whoever has it: who gives the next sign of life finds out.
         """
-        at = self._clock.now()
-        row, hold = await self._store.lanes.take(lane.name, self._me, at, lambda _: True)
+        row, hold = await self._take_row(lane, lambda _: True)
         self._restore(lane, row)
         if hold is not None:
             await self.let_go(lane, LaneHold(hold, self._clock))

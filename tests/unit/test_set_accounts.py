@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import frozen
@@ -15,9 +16,11 @@ from support.patience import PATIENCE_S
 from support.vendor import ScriptedAccount, Vendor, capable
 
 from batchhub import BatchHub, BatchState, Outcome, sync
+from batchhub._store.lanes import Lanes
 from batchhub.adapter import Accepted, Account, Budget, Observation, Transport
 from batchhub.errors import (
     CredentialsError,
+    NoAnswerError,
     NotKnownError,
     RateLimitedError,
     SettingsError,
@@ -405,6 +408,72 @@ async def test_many_changes_leave_nothing_behind(tmp_path: Path, clock: FakeCloc
         await clock.sleep(5.0)
         after = (len(asyncio.all_tasks()), inside.lanes._get_session()._shares._joined)
     assert after == before
+
+
+async def test_what_was_asked_for_goes_over_any_number_of_changes(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    """A ticket that is to be adopted while one change waits for an answer, and the next comes."""
+    held, before, last = Held("late"), capable(Vendor(), tickets_per_job=10), Vendor()
+    before.submits.extend([NoAnswerError("silence"), held])
+    async with driving(tmp_path / "jobs.db", {"shop": TokenAccount(vendor=before)}, clock) as hub:
+        job = await hub.submit("shop", numbered(1))
+        assert (await job.wait()).is_held
+        await hub.submit("shop", numbered(1))
+        await held.began.wait()
+        await hub.set_accounts({"shop": TokenAccount(vendor=Vendor(), token="second")})
+        adopting = asyncio.create_task(job.adopt("found"))
+        await clock.sleep(2.0)
+        await hub.set_accounts({"shop": TokenAccount(vendor=last, token="third")})
+        held.go_on.set()
+        assert (await adopting).tickets[0].vendor_refs == ("found",)
+    assert last.polled
+
+
+async def test_a_wish_of_another_process_goes_over_a_change(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    """The old settings heard of it, and were about to end."""
+    store, held, before = tmp_path / "jobs.db", Held("late"), capable(Vendor(), tickets_per_job=10)
+    before.submits.extend([NoAnswerError("silence"), held])
+    accounts = {"shop": TokenAccount(vendor=before)}
+    async with (
+        driving(store, accounts, clock) as hub,
+        BatchHub(store, accounts, clock=clock, drives=False) as front,
+    ):
+        job = await hub.submit("shop", numbered(1))
+        assert (await job.wait()).is_held
+        await hub.submit("shop", numbered(1))
+        await held.began.wait()
+        await hub.set_accounts({"shop": TokenAccount(vendor=Vendor(), token="second")})
+        adopting = asyncio.create_task((await front.job(job.id)).adopt("found"))
+        await clock.sleep(3.0)
+        held.go_on.set()
+        assert (await adopting).tickets[0].vendor_refs == ("found",)
+
+
+async def test_an_account_that_goes_while_it_is_taken_is_let_go(
+    tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was handed over to the store is written all the same; others are to have the lane."""
+    take, taking = Lanes.take, asyncio.Event()
+
+    async def slow(self: Lanes, *arguments: Any) -> Any:
+        written = asyncio.ensure_future(take(self, *arguments))
+        taking.set()
+        return await written
+
+    accounts = {"shop": TokenAccount(vendor=Vendor())}
+    async with driving(tmp_path / "jobs.db", accounts, clock) as hub:
+        await clock.sleep(1.0)
+        monkeypatch.setattr(Lanes, "take", slow)
+        await hub.submit("shop", numbered(1))
+        await taking.wait()
+        await hub.set_accounts({})
+        await clock.sleep(10.0)
+        row = await (await opened(hub)).store.lanes.get(accounts["shop"].lane)
+    assert (row.epoch, row.owner) == (1, None)
+    assert accounts["shop"].vendor.submissions == []
 
 
 async def test_before_a_hub_is_open_and_after_it(tmp_path: Path, clock: FakeClock) -> None:
