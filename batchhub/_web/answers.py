@@ -132,7 +132,7 @@ class Answers:
         session: Session | None = request.get(SESSION)
         common: dict[str, Any] = {
             "csrf": None if session is None else session.make_csrf(),
-            "here": request.raw_path,
+            "here": request.path_qs,
             "nav": make_nav(self.path_of(request)),
             "notice": DONE.get(request.query.get("done", "")),
             "now": self._clock.now(),

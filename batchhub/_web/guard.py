@@ -45,6 +45,7 @@ MOST_WRONG: Final = 10
 
 WRONG_S: Final = 60.0
 
+_CHARSET: Final = "utf-8"
 _MOST_ADDRESSES: Final = 1_000
 _METHODS: Final = frozenset({"GET", "HEAD", "POST"})
 
@@ -84,10 +85,13 @@ async def read_form(request: web.Request) -> dict[str, str]:
     """
     if request.content_type != "application/x-www-form-urlencoded":
         raise Refusal(400, "Not possible", "Only forms of these pages are taken.")
+    unreadable = Refusal(400, "Not possible", "This form can't be read; nothing was done.")
+    if (request.charset or _CHARSET).lower() != _CHARSET:
+        raise unreadable
     try:
         form = await request.post()
-    except ValueError:  # such as bytes that are no text
-        raise Refusal(400, "Not possible", "This form can't be read; nothing was done.") from None
+    except (ValueError, web.RequestPayloadError):  # bytes that are no text, or not what they say
+        raise unreadable from None
     return {name: value for name in form if isinstance(value := form[name], str)}
 
 

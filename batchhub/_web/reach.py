@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import ssl
 from collections.abc import Collection
 from pathlib import Path
@@ -18,6 +19,9 @@ from .certificate import load_certificate
 DEFAULT_PORT: Final = 8400
 _PORTS: Final = {"http": 80, "https": 443}
 _LARGEST_PORT: Final = 65_535
+_PORT_DIGITS: Final = 5
+# It is in routes, links and headers as it is: nothing in it may mean something there.
+_PREFIX: Final = re.compile(r"[A-Za-z0-9._~/@+,-]*")
 _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -150,7 +154,9 @@ def _read_listen(text: str) -> tuple[str, int]:
         host, port = text, str(DEFAULT_PORT)
     host = host.removeprefix("[").removesuffix("]")
     host = "127.0.0.1" if host == "localhost" else host
-    if not (port.isascii() and port.isdecimal() and int(port) <= _LARGEST_PORT):
+    if not (port.isascii() and port.isdecimal() and len(port) <= _PORT_DIGITS):
+        raise wrong
+    if int(port) > _LARGEST_PORT:
         raise wrong
     if not _is_address(host):
         raise UsageError(
@@ -176,14 +182,16 @@ def _read_public(text: str) -> tuple[str, str]:
         or asked.password is not None
         or asked.query
         or asked.fragment
-        or not asked.path.isascii()
-        or any(character in "%;\"'<>\\ " for character in asked.path)
+        or not _PREFIX.fullmatch(asked.path)
         or "//" in asked.path
         or any(part in {".", ".."} for part in asked.path.split("/"))
         or not all(character.isalnum() or character in ".-_:" for character in host)
     ):
         raise wrong
-    shown = f"[{host}]" if ":" in host else host.encode("idna").decode()
+    try:
+        shown = f"[{host}]" if ":" in host else host.encode("idna").decode()
+    except ValueError:  # such as a label that is empty or too long
+        raise wrong from None
     port = _PORTS[asked.scheme] if port is None else port
     return _origin(asked.scheme, shown, port), asked.path.rstrip("/")
 
@@ -196,7 +204,8 @@ def _split_host(host: str, default: int) -> tuple[str, int]:
     name, colon, port = host.rpartition(":")
     if not colon or host.endswith("]"):
         return host, default
-    return (name, int(port)) if port.isascii() and port.isdecimal() else (host, -1)
+    is_port = port.isascii() and port.isdecimal() and len(port) <= _PORT_DIGITS
+    return (name, int(port)) if is_port else (host, -1)
 
 
 def _fits(name: str, pattern: str) -> bool:

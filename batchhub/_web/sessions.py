@@ -94,6 +94,8 @@ class Sessions:
     def read(self, cookie: str) -> Session | None:
         """Return the session of a cookie; `None` if it is not ours, or over."""
         parts = cookie.split(".")
+        if not cookie.isascii():  # bytes that are no text, and so can't be signed
+            return None
         if len(parts) != _PARTS or parts[0] not in {role.value for role in Role}:
             return None
         role, ends_at, nonce, signature = Role(parts[0]), *parts[1:]

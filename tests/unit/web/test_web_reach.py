@@ -42,6 +42,7 @@ def test_addresses_of_this_machine(listen: str | None, host: str, port: int) -> 
         ("192.0.2.7:8400", "in the clear"),
         ("ops.example.com:8400", "not a name"),
         ("127.0.0.1:99999", "no address and port"),
+        (f"127.0.0.1:{'9' * 5_000}", "no address and port"),
         ("127.0.0.1:http", "no address and port"),
         ("127.0.0.1:", "no address and port"),
         (":8400", "not a name"),
@@ -68,6 +69,12 @@ def test_what_others_could_listen_to_is_refused(listen: str, said: str) -> None:
         "https://ops.example.com/a//b",
         "https://ops.example.com/../b",
         "https://ops.example.com/<b>",
+        "https://ops.example.com/{b}",
+        "https://ops.example.com/{b",
+        "https://ops.example.com/b\x01",
+        "https://ops..example.com/b",
+        "https://./b",
+        f"https://{'o' * 64}.example.com/b",
     ],
 )
 def test_what_is_no_public_address_is_refused(url: str) -> None:
@@ -111,6 +118,7 @@ def test_names_behind_a_proxy() -> None:
     assert reach.takes_host("127.0.0.1:8400")
     assert not reach.takes_host("ops.example.com:8400")
     assert not reach.takes_host("evil.example")
+    assert not reach.takes_host(f"127.0.0.1:{'0' * 5_000}8400")
     assert reach.takes_origin("https://ops.example.com", "127.0.0.1:8400")
     assert not reach.takes_origin("http://ops.example.com", "ops.example.com")
     assert not reach.takes_origin("http://127.0.0.1:8400", "127.0.0.1:8400")

@@ -16,6 +16,7 @@ from batchhub._web.sessions import LIFE_S
 from batchhub.testing import FakeClock
 
 TLS = Path(__file__).parent.parent.parent / "fixtures" / "tls"
+_FORM = "application/x-www-form-urlencoded"
 PROXIED = make_reach("127.0.0.1:0", public_url="https://ops.example.com/batchhub")
 
 
@@ -219,6 +220,45 @@ async def test_the_cookie_is_for_this_server_alone(store: Path) -> None:
     assert "; SameSite=Lax" in cookie
     assert "; Path=/" in cookie
     assert "Secure" not in cookie  # over plain HTTP on loopback, no browser would keep it
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({"Content-Type": f"{_FORM}; charset=nonsense"}, b"token=a"),
+        ({"Content-Type": f"{_FORM}; charset=unicode_escape"}, b"token=\\ud800"),
+        ({"Content-Type": _FORM, "Content-Encoding": "gzip"}, b"token=a"),
+        ({"Content-Type": _FORM}, b"token=\xff"),
+    ],
+)
+async def test_a_form_that_no_browser_sends_is_no_fault_of_ours(
+    store: Path, headers: dict[str, str], body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is refused with a sentence, and nobody who reads the log looks for a fault."""
+    async with web_world(store) as web:
+        got = await web.stranger.ask(
+            "POST", "/sign-in", data=body, headers={"Origin": web.server.url, **headers}
+        )
+
+    assert got.status == 400
+    assert "can&#39;t be read" in got.text
+    assert "page.failed" not in caplog.text
+
+
+async def test_a_cookie_that_is_no_text_is_nobodys(
+    store: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Bytes that no cookie of ours has are not compared with one."""
+    async with web_world(store) as web:
+        cookie = next(iter(web.operator.session.cookie_jar)).key
+        reader, writer = await asyncio.open_connection("127.0.0.1", web.server.reach.port)
+        writer.write(f"GET / HTTP/1.0\r\nHost: {web.server.url[7:]}\r\nCookie: {cookie}=".encode())
+        writer.write(b"operator.1.2.\xff\r\n\r\n")
+        got = (await reader.read()).decode()
+        writer.close()
+
+    assert " 303 " in got.splitlines()[0]
+    assert "page.failed" not in caplog.text
 
 
 async def test_large_and_odd_forms_are_refused(store: Path) -> None:
