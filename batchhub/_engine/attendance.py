@@ -63,6 +63,7 @@ class Attendance:
         self._passed: set[str] = set()
         self._said: dict[str, str] = {}
         self._news = asyncio.Event()
+        self._runs = 0
         self._is_closed = False
 
     def close(self) -> None:
@@ -70,9 +71,9 @@ class Attendance:
         self._is_closed = True
         self._news.set()
 
-    async def leave(self) -> None:
-        """Have others leave it nothing any more."""
-        await self._presence.leave()
+    async def leave(self) -> bool:
+        """Have others leave it nothing any more; return whether that is written."""
+        return await self._presence.leave()
 
     def look_again(self) -> None:
         """Look at all lanes anew: there are others, or they have other settings."""
@@ -84,11 +85,14 @@ class Attendance:
     async def run(self) -> None:
         """Go on until it is cancelled or closed; what is driven goes on in the background."""
         self.look_again()
+        self._runs += 1
         with self._driver.attending(self._news.set):
             try:
                 await self._attend()
             finally:
-                await self._presence.end()
+                self._runs -= 1
+                if not self._runs:
+                    await self._presence.end()
 
     async def _attend(self) -> None:
         tries = 0

@@ -324,12 +324,13 @@ class Driver:
         """Wake everybody who waits for a change of a job, a little later if it is only a figure."""
         self._waiters.announce(job_id, at_once=at_once)
 
-    async def aclose(self, grace_s: float = CLOSING_S) -> bool:
+    async def aclose(self, grace_s: float = CLOSING_S, *, others: Collection[Lane] = ()) -> bool:
         """
         Stop driving. Requests with an effect that are under way come to their end first.
 
         Args:
             grace_s: Seconds they get; what has no answer then is in doubt.
+            others: Lanes that it may not know; their adapters are closed as well.
 
         Returns:
             Whether the store knows that this process drives nothing any more.
@@ -346,7 +347,7 @@ class Driver:
         self._waiters.close()
         await self._claims.stop_beating()
         # At once: each may take some seconds.
-        for lane in self.lanes():
+        for lane in {*self.lanes(), *others}:
             self._discard(lane)
         if self._ending:
             await asyncio.wait(set(self._ending))

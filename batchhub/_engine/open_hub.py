@@ -81,6 +81,7 @@ class OpenHub:
             find_lane=self.lanes.find,
         )
         self._changing = asyncio.Lock()
+        self._is_closing = False
         self._loop = asyncio.get_running_loop()
 
     @classmethod
@@ -117,6 +118,8 @@ class OpenHub:
         """Take other accounts; see `HubLanes.change`. One change after the other."""
         async with self._changing:
             await self._prepare(book)
+            if self._is_closing:
+                return  # meanwhile: nobody would close what is made for them
             self.lanes.change(book)
             self._attendance.look_again()
 
@@ -128,16 +131,20 @@ class OpenHub:
             grace_s: Seconds that requests with an effect get to end.
             is_let_go: Whether no event is claimed by this hub any more.
         """
+        self._is_closing = True
         self._attendance.close()
         # Meanwhile: nothing new is to be sent from now on, whatever the store is busy with.
         leaving = asyncio.create_task(self._attendance.leave(), name="batchhub-leaving")
         try:
-            is_let_go = await self.driver.aclose(grace_s) and is_let_go
+            others = self.lanes.made.values()
+            is_let_go = await self.driver.aclose(grace_s, others=others) and is_let_go
         except BaseException:
             is_let_go = False
             raise
         finally:
             await asyncio.wait({leaving})
+            has_left = not leaving.cancelled() and leaving.exception() is None and leaving.result()
+            is_let_go = is_let_go and has_left
             try:
                 await self.lanes.aclose()
             finally:

@@ -8,13 +8,16 @@ from typing import Final
 
 from batchhub._base.clock import Clock
 from batchhub._base.log import get_logger
-from batchhub._store import LaneOwner, Store
+from batchhub._store import Attendant, LaneOwner, Store
 from batchhub.errors import BatchHubError
 
 from .process_lock import ProcessLock, Verdict
 
 SIGN_S: Final = 10.0
 """Seconds between two signs of life; three of them may be missed."""
+
+_FORGOTTEN_S: Final = 24 * 3600.0
+"""Seconds without a sign of life after which one is forgotten that nobody can judge."""
 
 _log = get_logger()
 
@@ -66,10 +69,16 @@ class Presence:
         if self._signing is None or self._signing.done():
             self._signing = asyncio.create_task(self._sign(), name="batchhub-presence")
 
-    async def leave(self) -> None:
-        """Write that it drives them no more, for good: the hub is about to be closed."""
+    async def leave(self) -> bool:
+        """
+        Write that it drives them no more, for good: the hub is about to be closed.
+
+        Returns:
+            Whether the store has nothing of it any more.
+        """
         self._has_left = True
         await self.end()
+        return not self._may_be_shown
 
     async def end(self) -> None:
         """Write that it drives them no more."""
@@ -86,11 +95,13 @@ class Presence:
             self._signing = None
         if not self._may_be_shown:
             return
-        self._may_be_shown, self._shown = False, None
+        self._shown = None
         try:
             await self._store.attendants.drop([self._me.token])
         except BatchHubError as error:  # others find out that its lock is free
             _log.error("store.failed", store=self._store.name, error=str(error))
+        else:
+            self._may_be_shown = False
 
     async def _sign(self) -> None:
         while True:
@@ -103,7 +114,14 @@ class Presence:
                 _log.error("store.failed", store=self._store.name, error=str(error))
 
     async def _drop_dead(self) -> None:
-        tokens = [each.owner.token for each in await self._store.attendants.find()]
-        dead = [token for token in tokens if self._process.verdict(token) is Verdict.DEAD]
+        dead = [
+            each.owner.token for each in await self._store.attendants.find() if self._is_dead(each)
+        ]
         if dead:
             await self._store.attendants.drop(dead)
+
+    def _is_dead(self, attendant: Attendant) -> bool:
+        verdict = self._process.verdict(attendant.owner.token)
+        silent_s = abs((self._clock.now() - attendant.seen_at).total_seconds())
+        # Without its lock file nobody knows; one that lives shows itself again.
+        return verdict is Verdict.DEAD or (verdict is Verdict.UNKNOWN and silent_s > _FORGOTTEN_S)

@@ -15,7 +15,7 @@ from typing import Final
 
 from batchhub._base.show import duration
 from batchhub._store import TicketRecord, Wish, WishState
-from batchhub.errors import BatchHubError, StoreError, UsageError
+from batchhub.errors import BatchHubError, NotKnownError, StoreError, UsageError
 from batchhub.models import Contact
 
 from .open_hub import OpenHub
@@ -72,7 +72,7 @@ async def _wait(opened: OpenHub, wish: Wish, wish_no: int) -> WishState:
             trouble = error
         else:
             if state is None:
-                raise UsageError(f"the job was deleted meanwhile; {UNCHANGED}")
+                raise await _explain_loss(opened, wish)
             is_seen = state.is_seen
             if state.is_answered:
                 break
@@ -98,6 +98,20 @@ async def _is_free(opened: OpenHub, lane: str) -> bool:
         return await opened.driver.find_other(lane) is None
     except StoreError:
         return False
+
+
+async def _explain_loss(opened: OpenHub, wish: Wish) -> BatchHubError:
+    """Return why a wish is gone that nobody here has withdrawn."""
+    try:
+        await opened.store.jobs.look_at(wish.job_id, tickets=False)
+    except NotKnownError:
+        return UsageError(f"the job was deleted meanwhile; {UNCHANGED}")
+    except BatchHubError as error:
+        return error
+    return UsageError(
+        f"the process that drives this account took the wish for one from {duration(ANSWER_S)} ago "
+        f"or longer, and dropped it: the clocks differ, or one was set; {UNCHANGED}"
+    )
 
 
 async def _give_up(opened: OpenHub, wish: Wish, waited_s: float, *, is_seen: bool) -> BatchHubError:

@@ -16,7 +16,7 @@ from support.vendor import ScriptedAccount, Vendor
 from batchhub import BatchHub, BatchState, Outcome
 from batchhub._store import LaneOwner, Store
 from batchhub._store.attendants import Attendants
-from batchhub.errors import NoAnswerError
+from batchhub.errors import NoAnswerError, StoreError
 from batchhub.hub import opened
 from batchhub.testing import FakeClock
 
@@ -161,3 +161,48 @@ async def test_one_that_is_closed_while_it_shows_itself_leaves_no_row(
     store = await Store.open(path)
     assert await store.attendants.find() == []
     await store.aclose()
+
+
+async def test_a_row_that_could_not_be_deleted_is_deleted_by_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lock file stays until then, and says that it has ended."""
+    path, clock = tmp_path / "jobs.db", FakeClock()
+
+    async def fail(*_: object) -> None:
+        raise StoreError("the disk is on fire")
+
+    async with clock.running():
+        async with another_hub(path, clock, Vendor()) as hub:
+            task = asyncio.create_task(hub.drive())
+            await clock.sleep(5.0)
+            with monkeypatch.context() as broken:
+                broken.setattr(Attendants, "drop", fail)
+                await hub.aclose()
+            await task
+        async with another_hub(path, clock, Vendor()) as hub, attending(hub, clock):
+            inside = await opened(hub)
+            [row] = await inside.store.attendants.find()
+            assert row.owner.token == inside.process.token
+
+
+async def test_rows_that_nobody_can_judge_are_deleted_after_a_day(tmp_path: Path) -> None:
+    """Their lock files are gone; younger ones may be another machine's."""
+    path = tmp_path / "jobs.db"
+    async with scripted_world(Vendor(), path) as world:
+        for ago_s, count in ((60.0, 2), (25 * 3600.0, 1)):
+            await show_stranger(path, world.clock, ago_s=ago_s)
+            async with attending(world.hub, world.clock):
+                store = (await opened(world.hub)).store
+                assert len(await store.attendants.find()) == count
+
+
+async def test_it_is_seen_as_long_as_any_of_its_drives(tmp_path: Path) -> None:
+    """A hub may drive twice at a time; the end of one is not that of the other."""
+    async with scripted_world(Vendor(), tmp_path / "jobs.db") as world:
+        store = (await opened(world.hub)).store
+        async with attending(world.hub, world.clock):
+            async with attending(world.hub, world.clock):
+                pass
+            assert len(await store.attendants.find(LANE)) == 1
+        assert await store.attendants.find(LANE) == []

@@ -16,6 +16,7 @@ from support.patience import PATIENCE_S
 from support.vendor import ScriptedAccount, Vendor, capable
 
 from batchhub import BatchHub, BatchState, Outcome, sync
+from batchhub._engine.guarded import GuardedAdapter
 from batchhub._store.lanes import Lanes
 from batchhub.adapter import Accepted, Account, Budget, Observation, Transport
 from batchhub.errors import (
@@ -384,6 +385,44 @@ async def test_the_hubs_end_waits_for_the_answer_that_a_change_waits_for(
     async with BatchHub(store, clock=clock) as reader:
         status = (await reader.job(job.id)).status
     assert status.tickets[0].vendor_refs == ("late",)
+
+
+@pytest.mark.parametrize("turns", [0, 2, 7, 11])
+async def test_a_change_while_the_hub_is_closed_leaves_no_adapter_open(
+    tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    """Each that was made is closed, once; and what was under way is answered."""
+    made: list[GuardedAdapter] = []
+    closed: list[GuardedAdapter] = []
+    make, aclose = GuardedAdapter.make, GuardedAdapter.aclose
+
+    def note_made(*arguments: Any) -> GuardedAdapter:
+        made.append(make(*arguments))
+        return made[-1]
+
+    async def note_closed(self: GuardedAdapter) -> None:
+        closed.append(self)
+        await aclose(self)
+
+    monkeypatch.setattr(GuardedAdapter, "make", staticmethod(note_made))
+    monkeypatch.setattr(GuardedAdapter, "aclose", note_closed)
+    held, vendor, store = Held("late"), Vendor(), tmp_path / "jobs.db"
+    vendor.submits.append(held)
+    hub = BatchHub(store, {"shop": TokenAccount(vendor=vendor)}, clock=clock, seed=1)
+    async with hub:
+        job = await hub.submit("shop", numbered(1))
+        await held.began.wait()
+        second = {"shop": TokenAccount(vendor=Vendor(), token="second")}
+        changing = asyncio.create_task(hub.set_accounts(second))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        closing = asyncio.create_task(hub.aclose(grace_s=PATIENCE_S))
+        await clock.sleep(1.0)
+        held.go_on.set()
+        await asyncio.gather(closing, changing)
+    assert sorted(map(id, closed)) == sorted(map(id, made))
+    async with BatchHub(store, clock=clock) as reader:
+        assert (await reader.job(job.id)).status.tickets[0].vendor_refs == ("late",)
 
 
 async def test_many_changes_leave_nothing_behind(tmp_path: Path, clock: FakeClock) -> None:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from support.hubs import World, numbered, scripted_world
 from support.owners import other_process
 from support.vendor import ScriptedAccount, Vendor, capable
@@ -75,6 +76,22 @@ async def count_wishes(store: Path) -> int:
         return len(found)
     finally:
         await other.aclose()
+
+
+async def test_a_wish_that_a_clock_makes_old_is_told_from_a_job_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock of whoever asks is ten minutes slow: the driver drops what nobody waits for."""
+    ask = Wishes.ask
+
+    async def ask_late(self: Wishes, wish: Wish) -> int:
+        return await ask(self, evolve(wish, asked_at=wish.asked_at - timedelta(minutes=10)))
+
+    monkeypatch.setattr(Wishes, "ask", ask_late)
+    async with worker_and_front(tmp_path / "jobs.db", unanswered()) as (world, front):
+        theirs = await hold_job(world, front)
+        with pytest.raises(UsageError, match="the clocks differ, or one was set; nothing was"):
+            await theirs.adopt("found-1")
 
 
 @pytest.mark.parametrize("is_busy", [False, True], ids=["idle", "busy"])
