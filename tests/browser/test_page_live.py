@@ -40,13 +40,14 @@ def is_listening(visitor: Visitor) -> bool:
 
 def test_a_job_runs_before_ones_eyes(visit: Visit, full_page: Page, world: World) -> None:
     """It is submitted, sent, half done and done, while the page stays as it was opened."""
-    world.switch("shop", item_time_s=0.05)
+    world.switch("shop", item_time_s=0.05, never_ends=True)
     world.start_driving()
     job_id = world.submit("shop", make_prices(60, "live", missing=[7]))
     visitor = visit(full_page, "viewer")
     visitor.open(f"/jobs/{job_id}")
     mark(visitor)
     visitor.wait_for("in progress")
+    world.switch("shop", never_ends=False)  # not before it was seen, however slow the page is
     visitor.wait_for("59 succeeded")
     assert "1 failed" in visitor.main
     assert "partial" in visitor.one(".head").text
@@ -70,7 +71,7 @@ def test_a_new_job_comes_by_itself(visit: Visit, full_page: Page, world: World) 
 
 def test_the_accounts_count_what_is_open(visit: Visit, full_page: Page, world: World) -> None:
     """The first screen is no picture of the moment it was opened either."""
-    world.switch("shop", item_time_s=0.2)
+    world.switch("shop", item_time_s=0.0, never_ends=True)
     visitor = visit(full_page, "viewer")
     visitor.open("/")
     mark(visitor)
@@ -78,6 +79,7 @@ def test_the_accounts_count_what_is_open(visit: Visit, full_page: Page, world: W
     world.submit("shop", make_prices(10, "count"))
     row = "tbody tr:has(a[href='/jobs?account=shop'])"
     visitor.wait(lambda: "in progress" in visitor.one(row).text, "the open job is not counted")
+    world.switch("shop", never_ends=False)
     visitor.wait(lambda: "none" in visitor.one(row).text, "the job that has ended is still open")
     assert is_marked(visitor)
 
