@@ -223,6 +223,11 @@ class Driver:
         finally:
             self._attending -= 1
 
+    def note_news(self, lane: str) -> None:
+        """Have a lane that this process drives look at what is new in the store."""
+        if lane in self._held:
+            self._note_news(lane)
+
     def note_pushes(self, lane: str) -> None:
         """Look at what a vendor has called about, if this process drives the lane."""
         if lane in self._held:

@@ -209,6 +209,8 @@ class OpenHub:
             lane = self.lanes.find(name)
             if lane is not None:
                 self.driver.drive(lane)
+                return
+        self.driver.note_news(name)  # it may still follow what the vendor has
 
     async def drive_open_jobs(self) -> tuple[list[str], set[str]]:
         """

@@ -232,6 +232,28 @@ async def test_an_account_that_is_gone_is_followed_to_its_end(
     assert len(vendor.submissions) == 2
 
 
+@pytest.mark.parametrize("is_other", [False, True], ids=["own", "another"])
+async def test_a_job_of_an_account_that_is_gone_is_cancelled(
+    tmp_path: Path, clock: FakeClock, is_other: bool
+) -> None:
+    """By the hub that still follows it, or by another one: nothing has to be sent for that."""
+    store, vendor = tmp_path / "jobs.db", capable(busy(), max_items=1, tickets_per_job=1)
+    async with (
+        driving(store, {"shop": TokenAccount(vendor=vendor)}, clock) as hub,
+        BatchHub(store, clock=clock, drives=False) as other,
+    ):
+        job = await hub.submit("shop", numbered(2))
+        while not vendor.polled:
+            await clock.sleep(1.0)
+        await hub.set_accounts({})
+        await (await (other if is_other else hub).job(job.id)).cancel()
+        await clock.sleep(5.0)
+        states = [ticket.state for ticket in (await job.refresh()).tickets]
+        assert states == [BatchState.IN_PROGRESS, BatchState.CANCELLED]
+        vendor.answer_poll = None
+        assert (await job.wait()).state.is_terminal
+
+
 async def test_one_that_is_removed_while_it_sends_has_its_answer(
     tmp_path: Path, clock: FakeClock
 ) -> None:
