@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.visitor", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=10.0, help="of a window")
+    parser.add_argument("--seconds", type=float, default=12.0, help="of a window")
     parser.add_argument("--jobs", type=int, default=10_000, help="in the store")
     options = parser.parse_args(arguments)
     page_of, fill = _load_helpers()
