@@ -142,7 +142,7 @@ class ProcessLock:
     def _make(self, path: Path) -> int:
         """Make the file and lock it; another process may look at it in between."""
         for _ in range(_TRIES):
-            descriptor = self._mode.make_file(path)
+            descriptor = self._open(path)
             try:
                 # Elsewhere by now: swept by a process that took it for a dead one's.
                 if _lock(descriptor) and _is_at(path, descriptor):
@@ -153,6 +153,13 @@ class ProcessLock:
             os.close(descriptor)
             path.unlink(missing_ok=True)
         raise OSError("another process keeps taking it")
+
+    def _open(self, path: Path) -> int:
+        """Make the file, or open the one that is there: nobody else has this token."""
+        try:
+            return self._mode.make_file(path)
+        except FileExistsError:  # the folder was moved away with the store, and put back
+            return os.open(path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
 
     def _judge(self, token: str) -> Verdict:
         if self._folder is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
 from collections.abc import Callable, Iterator
@@ -100,6 +101,23 @@ def test_a_lock_whose_file_is_gone_is_taken_anew(store: Path) -> None:
     assert other.verdict(one.token) is Verdict.UNKNOWN
     one.hold()
     assert other.verdict(one.token) is Verdict.ALIVE
+
+
+def test_a_folder_that_was_put_back_has_the_lock_of_its_process(store: Path) -> None:
+    """Moved away with the store, made anew meanwhile, and put back: its old file is taken again."""
+    one, other = ProcessLock(store), ProcessLock(store)
+    one.hold()
+    folder, away = store.with_name("jobs.db.lanes"), store.with_name("away")
+    folder.rename(away)
+    one.hold()
+    shutil.rmtree(folder)
+    away.rename(folder)
+
+    one.hold()
+
+    assert other.verdict(one.token) is Verdict.ALIVE
+    one.release()
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("linked", ["file", "folder"])
