@@ -21,7 +21,7 @@ from batchhub._adapter.bodies import FilesBody
 from batchhub._base.clock import Clock
 from batchhub._base.log import get_logger
 from batchhub._base.waits import Waits, current
-from batchhub.errors import AdapterError, BatchHubError, CantTellError, VendorError
+from batchhub.errors import AdapterError, BatchHubError, CantTellError, ConnectError, VendorError
 
 from .reply import Reply
 from .request import Call, show_body
@@ -189,7 +189,8 @@ class ExchangeNotes:
             status, body = getattr(error, "status", None), getattr(error, "raw", b"")
             if status is not None:
                 reply = Reply(status=status, body=body)
-        self.note(call, reply, str(error), began_s, end_s)
+        was_sent = not isinstance(error, ConnectError)
+        self.note(call, reply, str(error), began_s, end_s, was_sent=was_sent)
 
     def note_end(self, call: Call, began_s: float) -> None:
         """Note that a request, other than a poll, was given up before its answer came."""
@@ -199,7 +200,14 @@ class ExchangeNotes:
             self.note(call, None, "given up before the answer came", began_s, end_s)
 
     def note(
-        self, call: Call, reply: Reply | None, message: str, began_s: float, end_s: float
+        self,
+        call: Call,
+        reply: Reply | None,
+        message: str,
+        began_s: float,
+        end_s: float,
+        *,
+        was_sent: bool = True,
     ) -> None:
         """
         Note an exchange. It does not raise.
@@ -210,9 +218,11 @@ class ExchangeNotes:
             message: Why it was refused.
             began_s: When it was sent, in monotonic seconds.
             end_s: When it was answered.
+            was_sent: Whether the vendor may have got any of it.
         """
         try:
-            self._journal.note(self._describe(call, reply, message, began_s, end_s))
+            noted = self._describe(call, reply, message, began_s, end_s, was_sent=was_sent)
+            self._journal.note(noted)
         except Exception as error:  # the exchange itself is what counts
             if not self._has_warned:
                 self._has_warned = True
@@ -220,7 +230,14 @@ class ExchangeNotes:
                 _log.warning("exchanges.failed", account=self._name, error=what)
 
     def _describe(
-        self, call: Call, reply: Reply | None, message: str, began_s: float, end_s: float
+        self,
+        call: Call,
+        reply: Reply | None,
+        message: str,
+        began_s: float,
+        end_s: float,
+        *,
+        was_sent: bool,
     ) -> Noted:
         passed = timedelta(seconds=max(0.0, self._clock.monotonic() - began_s))
         url, redact, waits = call.target.url, self._exchange.redact, current.get()
@@ -236,11 +253,11 @@ class ExchangeNotes:
             host="" if origin == self._origin else redact(url.raw_authority.rpartition("@")[2]),
             path=redact(url.raw_path),
             status=None if reply is None else reply.status,
-            sent_bytes=_size(call),
+            sent_bytes=_size(call) if was_sent else 0,
             received_bytes=_received_bytes(call, reply),
             duration_s=max(0.0, end_s - began_s),
             message=_shorten(redact(message)),
-            sent=self._sent(call) if self.keeps_bodies else None,
+            sent=self._sent(call) if self.keeps_bodies and was_sent else None,
             received=_received(call, reply, self._exchange.redact_body)
             if self.keeps_bodies
             else None,

@@ -103,6 +103,8 @@ class Verdict:
         told: dict[str, Any] = {"accounts_at_work": at_work, "accounts_paused": paused}
         works = f"works on {count(at_work, 'account')} now" if at_work else "has nothing to do now"
         if paused:
+            # They wait, and have jobs to do.
+            works = works if at_work else "works on no account now"
             works += f"; the credentials of {count(paused, 'account')} were refused"
         if facts is None:
             yield Check(name="drives", state=State.OK, message=works, facts=told)

@@ -98,6 +98,11 @@ class MetricsService:
     def __init__(self, listen: str, hub: BatchHub, tell: Callable[[], Mapping[str, Any]]) -> None:
         self._server = MetricsServer(listen, hub, tell=tell)
 
+    @property
+    def address(self) -> str:
+        """Where it listens; with its real port once it does."""
+        return self._server.address
+
     async def start(self) -> None:
         """
         Begin to listen.

@@ -32,7 +32,7 @@ class Exchange(Plain):
         host: The host it went to; empty for the account's own.
         path: The path, percent-encoded, without the query.
         status: The answer's HTTP status; `None` if no answer came.
-        sent_bytes: Size of the request's body.
+        sent_bytes: Size of the request's body; 0 if there was no connection to send it by.
         received_bytes: Size of the answer's body, decompressed, as far as it was read.
         duration_s: Seconds from the request until its answer was read, or was given up.
         message: Why it was refused, or why there is no answer; empty if all went well.

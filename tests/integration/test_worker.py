@@ -149,6 +149,8 @@ def test_it_drives_what_comes_until_it_is_stopped(
     lines = ended.err.splitlines()
     assert (ended.code, ended.out) == (0, "")
     assert f"batchhub {version('batchhub')} drives shop; store jobs.db" in lines
+    (served,) = [line for line in lines if line.startswith("/metrics and /healthz are served at ")]
+    assert re.fullmatch(r".* http://127\.0\.0\.1:[1-9]\d*", served)
     assert [line for line in lines if "settings.refused" in line]
     assert "stopping; nothing new is sent" in lines
     assert lines[-1] == "stopped"

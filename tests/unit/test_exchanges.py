@@ -163,6 +163,7 @@ async def test_a_vendor_that_is_not_there_is_recorded(tmp_path: Path) -> None:
         found = await _wait_for(job)
     assert told(found[:1]) == [("submit", None)]
     assert "nothing was sent" in found[0].message
+    assert (found[0].sent_bytes, found[0].sent_body) == (0, None)
     assert (found[0].received_bytes, found[0].body) == (0, None)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from batchhub._worker.services import keep_running
 from batchhub._worker.settings_source import Reading
+from batchhub.cli.commands.worker import show_address
 from batchhub.errors import UsageError
 from batchhub.testing import FakeClock
 
@@ -114,3 +115,16 @@ async def test_one_that_ends_as_the_worker_is_stopped_is_no_news(
         await asyncio.wait({task})
 
     assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("127.0.0.1:9464", "http://127.0.0.1:9464"),
+        ("[::1]:9464", "http://[::1]:9464"),
+        (":9464", "port 9464 of all interfaces"),
+    ],
+)
+def test_where_a_worker_listens_is_shown_so_that_it_can_be_opened(address: str, shown: str) -> None:
+    """An address of all interfaces is none that can be opened."""
+    assert show_address(address) == shown

@@ -56,8 +56,10 @@ async def _run(
     )
     worker = Worker(hub, source, reading, grace_s=options.grace_s, notifier=notifier)
     worker.add_service(AlertsService(hub, reading))
+    metrics: MetricsService | None = None
     if options.metrics_listen is not None:
-        worker.add_service(MetricsService(options.metrics_listen, hub, worker.facts))
+        metrics = MetricsService(options.metrics_listen, hub, worker.facts)
+        worker.add_service(metrics)
     if options.web:
         worker.add_service(PageProcess(page_arguments(common, page)))
     with (
@@ -71,12 +73,19 @@ async def _run(
                 f"batchhub {version('batchhub')} drives {show_names(sorted(hub.accounts))}; "
                 f"store {hub.store_name}"
             )
+            if metrics is not None:
+                say(f"/metrics and /healthz are served at {show_address(metrics.address)}")
             for line in await worker.find_others():
                 say(line)
             await worker.run()
             say("stopping; nothing new is sent")
     say("stopped")
     return ExitCode.OK
+
+
+def show_address(address: str) -> str:
+    """Write where something listens, for people: a URL, or the port of all interfaces."""
+    return f"port {address[1:]} of all interfaces" if address[0] == ":" else f"http://{address}"
 
 
 def check_page(options: WorkerOptions, page: WebOptions) -> None:

@@ -11,10 +11,12 @@ from typing import Any, Final
 
 from batchhub._base.log import LOGGER_NAME
 from batchhub._base.secrets import blank, blank_all
+from batchhub._base.show import count
 from batchhub.cli.shell.options import LogFormat
 
 from .console import say, say_warning
 from .harmless import escape_hidden
+from .repeats import Repeats
 
 _LEVELS: Final = (logging.ERROR, logging.INFO, logging.DEBUG)
 
@@ -29,6 +31,26 @@ class _Lines(logging.Handler):
         except Exception as error:  # another library's format string and arguments don't match
             line = f"{record.name}: a record can't be formatted: {type(error).__name__}"
         say(line)
+
+
+class _Troubles(_Lines):
+    """Writes lines, but not those that say once more what was said a moment ago."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._repeats = Repeats()
+        self._unsaid = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line, unless it is the same again."""
+        if (unsaid := self._repeats.take(record)) is not None:
+            self._unsaid = unsaid
+            super().emit(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return a record as a line, with how many like it were not written."""
+        more = f" ({count(self._unsaid, 'more line')} like this since)" if self._unsaid else ""
+        return super().format(record) + more
 
 
 class _Blocked(logging.Handler):
@@ -106,12 +128,13 @@ def troubles_on_stderr(verbose: int) -> Iterator[None]:
     Show warnings and errors for as long as it is entered, if the log is not shown anyway.
 
     For a command that runs for weeks, and has nobody whom it could say at its end what went wrong.
+    What lasts is said once a minute: a disk that is full all night would be filled by its log.
     """
     if verbose or logging.getLogger().level < logging.WARNING:
         yield
         return
     own = logging.getLogger(LOGGER_NAME)
-    handler, before = _Lines(), own.level
+    handler, before = _Troubles(), own.level
     handler.setFormatter(_Text())
     handler.addFilter(lambda record: not _is_blocked(record))  # which is said in any case
     own.addHandler(handler)
