@@ -293,6 +293,7 @@ class BatchHub(Handle):
         is under way is answered first. A pause for refused credentials ends at once in either case:
         the vendor may take the same ones again. Budget and cool-down stay. An account that is gone
         takes no jobs and sends nothing more; what the vendor has of it is followed to its end,
+        by another process if one drives the account until it is stopped (`drive`), else here,
         unless its credentials are refused. One whose `base_url` or identity has changed is another
         account. New accounts are driven if `drive` is under way.
 

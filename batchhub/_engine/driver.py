@@ -166,11 +166,14 @@ class Driver:
         """
         Drive a lane whose account is gone to the end of what the vendor has; then forget it.
 
+        Where another process drives it until it is stopped, that one goes on with all of it.
+
         One that is not driven at this moment, such as one that waits, is forgotten at once.
         """
         name = lane.name
         if name in self._held and lane in {self._lanes[name], self._successors.get(name)}:
             lane.wind_up()
+            self._offer(name)
             return
         if self._lanes.get(name) is lane:
             del self._lanes[name]
@@ -179,6 +182,21 @@ class Driver:
                 self._keep(task)
             self._troubles.pop(name, None)
         self._discard(lane)
+
+    def _offer(self, name: str) -> None:
+        """Let a lane go whose account is gone here, if another process drives it for good."""
+        self._keep(asyncio.create_task(self._offer_now(name), name="batchhub-offer"))
+
+    async def _offer_now(self, name: str) -> None:
+        try:
+            other = await self._owners.find_attendant(name)
+        except StoreError:
+            return  # then it is followed here
+        lane = self._lanes.get(name)
+        if other is None or name not in self._held or lane is None or not lane.is_winding_up:
+            return
+        if name not in self._successors:
+            lane.close(None)  # else what is new would wait for all that the vendor has
 
     def _succeed(self, old: Lane, new: Lane, hold: LaneHold | None = None) -> Lane:
         """Put a lane in another's place; with a hold it goes on at once."""
@@ -376,6 +394,8 @@ class Driver:
         self._lanes[lane].poke()
         self._lanes[lane].note_pushes()
         self._lanes[lane].note_wishes()
+        if self._lanes[lane].is_winding_up:
+            self._offer(lane)
 
     def _note_saved(self, error: StoreError | None) -> None:
         for name in self._held:

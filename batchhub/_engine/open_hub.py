@@ -163,6 +163,8 @@ class OpenHub:
         finally:
             if self.exchanges.is_running:
                 await in_thread(self.exchanges.close)
+            else:  # a call that an adapter does not end may still have something to say
+                self.exchanges.close()
 
     async def abandon(self) -> None:
         """Close what is left when the event loop it was opened in has ended, with all its tasks."""

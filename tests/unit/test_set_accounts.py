@@ -232,6 +232,30 @@ async def test_an_account_that_is_gone_is_followed_to_its_end(
     assert len(vendor.submissions) == 2
 
 
+@pytest.mark.parametrize("is_first", [False, True], ids=["later", "before"])
+async def test_an_account_that_is_gone_is_left_to_a_process_that_has_it(
+    tmp_path: Path, clock: FakeClock, is_first: bool
+) -> None:
+    """Else its new jobs would wait there for all that the vendor has; also if that comes later."""
+    store, vendor, other = tmp_path / "jobs.db", busy(), Vendor()
+    theirs = {"shop": TokenAccount(vendor=other)}
+    async with driving(store, {"shop": TokenAccount(vendor=vendor)}, clock) as hub:
+        job = await hub.submit("shop", numbered(1))
+        while not vendor.polled:
+            await clock.sleep(1.0)
+        if not is_first:
+            await hub.set_accounts({})
+        async with driving(store, theirs, clock) as heir:
+            await clock.sleep(5.0)
+            if is_first:
+                await hub.set_accounts({})
+            async with BatchHub(store, theirs, clock=clock, drives=False) as front:
+                later = await front.submit("shop", numbered(1))
+                assert (await later.wait(60.0)).outcome is Outcome.SUCCEEDED
+            assert (await (await heir.job(job.id)).wait(60.0)).outcome is Outcome.SUCCEEDED
+    assert (len(vendor.submissions), len(other.submissions)) == (1, 1)
+
+
 @pytest.mark.parametrize("is_other", [False, True], ids=["own", "another"])
 async def test_a_job_of_an_account_that_is_gone_is_cancelled(
     tmp_path: Path, clock: FakeClock, is_other: bool
