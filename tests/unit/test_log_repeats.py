@@ -27,14 +27,18 @@ def repeats() -> Repeats:
     return Repeats()
 
 
-def test_the_same_is_said_once_a_minute_with_how_many_there_were(repeats: Repeats) -> None:
-    """Whichever lane notices that a disk is full, and however often it was tried."""
-    assert repeats.take(line(0.0, **FULL)) == 0
+@pytest.mark.parametrize("event", ["store.failed", "ticket.postponed"])
+def test_the_same_is_said_once_a_minute_with_how_many_there_were(
+    repeats: Repeats, event: str
+) -> None:
+    """Whichever lane notices it, and however often it was tried."""
+    facts = FULL | {"event": event}
+    assert repeats.take(line(0.0, **facts)) == 0
     for at, lane in enumerate(["a", "b", "c"], start=1):
-        again = FULL | {"error": f"the disk is full; tried {at} times", "lane": lane}
+        again = facts | {"error": f"the disk is full; tried {at} times", "lane": lane}
         assert repeats.take(line(at, **again)) is None
-    assert repeats.take(line(REST_S, **FULL)) == 3
-    assert repeats.take(line(2 * REST_S, **FULL)) == 0
+    assert repeats.take(line(REST_S, **facts)) == 3
+    assert repeats.take(line(2 * REST_S, **facts)) == 0
 
 
 def test_a_clock_that_is_set_back_silences_nothing(repeats: Repeats) -> None:

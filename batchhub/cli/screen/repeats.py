@@ -16,7 +16,7 @@ _LASTING: Final = {
     "exchanges.failed": "file",
     "lane.paused": "lane",
     "store.failed": "",  # whichever part of the process notices: there is one store
-    "ticket.postponed": "lane",
+    "ticket.postponed": "",  # a vendor that is down is one trouble of all its accounts
 }
 """Events that come again for as long as a trouble lasts, and the fact that tells two apart."""
 
