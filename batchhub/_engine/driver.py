@@ -181,6 +181,7 @@ class Driver:
                 task.cancel()
                 self._keep(task)
             self._troubles.pop(name, None)
+            self._claims.forget(name)
         self._discard(lane)
 
     def _offer(self, name: str) -> None:
@@ -428,6 +429,8 @@ class Driver:
     def _forget(self, lane: Lane) -> None:
         del self._lanes[lane.name]
         self._tasks.pop(lane.name, None)
+        self._troubles.pop(lane.name, None)
+        self._claims.forget(lane.name)
         self._discard(lane)
 
     async def _run_once(self, name: str) -> None:

@@ -81,10 +81,15 @@ class HubLanes:
         Return a lane by its own name; `None` if no account goes through it.
 
         Raises:
-            SettingsError: Accounts with different settings do.
+            SettingsError: Accounts with different settings do, and it was not made before.
             AdapterError: Their adapter does not load.
         """
-        account = self._book.find(name)
+        try:
+            account = self._book.find(name)
+        except SettingsError:
+            if name not in self._lanes:
+                raise
+            return self._lanes[name]  # it goes on as it was
         return None if account is None else self._lane_of(account)
 
     @property

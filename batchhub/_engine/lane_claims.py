@@ -78,6 +78,10 @@ class LaneClaims:
         """Return the number of the last hold that this process had of a lane, if it had one."""
         return self._epochs.get(lane)
 
+    def forget(self, lane: str) -> None:
+        """Forget a lane that is driven here no more."""
+        self._epochs.pop(lane, None)
+
     async def stop_beating(self) -> None:
         """Give no signs of life any more; all that is had is about to be let go."""
         self._is_over = True

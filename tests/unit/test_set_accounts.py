@@ -376,6 +376,43 @@ async def test_what_can_not_be_used_is_named_and_the_rest_goes_on(
     assert "no such file" in unchanged
 
 
+async def test_one_that_is_contradicted_goes_on_for_what_others_submit(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    """Also where it had nothing to do when it was contradicted."""
+    store, vendor = tmp_path / "jobs.db", Vendor()
+    account = TokenAccount(vendor=vendor)
+    async with (
+        driving(store, {"shop": account}, clock) as hub,
+        BatchHub(store, {"shop": account}, clock=clock, drives=False) as front,
+    ):
+        await (await hub.submit("shop", numbered(1))).wait()
+        await hub.set_accounts({"shop": account, "twin": TokenAccount(token="other")})
+        job = await front.submit("shop", numbered(1))
+        assert (await job.wait(60.0)).outcome is Outcome.SUCCEEDED
+
+
+async def test_accounts_that_come_and_go_are_forgotten(tmp_path: Path, clock: FakeClock) -> None:
+    """A process that drives for months keeps nothing of them."""
+    shop = {"shop": TokenAccount(vendor=Vendor())}
+    async with driving(tmp_path / "jobs.db", shop, clock) as hub:
+        for n in range(8):
+            await hub.set_accounts({**shop, "other": TokenAccount(name=f"n{n}", vendor=Vendor())})
+            await (await hub.submit("other", numbered(1))).wait()
+        await hub.set_accounts(shop)
+        await clock.sleep(10.0)
+        inside = await opened(hub)
+        driver = inside.driver
+        parts = (inside.lanes, driver, driver._claims, driver._owners, driver._watch)
+        kept = [
+            name
+            for part in parts
+            for name, value in vars(part).items()
+            if isinstance(value, dict | set) and len(value) > 2
+        ]
+    assert kept == []
+
+
 async def test_another_rule_for_polls_is_kept_to(tmp_path: Path, clock: FakeClock) -> None:
     """The account's own, or the one of all; a text that is none changes nothing."""
     vendor = busy()
