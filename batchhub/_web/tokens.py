@@ -28,6 +28,7 @@ from .look import Role
 TOKEN_BYTES: Final = 32
 SHORTEST: Final = 20
 _LONGEST: Final = 1_000
+_OTHERS_WRITE: Final = 0o022
 
 _log = get_logger()
 
@@ -84,6 +85,13 @@ class Tokens:
                 f"can't make the folder of the page's tokens, {self.folder}: {error.strerror}; "
                 "name another one with --tokens"
             ) from None
+        mode = self.folder.stat().st_mode
+        if mode & _OTHERS_WRITE and not mode & stat.S_ISVTX:
+            raise UsageError(
+                f"others can put tokens of their own into {self.folder} (mode "
+                f"{stat.S_IMODE(mode):04o}); make it yours alone with chmod 700, or name another "
+                "one with --tokens"
+            )
         try:
             found = [self.get(role) for role in _ROLES]
         except TokenError as error:
@@ -116,6 +124,8 @@ class Tokens:
             raise TokenError(f"token {path}: {error.strerror}") from None
         file = (found.st_ino, found.st_mtime_ns, found.st_size)
         read = self._read.get(role)
+        if not stat.S_ISREG(found.st_mode):  # to read from a pipe would wait for ever
+            raise TokenError(f"token {path}: it is no file; delete it, and a new one is made")
         if found.st_mode & 0o077:
             raise TokenError(
                 f"token {path}: others can read it (mode {stat.S_IMODE(found.st_mode):04o}); "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import stat
 from pathlib import Path
 
@@ -104,3 +105,30 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match="--tokens"):
         Tokens(tmp_path / "file" / "web").check()
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_what_is_no_file_is_refused(tokens: Tokens, kind: str) -> None:
+    """The page neither waits for somebody to write a token nor says that it is others'."""
+    path = tokens.path_of(Role.VIEWER)
+    path.unlink()
+    path.mkdir(0o700) if kind == "folder" else os.mkfifo(path, 0o600)
+
+    with pytest.raises(UsageError, match=r"viewer: it is no file"):
+        Tokens(tokens.folder).check()
+
+
+@pytest.mark.parametrize(("mode", "is_taken"), [(0o755, True), (0o1777, True), (0o770, False)])
+def test_a_folder_that_others_write_to_is_refused(
+    tmp_path: Path, mode: int, *, is_taken: bool
+) -> None:
+    """Whoever puts a token there would be an operator; in one as /tmp nobody's can be replaced."""
+    folder = tmp_path / "web"
+    folder.mkdir()
+    folder.chmod(mode)
+
+    if is_taken:
+        Tokens(folder).check()
+    else:
+        with pytest.raises(UsageError, match=r"mode 0770.*chmod 700"):
+            Tokens(folder).check()
