@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from attrs import frozen
-from sqlalchemy import Connection, Select, or_, select
+from sqlalchemy import Connection, Select, bindparam, exists, func, or_, select
 
 from batchhub.models import BatchState, Outcome
 
@@ -16,10 +16,23 @@ from .codec import read_job, read_summary, to_text
 from .damage import DamagedError
 from .job_rows import StoredJob
 from .records import make_status
-from .statements import Row
-from .tables import jobs
+from .statements import Row, Statement
+from .tables import OPEN_FAILURE, jobs, lanes, results
 
 _NEWEST_FIRST: Final = select(jobs).where(jobs.c.place.is_not(None)).order_by(jobs.c.job_no.desc())
+_FAILING: Final = Statement(
+    select(func.count().label("number")).select_from(
+        select(jobs.c.job_no)
+        # By lane, as the index of when jobs ended begins with it.
+        .where(
+            jobs.c.lane.in_(select(lanes.c.lane)),
+            jobs.c.ended_at >= bindparam("since"),
+            exists().where(results.c.job_no == jobs.c.job_no, OPEN_FAILURE),
+        )
+        .limit(bindparam("most"))
+        .subquery()
+    )
+)
 
 
 @frozen(kw_only=True)
@@ -65,6 +78,19 @@ def jobs_page(
         these = _NEWEST_FIRST.where(jobs.c.job_no.in_(numbers))
         rows = connection.execute(these).mappings().all()
     return [_read(row) for row in rows]
+
+
+def count_failing(connection: Connection, *, since: datetime, most: int) -> int:
+    """
+    Count the jobs that have ended lately and have failures that no retry repeats.
+
+    Args:
+        connection: Of a transaction.
+        since: When they ended, at the earliest.
+        most: Where to stop counting.
+    """
+    values = {"since": to_text(since), "most": most}
+    return int(_FAILING.scalar(connection, values) or 0)
 
 
 def _select(wanted: JobFilter) -> Select[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from functools import partial
 
 from sqlalchemy import Connection
@@ -13,7 +14,7 @@ from .damage import DamagedError
 from .database import Database
 from .job_rows import StoredJob, find_job_no, get_row, get_stored
 from .page_items import Searched, ShownItem, Spot, items_page, newest_job, search_items
-from .page_jobs import JobFilter, jobs_page
+from .page_jobs import JobFilter, count_failing, jobs_page
 from .page_lanes import LaneFigures, account_names, lane_figures
 from .page_tickets import tickets_page
 from .records import TicketRecord
@@ -43,6 +44,10 @@ class Pages:
         """Return jobs, newest first; see `jobs_page`."""
         read = partial(jobs_page, wanted=wanted, before=before, most=most)
         return await self._db.read(read)
+
+    async def failing(self, *, since: datetime, most: int) -> int:
+        """Return how many jobs ended since then with open failures, `most` at most."""
+        return await self._db.read(partial(count_failing, since=since, most=most))
 
     async def job(self, job_id: str) -> StoredJob:
         """

@@ -43,10 +43,11 @@ class StoreDoor:
     """
 
     def __init__(self, store: str, store_mode: str, clock: Clock) -> None:
-        self.name = store
         self._store_mode = store_mode
         self._clock = clock
         self._path: Path | None = find_store_path(store)
+        # In full: which file "jobs.db" is nobody sees who looks from elsewhere.
+        self.name = store if self._path is None else str(self._path.absolute())
         self._held: _Held | None = None
         self._opening = asyncio.Lock()
         self._changes = 0

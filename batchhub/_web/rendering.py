@@ -127,7 +127,7 @@ class Renderer:
 
 def make_nav(path: str) -> list[tuple[str, str, bool]]:
     """Return the screens that every page leads to: path, name, and whether the page is of it."""
-    at = max((one for one, _ in NAV if f"{path}/".startswith(f"{one}/")), key=len, default="/")
+    at = max((one for one, _ in NAV if path == one or path.startswith(f"{one}/")), default="")
     return [(one, name, one == at) for one, name in NAV]
 
 

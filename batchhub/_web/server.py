@@ -97,7 +97,7 @@ class WebServer:
         self._handler = handler
         self._listening = listening
         await listening.start_serving()
-        _log.info("page.started", url=self.url, store=self._settings.store)
+        _log.info("page.started", url=self.url, store=self._door.name)
 
     async def aclose(self) -> None:
         """Stop at once: open streams are ended."""

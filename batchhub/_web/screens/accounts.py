@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from attrs import frozen
@@ -20,6 +20,8 @@ from .troubles import find_troubles
 _MOST_SHOWN: Final = 100
 _MOST_UNDRIVEN: Final = 10
 _MOST_ALERTS: Final = 10
+_MOST_FAILING: Final = 100
+_LATELY: Final = timedelta(days=1)
 
 
 @frozen(kw_only=True)
@@ -69,6 +71,7 @@ async def show_accounts(look: Look) -> Shown:
     troubles = await find_troubles(health, without={"unattended", "stopped"})
     rows = await hub.store.alerts.rows()
     alerts = [row for row in rows if row.state is not AlertState.PENDING]
+    failing = await hub.store.pages.failing(since=look.now - _LATELY, most=_MOST_FAILING)
     shown = lines[:_MOST_SHOWN]
     return Shown(
         "accounts.html",
@@ -79,6 +82,8 @@ async def show_accounts(look: Look) -> Shown:
             "open_jobs": sum(line.jobs for line in lines),
             "undriven": [line for line in lines if line.needs_driver],
             "troubles": troubles,
+            "failing": failing,
+            "has_more_failing": failing == _MOST_FAILING,
             "undriven_shown": _MOST_UNDRIVEN,
             "alerts": [_show_alert(row) for row in alerts[:_MOST_ALERTS]],
             "more_alerts": max(0, len(alerts) - _MOST_ALERTS),

@@ -54,6 +54,7 @@ async def show_job(look: Look) -> Shown:
     retries = await handle.find_retries()
     kind, tickets = await first_tickets(pages, job, status, look.now)
     problem = await _find_problem(health, job, status)
+    driver = await _find_driver(hub, health, job, status)
     tally = tally_of(status)
     can_retry = status.state.is_terminal
     return Shown(
@@ -66,7 +67,7 @@ async def show_job(look: Look) -> Shown:
             "may_act": look.role.may_act,
             "problem": problem,
             "problem_command": None if problem is None else problem_command(problem),
-            "driver": await _find_driver(hub, health, job, status),
+            "driver": driver,
             "usual_s": await _find_usual_s(hub, job, status),
             "item_bar": segments(status),
             "total": tally.tickets,
@@ -91,7 +92,7 @@ async def show_job(look: Look) -> Shown:
                     status,
                     retries=await find_all_retries(handle),
                     failures=failures,
-                    driver=None if status.state.is_terminal else await handle.find_driver(),
+                    driver=None if driver is None or driver.note else driver.who,
                 )
             ),
         },

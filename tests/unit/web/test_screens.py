@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 from support.page_html import Html
@@ -96,6 +97,46 @@ async def test_trouble_is_said_as_health_says_it(filled: Path) -> None:
     assert "Find it at the vendor and adopt it; or retry it" in text
 
 
+async def test_the_first_screen_says_what_failed_lately(filled: Path) -> None:
+    """Whoever looks in the morning hears of the night, also where nothing stands still."""
+    since = (NOW - timedelta(days=1)).isoformat()
+    with closing(sqlite3.connect(filled)) as db:
+        ((number,),) = db.execute(
+            "SELECT count(DISTINCT job_no) FROM jobs JOIN results USING (job_no) WHERE ended_at >= "
+            "? AND results.state <> 'succeeded' AND retried_in IS NULL",
+            (since,),
+        )
+    async with page(filled) as web:
+        found = await look(web, "/")
+
+    assert 1 < number < 100
+    assert f"{number} jobs with failures of the last 24 hours" in found.text
+    assert found.find("of the last 24 hours") == "/failures?since=1d"
+
+
+async def test_no_screen_is_said_to_be_open_where_none_is(filled: Path) -> None:
+    """A page that is none of the menu's is not the accounts'."""
+    async with page(filled) as web:
+        assert 'aria-current="page"' not in (await web.get("/nowhere")).text
+        assert (await web.get("/jobs/nowhere")).text.count('aria-current="page"') == 1
+
+
+async def test_a_driver_that_has_ended_decides_nothing(filled: Path) -> None:
+    """The page of a job says what is wrong with who drove it, as the first screen does."""
+    async with page(filled) as web:
+        await web.get("/")
+        ids = [
+            text
+            for _, text in Html((await web.get("/jobs?account=marketplace&state=open")).text).links
+        ]
+        text = (
+            await look(web, f"/jobs/{next(each for each in ids if each.startswith('page-'))}")
+        ).text
+
+    assert "no process drives its account" in text
+    assert "it decides when to ask next" not in text
+
+
 async def test_a_first_visitor_is_told_what_to_do(store: Path) -> None:
     """Screens of an empty store say that it is empty, and how a first job comes into it."""
     async with page(store) as web:
@@ -185,7 +226,7 @@ async def test_a_job_shows_what_is_known_of_it(filled: Path) -> None:
     assert "product 41 not found" in large
     assert "Can be retried once the job has ended." in large
     assert "Such batches usually take not known yet" in large
-    assert "batchhub resume" in large
+    assert "process 4242 on worker-1.example goes on with it; follow it batchhub watch" in large
     assert "Words for a state that nobody documented; they end nothing (3 times)." in nasty
     assert "Correct it first: the same again fails the same." in nasty
     assert "batchhub results page-nasty --out results.jsonl" in nasty
