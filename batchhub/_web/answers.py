@@ -18,6 +18,7 @@ from .failing import INTERNAL, describe
 from .guard import Guard, Refusal, read_form
 from .look import Look, Show, Shown
 from .plans import DONE
+from .protocol import Protocol
 from .rendering import LAST_RESORT, Renderer, make_nav
 from .sessions import Session
 from .streams import Streams, refuse
@@ -74,6 +75,8 @@ class Answers:
 
     async def answer(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Answer a request: what every request passes, on the way in and on the way out."""
+        if isinstance(request.protocol, Protocol):
+            request.protocol.note_request()
         try:
             return await self._pass(request, handler)
         except web.HTTPRedirection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import OrderedDict
 from typing import Final
@@ -39,6 +40,9 @@ HEADERS: Final = {
 
 MOST_BODY_BYTES: Final = 64 * 1024
 """Bytes of the largest form."""
+
+FORM_S: Final = 30.0
+"""Seconds that a form has to come whole."""
 
 MOST_WRONG: Final = 10
 """Wrong tokens that one address may try in `WRONG_S` seconds."""
@@ -89,9 +93,12 @@ async def read_form(request: web.Request) -> dict[str, str]:
     if (request.charset or _CHARSET).lower() != _CHARSET:
         raise unreadable
     try:
-        form = await request.post()
+        async with asyncio.timeout(FORM_S):
+            form = await request.post()
     except (ValueError, web.RequestPayloadError):  # bytes that are no text, or not what they say
         raise unreadable from None
+    except TimeoutError:  # whoever sends slowly keeps a connection from others
+        raise Refusal(408, "Too slow", "The form did not come whole; nothing was done.") from None
     return {name: value for name in form if isinstance(value := form[name], str)}
 
 

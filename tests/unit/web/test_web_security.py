@@ -7,8 +7,10 @@ import logging
 from pathlib import Path
 
 import pytest
+from support.patience import PATIENCE_S
 from support.web import Answer, Visitor, WebWorld, hello, web_world
 
+from batchhub._web import guard, protocol
 from batchhub._web.guard import HEADERS, MOST_WRONG, WRONG_S
 from batchhub._web.look import Role
 from batchhub._web.reach import make_reach
@@ -356,3 +358,29 @@ async def test_what_is_no_request_is_answered_plainly(
     assert "aiohttp" not in got.lower()
     assert body
     assert not [record for record in caplog.records if record.exc_info]
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        (b"", b""),
+        (b"GET / HTTP/1.1\r\nHost: ", b""),
+        (b"POST /sign-in HTTP/1.1\r\n{origin}Content-Length: 9\r\n\r\ntoken", b" 408 "),
+    ],
+)
+async def test_who_keeps_a_connection_and_asks_for_nothing_is_left(
+    store: Path, sent: bytes, said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a thousand connections would shut everybody else out for good."""
+    monkeypatch.setattr(protocol, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(guard, "FORM_S", 0.05)
+    async with web_world(store) as web:
+        host = web.server.url.removeprefix("http://")
+        head = f"Host: {host}\r\nOrigin: {web.server.url}\r\nContent-Type: {_FORM}\r\n"
+        reader, writer = await asyncio.open_connection("127.0.0.1", web.server.reach.port)
+        writer.write(sent.replace(b"{origin}", head.encode()))
+        async with asyncio.timeout(PATIENCE_S):
+            got = await reader.read(100)
+        writer.close()
+
+    assert got.startswith(b"HTTP/1.1" + said) if said else not got
