@@ -24,7 +24,8 @@ from .lanes import Driver, describe_driver
 from .tickets import first_tickets, states_bar, states_of
 from .words import segments, tone
 
-_ITEMS: Final = 50
+_ITEMS: Final = 20
+"""Items that are shown: what to do next is below them."""
 _MOST_GROUPS: Final = 20
 _MOST_RETRIES: Final = 10
 
