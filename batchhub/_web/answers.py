@@ -82,6 +82,8 @@ class Answers:
         except web.HTTPRedirection:
             raise
         except Exception as error:
+            if isinstance(error, ConnectionError) and _has_left(request):
+                return web.Response()  # to nobody
             return self._explain(request, error)
 
     async def _pass(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
@@ -190,6 +192,10 @@ class Answers:
 def _session_of(request: web.Request) -> Session:
     session: Session = request[SESSION]
     return session
+
+
+def _has_left(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
 
 
 def is_fragment(request: web.Request) -> bool:

@@ -384,3 +384,19 @@ async def test_who_keeps_a_connection_and_asks_for_nothing_is_left(
         writer.close()
 
     assert got.startswith(b"HTTP/1.1" + said) if said else not got
+
+
+async def test_who_leaves_before_a_form_is_whole_is_no_fault_of_ours(
+    store: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody who reads the log looks for one."""
+    async with web_world(store) as web:
+        host = web.server.url.removeprefix("http://")
+        head = f"Host: {host}\r\nOrigin: {web.server.url}\r\nContent-Type: {_FORM}\r\n"
+        _, writer = await asyncio.open_connection("127.0.0.1", web.server.reach.port)
+        writer.write(f"POST /sign-in HTTP/1.1\r\n{head}Content-Length: 9\r\n\r\nt".encode())
+        await web.stranger.get("/sign-in")
+        writer.transport.abort()
+        await web.stranger.get("/sign-in")
+
+    assert "page.failed" not in caplog.text
