@@ -35,6 +35,9 @@ STREAM: Final = "/changes"
 _PUBLIC: Final = ("/sign-in", "/static/")
 """What is answered without signing in."""
 
+_JOB: Final = "job.html"
+"""The screen that an action leads to."""
+
 _LONGEST: Final = 1_000
 _PACKED_BYTES: Final = 1_024
 
@@ -139,7 +142,8 @@ class Answers:
             "csrf": None if session is None else session.make_csrf(),
             "here": request.path_qs,
             "nav": make_nav(self.path_of(request)),
-            "notice": DONE.get(request.query.get("done", "")),
+            # On the page of a job alone: an address that somebody made says nothing elsewhere.
+            "notice": DONE.get(request.query.get("done", "")) if shown.template == _JOB else None,
             "now": self._clock.now(),
             "role": None if session is None else session.role,
             "may_act": session is not None and session.role.may_act,
