@@ -278,15 +278,18 @@ class _Pulse:
 
     def _run(self) -> None:
         named: str | None = None
+        task: asyncio.Task[Any] | None = None
         self._lost.begin()
         while True:
             if not self._is_needed.is_set():
+                task = None
                 self._is_needed.wait()
                 self._lost.begin()
             if self._is_over.wait(_LOOK_S / 4):
                 return
             if self._loop.is_closed():
                 return  # its hub was never closed; what this thread does now is another's business
+            before, task = task, asyncio.current_task(self._loop)
             self._lost.look()
             lost_s = self._lost.lost_s - self._lost_before_s
             still_s = time.monotonic() - self._beaten_s - lost_s - _LOOK_S
@@ -294,9 +297,10 @@ class _Pulse:
             if still_s < BLOCKED_S / 2 or not self._loop.is_running():
                 named = None
                 continue
-            task = asyncio.current_task(self._loop)
             call = None if task is None else self._calls.find(task)
             if call is not None:
+                if task is not before:
+                    continue  # thousands of lanes have their turns, and none of them is in the way
                 call.blocked_s = max(call.blocked_s, still_s)
             name = _name_method(self._thread_id, still_s) if call is None else call.name
             if name is not None and name != named:

@@ -20,6 +20,9 @@ from batchhub.adapter import Accepted, Observation
 from batchhub.errors import AdapterError, NoAnswerError
 from batchhub.testing import capture_events
 
+LOOKS = 10
+"""Looks at a loop that stands still, four a second, after which somebody would be named."""
+
 
 def test_a_call_is_cancelled_at_its_deadline_and_left_after_it() -> None:
     """By the clock that is given; one that ends in time is neither."""
@@ -95,6 +98,40 @@ async def test_who_blocks_the_loop_is_named_while_it_does(monkeypatch: pytest.Mo
     assert named.is_set()
     assert [finding.code for finding in status.findings] == ["adapter_blocks"]
     assert "(scripted-vendor 1.0), poll, " in status.findings[0].examples[0]
+
+
+async def test_nobody_is_named_where_very_many_have_their_turns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The loop stands still for long, but whoever is seen in a look is gone in the next one."""
+    main, seen, is_over = threading.current_thread(), 0, threading.Event()
+    current, original, left = asyncio.current_task, ScriptedAdapter.poll, 1
+
+    def find_current(loop: asyncio.AbstractEventLoop | None = None) -> Any:
+        nonlocal seen
+        if threading.current_thread() is main:
+            return current(loop)
+        if current(loop) is not None and left < 1:
+            seen += 1
+            if seen == LOOKS:
+                is_over.set()
+        return current(loop) if seen % 2 else None
+
+    async def poll(self: ScriptedAdapter, tickets: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            is_over.wait(PATIENCE_S)
+        return await original(self, tickets)
+
+    monkeypatch.setattr(ScriptedAdapter, "poll", poll)
+    monkeypatch.setattr(asyncio, "current_task", find_current)
+    async with scripted_world() as world:
+        with capture_events() as events:
+            status = await (await world.hub.submit("shop", numbered(2))).wait()
+    assert is_over.is_set()
+    assert not events.find("adapter.blocks")
+    assert not status.findings
 
 
 async def test_a_method_without_io_that_blocks_is_named_as_well(
