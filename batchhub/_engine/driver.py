@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import socket
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import partial
@@ -259,6 +259,11 @@ class Driver:
     def owns(self, lane: str) -> bool:
         """Whether this process drives a lane at this moment."""
         return lane in self._held
+
+    @property
+    def owned(self) -> Sequence[Lane]:
+        """The lanes that this process drives at this moment, also of accounts that are gone."""
+        return [self._lanes[name] for name in self._held]
 
     def is_driving(self, lane: str) -> bool:
         """Whether this process drives a lane, or waits to take it over."""

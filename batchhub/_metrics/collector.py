@@ -76,10 +76,10 @@ class HubCollector(Collector):
     def _of_lanes(self, roster: Roster) -> Iterator[Metric]:
         """Yield what is known of the lanes at this moment."""
         opened, made = self._opened, self._opened.lanes.made
-        driven, paused, cooled = Counter[str](), Counter[str](), Counter[str]()
-        for name, lane in made.items():
+        driven = Counter(roster.adapter(lane.adapter.name) for lane in opened.driver.owned)
+        paused, cooled = Counter[str](), Counter[str]()
+        for lane in made.values():
             adapter = roster.adapter(lane.adapter.name)
-            driven[adapter] += opened.driver.owns(name)
             paused[adapter] += lane.error is not None
             cooled[adapter] += lane.cooling_until is not None
         cooled.update(_cooled_elsewhere(self._sampler.sample, opened, roster))

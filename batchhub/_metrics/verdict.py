@@ -97,9 +97,8 @@ class Verdict:
         }
 
     def _check_drive(self, facts: Facts | None) -> Iterator[Check]:
-        driver, lanes = self._opened.driver, self._opened.lanes.made
-        at_work = sum(driver.owns(name) for name in lanes)
-        paused = sum(lane.error is not None for lane in lanes.values())
+        at_work = len(self._opened.driver.owned)
+        paused = sum(lane.error is not None for lane in self._opened.lanes.made.values())
         told: dict[str, Any] = {"accounts_at_work": at_work, "accounts_paused": paused}
         works = f"works on {count(at_work, 'account')} now" if at_work else "has nothing to do now"
         if paused:

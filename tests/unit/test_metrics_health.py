@@ -90,6 +90,21 @@ async def test_a_process_that_does_not_drive_fails() -> None:
             assert (await metrics.scrape()).value("batchhub_driving") is None
 
 
+async def test_an_account_that_is_gone_is_at_work_until_its_vendor_is_done(tmp_path: Path) -> None:
+    """What the vendor has is followed, and that is something to do."""
+    async with (
+        scripted_world(running(), tmp_path / "jobs.db") as world,
+        watched(world.hub, tell=Teller(world)) as metrics,
+    ):
+        await world.hub.submit("shop", numbered(1))
+        await world.clock.sleep(60.0)
+        await world.hub.set_accounts({"other": ScriptedAccount(name="other")})
+        await world.clock.sleep(60.0)
+        _, checks = await metrics.health()
+        assert checks["drives"]["message"].endswith("; works on 1 account now")
+        assert (await metrics.scrape()).value("batchhub_lanes_driven", adapter="scripted") == 1
+
+
 async def test_settings_that_were_not_taken_are_a_warning() -> None:
     """A restart would find the same file, and drive nothing at all."""
     async with scripted_world() as world:
