@@ -35,7 +35,8 @@ def words() -> list[str]:
     assert Path(path).name == "batchhub"
     at = words.index("--config")
     assert Path(words[at + 1]).name == Path("etc/batchhub.toml").name
-    return words[:at] + words[at + 2 :]
+    # Whatever has the port on this machine is none of the test's business.
+    return [re.sub(r":\d+$", ":0", word) for word in words[:at] + words[at + 2 :]]
 
 
 def test_the_unit_starts_a_worker(lab: Lab, tmp_path: Path, words: list[str]) -> None:
