@@ -33,7 +33,7 @@ KEY: Final = "conformance"
 LONG_S: Final = 12 * 3600.0
 """Seconds of the fake clock that a job is waited for at most."""
 
-STUCK_S: Final = 120.0
+STUCK_S: Final = 300.0
 """Seconds, while the process runs, after which a run is given up."""
 
 _SLOW_S: Final = 4.0

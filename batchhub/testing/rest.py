@@ -26,8 +26,8 @@ _PAUSE_S: Final = 0.001
 _PATIENT_ROUNDS: Final = 500
 _SOON_S: Final = 0.05
 _TRIES: Final = 50
-_HARMLESS: Final = ("batchhub-store", "batchhub-pulse", "batchhub-examples")
-"""Threads whose work is counted, that only look, and that wait for this loop."""
+_HARMLESS: Final = ("batchhub-store", "batchhub-pulse", "batchhub-examples", "batchhub-exchanges")
+"""Threads whose work is counted, that only look, that wait for this loop, or that nobody awaits."""
 
 _looking: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, int]] = WeakKeyDictionary()
 """How many of a loop's clocks have it go round, to look; they are nothing to wait for."""
