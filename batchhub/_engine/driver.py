@@ -417,19 +417,23 @@ class Driver:
             if (successor := self._successors.pop(name, None)) is not None:
                 self._succeed(lane, successor)  # the store was in the way
                 tries = 0
-            elif lane.is_winding_up:
+            elif lane.is_winding_up and not self._is_tried_again(name):
                 self._forget(lane)
                 return
             # Meanwhile the lane is free: another process may have better credentials.
             elif (pause_s := lane.pause_s) is not None:
                 await self._clock.sleep(pause_s)
                 lane.try_again()
-            elif name in self._troubles and self._attending:
+            elif self._is_tried_again(name):
                 again_s = backoff_s(tries, base_s=_AGAIN_BASE_S, cap_s=_AGAIN_CAP_S, rng=self._rng)
                 tries += 1
                 await self._clock.sleep(again_s)
             else:
                 return
+
+    def _is_tried_again(self, name: str) -> bool:
+        """Whether a lane that could not go on does so later: one whose account is gone, too."""
+        return name in self._troubles and self._attending > 0
 
     def _forget(self, lane: Lane) -> None:
         del self._lanes[lane.name]

@@ -646,6 +646,24 @@ async def test_a_store_that_fails_meanwhile_keeps_no_account_back(
         assert (await (await hub.submit("shop", numbered(1))).wait()).outcome is Outcome.SUCCEEDED
 
 
+async def test_an_account_that_is_gone_is_followed_on_after_trouble_with_the_store(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    """As any other is: what the vendor has would wait for another process."""
+    vendor = busy()
+    async with driving(tmp_path / "jobs.db", {"shop": TokenAccount(vendor=vendor)}, clock) as hub:
+        job = await hub.submit("shop", numbered(1))
+        while not vendor.polled:
+            await clock.sleep(1.0)
+        await hub.set_accounts({})
+        (lane,) = (await opened(hub)).driver.lanes()
+        lane.stop(StoreError("the disk is on fire"))
+        await clock.sleep(30.0)
+        vendor.answer_poll = None
+        await clock.sleep(60.0)
+        assert (await job.refresh()).outcome is Outcome.SUCCEEDED
+
+
 async def _fail(*_: object) -> None:
     raise StoreError("the disk is on fire")
 
