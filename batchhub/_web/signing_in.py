@@ -65,15 +65,17 @@ class SigningIn:
         form = await read_form(request)
         token, to = form.get("token", ""), form.get("to", "")
         address = request.remote or ""
-        if wait_s := self._wrong.find_wait_s(address):
-            raise Refusal(
-                429,
-                "Too many wrong tokens",
-                f"Nobody at this address can sign in for the next {math.ceil(wait_s)} seconds.",
-            )
         role = self._tokens.find_role(token.strip())
         cookie = None if role is None else self._sessions.make(role)
         if role is None or cookie is None:
+            # Never for a token that is right: behind a proxy all visitors have one address, and
+            # any of them could keep the others out.
+            if wait_s := self._wrong.find_wait_s(address):
+                raise Refusal(
+                    429,
+                    "Too many wrong tokens",
+                    f"Try again in {math.ceil(wait_s)} seconds.",
+                )
             self._wrong.note(address)
             _log.warning("page.refused", address=address)
             return self._form(request, to, "This is not one of the tokens.", _WRONG)
