@@ -38,7 +38,7 @@ def find_rows(
     query = _select(before=before, is_page=is_page, **wanted)
     if label is None:
         return connection.execute(query.limit(limit)).mappings().all()
-    numbers = _find_labelled(connection, query, label.casefold(), limit)
+    numbers = find_labelled(connection, query, label.casefold(), limit)
     found: list[Row] = []
     for at in range(0, len(numbers), PAGE):
         page = query.where(jobs.c.job_no.in_(numbers[at : at + PAGE]))
@@ -46,10 +46,18 @@ def find_rows(
     return found
 
 
-def _find_labelled(
+def find_labelled(
     connection: Connection, query: Select[Any], text: str, limit: int | None
 ) -> list[int]:
-    """Return the numbers of the jobs whose label has a text in it, in the order of the query."""
+    """
+    Return the numbers of the jobs whose label has a text in it, in the order of the query.
+
+    Args:
+        connection: Of a transaction that reads.
+        query: Finds the jobs.
+        text: The text, case-folded.
+        limit: How many jobs at most; `None` for all.
+    """
     # Not by the database: SQLite knows upper and lower case of A to Z only.
     slim = query.with_only_columns(jobs.c.job_no, jobs.c.label).where(jobs.c.label.is_not(None))
     found: list[int] = []

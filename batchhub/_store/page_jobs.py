@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from contextlib import closing
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from batchhub.models import BatchState, Outcome
 from .codec import read_job, read_summary, to_text
 from .damage import DamagedError
 from .job_rows import StoredJob
+from .job_search import find_labelled
 from .records import make_status
 from .statements import Row, Statement
 from .tables import OPEN_FAILURE, jobs, lanes, results
@@ -74,7 +74,7 @@ def jobs_page(
     if wanted.label is None:
         rows: Sequence[Row] = connection.execute(query.limit(most)).mappings().all()
     else:
-        numbers = _find_labelled(connection, query, wanted.label.casefold(), most)
+        numbers = find_labelled(connection, query, wanted.label.casefold(), most)
         these = _NEWEST_FIRST.where(jobs.c.job_no.in_(numbers))
         rows = connection.execute(these).mappings().all()
     return [_read(row) for row in rows]
@@ -106,19 +106,6 @@ def _select(wanted: JobFilter) -> Select[Any]:
     if wanted.since is not None:
         query = query.where(jobs.c.created_at >= to_text(wanted.since))
     return query
-
-
-def _find_labelled(connection: Connection, query: Select[Any], text: str, most: int) -> list[int]:
-    # Not by the database: SQLite knows upper and lower case of A to Z only.
-    slim = query.with_only_columns(jobs.c.job_no, jobs.c.label).where(jobs.c.label.is_not(None))
-    found: list[int] = []
-    with closing(connection.execute(slim)) as rows:
-        for job_no, label in rows:
-            if isinstance(label, str) and text in label.casefold():
-                found.append(job_no)
-                if len(found) == most:
-                    break
-    return found
 
 
 def _read(row: Row) -> StoredJob | DamagedError:

@@ -12,7 +12,7 @@ from batchhub.models import ItemState
 
 from .damage import DamagedError
 from .database import Database
-from .job_rows import StoredJob, find_job_no, get_row, get_stored
+from .job_rows import StoredJob, get_row, get_stored
 from .page_items import Searched, ShownItem, Spot, items_page, newest_job, search_items
 from .page_jobs import JobFilter, count_failing, jobs_page
 from .page_lanes import LaneFigures, account_names, lane_figures
@@ -61,10 +61,6 @@ class Pages:
             return get_stored(connection, get_row(connection, job_id), with_tickets=False)
 
         return await self._db.read(work)
-
-    async def has_job(self, job_id: str) -> bool:
-        """Whether there is a job with an id."""
-        return await self._db.read(lambda connection: find_job_no(connection, job_id) is not None)
 
     async def tickets(
         self, job_no: int, *, after: int = 0, most: int, kind: str = "all"
