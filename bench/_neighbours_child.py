@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -117,15 +117,20 @@ async def _poll(accounts: dict[str, EcwidAccount], seconds: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "jobs.db"
         async with BatchHub(store, accounts, adapters=[WatchedAdapter]) as hub:
-            for name in accounts:
-                jobs = [await hub.submit(name, make_items(number)) for number in range(TICKETS)]
-                for job in jobs:
-                    async for status in job.watch():
-                        if status.state is not BatchState.PENDING:
-                            break
+            await send_jobs(hub, accounts)
         async with BatchHub(store, accounts, adapters=[WatchedAdapter]) as hub:
             asyncio.get_running_loop().call_later(8.0, is_ready.set)
             await hub.resume()
+
+
+async def send_jobs(hub: BatchHub, accounts: Iterable[str]) -> None:
+    """Submit so many jobs for each account, and wait until the vendor has them."""
+    for name in accounts:
+        jobs = [await hub.submit(name, make_items(number)) for number in range(TICKETS)]
+        for job in jobs:
+            async for status in job.watch():
+                if status.state is not BatchState.PENDING:
+                    break
 
 
 def make_items(job: int) -> Iterator[BatchItem]:

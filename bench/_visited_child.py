@@ -20,10 +20,9 @@ from typing import Any
 from unittest.mock import patch
 
 from batchhub import BatchHub
-from batchhub.models import BatchState
 
 from ._figures import at_part
-from ._neighbours_child import ACCOUNTS, TICKETS, WatchedAdapter, make_account, make_items
+from ._neighbours_child import ACCOUNTS, WatchedAdapter, make_account, send_jobs
 
 
 def main() -> None:
@@ -42,12 +41,7 @@ def main() -> None:
 
 async def _poll(store: Path, accounts: dict[str, Any]) -> None:
     async with BatchHub(store, accounts, adapters=[WatchedAdapter]) as hub:
-        for name in accounts:
-            jobs = [await hub.submit(name, make_items(number)) for number in range(TICKETS)]
-            for job in jobs:
-                async for status in job.watch():
-                    if status.state is not BatchState.PENDING:
-                        break
+        await send_jobs(hub, accounts)
     async with BatchHub(store, accounts, adapters=[WatchedAdapter]) as hub:
         driving = asyncio.create_task(hub.drive())
         await asyncio.sleep(5.0)

@@ -27,10 +27,9 @@ from batchhub import BatchHub
 from batchhub._metrics import MetricsServer
 from batchhub._metrics.exposition import Exposition
 from batchhub.hub import opened
-from batchhub.models import BatchState
 
 from ._figures import at_part
-from ._neighbours_child import ACCOUNTS, TICKETS, WatchedAdapter, make_account, make_items
+from ._neighbours_child import ACCOUNTS, WatchedAdapter, make_account, send_jobs
 
 _steps_s: Final[list[float]] = []
 _STEPS: Final = ("_write_sampled", "_write_budgets", "_write_live")
@@ -65,12 +64,7 @@ def _timed(run: Callable[..., bytes]) -> Callable[..., bytes]:
 async def _poll(store: Path, accounts: dict[str, Any]) -> None:
     names = list(accounts)[:ACCOUNTS]
     async with BatchHub(store, accounts, adapters=[WatchedAdapter]) as hub:
-        for name in names:
-            jobs = [await hub.submit(name, make_items(number)) for number in range(TICKETS)]
-            for job in jobs:
-                async for status in job.watch():
-                    if status.state is not BatchState.PENDING:
-                        break
+        await send_jobs(hub, names)
     async with BatchHub(store, accounts, adapters=[WatchedAdapter]) as hub:
         driving = asyncio.create_task(hub.drive())
         inside = await opened(hub)
