@@ -24,6 +24,7 @@ from sqlalchemy import (
 from .codec import from_text, to_text
 from .damage import DamagedError, read_row, reading
 from .lane_records import Hold, LaneOwner, LaneRow, Traffic
+from .shards import shard_of
 from .statements import Row, Statement
 from .tables import attendants, deliveries, jobs, lanes, leases, pushes, wishes
 
@@ -63,9 +64,10 @@ _HAS_WISHES: Final = (
     .where(wishes.c.lane == lanes.c.lane, wishes.c.answered_at.is_(None))
     .label("has_wishes")
 )
-_get: Final = select(lanes, _HAS_PUSHES, _HAS_WISHES)
-# Of a store that can't be written, and so not be brought up to date either.
-_get_old: Final = select(lanes, _HAS_PUSHES, false().label("has_wishes"))
+# Without the shard: a store that can't be written, and so not be brought up to date, may have none.
+_COLUMNS: Final = [column for column in lanes.c if column is not lanes.c.shard]
+_get: Final = select(*_COLUMNS, _HAS_PUSHES, _HAS_WISHES)
+_get_old: Final = select(*_COLUMNS, _HAS_PUSHES, false().label("has_wishes"))
 _GET: Final = Statement(_get.where(_THIS))
 _GET_OLD: Final = Statement(_get_old.where(_THIS))
 _GET_ALL: Final = Statement(_get.order_by(lanes.c.lane))
@@ -133,7 +135,7 @@ def take_place(connection: Connection, lane: str) -> int:
     """
     place = _NEXT_PLACE.scalar(connection, {"this_lane": lane})
     if place is None:
-        _ADD.run(connection, {"lane": lane, "last_place": 1})
+        _ADD.run(connection, {"lane": lane, "shard": shard_of(lane), "last_place": 1})
         return 1
     return int(place)
 
@@ -208,7 +210,7 @@ def take_lane(
     this = {"this_lane": lane, "this_epoch": row.epoch, "at": to_text(at)}
     new = {"token": owner.token, "pid": owner.pid, "host": owner.host}
     if not _TAKE.run(connection, {**this, **new}):
-        _ADD.run(connection, {"lane": lane})
+        _ADD.run(connection, {"lane": lane, "shard": shard_of(lane)})
         _TAKE.run(connection, {**this, **new})
     return row, Hold(lane=lane, token=owner.token, epoch=row.epoch + 1)
 

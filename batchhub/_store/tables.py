@@ -104,7 +104,10 @@ lanes: Final = Table(
     Column("last_place", Integer, nullable=False, server_default="0"),
     Column("sent", JSON),
     Column("cooled", JSON),
+    # What `shards.shard_of` says of its name.
+    Column("shard", Integer, nullable=False, server_default="0"),
     Index("ix_lanes_owner", "owner"),
+    Index("ix_lanes_shard", "shard"),
 )
 
 tickets: Final = Table(
@@ -339,6 +342,14 @@ alert_deliveries: Final = Table(
     ForeignKeyConstraint(["message_no"], ["alert_messages.message_no"]),
     Index("ix_alert_deliveries_message_no", "message_no"),
     Index("ix_alert_deliveries_due", "due_at", "channel", "message_no"),
+)
+
+# What is true of the store as a whole, such as the name of the cluster it belongs to.
+facts: Final = Table(
+    "facts",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
 )
 
 # What a process asks of whoever drives a lane, and what the answer was.

@@ -109,6 +109,11 @@ def fold_again(status: BatchStatus) -> BatchStatus:
 
 
 _ADDED: Final = {
+    "0007": (
+        "DROP INDEX ix_lanes_shard",
+        "ALTER TABLE lanes DROP COLUMN shard",
+        "DROP TABLE facts",
+    ),
     "0006": (
         "DROP INDEX ix_jobs_open",
         "DROP TABLE alert_deliveries",

@@ -18,10 +18,10 @@ from batchhub.errors import StoreError, StoreVersionError
 
 from .old_locks import WITH_LANE_LOCKS, old_locks
 
-HEAD: Final = "0006"
+HEAD: Final = "0007"
 """The version this batchhub writes; a test compares it with Alembic's own."""
 
-_READABLE: Final = frozenset({HEAD, "0005", "0004", "0003"})
+_READABLE: Final = frozenset({HEAD, "0006", "0005", "0004", "0003"})
 """The versions that can be read as they are: what was added since may be missing."""
 
 # As Alembic makes and reads it; apart from the store's own tables, which it would want to drop.
