@@ -36,7 +36,8 @@ def find_store_path(store: str | os.PathLike[str] | None) -> Path | None:
     elif found := _URL.match(text):
         kind = found[1] or found[2] or ""  # the rest may have a password in it
         raise SettingsError(
-            f"a store of the kind {kind!r} is not supported; use a path or {_SCHEME}PATH",
+            f"a store of the kind {kind!r} is not supported; use a path, {_SCHEME}PATH or "
+            "postgresql://USER@HOST/DATABASE",
             key="store",
         )
     if not text or "\0" in text:

@@ -1,0 +1,140 @@
+"""Where a store is: a file of SQLite's, a database of PostgreSQL's, or memory."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qsl, quote, unquote, urlencode
+
+from attrs import field, frozen
+
+from batchhub.errors import SettingsError
+
+from .store_path import find_store_path
+
+SCHEMA: Final = "batchhub"
+"""The schema of a PostgreSQL database that a store is in, unless its URL names another."""
+
+_POSTGRES: Final = re.compile(r"(?i:postgres(?:ql)?(?:\+psycopg)?)://(.*)", re.DOTALL)
+_OTHER_DRIVER: Final = re.compile(r"(?i:postgres(?:ql)?\+(\w+))://")
+_NO_URL: Final = re.compile(r"(?i:postgres(?:ql)?(?:\+\w+)?):(?!//)")
+_NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_SECRETS: Final = frozenset({"password", "sslpassword"})
+_SWITCH: Final = {"on": True, "off": False}
+_FORM: Final = "postgresql://USER@HOST/DATABASE"
+
+
+@frozen(kw_only=True)
+class StorePlace:
+    """
+    Where a store is.
+
+    Attributes:
+        path: The file of a SQLite store; `None` for any other.
+        url: The address of a PostgreSQL database as libpq takes it, passwords included; `None` for
+            any other store.
+        name: What to call it in messages; without passwords.
+        schema: The schema of that database that it is in; empty for any other store.
+        listens: Whether the database may be asked to tell of news, for which a connection must
+            stay the same; it may not behind a pooler that gives each transaction another one.
+    """
+
+    path: Path | None = None
+    url: str | None = field(default=None, repr=False)
+    name: str = "in memory"
+    schema: str = ""
+    listens: bool = True
+
+    @property
+    def is_postgres(self) -> bool:
+        """Whether it is a PostgreSQL database, which many machines share."""
+        return self.url is not None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may use it, now or later: any but one in memory."""
+        return self.path is not None or self.url is not None
+
+    @property
+    def passwords(self) -> list[str]:
+        """The passwords in its address."""
+        return [] if self.url is None else _find_passwords(self.url)
+
+    @property
+    def key(self) -> str:
+        """Names it in the names of this machine's files: one for all who call it the same."""
+        return hashlib.sha256(f"{self.name} {self.schema}".encode()).hexdigest()[:16]
+
+
+def find_store_place(store: str | os.PathLike[str] | None) -> StorePlace:
+    """
+    Return where a store is.
+
+    Args:
+        store: A path, a ``sqlite:///`` or ``postgresql://`` URL, ``:memory:``, or `None` for a
+            store in memory.
+
+    Raises:
+        SettingsError: It is neither a path nor a URL of a kind that is supported, or an option of
+            the URL makes no sense.
+    """
+    text = None if store is None else os.fspath(store)
+    if text is not None:
+        if found := _POSTGRES.fullmatch(text):
+            return _read_postgres(found[1])
+        if found := _OTHER_DRIVER.match(text):
+            raise SettingsError(
+                f"a store on PostgreSQL is reached by psycopg, not by {found[1]}; use {_FORM}",
+                key="store",
+            )
+        if _NO_URL.match(text):
+            raise SettingsError(f"a store on PostgreSQL is given as {_FORM}", key="store")
+    path = find_store_path(text)
+    return StorePlace() if path is None else StorePlace(path=path, name=str(path))
+
+
+def _read_postgres(rest: str) -> StorePlace:
+    if any(not character.isprintable() for character in rest):
+        raise SettingsError(f"a store on PostgreSQL is given as {_FORM}, in one line", key="store")
+    where, _, query = rest.partition("?")
+    options = parse_qsl(query, keep_blank_values=True)
+    ours = {name: value for name, value in options if name in {"schema", "listen"}}
+    theirs = [(name, value) for name, value in options if name not in ours]
+    schema = ours.get("schema", SCHEMA)
+    if not _NAME.fullmatch(schema):
+        raise SettingsError(
+            "the schema of a store is a name in lower-case letters, digits and _, "
+            f"not {schema[:80]!r}",
+            key="store",
+        )
+    listen = ours.get("listen", "on")
+    if listen not in _SWITCH:
+        raise SettingsError(f"listen is on or off, not {listen[:80]!r}", key="store")
+    if "/" not in where or where.endswith("/"):
+        raise SettingsError(f"no database is named; a store is {_FORM}", key="store")
+    shown = [(name, value) for name, value in theirs if name.lower() not in _SECRETS]
+    if schema != SCHEMA:
+        shown.append(("schema", schema))
+    users, at, hosts = where.rpartition("@")
+    return StorePlace(
+        url=f"postgresql://{where}{_query(theirs)}",
+        name=f"postgresql://{users.partition(':')[0]}{at}{hosts}{_query(shown)}",
+        schema=schema,
+        listens=_SWITCH[listen],
+    )
+
+
+def _query(options: list[tuple[str, str]]) -> str:
+    # libpq reads a + as a plus.
+    return f"?{urlencode(options, quote_via=quote, safe='/,:')}" if options else ""
+
+
+def _find_passwords(url: str) -> list[str]:
+    where, _, query = url.removeprefix("postgresql://").partition("?")
+    password = where.rpartition("@")[0].partition(":")[2]
+    found = [password, unquote(password)]
+    found += [value for name, value in parse_qsl(query) if name in _SECRETS]
+    return sorted({each for each in found if each})
