@@ -17,6 +17,7 @@ import pytest
 from aiohttp import ClientResponse
 from hypothesis import HealthCheck, settings
 from support.patience import PATIENCE_S
+from support.postgres import PostgresServer, shared_server
 
 from batchhub._base import secrets, under_way
 from batchhub.cli.shell import invocation
@@ -91,3 +92,17 @@ def _no_secrets_of_others() -> Iterator[None]:
     secrets._known = secrets.Blanker(known._known.elements())  # type: ignore[misc]
     yield
     secrets._known = known  # type: ignore[misc]
+
+
+@pytest.fixture
+def database_server() -> PostgresServer:
+    """Return the PostgreSQL of this process's tests: nobody stops it, or changes its settings."""
+    return shared_server()
+
+
+@pytest.fixture
+def database_url(database_server: PostgresServer) -> Iterator[str]:
+    """Return the address of an empty database on PostgreSQL."""
+    name = database_server.create_database()
+    yield database_server.url(name)
+    database_server.drop_database(name)
