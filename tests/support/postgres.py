@@ -26,7 +26,7 @@ from contextlib import closing, contextmanager, suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
-from typing import Any, Final, LiteralString, cast
+from typing import Any, Final
 from urllib.parse import quote
 
 import psycopg
@@ -282,7 +282,7 @@ class PostgresServer:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def url(self, database: str = ADMIN, *, user: str = ADMIN, password: str | None = None) -> str:
-        """Return the address of one of its databases: on loopback if it listens, else its socket."""
+        """Return the address of one of its databases: a port of loopback if it listens."""
         who = user if password is None else f"{user}:{quote(password, safe='')}"
         if self._listens:
             return f"postgresql://{who}@127.0.0.1:{self.port}/{database}"
@@ -295,7 +295,7 @@ class PostgresServer:
                 host=str(self.folder), port=self.port, dbname=database, user=ADMIN, autocommit=True
             )
         ) as connection:
-            found = connection.execute(cast(LiteralString, sql), values or None)
+            found = connection.execute(sql.encode(), values or None)
             return found.fetchall() if found.description else []
 
     def create_database(self, template: str | None = None) -> str:
@@ -417,8 +417,9 @@ def _nobody() -> dict[str, Any]:
 def _give(*paths: Path) -> None:
     """Let files belong to whom the server runs as."""
     user = _user()
-    for path in paths if user is not None else ():
-        os.chown(path, user.pw_uid, user.pw_gid)
+    if user is not None:
+        for path in paths:
+            os.chown(path, user.pw_uid, user.pw_gid)
 
 
 def _place(*, on_disk: bool) -> str | None:

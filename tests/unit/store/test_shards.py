@@ -16,7 +16,7 @@ from batchhub._store.tables import lanes
 async def _read_shards(store: Store) -> dict[str, int]:
     def work(connection: Connection) -> dict[str, int]:
         found = connection.execute(select(lanes.c.lane, lanes.c.shard))
-        return {lane: shard for lane, shard in found}
+        return {row.lane: row.shard for row in found}
 
     return await store._db.read(work)
 
