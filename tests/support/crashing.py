@@ -40,6 +40,7 @@ from batchhub._alerts.conditions import Condition, Rule
 from batchhub._base import failpoints
 from batchhub._engine import lane_claims as _claims
 from batchhub._engine import owner_watch as _owners
+from batchhub._http import request as _request
 from batchhub._store import worker
 from batchhub.cli import main
 from batchhub.errors import StoreError
@@ -55,6 +56,9 @@ ALERT: Final = "look-for-alerts"
 
 TOLD: Final = "told.txt"
 """The file `LISTEN` writes to: a job's id and whether it is said to be repeated, a line each."""
+
+PID_OF: Final = r"\(process (\d+)\)"
+"""Where the number of the process is in the User-Agent of its requests, as a pattern."""
 
 _BROKEN: Final = 70
 _UNFINISHED: Final = 4
@@ -138,6 +142,8 @@ def arm(plan: Plan, trace: int | None = None) -> None:
     worker.BUSY_TIMEOUT_S = plan.busy_s  # type: ignore[misc]
     if plan.file_bytes is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (plan.file_bytes, plan.file_bytes))
+    version = _request._version()
+    _request._version = lambda: f"{version} (process {os.getpid()})"
     reached: Counter[str] = Counter()
     # The thread itself: a signal for the process may reach another one first, and this one would
     # go on for a moment.

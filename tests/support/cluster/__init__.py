@@ -1,0 +1,1 @@
+"""Real workers at one database: the vendors they work at, and what holds them to account."""
