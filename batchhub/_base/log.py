@@ -77,6 +77,7 @@ EVENTS: Final = {
     "metrics.started": "the process shows figures of itself at an address",
     "metrics.failed": "figures could not be made, for a fault of batchhub; the next ones may be",
     "push.taken": "a vendor's call was taken in; whoever drives the account looks at it",
+    "clock.differs": "this machine's wall clock shows another time than the store's database",
     "store.pruned": "old jobs were deleted",
     "store.damaged": "a row of the store can't be read; its job is left out",
     "store.failed": "the store could not be read or written; tried again later",

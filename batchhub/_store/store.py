@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from batchhub._base.file_mode import FileMode
@@ -24,6 +25,7 @@ from .opening import open_database
 from .pages import Pages
 from .pushes import Pushes
 from .results import Results
+from .store_time import TimeRead, read_time
 from .targets import Targets
 from .tickets import Tickets
 from .vitals import Vitals
@@ -97,6 +99,10 @@ class Store:
     async def foreign_version(self) -> int:
         """Return a number that changes when another process writes to the store."""
         return await self._db.foreign_version()
+
+    async def read_time(self, clock: Callable[[], float]) -> TimeRead:
+        """Return the time of the store's database, and when it was read by the caller's clock."""
+        return await self._db.read(lambda connection: read_time(connection, clock))
 
     @property
     def is_usable(self) -> bool:
