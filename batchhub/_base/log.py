@@ -81,6 +81,8 @@ EVENTS: Final = {
     "store.pruned": "old jobs were deleted",
     "store.damaged": "a row of the store can't be read; its job is left out",
     "store.failed": "the store could not be read or written; tried again later",
+    "news.lost": "other processes can't be heard; what they write is looked for every second",
+    "news.heard": "other processes are heard again",
     "exchanges.failed": "the record of exchanges could not be written; work goes on without it",
     "exchanges.resumed": "the record of exchanges is written again",
     "exchanges.dropped": "exchanges are missing in the record: it could not be written in time",

@@ -1,5 +1,6 @@
 """
-The store: jobs, tickets, items and results in SQL. Nothing here knows a vendor or a clock.
+The store: jobs, tickets, items and results in SQL. Nothing here knows a vendor, or a clock but
+`bell`, by which the processes of a store on PostgreSQL hear of each other.
 
 It may import `_adapter`, `models` and below, never HTTP. Begin with `store`, which has a door by
 subject: `jobs`, `tickets`, `results`, `lanes`, `deliveries` of events, `loads` for how jobs come
@@ -31,6 +32,7 @@ from .alert_records import AlertRow, AlertState, Delivery, EndedJob, NewMessage
 from .alerts import AlertChange
 from .attempts import Fenced
 from .attendants import Attendant
+from .bell import ANYTHING, Bell, News
 from .chunks import RepeatedMeanwhileError
 from .damage import DamagedError
 from .database import StoreClosedError, StoreMovedError
@@ -49,11 +51,13 @@ from .vitals import LaneSign, OpenGroup, StoreFigures
 from .wishes import Wish, WishState
 
 __all__ = [
+    "ANYTHING",
     "Adopted",
     "AlertChange",
     "AlertRow",
     "AlertState",
     "Attendant",
+    "Bell",
     "Candidate",
     "Claimed",
     "DamagedError",
@@ -69,6 +73,7 @@ __all__ = [
     "Lease",
     "LeaseRow",
     "NewMessage",
+    "News",
     "OldestJob",
     "OpenGroup",
     "OpenJob",
