@@ -101,8 +101,7 @@ class Bell:
     """
 
     def __init__(self, place: StorePlace, clock: Clock) -> None:
-        assert place.url is not None
-        self._url = place.url
+        self._url = place.url or ""
         self._name = place.name
         self._channel = channel_of(place.schema)
         self._clock = clock
