@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from attrs import field, frozen
 
 from batchhub._base.secrets import remember
+from batchhub._settings.place import Place
 
 from .conditions import Condition
-from .grammar import Place
 
 LIMIT_S: Final = 60.0
 """Seconds a command has, unless its settings say otherwise."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
 from batchhub._settings.keyring import find_in_keyring
+from batchhub._settings.place import Place
+from batchhub.errors import SettingsError
 from batchhub.settings import Settings
 
 from .channel_settings import Channel, read_channels
 from .conditions import BY_DEFAULT, Condition, Rule
-from .grammar import Place
 
 EXAMPLE: Final = (
     'alerts.channels.mail = { type = "command", command = "mail -s batchhub ops@example.com" }'
@@ -66,7 +68,7 @@ def read_alerts(
         SettingsError: A key is missing, unknown or wrong; its message names file and key.
     """
     if settings.alerts is None:
-        return AlertSettings(config=settings.path, store=settings.store)
+        return AlertSettings(config=settings.path, store=_find_store(settings))
     place = Place(path=settings.path, environ=environ, look_up=look_up)
     table = settings.alerts
     place.check_keys(table, _KEYS)
@@ -80,8 +82,15 @@ def read_alerts(
         remind_s=remind_s,
         is_on=True,
         config=settings.path,
-        store=settings.store,
+        store=_find_store(settings),
     )
+
+
+def _find_store(settings: Settings) -> str | None:
+    """Return the store that the settings name; nobody looked it up if another one is used."""
+    with suppress(SettingsError):
+        return settings.store
+    return None
 
 
 def _read_rules(value: Any, place: Place, settings: Settings) -> dict[Condition, Rule]:

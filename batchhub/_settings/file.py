@@ -11,6 +11,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ from .environment import (
     to_part,
 )
 from .references import resolve
+from .store_setting import StoreSetting, find_store_setting, read_store_setting
 
 __all__ = ["CONFIG_NAME", "AccountTable", "Settings", "load_settings", "unknown_key"]
 
@@ -88,27 +90,39 @@ class Settings:
     All settings.
 
     Attributes:
-        store: Path or URL of the store. A relative path in the file starts from the file's folder,
-            one in the environment from the working folder.
+        store_setting: Path or URL of the store, or where that is kept. A relative path in the file
+            starts from the file's folder, one in the environment from the working folder.
         store_mode: Who may use the store: ``private`` for its owner alone, or ``group``.
         polling: When tickets are polled of accounts without a setting of their own: a rule; `None`
             if nothing is said of it.
         accounts: The accounts by name.
         alerts: The table ``[alerts]`` as the file has it; `None` if it has none.
         path: The file; `None` if there is none.
+        is_store_in_file: Whether the store is the file's, and not the environment's.
     """
 
-    store: str | None
+    store_setting: StoreSetting | None = field(alias="store", repr=False)
     store_mode: str = FileMode.PRIVATE.value
     polling: PollRule | None = None
     accounts: Mapping[str, AccountTable]
     alerts: Mapping[str, Any] | None = field(default=None, repr=False)
     path: str | None
+    is_store_in_file: bool = field(default=True, eq=False, repr=False)
 
     @property
     def where(self) -> str:
         """Where they were read from, for messages."""
         return self.path or _ENVIRONMENT
+
+    @cached_property
+    def store(self) -> str | None:
+        """
+        Path or URL of the store; looked up where it is kept when it is first asked for.
+
+        Raises:
+            SettingsError: It is not where the setting says.
+        """
+        return find_store_setting(self.store_setting, self.path if self.is_store_in_file else None)
 
 
 def load_settings(
@@ -134,8 +148,10 @@ def load_settings(
     for name, values in tables.items():
         _table(values, f"accounts.{name}", file)
     given = find_account_values(tables, environ)
+    in_file = read_store_setting(table.get("store"), file)
     return Settings(
-        store=environ.get(STORE_VARIABLE) or _resolve_store(table.get("store"), file),
+        store=environ.get(STORE_VARIABLE) or in_file,
+        is_store_in_file=not environ.get(STORE_VARIABLE),
         store_mode=_read_mode(environ.get(STORE_MODE_VARIABLE), table.get("store_mode"), file),
         polling=_read_rule(environ.get(POLLING_VARIABLE), table.get("polling"), file),
         accounts={
@@ -163,22 +179,6 @@ def _read(file: Path) -> Mapping[str, Any]:
     except tomllib.TOMLDecodeError as error:
         why = str(error).replace("Cannot overwrite a value", "A key appears twice")
         raise SettingsError(f"{file} is no valid TOML: {why}", path=str(file)) from None
-
-
-def _resolve_store(store: Any, file: Path | None) -> str | None:
-    if store is None or file is None:
-        return None
-    if not isinstance(store, str) or not store:
-        raise SettingsError(f"{file}: store must be a path or a URL", key="store", path=str(file))
-    path = store.removeprefix("sqlite:///")
-    if "://" in path or path == ":memory:":
-        return store
-    try:
-        return str(file.parent / Path(path).expanduser())
-    except RuntimeError:
-        raise SettingsError(
-            f"{file}: store {store}: there is no such home folder", key="store", path=str(file)
-        ) from None
 
 
 def _read_mode(over: str | None, given: Any, file: Path | None) -> str:

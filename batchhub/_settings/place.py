@@ -1,4 +1,4 @@
-"""What the table ``[alerts]`` is made of: spans of time, words of a set, and secrets elsewhere."""
+"""A place in the settings: what is read there, such as spans of time and secrets kept elsewhere."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from typing import Any, Final
 from attrs import frozen
 
 from batchhub._base.secrets import remember
-from batchhub._settings.keyring import find_in_keyring
-from batchhub._settings.secret_file import read_secret
 from batchhub.errors import SettingsError
+
+from .keyring import find_in_keyring
+from .secret_file import read_secret
 
 _SPAN: Final = re.compile(r"(\d{1,6})\s*(s|m|min|h|d|w)")
 _UNITS_S: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -101,17 +102,28 @@ class Place:
         Raises:
             SettingsError: There is none where it refers to.
         """
-        found = self._find(value)
+        if isinstance(value, str) and value:
+            remember([value])
+            self.warn_of_literal(f"the secret {self.key}")
+            found = value
+        else:
+            found = self.follow(value)
         if not found.isascii() or not found.isprintable() or " " in found:
             raise self.wrong("has characters that can't be in it, such as spaces or line breaks")
         remember([found])
         return found
 
-    def _find(self, value: Any) -> str:
-        if isinstance(value, str) and value:
-            remember([value])
-            self._warn(f"is written in {self.path or 'the settings'} itself; put {_FORMS} there")
-            return value
+    def warn_of_literal(self, what: str) -> None:
+        """Warn, once, that something secret is written here itself."""
+        self._warn(f"{what} is written in {self.path or 'the settings'} itself; put {_FORMS} there")
+
+    def follow(self, value: Any) -> str:
+        """
+        Return what is where a reference leads: ``{ env = … }``, ``{ file = … }`` or the keyring.
+
+        Raises:
+            SettingsError: It is no reference, or leads nowhere.
+        """
         kind, name = "", None
         if isinstance(value, Mapping) and len(value) == 1:
             kind, name = next(iter(value.items()))
@@ -131,7 +143,10 @@ class Place:
                 except LookupError as error:
                     raise self.wrong(f"comes from the file {error.args[0]}") from None
                 if read.is_open:
-                    self._warn(f"comes from {read.path}, which others on this machine can read")
+                    self._warn(
+                        f"the secret {self.key} comes from {read.path}, which others on this "
+                        "machine can read"
+                    )
                 return read.text
             case "keyring":
                 try:
@@ -140,11 +155,11 @@ class Place:
                     raise self.wrong(f"comes from the keyring, but {error.args[0]}") from None
         raise self.wrong(f"must be {_FORMS}")
 
-    def _warn(self, what: str) -> None:
-        mark = (self.path, self.key, what)
+    def _warn(self, text: str) -> None:
+        mark = (self.path, self.key, text)
         if mark not in _warned:
             _warned.add(mark)
-            warnings.warn(f"the secret {self.key} {what}", stacklevel=4)
+            warnings.warn(text, stacklevel=4)
 
 
 _warned: Final[set[tuple[str | None, str, str]]] = set()
