@@ -22,7 +22,7 @@ from ._base.frames import Frame, is_frame
 from ._base.handles import HUB, Handle
 from ._base.log import get_logger
 from ._base.show import clean
-from ._base.store_path import find_store_path
+from ._base.store_place import find_store_place, show_store
 from ._engine.account_adapter import open_adapter
 from ._engine.account_book import AccountBook
 from ._engine.event_feed import EventFeed
@@ -42,7 +42,7 @@ from ._settings.file import load_settings
 from ._settings.registry import AdapterInfo, Registry
 from ._store import DamagedError
 from .adapter import Account, Adapter, Probe
-from .errors import InputError, NotKnownError, UsageError
+from .errors import InputError, NotKnownError, SettingsError, UsageError
 from .job import BatchJob
 from .models import BatchEvent, BatchState, ExportedFile, Finding, Health, OpenFailures
 from .polling import PollRule
@@ -280,8 +280,13 @@ class BatchHub(Handle):
 
     @property
     def store_name(self) -> str:
-        """Where the jobs are kept, for messages."""
-        return "memory" if self._store_at is None else str(self._store_at)
+        """Where the jobs are kept, for messages: without a password."""
+        if self._store_at is None:
+            return "memory"
+        try:
+            return show_store(self._store_at)
+        except SettingsError:  # said when it is opened; it may have a password in it
+            return "of no known kind"
 
     async def set_accounts(
         self, accounts: Mapping[str, Account], *, polling: PollRule | str | None = None
@@ -545,8 +550,10 @@ class BatchHub(Handle):
     @property
     def _has_store(self) -> bool:
         """Whether there is a store that may have jobs; looking must not create one."""
-        path = None if self._store_at is None else find_store_path(self._store_at)
-        return self._opened is not None or (path is not None and path.exists())
+        place = find_store_place(self._store_at)
+        # Whether a database has tables is known when it is opened; that creates nothing.
+        is_there = place.is_postgres or (place.path is not None and place.path.exists())
+        return self._opened is not None or is_there
 
     async def _find_joined(self, key: str, lane: str, fingerprint: str) -> str | None:
         opened = await self._open()
@@ -827,6 +834,11 @@ async def opened(hub: BatchHub) -> OpenHub:
         StoreError: The store can't be opened.
     """
     return await hub._open()  # noqa: SLF001  # of this module
+
+
+def address_of(hub: BatchHub) -> str:
+    """Return a hub's store as it was given, password included: for commands that it runs."""
+    return hub._store_at or ""  # noqa: SLF001  # of this module
 
 
 def _check_since(since: datetime | None) -> None:

@@ -25,7 +25,7 @@ from ._engine.job_view import JobView
 from ._engine.open_hub import OpenHub
 from ._engine.retry import make_superseded, store_retry
 from ._engine.retry_reasons import explain_nothing
-from ._exchanges import read_exchanges
+from ._exchanges import read_record
 from ._store import JobRecord
 from ._store.retry_rows import Selection
 from .errors import (
@@ -245,8 +245,9 @@ class BatchJob(Handle):
         That is each request of a submit, a search, a cancel and a fetch, and each request that was
         refused or not answered; not the polls that went well. They are kept for 7 days, in a file
         beside the store (``jobs.exchanges.db``), by the process that made them: what a process on
-        another machine sent is there. Where the file can't be written, they are not kept, and the
-        job goes on.
+        another machine sent is there. Of a store on PostgreSQL the file is in the user's folder for
+        state (``~/.local/state/batchhub``) of each machine that sends. Where the file can't be
+        written, they are not kept, and the job goes on.
 
         Args:
             ticket: Only those about this ticket, by its position; `None` for all.
@@ -269,8 +270,8 @@ class BatchJob(Handle):
         if opened.exchanges.is_running:
             await in_thread(opened.exchanges.flush)
         read = partial(
-            read_exchanges,
-            opened.store.path,
+            read_record,
+            opened.exchanges.path,
             job_id=self.id,
             ticket=ticket,
             limit=limit,
@@ -668,6 +669,25 @@ def _read_codes(code: int | Collection[int] | None) -> frozenset[int] | None:
     if not all(isinstance(each, int) and not isinstance(each, bool) for each in codes):
         raise UsageError(f"code takes HTTP statuses such as 404, not {code!r}")
     return codes
+
+
+async def find_other_hosts(job: BatchJob) -> list[str]:
+    """
+    Return which other machines may have exchanges of a job, as far as their workers are at work.
+
+    Returns:
+        Their names, in order; none where the record is beside the store.
+
+    Raises:
+        StoreError: The store can't be read.
+    """
+    opened = job._view.opened  # noqa: SLF001  # of this module
+    if not opened.exchanges.is_elsewhere:
+        return []
+    hosts = {each.owner.host for each in await opened.store.attendants.find(job.lane)}
+    if (owner := (await opened.store.lanes.get(job.lane)).owner) is not None:
+        hosts.add(owner.host)
+    return sorted(hosts - {opened.driver.me.host})
 
 
 async def find_all_retries(job: BatchJob) -> Retries:

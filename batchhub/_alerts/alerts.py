@@ -13,10 +13,10 @@ from attrs import evolve
 from batchhub._base.clock import Clock
 from batchhub._base.failpoints import failpoint
 from batchhub._base.log import get_logger
-from batchhub._base.store_path import find_store_path
+from batchhub._base.store_place import find_store_place
 from batchhub._store import AlertChange, AlertRow, AlertState, Lease, NewMessage, Store
 from batchhub.errors import BatchHubError, StoreError
-from batchhub.hub import BatchHub, opened
+from batchhub.hub import BatchHub, address_of, opened
 
 from .channels.courier import Courier
 from .conditions import OF_ENDS
@@ -79,7 +79,9 @@ class Alerts:
         Nothing ends it: a store that fails is tried again.
         """
         hub = await opened(self._hub)
-        courier = Courier(hub.clock, hub.store.name)
+        place = find_store_place(address_of(self._hub) or None)
+        name = hub.store.name
+        courier = Courier(hub.clock, address_of(self._hub) if place.is_postgres else name)
         deliveries = Deliveries(hub.store, hub.clock, courier)
         keeper = LeaseKeeper(hub.store, hub.clock, hub.process)
         lookout = Lookout(store=hub.store, process=hub.process, clock=hub.clock)
@@ -221,7 +223,7 @@ def _tell(
     """Make one message for all channels that want the same; return them, and the rows."""
     if not step.changes:
         return [], list(step.puts)
-    is_usual = settings.store is not None and str(find_store_path(settings.store)) == store
+    is_usual = settings.store is not None and find_store_place(settings.store).name == store
     source = Source(store=store, config=settings.config, is_usual=is_usual)
     firing = {row.key for row in rows if row.state is not AlertState.PENDING} - {*step.drops}
     firing |= {row.key for row in step.puts if row.state is not AlertState.PENDING}

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from attrs import frozen
+from attrs import field, frozen
 
 from batchhub._base.secrets import blank, blank_all
 from batchhub._base.show import clean, count, duration, moment, number
+from batchhub._base.store_place import find_store_place
 
 from .conditions import TITLES, Condition
 from .states import Change, ChangeKind
@@ -48,11 +49,13 @@ class Source:
         store: The store's name.
         config: The settings file; `None` if there is none.
         is_usual: Whether the settings name this store.
+        address: The store as commands open it; `None` if that is its name.
     """
 
     store: str
     config: str | None
     is_usual: bool = True
+    address: str | None = field(default=None, repr=False)
 
     @property
     def where(self) -> str:
@@ -62,7 +65,9 @@ class Source:
     @property
     def path(self) -> str:
         """The store, whatever the working folder is."""
-        return self.store if self.store == IN_MEMORY else str(Path(self.store).absolute())
+        if self.store == IN_MEMORY or find_store_place(self.store).is_postgres:
+            return self.store
+        return str(Path(self.store).absolute())
 
     def command(self, words: Sequence[str]) -> str:
         """Return a command that works on this machine, whatever the working folder is."""

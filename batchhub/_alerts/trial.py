@@ -28,7 +28,7 @@ async def try_channels(
         What went wrong with each, in their order; `None` for one that took it.
     """
     clock = clock or SystemClock()
-    courier = Courier(clock, source.store)
+    courier = Courier(clock, source.address or source.store)
     try:
         return await asyncio.gather(
             *(

@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 from batchhub.errors import SettingsError
 
+from .secrets import remember
 from .store_path import find_store_path
 
 SCHEMA: Final = "batchhub"
@@ -84,7 +85,9 @@ def find_store_place(store: str | os.PathLike[str] | None) -> StorePlace:
     text = None if store is None else os.fspath(store)
     if text is not None:
         if found := _POSTGRES.fullmatch(text):
-            return _read_postgres(found[1])
+            place = _read_postgres(found[1])
+            remember(place.passwords)  # whatever a driver or a server says of them
+            return place
         if found := _OTHER_DRIVER.match(text):
             raise SettingsError(
                 f"a store on PostgreSQL is reached by psycopg, not by {found[1]}; use {_FORM}",
@@ -94,6 +97,17 @@ def find_store_place(store: str | os.PathLike[str] | None) -> StorePlace:
             raise SettingsError(f"a store on PostgreSQL is given as {_FORM}", key="store")
     path = find_store_path(text)
     return StorePlace() if path is None else StorePlace(path=path, name=str(path))
+
+
+def show_store(store: str) -> str:
+    """
+    Return what to call a store in messages: as it was given, but for passwords.
+
+    Raises:
+        SettingsError: There can be no such store.
+    """
+    place = find_store_place(store)
+    return place.name if place.is_postgres else store
 
 
 def _read_postgres(rest: str) -> StorePlace:

@@ -17,12 +17,14 @@ from batchhub._base.clock import Clock
 from batchhub._base.file_mode import FileMode
 from batchhub._base.forks import make_lock
 from batchhub._base.log import get_logger
-from batchhub._base.store_path import find_exchanges_path
+from batchhub._base.state_folder import make_state_folder
+from batchhub._base.store_place import StorePlace
 from batchhub._http.journal import Noted
 from batchhub.errors import StoreError
 
 from .file import open_to_write
 from .reading import explain
+from .where import find_record
 from .writer import (
     MOST_BYTES,
     Row,
@@ -64,26 +66,32 @@ class ExchangeLog:
 
     Nobody waits for it, and nothing fails with it: what can't be written is tried again, and
     dropped if that takes too long. The file is made with the first exchange. A store in memory has
-    none.
+    none; of one on PostgreSQL each machine has what it sent itself.
 
     Args:
-        store: The file of the store; `None` for one in memory.
+        store: The store, or its file; `None` for one in memory.
         mode: Who may use the record, as for the store.
         clock: Says how old an exchange is.
         most_bytes: How large the record gets.
+
+    Attributes:
+        path: The file; `None` without one.
+        dropped: How many exchanges could not be written.
+        is_elsewhere: Whether the store is not on this machine, and each has a record of its own.
     """
 
     def __init__(
         self,
-        store: Path | None,
+        store: StorePlace | Path | None,
         mode: FileMode,
         clock: Clock,
         *,
         most_bytes: int = MOST_BYTES,
     ) -> None:
-        self.path = None if store is None else find_exchanges_path(store)
+        self.path = find_record(store)
         self.dropped = 0
-        self._mode = mode
+        self.is_elsewhere = isinstance(store, StorePlace) and store.is_postgres
+        self._mode = FileMode.PRIVATE if self.is_elsewhere else mode
         self._clock = clock
         self._most_bytes = most_bytes
         self._pid = os.getpid()
@@ -269,6 +277,8 @@ class ExchangeLog:
         if self._connection is not None and _find(self.path) != self._file:
             self._disconnect()  # it was deleted, or replaced
         if self._connection is None:
+            if self.is_elsewhere:
+                make_state_folder()
             self._connection = open_to_write(self.path, self._mode)
             self._file = _find(self.path)
         return self._connection

@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from batchhub._base.store_path import find_exchanges_path, find_store_path
 from batchhub.errors import StoreError
 from batchhub.models import Exchange
 
 from .file import is_empty, open_to_read
 from .keep import unpack
+from .where import find_record
 
 _START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HEADS: Final = """
@@ -37,11 +37,31 @@ def read_exchanges(
     before: int | None = None,
     bodies: bool = False,
 ) -> list[Exchange]:
+    """Return what is recorded of the exchanges of a store, named by its path or URL."""
+    return read_record(
+        find_record(store),
+        job_id=job_id,
+        ticket=ticket,
+        limit=limit,
+        before=before,
+        bodies=bodies,
+    )
+
+
+def read_record(
+    path: Path | None,
+    *,
+    job_id: str | None = None,
+    ticket: int | None = None,
+    limit: int | None = 100,
+    before: int | None = None,
+    bodies: bool = False,
+) -> list[Exchange]:
     """
     Return what is recorded of the exchanges with vendors, oldest first.
 
     Args:
-        store: The store beside which the record is; one in memory has none.
+        path: The file of the record; `None` without one, as of a store in memory.
         job_id: Only what was about this job.
         ticket: Only what was about this ticket of it.
         limit: How many at most, the newest ones; `None` for all.
@@ -55,10 +75,8 @@ def read_exchanges(
         StoreVersionError: The record was written by a newer batchhub.
         StoreError: It can't be read.
     """
-    at = find_store_path(store)
-    if at is None:
+    if path is None:
         return []
-    path = find_exchanges_path(at)
     try:
         if not path.exists():
             return []

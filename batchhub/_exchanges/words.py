@@ -11,7 +11,9 @@ from batchhub.models import BatchStatus
 from .writer import KEPT
 
 
-def explain_none(status: BatchStatus, path: Path | None, now: datetime) -> str:
+def explain_none(
+    status: BatchStatus, path: Path | None, now: datetime, *, is_elsewhere: bool = False
+) -> str:
     """
     Return in a sentence why no exchange of a job is in the record.
 
@@ -19,6 +21,7 @@ def explain_none(status: BatchStatus, path: Path | None, now: datetime) -> str:
         status: The job's status, with its tickets.
         path: Where the record would be; `None` for a store in memory.
         now: The current time.
+        is_elsewhere: Whether the store is on PostgreSQL, and each machine has a record of its own.
     """
     if path is None:
         return "no requests are recorded of a store in memory"
@@ -30,6 +33,12 @@ def explain_none(status: BatchStatus, path: Path | None, now: datetime) -> str:
         return (
             f"no requests of job {status.job_id} are recorded any more: they are kept for "
             f"{KEPT.days} days, and the last change to it was {ago} ago"
+        )
+    if is_elsewhere:
+        return (
+            f"no requests of job {status.job_id} are in {path}, the record of this machine: it was "
+            "sent by another one, or by another user of this one, or longer than "
+            f"{KEPT.days} days ago"
         )
     if path.exists():
         return (

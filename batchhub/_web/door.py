@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
+from typing import Final
 
 from attrs import define
 
 from batchhub._base.clock import Clock
-from batchhub._base.store_path import find_store_path
+from batchhub._base.store_place import find_store_place
 from batchhub.errors import BatchHubError, StoreError
 from batchhub.hub import BatchHub, opened
+
+_DATABASE: Final = (0, 0)
+"""In place of what tells a file from others: the same database is asked again and again."""
 
 
 class NoStoreError(Exception):
@@ -33,8 +36,9 @@ class StoreDoor:
     """
     Opens the store for whoever looks.
 
-    A store that is not there is not made. One whose file was replaced, or that failed, is opened
-    anew for the next look; whoever is still looking at the old one is left alone.
+    A store that is not there is not made; whether a database has its tables is found out when it is
+    opened. One whose file was replaced, or that failed, is opened anew for the next look; whoever
+    is still looking at the old one is left alone.
 
     Args:
         store: Its path or URL.
@@ -45,9 +49,11 @@ class StoreDoor:
     def __init__(self, store: str, store_mode: str, clock: Clock) -> None:
         self._store_mode = store_mode
         self._clock = clock
-        self._path: Path | None = find_store_path(store)
+        self._place = find_store_place(store)
+        # A relative path is not one for whoever works elsewhere later.
+        self._store = store if self._place.path is None else str(self._place.path)
         # In full: which file "jobs.db" is nobody sees who looks from elsewhere.
-        self.name = store if self._path is None else str(self._path.absolute())
+        self.name = self._place.name
         self._held: _Held | None = None
         self._opening = asyncio.Lock()
         self._changes = 0
@@ -105,7 +111,7 @@ class StoreDoor:
                 raise NoStoreError
             if self._held is None:
                 hub = BatchHub(
-                    self._path, clock=self._clock, store_mode=self._store_mode, drives=False
+                    self._store, clock=self._clock, store_mode=self._store_mode, drives=False
                 )
                 await hub.__aenter__()
                 self._opened += 1
@@ -114,13 +120,15 @@ class StoreDoor:
 
     def _find_file(self) -> tuple[int, int] | None:
         """Return what tells the store's file from every other one; `None` if there is none."""
-        assert self._path is not None  # noqa: S101  # refused by who starts the page
+        path = self._place.path
+        if path is None:
+            return _DATABASE
         try:
-            found = self._path.stat()
+            found = path.stat()
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise StoreError(f"store {self._path}: {error.strerror}") from None
+            raise StoreError(f"store {path}: {error.strerror}") from None
         return found.st_dev, found.st_ino
 
     async def _drop_if_over(self, held: _Held) -> None:

@@ -20,7 +20,8 @@ from attrs import frozen
 from batchhub._base.file_mode import FileMode
 from batchhub._base.log import get_logger
 from batchhub._base.secrets import remember
-from batchhub._base.store_path import find_store_path
+from batchhub._base.state_folder import find_state_folder, make_state_folder
+from batchhub._base.store_place import find_store_place
 from batchhub.errors import BatchHubError, UsageError
 
 from .look import Role
@@ -41,10 +42,12 @@ class TokenError(BatchHubError):
 
 
 def find_token_folder(store: str) -> Path:
-    """Return the folder of the tokens of a store, beside it."""
-    path = find_store_path(store)
-    assert path is not None  # noqa: S101  # refused by who starts the page
-    path = path.resolve()
+    """Return the folder of the tokens of a store: beside it, or in the state folder of the user."""
+    place = find_store_place(store)
+    if place.is_postgres:
+        return find_state_folder() / f"{place.key}.web"
+    assert place.path is not None  # noqa: S101  # refused by who starts the page
+    path = place.path.resolve()
     return path.with_name(f"{path.name}.web")
 
 
@@ -77,6 +80,8 @@ class Tokens:
             UsageError: One can't be used.
         """
         try:
+            if self.folder.parent == find_state_folder():
+                make_state_folder()
             FileMode.PRIVATE.make_folder(self.folder)
             if not self.folder.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Final
 
 from batchhub._base.parent import UNTIL_EOF
+from batchhub._settings.environment import STORE_VARIABLE
 from batchhub.errors import BatchHubError
 
 from .settings_source import Reading
@@ -32,12 +33,15 @@ class PageProcess:
 
     Args:
         arguments: What follows ``batchhub`` on its command line.
+        store: The store, if an option named it. It may have a password in it, and whoever lists the
+            processes of a machine sees their command lines: the page finds it in its environment.
     """
 
     name: Final = "page"
 
-    def __init__(self, arguments: Sequence[str]) -> None:
+    def __init__(self, arguments: Sequence[str], store: str | None = None) -> None:
         self._arguments = tuple(arguments)
+        self._variables = {UNTIL_EOF: "1"} | ({} if store is None else {STORE_VARIABLE: store})
 
     async def start(self) -> None:
         """Nothing to do: its options are checked where they are given."""
@@ -53,7 +57,7 @@ class PageProcess:
             *_COMMAND,
             *self._arguments,
             stdin=asyncio.subprocess.PIPE,
-            env={**os.environ, UNTIL_EOF: "1"},
+            env={**os.environ, **self._variables},
             # Ctrl-C is this process's: the page ends when the worker says so.
             start_new_session=True,
         )

@@ -77,6 +77,7 @@ class SettingsWatch:
         self._on_change = on_change
         self._clock = clock
         self._mode = reading.settings.store_mode
+        self._store = reading.store
         self._is_asked = asyncio.Event()
         self.read_at = clock.now()
         self.error = next(map(_in_a_line, reading.broken.values()), None)
@@ -132,7 +133,7 @@ class SettingsWatch:
 
     def _find_unchangeable(self) -> Iterator[str]:
         """Yield what is different from what the hub was opened with."""
-        if self._reading.store != self._hub.store_name:
+        if self._reading.store != self._store:
             yield "store"
         if self._reading.settings.store_mode != self._mode:
             yield "store_mode"

@@ -24,7 +24,7 @@ class Courier:
 
     Args:
         clock: Where time comes from.
-        store: The store's name, for commands.
+        store: The store's address, for commands.
     """
 
     def __init__(self, clock: Clock, store: str) -> None:

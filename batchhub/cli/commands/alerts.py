@@ -16,6 +16,7 @@ from batchhub._alerts.overview import Alert, AlertsOverview, ChannelOverview, lo
 from batchhub._alerts.settings import need_channels, read_alerts
 from batchhub._alerts.trial import try_channels
 from batchhub._base.show import clean, count, duration
+from batchhub._base.store_place import show_store
 from batchhub.cli.screen.advice import command_line
 from batchhub.cli.screen.console import make_console, say, say_error, write, write_json
 from batchhub.cli.screen.tables import fits, plain_table, show_page
@@ -135,7 +136,8 @@ async def _try(invocation: Invocation, options: AlertOptions) -> ExitCode:
     settings = read_settings(common)
     alerts = read_alerts(settings)
     channels = need_channels(alerts, options.channels or ())
-    source = Source(store=find_store(common, settings), config=alerts.config)
+    store = find_store(common, settings)
+    source = Source(store=show_store(store), config=alerts.config, address=store)
     problems = await try_channels(channels, source)
     if common.json:
         write_json(

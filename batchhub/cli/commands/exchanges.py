@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from batchhub._base.show import clean, count, number, words
-from batchhub._base.store_path import find_exchanges_path, find_store_path
-from batchhub._exchanges import explain_none
+from batchhub._base.store_place import find_store_place
+from batchhub._exchanges import explain_none, find_record
 from batchhub.cli.screen.console import make_console, say, write, write_json
 from batchhub.cli.screen.tables import fits, plain_table, show_page
 from batchhub.cli.shell.exchange_options import ExchangeOptions
@@ -21,10 +21,12 @@ from batchhub.cli.shell.find_job import find_job
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.open import find_store, open_reader
 from batchhub.errors import UsageError
+from batchhub.job import find_other_hosts
 from batchhub.models import BatchStatus, Exchange
 
 _KIB: Final = 1024
 _OFFSET_AT: Final = len("2026-01-01 00:00:00.000")
+_MOST_HOSTS: Final = 5
 _FEW_S: Final = 10.0
 _SUCCESS: Final = range(200, 300)
 
@@ -38,6 +40,7 @@ async def show_exchanges(invocation: Invocation, options: ExchangeOptions) -> Ex
         # One more than is shown, to know whether there are more.
         most = options.limit + 1 if options.limit else None
         found = await job.exchanges(ticket=options.ticket, limit=most, bodies=options.bodies)
+        hosts = await find_other_hosts(job)
     is_cut = most is not None and len(found) == most
     found = found[1:] if is_cut else found
     if common.json:
@@ -59,6 +62,8 @@ async def show_exchanges(invocation: Invocation, options: ExchangeOptions) -> Ex
     if not (found and common.quiet):
         for line in _notes(found, job.status, find_store(common), options, is_cut=is_cut):
             say(line)
+        if hosts:
+            say(_say_hosts(hosts))
     return ExitCode.OK
 
 
@@ -76,11 +81,12 @@ def _notes(
     is_cut: bool,
 ) -> Iterator[str]:
     """Yield where the record is, and what is not in it."""
-    at = find_store_path(store)
-    path = None if at is None else find_exchanges_path(at)
+    place = find_store_place(store)
+    path = find_record(place)
     if not found:
         if options.ticket is None:
-            yield explain_none(status, path, datetime.now(UTC))
+            now = datetime.now(UTC)
+            yield explain_none(status, path, now, is_elsewhere=place.is_postgres)
         else:
             yield f"no requests about ticket {options.ticket} of job {status.job_id} are in {path}"
         return
@@ -97,6 +103,13 @@ def _notes(
     else:
         bodies = f"bodies of {number(kept)} of them are kept, and --bodies shows them"
     yield f"from {path}: the last 7 days, without polls that went well; {bodies}"
+
+
+def _say_hosts(hosts: Sequence[str]) -> str:
+    """Say where else there may be some: each machine keeps what it sent itself."""
+    named = ", ".join(clean(host, 100) for host in hosts[:_MOST_HOSTS])
+    more = f" and {count(len(hosts) - _MOST_HOSTS, 'other')}" if len(hosts) > _MOST_HOSTS else ""
+    return f"each machine keeps what it sent; workers are on {named}{more}: ask there, too"
 
 
 def _draw(found: Sequence[Exchange], status: BatchStatus) -> Table:

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from batchhub._base.show import clean, count, duration, number, words
+from batchhub._base.store_place import show_store
 from batchhub.cli.screen.advice import command_line
 from batchhub.cli.screen.console import make_console, say, write, write_json
 from batchhub.cli.screen.tables import fits, plain_table, show_page
@@ -54,7 +55,7 @@ async def show_failures(invocation: Invocation, options: FailuresOptions) -> Exi
     elif shown:
         show_page(failures_table(shown[:_MOST_SHOWN], make_console(sys.stdout), now, options))
     else:
-        say(f"no open failures in {store}")
+        say(f"no open failures in {show_store(store)}")
     for line in _notes(found, shown, options):
         say(line)
     if shown and not (common.quiet or common.json):

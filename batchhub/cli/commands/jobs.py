@@ -10,7 +10,8 @@ from typing import Any, Final
 from attrs import asdict
 
 from batchhub._base.show import count, number
-from batchhub._base.store_path import find_store_path, list_all_files
+from batchhub._base.store_path import list_all_files
+from batchhub._base.store_place import find_store_place, show_store
 from batchhub.cli.screen.advice import advise, write_advice
 from batchhub.cli.screen.closing import find_driver, find_failures
 from batchhub.cli.screen.console import make_console, say, write, write_json
@@ -100,7 +101,7 @@ async def list_jobs(invocation: Invocation, options: ListOptions) -> ExitCode:
     else:
         is_filtered = words or any(value is not None for value in wanted.values())
         store, what = find_store(common), "matching jobs" if is_filtered else "jobs"
-        say(f"no {what} in {store}" if store_exists(store) else no_store(store))
+        say(f"no {what} in {show_store(store)}" if store_exists(store) else no_store(store))
     if is_cut:
         newest = (
             "newest job is" if options.limit == 1 else f"{number(options.limit)} newest jobs are"
@@ -120,12 +121,14 @@ async def prune_jobs(invocation: Invocation, older_than: str) -> ExitCode:
     before = _size(store)
     async with open_reader(common) as hub:
         deleted = await hub.prune(span_s)
-    freed = max(0, before - _size(store))
+    after = _size(store)
+    freed = None if before is None or after is None else max(0, before - after)
     if common.json:
         write_json({**asdict(deleted), "bytes": freed})
     elif not common.quiet:
         what = f"{count(deleted.jobs, 'job')} with {count(deleted.items, 'item')}"
-        say(f"deleted {what}; freed {number(freed // 1024)} KiB")
+        room = "the database takes the room again" if freed is None else f"freed {_kib(freed)}"
+        say(f"deleted {what}; {room}")
     return ExitCode.OK
 
 
@@ -175,8 +178,13 @@ async def check_account(name: str, hub: BatchHub, settings: Settings) -> None:
     raise NotKnownError("account", name, sorted(known))
 
 
-def _size(store: str) -> int:
-    """Return the size of a store on disk, in bytes."""
-    path = find_store_path(store)
-    files = [] if path is None else list_all_files(path)
-    return sum(file.stat().st_size for file in files if file.exists())
+def _size(store: str) -> int | None:
+    """Return the size of a store on disk, in bytes; `None` if it is a database's matter."""
+    path = find_store_place(store).path
+    if path is None:
+        return None
+    return sum(file.stat().st_size for file in list_all_files(path) if file.exists())
+
+
+def _kib(size_bytes: int) -> str:
+    return f"{number(size_bytes // 1024)} KiB"

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
+from batchhub._base.store_place import show_store
 from batchhub.cli.screen.closing import show_closing
 from batchhub.cli.screen.console import (
     make_console,
@@ -121,7 +122,9 @@ async def _end_at_once(invocation: Invocation, verb: str, following: FollowOptio
         async with open_reader(common) as hub, running_command(hub, following):
             pass
     if not common.quiet:
-        why = f"no unfinished jobs in {store}" if store_exists(store) else no_store(store)
+        why = (
+            f"no unfinished jobs in {show_store(store)}" if store_exists(store) else no_store(store)
+        )
         say(f"nothing to {verb}: {why}")
     return ExitCode.OK
 

@@ -61,7 +61,7 @@ async def _run(
         metrics = MetricsService(options.metrics_listen, hub, worker.facts)
         worker.add_service(metrics)
     if options.web:
-        worker.add_service(PageProcess(page_arguments(common, page)))
+        worker.add_service(PageProcess(page_arguments(common, page), common.store))
     with (
         troubles_on_stderr(common.verbose),
         heard_signals(worker.stop, worker.reload, most_s=worker.most_s),
@@ -112,14 +112,12 @@ def check_page(options: WorkerOptions, page: WebOptions) -> None:
 
 
 def page_arguments(common: Common, page: WebOptions) -> list[str]:
-    """Return the command line of the page, with the same settings and store."""
+    """Return the command line of the page, with the same settings; its store is not on it."""
     found = ["web"]
     for name, value in _list_given(page):
         found += [name, value]
     if common.config is not None:
         found += ["--config", str(common.config)]
-    if common.store is not None:
-        found += ["--store", common.store]
     found += ["-v"] * common.verbose
     if common.log_format is not LogFormat.TEXT:
         found += ["--log-format", common.log_format.value]

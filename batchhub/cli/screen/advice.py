@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from batchhub._base.store_place import find_store_place
+from batchhub._settings.environment import STORE_VARIABLE
 from batchhub.models.advice import NO_RETRIES, Retries, next_steps
 
 if TYPE_CHECKING:
@@ -18,12 +21,20 @@ Advice = tuple[str, str]
 
 def command_line(common: Common, *words: str) -> str:
     """Return a command to paste into a shell, with this one's --config and --store."""
-    line = ["batchhub", *words]
+    return shlex.join(["batchhub", *words, *repeat_common(common)])
+
+
+def repeat_common(common: Common) -> Iterator[str]:
+    """Yield the --config and --store of a command, for another one."""
     if common.config is not None:
-        line += ["--config", str(common.config)]
-    if common.store is not None:
-        line += ["--store", common.store]
-    return shlex.join(line)
+        yield from ("--config", str(common.config))
+    if common.store is None:
+        return
+    place = find_store_place(common.store)
+    if not place.is_postgres:
+        yield from ("--store", common.store)
+    elif not place.passwords or os.environ.get(STORE_VARIABLE) != common.store:
+        yield from ("--store", place.name)  # the variable has it with its password
 
 
 def advise(

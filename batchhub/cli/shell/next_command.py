@@ -10,6 +10,7 @@ from attrs import NOTHING, fields
 
 from batchhub._tables.formats import Format, Notation, format_of
 from batchhub.adapter import Kind
+from batchhub.cli.screen.advice import repeat_common
 from batchhub.tables import ItemReader
 
 from .job_options import SubmitOptions
@@ -47,11 +48,7 @@ def write_next(
     words += _say_kinds(reading, items)
     if options.key is not None:
         words += ["--key", f"{options.key}/rejects"]
-    if common.config is not None:
-        words += ["--config", str(common.config)]
-    if common.store is not None:
-        words += ["--store", common.store]
-    return shlex.join(words)
+    return shlex.join([*words, *repeat_common(common)])
 
 
 def _repeat(group: Any, file: str) -> Iterator[str]:

@@ -17,7 +17,7 @@ from batchhub._base.commands import run_command
 from batchhub._base.show import duration
 from batchhub.cli.screen.console import say_warning
 from batchhub.errors import BatchHubError
-from batchhub.hub import BatchHub
+from batchhub.hub import BatchHub, address_of
 from batchhub.models import BatchEvent
 
 from .options import FollowOptions
@@ -142,7 +142,7 @@ async def _put_off(event: BatchEvent, problem: str) -> None:
 def _variables(hub: BatchHub, event: BatchEvent) -> dict[str, str]:
     status = event.status
     return {
-        "BATCHHUB_STORE": hub.store_name,
+        "BATCHHUB_STORE": address_of(hub),
         "BATCHHUB_JOB": status.job_id,
         "BATCHHUB_ACCOUNT": status.account,
         "BATCHHUB_STATE": status.state.value,

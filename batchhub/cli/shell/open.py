@@ -9,7 +9,8 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from batchhub._base.store_path import find_store_path, list_all_files
+from batchhub._base.store_path import list_all_files
+from batchhub._base.store_place import find_store_place
 from batchhub._settings.accounts import make_accounts, outline_account
 from batchhub._settings.described import find_name, in_short
 from batchhub._settings.keyring import recall_from_keyring
@@ -70,7 +71,7 @@ def find_store(common: Common, settings: Settings | None = None) -> str:
     store = common.store
     if store is None:
         store = (settings or read_settings(common)).store
-    if store is not None and find_store_path(store) is None:
+    if store is not None and not find_store_place(store).is_shared:
         raise SettingsError(
             f"store {store} would be lost when this command ends; name a file",
             key="store",
@@ -103,7 +104,7 @@ def no_store(store: str) -> str:
 def own_files(common: Common) -> list[Path]:
     """Return the files that results must not overwrite: the settings and the store."""
     config = find_config(common)
-    store = find_store_path(find_store(common))
+    store = find_store_place(find_store(common)).path
     files = [] if config is None else [config]
     if store is not None:
         files += list_all_files(store)
@@ -114,12 +115,14 @@ def store_exists(store: str) -> bool:
     """
     Whether a store exists; a command that reads must not create one.
 
+    Whether a database has its tables is found out when it is opened, which creates nothing.
+
     Raises:
         SettingsError: It can't be a file.
     """
-    path = find_store_path(store)
+    place = find_store_place(store)
     try:
-        return path is not None and path.exists()
+        return place.is_postgres or (place.path is not None and place.path.exists())
     except OSError as error:
         raise SettingsError(f"store {store}: {error.strerror}", key="store") from None
 
