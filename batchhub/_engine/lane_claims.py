@@ -131,7 +131,7 @@ class LaneClaims:
 
     async def _take_or_wait(self, lane: Lane, silence: Silence, *, is_attended: bool) -> LaneHold:
         owners = self._owners
-        if not is_attended and self._store.path is not None:
+        if not is_attended and self._store.is_shared:
             await self._leave_to_attendant(lane)
         while True:
             began_s = self._clock.boot_s()
@@ -188,7 +188,7 @@ class LaneClaims:
         """
         died = row.owner is not None and row.owner.token != self._process.token
         spent = Spent.read(row.sent, row.cooled, lane=lane.name)
-        if row.epoch == 0 and self._store.path is not None:
+        if row.epoch == 0 and self._store.is_shared:
             spent = Spent(at=self._clock.now())
         lane.adapter.transport.restore(spent, unseen_since=row.seen_at if died else None)
 
@@ -197,7 +197,7 @@ class LaneClaims:
     def begin_beating(self) -> None:
         """Give signs of life for as long as lanes are held."""
         # A store in memory has nobody who would look.
-        if self._store.path is None or self._is_over:
+        if not self._store.is_shared or self._is_over:
             return
         if self._beating is None or self._beating.done():
             self._beating = asyncio.create_task(self._beat(), name="batchhub-beat")

@@ -210,7 +210,7 @@ class LaneContext:
         handed on.
         """
         cooling = self.adapter.transport.cool_downs
-        if cooling.items() <= self._kept_cooling.items() or self.store.path is None:
+        if cooling.items() <= self._kept_cooling.items() or not self.store.is_shared:
             return
         self._kept_cooling = cooling
         hold = self.hold

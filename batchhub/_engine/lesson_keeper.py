@@ -85,7 +85,7 @@ class LessonKeeper:
 
     @property
     def _is_kept(self) -> bool:
-        return self._store.path is not None and not self._store.is_read_only
+        return self._store.is_shared and not self._store.is_read_only
 
     async def _save(self) -> None:
         try:

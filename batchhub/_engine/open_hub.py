@@ -58,7 +58,7 @@ class OpenHub:
         self.store = store
         self.clock = clock
         self.measures = Measures(store.measures)
-        self.process = ProcessLock(store.path, mode)
+        self.process = ProcessLock(store.path, mode, is_shared=store.is_shared)
         self.driver = Driver(store, clock, self.process, rng, drives=drives)
         self.exchanges = ExchangeLog(store.path, mode, clock)
         self.loader = Loader(store, self.process, clock, self.exchanges.forget)

@@ -142,7 +142,7 @@ class OwnerWatch:
     def looking_on(self, lane: str) -> Iterator[None]:
         """For as long as it is entered, find out whether anybody drives a lane."""
         self._onlookers[lane] += 1
-        if self._store.path is not None and (self._looking is None or self._looking.done()):
+        if self._store.is_shared and (self._looking is None or self._looking.done()):
             self._looking = asyncio.create_task(self._look_on(), name="batchhub-owners")
         try:
             yield

@@ -58,7 +58,7 @@ class Presence:
 
     async def _show(self, lanes: Collection[str]) -> None:
         wanted = frozenset(lanes)
-        if self._store.path is None or wanted == self._shown or self._has_left:
+        if not self._store.is_shared or wanted == self._shown or self._has_left:
             return
         self._process.hold()  # before others can read the token
         if self._shown is None:

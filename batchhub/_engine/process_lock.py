@@ -41,8 +41,9 @@ class ProcessLock:
     store fences every send. It only makes what a dead process had free at once.
 
     Args:
-        store_path: The store's file; `None` for one in memory, which has one process and no locks.
+        store_path: The store's file; `None` for one that is none, and has no locks.
         mode: Who may use the store.
+        is_shared: Whether other processes may use it, though it is no file.
 
     Attributes:
         token: Names this hub in the rows of the store.
@@ -50,12 +51,19 @@ class ProcessLock:
         judge: Says whether another process lives; a test may give its own.
     """
 
-    def __init__(self, store_path: Path | None, mode: FileMode = FileMode.PRIVATE) -> None:
+    def __init__(
+        self,
+        store_path: Path | None,
+        mode: FileMode = FileMode.PRIVATE,
+        *,
+        is_shared: bool = False,
+    ) -> None:
         self.token = secrets.token_hex(8)
         self.pid = os.getpid()
         self.judge: Callable[[str], Verdict] = self._judge
         self._folder = None if store_path is None else find_lock_folder(store_path)
         self._mode = mode
+        self._is_shared = is_shared
         self._descriptor: int | None = None
 
     def hold(self) -> None:
@@ -162,8 +170,8 @@ class ProcessLock:
             return os.open(path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
 
     def _judge(self, token: str) -> Verdict:
-        if self._folder is None:
-            return Verdict.DEAD
+        if self._folder is None:  # only in memory there is nobody else
+            return Verdict.UNKNOWN if self._is_shared else Verdict.DEAD
         try:
             descriptor = os.open(self._path(token), os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
         except OSError:

@@ -65,7 +65,7 @@ class StoreWatch:
 
     def start(self) -> None:
         """Watch as long as there are lanes, followers, or jobs that are waited for."""
-        if self._store.path is None or self._is_closed:
+        if not self._store.is_shared or self._is_closed:
             return
         if self._watching is None or self._watching.done():
             self._watching = asyncio.create_task(self._watch(), name="batchhub-store-watch")

@@ -1,43 +1,41 @@
 """
-One SQLite database: a thread that writes, a thread that reads, a whole transaction a hop.
+One database: a thread that writes, a thread that reads, a whole transaction a hop.
 
 Each thread has a connection of its own, so that reading waits for no write; a database in memory
-has one of both. Writes that wait together share a commit, each in a savepoint of its own, so that
-one bad write spoils no other. A large one has a commit of its own, and whatever else waits goes
-between two of them. A write that was handed over is made even when the task that asked for it is
-cancelled.
+has one of both. What a transaction is on each kind of database, `sqlite` and `postgres` know.
+Writes that wait together share a commit, each in a savepoint of its own, so that one bad write
+spoils no other. A large one has a commit of its own, and whatever else waits goes between two of
+them. A write that was handed over is made even when the task that asked for it is cancelled.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import DBAPIError, StatementError
 
 from batchhub._base.measures import StoreMeasures
+from batchhub._base.store_place import StorePlace
 from batchhub.errors import StoreError, UsageError
 
 from .damage import DamagedError
-from .explain import READ_ONLY, explain_error
+from .explain import READ_ONLY, explain_error, is_database_error
 from .gaps import give_back_some
-from .store_file import find_file, name_of, refuse_log
-from .transactions import Outcome, Work, commit, data_version, read
+from .sqlite import IMMUTABLE, data_version
+from .store_file import find_file, refuse_log
 from .worker import Worker
+from .works import Outcome, Work
 
 T = TypeVar("T")
 
 Asked = tuple[Work[Any], asyncio.Future[Any]]
 """A write that waits for its commit, and who waits for it."""
-
-IMMUTABLE: Final = "immutable=1"
-"""How SQLite is told that nobody writes to a file, not even its locks."""
 
 
 class StoreMovedError(StoreError):
@@ -57,29 +55,29 @@ class Database:
     The door to the store's SQL. Open it with `opening.open_database`.
 
     Attributes:
-        path: The file; `None` for a database in memory.
+        place: Where it is.
         name: What to call it in messages.
         measures: Counts of what it wrote.
 
     Args:
         writer: What writes to it, or only reads where nothing can be written.
         reader: What reads from it.
-        path: The file.
+        place: Where it is.
         full: Why nothing can be written, if that is for want of room on the disk.
     """
 
     def __init__(
-        self, writer: Worker, reader: Worker, path: Path | None, full: StoreError | None = None
+        self, writer: Worker, reader: Worker, place: StorePlace, full: StoreError | None = None
     ) -> None:
         self._full = full
-        self.path = path
-        self.name = name_of(path)
+        self.place = place
+        self.name = place.name
         self.measures = StoreMeasures()
         self._pid = os.getpid()
         self._loop = asyncio.get_running_loop()
         # SQLite's own name of it: that of the file a link leads to.
-        self._log_path = None if path is None else Path(f"{path.resolve()}-wal")
-        self._opened_at = find_file(path)
+        self._log_path = None if place.path is None else Path(f"{place.path.resolve()}-wal")
+        self._opened_at = find_file(place.path)
         self._log_at: tuple[int, int] | None = None
         self._writer = writer
         self._reader = reader
@@ -88,6 +86,12 @@ class Database:
         self._commit: asyncio.Future[list[Outcome]] | None = None
         self._is_bulk = False
         self._closing: asyncio.Task[None] | None = None
+        self._looks = 0
+
+    @property
+    def path(self) -> Path | None:
+        """The file it is in; `None` for any other database."""
+        return self.place.path
 
     async def read(self, work: Work[T]) -> T:
         """
@@ -98,7 +102,8 @@ class Database:
         """
         if self._reader.only == IMMUTABLE and self.path is not None:
             refuse_log(self.path, self.name)  # somebody writes to it by now
-        return await self._call(self._reader, read, work)
+        self.check_loop()
+        return await self._explained(self._reader.read(work))
 
     async def write(self, work: Work[T], *, bulk: bool = False) -> T:
         """
@@ -151,12 +156,18 @@ class Database:
             StoreError: This is one; why is said.
         """
         if self.is_read_only:
+            if self.place.is_postgres:
+                raise StoreError(f"store {self.name}: {self._writer.only}")
             raise self._full or StoreError(f"store {self.name}: {READ_ONLY}")
 
     async def foreign_version(self) -> int:
         """Return a number that changes when another process, or another hub, writes."""
+        if self.place.is_postgres:
+            self._looks += 1
+            return self._looks
+        self.check_loop()
         # Of the writer's connection: it does not count what that connection itself commits.
-        return await self._call(self._writer, read, data_version)
+        return await self._explained(self._writer.read(data_version))
 
     async def give_back_some(self) -> bool:
         """
@@ -166,7 +177,10 @@ class Database:
             StoreError: Another process writes for long, or the store is of an earlier version and
                 the disk has no room for a second copy.
         """
-        return await self._call(self._writer, give_back_some)
+        if self.place.is_postgres:
+            return False  # its own cleaning goes on all the time
+        self.check_loop()
+        return await self._explained(self._writer.start(give_back_some))
 
     async def aclose(self) -> None:
         """Finish what has begun and close; nothing has, if the event loop it began in has ended."""
@@ -231,10 +245,9 @@ class Database:
         for worker in {self._reader, self._writer}:
             await worker.aclose()
 
-    async def _call(self, worker: Worker, function: Callable[..., T], *arguments: Any) -> T:
-        self.check_loop()
+    async def _explained(self, answer: asyncio.Future[T]) -> T:
         try:
-            return await worker.run(function, *arguments)
+            return await answer
         except Exception as error:
             explained = self._explain(error)
             if explained is error:
@@ -255,7 +268,7 @@ class Database:
         else:
             asked, self._waiting = self._waiting, []
         try:
-            self._commit = self._writer.start(commit, [work for work, _ in asked])
+            self._commit = self._writer.commit([work for work, _ in asked])
         except RuntimeError:  # the interpreter ends, and no thread takes anything any more
             self._settle(asked, [(None, StoreError(f"store {self.name}: the process ends"))])
         else:
@@ -266,6 +279,8 @@ class Database:
         error = committed.exception()
         if error is None:
             outcomes = committed.result()
+        elif isinstance(error, Exception) and is_database_error(error):  # it can't be reached
+            outcomes = [(None, error)]
         else:  # nobody may wait for ever, whatever it was
             outcomes = [
                 (None, StoreError(f"store {self.name}: {type(error).__name__} while writing"))
@@ -300,6 +315,4 @@ class Database:
         if isinstance(error, StatementError) and not isinstance(error, DBAPIError):
             # A value SQL has no form for: the fault of the caller, and not one to try again.
             return error.orig if isinstance(error.orig, Exception) else error
-        if isinstance(error, SQLAlchemyError | sqlite3.Error | OSError):
-            return explain_error(error, self.name)
-        return error
+        return explain_error(error, self.name) if is_database_error(error) else error

@@ -33,7 +33,7 @@ from .tables import (
     tickets,
     wishes,
 )
-from .transactions import Work
+from .works import Work
 
 _JOBS_AT_ONCE: Final = 100
 

@@ -16,7 +16,7 @@ from .codec import from_text, to_text
 from .database import Database
 from .tables import OPEN_FAILURE, items, jobs, results, tickets
 from .targets import HASH_BYTES, NOTHING, target_of_each
-from .transactions import Work
+from .works import Work
 
 PAGE: Final = 1_000
 """How many results are read in one look, and how many jobs are looked at for them at most."""

@@ -1,132 +1,91 @@
-"""Opening a store: its file is made or refused, its tables are brought up to date."""
+"""Opening a store: it is made or refused, and its tables are brought up to date."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import threading
-import time
 from pathlib import Path
-from typing import Final
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
+from batchhub._base import secrets
 from batchhub._base.file_mode import FileMode
-from batchhub._base.store_path import find_store_path
+from batchhub._base.store_place import StorePlace, find_store_place
 from batchhub.errors import StoreError
 
-from .database import IMMUTABLE, Database
-from .explain import explain_error, is_full
-from .gaps import keep_track
-from .migrations import is_current, is_readable, migrate, refuse_others
-from .store_file import make_room, name_of, refuse_log, refuse_mode
-from .worker import BUSY_TIMEOUT_S, Worker
-
-_READ_ONLY: Final = "mode=ro"
-
-_LARGEST_LOG: Final = 64 * 1024 * 1024
-"""Bytes of SQLite's log that stay on the disk after something large was written."""
-
-_migrating: Final = threading.Lock()
+from .database import Database
+from .explain import explain_error, is_database_error
+from .opening_sqlite import open_file
+from .postgres import PostgresWorker
+from .server import check_server, make_tables
 
 
 async def open_database(store: str | Path | None, mode: FileMode = FileMode.PRIVATE) -> Database:
     """
-    Open a store's database and bring its tables up to date.
+    Open a store's database; bring the tables of a file up to date.
 
     Args:
-        store: A path, a ``sqlite:///`` URL, or `None` for one in memory.
+        store: A path, a ``sqlite:///`` or ``postgresql://`` URL, or `None` for one in memory.
         mode: Who may use its files.
 
     Raises:
         SettingsError: It is no path, or a URL of a kind this version does not know.
-        StoreVersionError: The store was written by a newer batchhub.
-        StoreError: It can't be opened or written.
+        StoreVersionError: The store was written by a newer batchhub; or it is a PostgreSQL database
+            with the tables of an older one.
+        StoreError: It can't be opened or written; or it is a PostgreSQL database without tables.
     """
-    path = find_store_path(store)
-    full: StoreError | None = None
+    place = find_store_place(store)
     try:
-        if path is not None:
-            make_room(path, mode)
-        try:
-            writer = await _start(path)
-        except OperationalError as error:
-            if path is None or not path.is_file():
-                raise
-            refuse_mode(path)
-            full = explain_error(error, name_of(path)) if is_full(error) else None
-            writer = await _start_reading(path)
+        return await (_open_postgres(place) if place.is_postgres else open_file(place, mode))
     except StoreError as error:
         if str(error).startswith("store "):
             raise
-        raise type(error)(f"store {name_of(path)}: {error}") from None
+        raise type(error)(f"store {place.name}: {error}") from None
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-        raise explain_error(error, name_of(path)) from error
-    return Database(writer, writer if path is None else Worker(path, writer.only), path, full)
+        raise explain_error(error, place.name) from error
 
 
-async def _start(path: Path | None, only: str | None = None) -> Worker:
-    worker = Worker(path, only)
+async def init_database(place: StorePlace) -> bool:
+    """
+    Make the tables of a store in a PostgreSQL database, or bring them up to date.
+
+    Several at once do it once. Processes that have the store open go on with the tables they know.
+
+    Returns:
+        Whether there was something to do.
+
+    Raises:
+        StoreVersionError: The tables are those of a newer batchhub.
+        StoreError: It can't be reached, or not be written.
+    """
+    _keep_secret(place)
+    worker = PostgresWorker(place, writes=True)
     try:
-        await worker.run(_prepare, path)
-    except BaseException:
-        await worker.aclose()
+        return await worker.run(make_tables, place.schema)
+    except StoreError as error:
+        raise type(error)(f"store {place.name}: {error}") from None
+    except Exception as error:
+        if is_database_error(error):
+            raise explain_error(error, place.name) from error
         raise
-    return worker
+    finally:
+        await worker.aclose()
 
 
-async def _start_reading(path: Path) -> Worker:
-    """Open a store where nothing can be written, not even the locks beside it."""
+async def _open_postgres(place: StorePlace) -> Database:
+    _keep_secret(place)
+    reader = PostgresWorker(place, writes=False)
     try:
-        return await _start(path, _READ_ONLY)
-    except OperationalError:
-        if not os.access(path, os.R_OK):
-            raise
-    # Only where there is no log: this ignores it, and with it the newest changes.
-    refuse_log(path, name_of(path))
-    return await _start(path, IMMUTABLE)
+        only = await reader.run(check_server)
+    except BaseException:
+        await reader.aclose()
+        raise
+    # Connected when something is written: many only read.
+    writer = PostgresWorker(place, writes=only is None)
+    writer.only = only
+    reader.is_patient = writer.is_patient = True
+    return Database(writer, reader, place)
 
 
-def _prepare(connection: Connection, path: Path | None) -> None:
-    # Off until the tables are as they should be: a migration makes some of them anew.
-    connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
-    if path is not None:
-        if path.stat().st_size:
-            refuse_others(connection)  # before anything of it is changed
-        _use_wal(connection)
-        # FULL, so that an intent survives a power cut: the request comes after it.
-        connection.exec_driver_sql("PRAGMA synchronous = FULL")
-        connection.exec_driver_sql(f"PRAGMA journal_size_limit = {_LARGEST_LOG}")
-    connection.rollback()
-    is_ready = is_current if _is_writable(connection) else is_readable
-    if not is_ready(connection):
-        # Alembic keeps the migration under way in globals of the process, so that two stores
-        # opened at once would meet there.
-        with _migrating:
-            migrate(connection, path)
-    connection.exec_driver_sql("PRAGMA foreign_keys = ON")
-    connection.rollback()
-
-
-def _use_wal(connection: Connection) -> None:
-    # SQLite does not wait for others while it changes the journal mode, so several first
-    # starts at once meet "database is locked" here; only one of them has to succeed.
-    end_s: float | None = None
-    while True:
-        mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
-        if mode == "wal" or not _is_writable(connection):
-            return
-        try:
-            keep_track(connection)  # a new file only, and before anything is written to it
-            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-        except DBAPIError as error:
-            now_s = time.monotonic()
-            end_s = end_s or now_s + BUSY_TIMEOUT_S  # beside what it may have waited before that
-            if "locked" not in str(error) or now_s > end_s:
-                raise
-            time.sleep(0.05)
-
-
-def _is_writable(connection: Connection) -> bool:
-    return not connection.engine.url.query
+def _keep_secret(place: StorePlace) -> None:
+    """Have its passwords blanked wherever something is shown."""
+    secrets.remember(place.passwords)

@@ -16,7 +16,7 @@ from .codec import read_item, read_job
 from .records import JobRecord
 from .tables import items, jobs, results
 from .targets import target_of_each
-from .transactions import Work
+from .works import Work
 
 PAGE: Final = 500
 """How many items are in memory at once."""

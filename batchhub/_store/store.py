@@ -7,6 +7,7 @@ from pathlib import Path
 
 from batchhub._base.file_mode import FileMode
 from batchhub._base.measures import StoreMeasures
+from batchhub._base.store_place import StorePlace
 
 from .alert_looks import AlertLooks
 from .alerts import Alerts
@@ -87,9 +88,24 @@ class Store:
         return cls(await open_database(store, mode))
 
     @property
+    def place(self) -> StorePlace:
+        """Where it is."""
+        return self._db.place
+
+    @property
     def path(self) -> Path | None:
-        """The file the store is in; `None` for one in memory."""
+        """The file the store is in; `None` for one that is in none."""
         return self._db.path
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may use it: any but one in memory."""
+        return self._db.place.is_shared
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether processes on many machines share out its lanes by shards."""
+        return self._db.place.is_postgres
 
     @property
     def measures(self) -> StoreMeasures:

@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -28,6 +29,14 @@ from batchhub.models import BatchState
 
 metadata: Final = MetaData()
 
+# Everywhere sorted and compared as SQLite does it: by the characters' numbers, in no language.
+_TEXT: Final = Text().with_variant(Text(collation="C"), "postgresql")
+
+
+def _string(length: int) -> String:
+    return String(length).with_variant(Text(collation="C"), "postgresql")
+
+
 TICKET_COUNTS: Final = tuple(f"tickets_{state.value}" for state in BatchState)
 """The columns that count a job's tickets by state."""
 
@@ -35,31 +44,33 @@ ITEM_COUNTS: Final = ("total", "succeeded", "failed", "not_executed", "unknown")
 """The columns that count a job's items by how they went."""
 
 # Times are stored as ISO 8601 text in UTC: sortable, readable in any tool, the same everywhere.
-_TIME = String(32)
+_TIME: Final = _string(32)
 
 
 def _count(name: str) -> Column[int]:
     return Column(name, Integer, nullable=False, server_default="0")
 
 
+_OPEN: Final = text("ended_at IS NULL")
+
 jobs: Final = Table(
     "jobs",
     metadata,
     Column("job_no", Integer, primary_key=True, autoincrement=True),
-    Column("job_id", String(64), nullable=False, unique=True),
-    Column("account", Text, nullable=False),
-    Column("lane", Text, nullable=False),
-    Column("adapter", Text, nullable=False),
-    Column("operation", Text, nullable=False),
-    Column("key", Text),
-    Column("fingerprint", String(64), nullable=False),
-    Column("label", Text),
+    Column("job_id", _string(64), nullable=False, unique=True),
+    Column("account", _TEXT, nullable=False),
+    Column("lane", _TEXT, nullable=False),
+    Column("adapter", _TEXT, nullable=False),
+    Column("operation", _TEXT, nullable=False),
+    Column("key", _TEXT),
+    Column("fingerprint", _string(64), nullable=False),
+    Column("label", _TEXT),
     Column("options", JSON, nullable=False),
     Column("stop_on_first_failure", Boolean, nullable=False),
     Column("deadline_s", Float, nullable=False),
-    Column("retry_of", String(64)),
-    Column("contact", String(16), nullable=False),
-    Column("contact_note", Text),
+    Column("retry_of", _string(64)),
+    Column("contact", _string(16), nullable=False),
+    Column("contact_note", _TEXT),
     Column("findings", JSON, nullable=False),
     Column("created_at", _TIME, nullable=False),
     Column("updated_at", _TIME, nullable=False),
@@ -69,11 +80,11 @@ jobs: Final = Table(
     # Where the job stands in its lane. Without a place it is not there yet, or no more: a process
     # loads it or deletes it, and nobody else sees it.
     Column("place", Integer),
-    Column("loaded_by", String(64)),
+    Column("loaded_by", _string(64)),
     Column("ahead", Boolean, nullable=False, server_default=false()),
     # What follows from the tickets, kept up with each of them: a job may have 100,000.
-    Column("state", String(16), nullable=False, server_default="pending"),
-    Column("outcome", String(16)),
+    Column("state", _string(16), nullable=False, server_default="pending"),
+    Column("outcome", _string(16)),
     Column("progress", Float),
     Column("ticket_findings", JSON, nullable=False, server_default="[]"),
     *(_count(name) for name in ITEM_COUNTS),
@@ -84,7 +95,7 @@ jobs: Final = Table(
     Index("ix_jobs_loaded_by", "loaded_by"),
     Index("ix_jobs_retry_of", "retry_of"),
     # What has not ended is asked for again and again, among thousands of jobs that have.
-    Index("ix_jobs_open", "job_no", sqlite_where=text("ended_at IS NULL")),
+    Index("ix_jobs_open", "job_no", sqlite_where=_OPEN, postgresql_where=_OPEN),
     # SQLite gives the number of a deleted job out again without it.
     sqlite_autoincrement=True,
 )
@@ -92,12 +103,12 @@ jobs: Final = Table(
 lanes: Final = Table(
     "lanes",
     metadata,
-    Column("lane", Text, primary_key=True),
+    Column("lane", _TEXT, primary_key=True),
     # Raised by whoever takes the lane over; what was begun under an older one is sent no more.
     Column("epoch", Integer, nullable=False, server_default="0"),
-    Column("owner", String(64)),
+    Column("owner", _string(64)),
     Column("owner_pid", Integer),
-    Column("owner_host", Text),
+    Column("owner_host", _TEXT),
     Column("seen_at", _TIME),
     # The newest time that was ever written here: a clock that was set back is known by it.
     Column("latest_at", _TIME),
@@ -117,26 +128,26 @@ tickets: Final = Table(
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("first_item", Integer, nullable=False),
     Column("total", Integer, nullable=False),
-    Column("state", String(16), nullable=False),
+    Column("state", _string(16), nullable=False),
     Column("waits_for_previous", Boolean, nullable=False),
-    Column("attempt_id", String(36)),
+    Column("attempt_id", _string(36)),
     Column("attempted_at", _TIME),
     Column("accepted_at", _TIME),
-    Column("finished_as", String(16)),
+    Column("finished_as", _string(16)),
     Column("finished_at", _TIME),
     Column("settling_since", _TIME),
     Column("vendor_refs", JSON, nullable=False),
-    Column("vendor_state", Text),
+    Column("vendor_state", _TEXT),
     Column("vendor", JSON, nullable=False),
     Column("progress", Float),
-    Column("message", Text),
+    Column("message", _TEXT),
     Column("findings", JSON, nullable=False),
     Column("succeeded", Integer, nullable=False),
     Column("failed", Integer, nullable=False),
     Column("not_executed", Integer, nullable=False),
     Column("unknown", Integer, nullable=False),
     # The age of the attempt for any process of the same boot, whatever the wall clock does.
-    Column("attempted_boot", String(64)),
+    Column("attempted_boot", _string(64)),
     Column("attempted_boot_s", Float),
     Column("sends", Integer, nullable=False, server_default="0"),
     # What its submit keeps between two requests, by name.
@@ -156,7 +167,7 @@ items: Final = Table(
     metadata,
     Column("job_no", Integer, primary_key=True, autoincrement=False),
     Column("position", Integer, primary_key=True, autoincrement=False),
-    Column("item_id", Text, nullable=False),
+    Column("item_id", _TEXT, nullable=False),
     Column("wire", LargeBinary, nullable=False),
     ForeignKeyConstraint(["job_no"], ["jobs.job_no"]),
 )
@@ -166,12 +177,12 @@ results: Final = Table(
     metadata,
     Column("job_no", Integer, primary_key=True, autoincrement=False),
     Column("position", Integer, primary_key=True, autoincrement=False),
-    Column("state", String(16), nullable=False),
+    Column("state", _string(16), nullable=False),
     Column("code", Integer),
-    Column("message", Text),
-    Column("vendor_ref", Text),
+    Column("message", _TEXT),
+    Column("vendor_ref", _TEXT),
     Column("raw", LargeBinary),
-    Column("retried_in", String(64)),
+    Column("retried_in", _string(64)),
     Column("packed", Boolean, nullable=False, server_default=false()),
     ForeignKeyConstraint(["job_no", "position"], ["items.job_no", "items.position"]),
 )
@@ -186,7 +197,13 @@ OPEN_FAILURE: Final = and_(
 )
 """Whether a result is a failure that no retry repeats; `ix_results_open_failures` finds them."""
 
-Index("ix_results_open_failures", results.c.job_no, results.c.position, sqlite_where=OPEN_FAILURE)
+Index(
+    "ix_results_open_failures",
+    results.c.job_no,
+    results.c.position,
+    sqlite_where=OPEN_FAILURE,
+    postgresql_where=OPEN_FAILURE,
+)
 
 # What is known of a job's input as a whole: packed, as its rows are. A job without it kept none.
 inputs: Final = Table(
@@ -213,10 +230,10 @@ input_blocks: Final = Table(
 exports: Final = Table(
     "exports",
     metadata,
-    Column("path", Text, primary_key=True),
-    Column("job_id", String(64), nullable=False),
-    Column("size", Integer, nullable=False),
-    Column("digest", Text, nullable=False),
+    Column("path", _TEXT, primary_key=True),
+    Column("job_id", _string(64), nullable=False),
+    Column("size", Integer().with_variant(BigInteger, "postgresql"), nullable=False),
+    Column("digest", _TEXT, nullable=False),
     Column("written_at", _TIME, nullable=False),
     Index("ix_exports_job_id", "job_id"),
 )
@@ -226,8 +243,8 @@ pushes: Final = Table(
     "pushes",
     metadata,
     Column("push_no", Integer, primary_key=True, autoincrement=True),
-    Column("lane", Text, nullable=False),
-    Column("vendor_ref", Text, nullable=False),
+    Column("lane", _TEXT, nullable=False),
+    Column("vendor_ref", _TEXT, nullable=False),
     Column("received_at", _TIME, nullable=False),
     UniqueConstraint("lane", "vendor_ref", name="uq_pushes_lane_ref"),
 )
@@ -237,7 +254,7 @@ pushes: Final = Table(
 lessons: Final = Table(
     "lessons",
     metadata,
-    Column("name", Text, primary_key=True),
+    Column("name", _TEXT, primary_key=True),
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("data", LargeBinary, nullable=False),
     Column("updated_at", _TIME, nullable=False),
@@ -246,7 +263,7 @@ lessons: Final = Table(
 consumers: Final = Table(
     "consumers",
     metadata,
-    Column("consumer", String(64), primary_key=True),
+    Column("consumer", _string(64), primary_key=True),
     Column("since", _TIME, nullable=False),
 )
 
@@ -255,9 +272,9 @@ consumers: Final = Table(
 deliveries: Final = Table(
     "deliveries",
     metadata,
-    Column("consumer", String(64), primary_key=True),
+    Column("consumer", _string(64), primary_key=True),
     Column("job_no", Integer, primary_key=True, autoincrement=False),
-    Column("claimed_by", String(64)),
+    Column("claimed_by", _string(64)),
     Column("claimed_at", _TIME),
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("due_at", _TIME),
@@ -272,12 +289,12 @@ deliveries: Final = Table(
 leases: Final = Table(
     "leases",
     metadata,
-    Column("name", String(64), primary_key=True),
+    Column("name", _string(64), primary_key=True),
     # Raised by whoever takes it over; what was begun under an older one is not written any more.
     Column("epoch", Integer, nullable=False, server_default="0"),
-    Column("holder", String(64)),
+    Column("holder", _string(64)),
     Column("pid", Integer),
-    Column("host", Text),
+    Column("host", _TEXT),
     Column("seen_at", _TIME),
 )
 
@@ -285,9 +302,9 @@ leases: Final = Table(
 attendants: Final = Table(
     "attendants",
     metadata,
-    Column("token", String(64), primary_key=True),
+    Column("token", _string(64), primary_key=True),
     Column("pid", Integer, nullable=False),
-    Column("host", Text, nullable=False),
+    Column("host", _TEXT, nullable=False),
     Column("seen_at", _TIME, nullable=False),
 )
 
@@ -295,8 +312,8 @@ attendants: Final = Table(
 attended: Final = Table(
     "attended",
     metadata,
-    Column("lane", Text, primary_key=True),
-    Column("token", String(64), primary_key=True),
+    Column("lane", _TEXT, primary_key=True),
+    Column("token", _string(64), primary_key=True),
     Index("ix_attended_token", "token"),
 )
 
@@ -304,15 +321,15 @@ attended: Final = Table(
 alerts: Final = Table(
     "alerts",
     metadata,
-    Column("condition", String(32), primary_key=True),
-    Column("account", Text, primary_key=True),
-    Column("state", String(16), nullable=False),
+    Column("condition", _string(32), primary_key=True),
+    Column("account", _TEXT, primary_key=True),
+    Column("state", _string(16), nullable=False),
     Column("since", _TIME, nullable=False),
     Column("fired_at", _TIME),
     Column("well_since", _TIME),
     # When the last message said so, and which one that was.
     Column("told_at", _TIME),
-    Column("message_id", String(64)),
+    Column("message_id", _string(64)),
     Column("facts", JSON, nullable=False),
 )
 
@@ -322,7 +339,7 @@ alert_messages: Final = Table(
     "alert_messages",
     metadata,
     Column("message_no", Integer, primary_key=True, autoincrement=True),
-    Column("message_id", String(64), nullable=False, unique=True),
+    Column("message_id", _string(64), nullable=False, unique=True),
     Column("made_at", _TIME, nullable=False),
     Column("body", JSON, nullable=False),
     sqlite_autoincrement=True,
@@ -332,13 +349,13 @@ alert_messages: Final = Table(
 alert_deliveries: Final = Table(
     "alert_deliveries",
     metadata,
-    Column("channel", Text, primary_key=True),
+    Column("channel", _TEXT, primary_key=True),
     Column("message_no", Integer, primary_key=True, autoincrement=False),
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("due_at", _TIME),
     Column("taken_at", _TIME),
     Column("given_up_at", _TIME),
-    Column("problem", Text),
+    Column("problem", _TEXT),
     ForeignKeyConstraint(["message_no"], ["alert_messages.message_no"]),
     Index("ix_alert_deliveries_message_no", "message_no"),
     Index("ix_alert_deliveries_due", "due_at", "channel", "message_no"),
@@ -348,8 +365,8 @@ alert_deliveries: Final = Table(
 facts: Final = Table(
     "facts",
     metadata,
-    Column("name", String(64), primary_key=True),
-    Column("value", Text, nullable=False),
+    Column("name", _string(64), primary_key=True),
+    Column("value", _TEXT, nullable=False),
 )
 
 # What a process asks of whoever drives a lane, and what the answer was.
@@ -357,13 +374,13 @@ wishes: Final = Table(
     "wishes",
     metadata,
     Column("wish_no", Integer, primary_key=True, autoincrement=True),
-    Column("lane", Text, nullable=False),
-    Column("job_id", String(64), nullable=False),
+    Column("lane", _TEXT, nullable=False),
+    Column("job_id", _string(64), nullable=False),
     Column("position", Integer, nullable=False),
-    Column("attempt_id", String(36)),
+    Column("attempt_id", _string(36)),
     Column("vendor_refs", JSON, nullable=False),
     Column("asked_at", _TIME, nullable=False),
-    Column("asked_by", String(64)),
+    Column("asked_by", _string(64)),
     Column("answer", JSON),
     Column("answered_at", _TIME),
     Index("ix_wishes_lane", "lane"),

@@ -12,7 +12,7 @@ from batchhub.models import BatchState, ItemState
 from .database import Database
 from .records import JobRecord
 from .tables import jobs, results, tickets
-from .transactions import Work
+from .works import Work
 
 HASH_BYTES: Final = 8
 """The bytes of a target's hash."""

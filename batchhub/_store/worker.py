@@ -3,51 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, Final, TypeVar
-from urllib.parse import quote
+from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, Engine
 
 from batchhub._base.forks import make_lock
 from batchhub._base.under_way import note_hop
 
-from .damage import load_json
+from .works import Outcome, Work
 
 T = TypeVar("T")
 
-BUSY_TIMEOUT_S: Final = 10.0
-"""Seconds a transaction waits for another process's."""
 
-
-class Worker:
+class Worker(ABC):
     """
     A thread with a connection of its own, which no other thread touches.
 
-    Args:
-        path: The file; `None` for a database in memory.
-        only: How to open a file that can't be written, as SQLite says it: ``mode=ro``, or
-            ``immutable=1`` where not even its locks can be.
+    Attributes:
+        engine: Makes the connection.
+        only: Why it can only read; `None` if it can write.
     """
 
-    def __init__(self, path: Path | None, only: str | None = None) -> None:
-        query = {} if only is None else {"uri": "true", **dict([only.split("=")])}
-        name = ":memory:" if path is None else str(path)
-        if only is not None and path is not None:
-            name = f"file:{quote(name)}"
-        self.engine: Engine = create_engine(
-            URL.create("sqlite", database=name, query=query),
-            connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None},
-            json_deserializer=load_json,
-            poolclass=NullPool,
-        )
+    def __init__(self, engine: Engine, only: str | None = None) -> None:
+        self.engine = engine
         self.only = only
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="batchhub-store")
         self._connection: Connection | None = None
         self._busy = make_lock()
+
+    @abstractmethod
+    def read(self, work: Work[T]) -> asyncio.Future[T]:
+        """Begin to run work on one consistent view of the store."""
+
+    @abstractmethod
+    def commit(self, works: Sequence[Work[Any]]) -> asyncio.Future[list[Outcome]]:
+        """Begin to run writes in one transaction; each fails alone, or all with the commit."""
 
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call a function with the connection, and arguments, in the thread."""
@@ -69,9 +62,13 @@ class Worker:
 
     def _run(self, function: Callable[..., T], *arguments: Any) -> T:
         with self._busy:
-            if self._connection is None:
-                self._connection = self.engine.connect()
-            return function(self._connection, *arguments)
+            return function(self._connect(), *arguments)
+
+    def _connect(self) -> Connection:
+        """Return the connection, made when it is first needed; in the thread."""
+        if self._connection is None:
+            self._connection = self.engine.connect()
+        return self._connection
 
     def _close(self) -> None:
         if self._connection is not None:

@@ -30,8 +30,8 @@ from batchhub._base.under_way import note_hop
 from batchhub._engine import intake, open_hub, verb_calls
 from batchhub._engine.process_lock import ProcessLock
 from batchhub._exchanges import ExchangeLog
-from batchhub._store import opening, transactions
-from batchhub._store.worker import Worker
+from batchhub._store import opening_sqlite, sqlite
+from batchhub._store.sqlite import SqliteWorker
 
 from .accounts import KINDS
 
@@ -77,7 +77,7 @@ def staged(world: World) -> Iterator[None]:
             world.holders[lock.token] = ""  # it leaves its file, which anybody can lock
 
     with (
-        patch.object(opening, "Worker", SimWorker),
+        patch.object(opening_sqlite, "SqliteWorker", SimWorker),
         patch.object(verb_calls, "_Pulse", _NoPulse),
         patch.object(open_hub, "ExchangeLog", _NoRecord),
         patch.dict(os.environ, _plain_environment(), clear=True),
@@ -124,7 +124,7 @@ class _NoRecord(ExchangeLog):
         self._pruned.clear()
 
 
-class _SimWorker(Worker):
+class _SimWorker(SqliteWorker):
     """
     A worker without a thread: each hop is a step of the loop, after the time it takes.
 
@@ -197,7 +197,7 @@ class _SimWorker(Worker):
 
     def _fail_read(self, function: Callable[..., Any]) -> None:
         machine = self._machine
-        if machine is None or not machine.read_failures or function is not transactions.read:
+        if machine is None or not machine.read_failures or function is not sqlite._read:
             return
         machine.read_failures -= 1
         self.stage.count("read_error")

@@ -41,7 +41,7 @@ from batchhub._base import failpoints
 from batchhub._engine import lane_claims as _claims
 from batchhub._engine import owner_watch as _owners
 from batchhub._http import request as _request
-from batchhub._store import worker
+from batchhub._store import sqlite
 from batchhub.cli import main
 from batchhub.errors import StoreError
 
@@ -88,7 +88,7 @@ class Plan:
     file_bytes: int | None = None
     poll_s: float = 0.1
     silent_s: float = _owners.SILENT_S
-    busy_s: float = worker.BUSY_TIMEOUT_S
+    busy_s: float = sqlite.BUSY_TIMEOUT_S
 
 
 @frozen(kw_only=True)
@@ -139,7 +139,7 @@ def arm(plan: Plan, trace: int | None = None) -> None:
         }
     _owners.SILENT_S = plan.silent_s  # type: ignore[misc]
     _claims.BEAT_S = min(_claims.BEAT_S, plan.silent_s / 3)  # type: ignore[misc]
-    worker.BUSY_TIMEOUT_S = plan.busy_s  # type: ignore[misc]
+    sqlite.BUSY_TIMEOUT_S = plan.busy_s  # type: ignore[misc]
     if plan.file_bytes is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (plan.file_bytes, plan.file_bytes))
     version = _request._version()

@@ -18,7 +18,7 @@ from support.stores import count_rows
 from support.vendor import Vendor, capable
 
 from batchhub import BatchHub
-from batchhub._store import opening
+from batchhub._store import opening_sqlite
 from batchhub._store.tables import items, jobs, results, tickets
 from batchhub.adapter import ItemReport, Report
 from batchhub.errors import StoreError
@@ -56,15 +56,15 @@ async def test_a_store_that_is_opened_on_a_full_disk(
     path = tmp_path / "jobs.db"
     async with BatchHub(path, {}):
         pass
-    use_wal = opening._use_wal
+    use_wal = opening_sqlite._use_wal
 
     def fill(connection: Connection) -> None:
-        if opening._is_writable(connection):
+        if opening_sqlite._is_writable(connection):
             full = sqlite3.OperationalError("database or disk is full")
             raise OperationalError("PRAGMA", None, full)
         use_wal(connection)
 
-    monkeypatch.setattr(opening, "_use_wal", fill)
+    monkeypatch.setattr(opening_sqlite, "_use_wal", fill)
     async with scripted_world(store=path) as world:
         assert await world.hub.jobs() == []
         with pytest.raises(StoreError, match="the disk is full; make room, then go on"):

@@ -24,6 +24,12 @@ HEAD: Final = "0007"
 _READABLE: Final = frozenset({HEAD, "0006", "0005", "0004", "0003"})
 """The versions that can be read as they are: what was added since may be missing."""
 
+FIRST_SHARED: Final = "0007"
+"""The first version that a PostgreSQL database can have."""
+
+_OTHERS: Final = "procrastinate_"
+"""What the names of other tables begin with that may be in the schema of a store."""
+
 # As Alembic makes and reads it; apart from the store's own tables, which it would want to drop.
 _version: Final = Table(
     "alembic_version", MetaData(), Column("version_num", String(32), primary_key=True)
@@ -33,7 +39,7 @@ _version: Final = Table(
 def is_current(connection: Connection) -> bool:
     """Whether the tables are up to date, which is the usual case and costs one query."""
     try:
-        return _find_version(connection) == HEAD
+        return find_version(connection) == HEAD
     finally:
         connection.rollback()
 
@@ -41,7 +47,7 @@ def is_current(connection: Connection) -> bool:
 def is_readable(connection: Connection) -> bool:
     """Whether the tables can be read as they are, where they can't be brought up to date."""
     try:
-        return _find_version(connection) in _READABLE
+        return find_version(connection) in _READABLE
     finally:
         connection.rollback()
 
@@ -57,10 +63,10 @@ def refuse_others(connection: Connection) -> None:
     # One look at it, not two: another process may be at its first start.
     connection.exec_driver_sql("BEGIN")
     try:
-        version = _find_version(connection)
+        version = find_version(connection)
         if version is None:
-            _refuse_tables(connection)
-        elif version > HEAD:
+            refuse_tables(connection)
+        elif is_newer(version):
             raise _too_new(version)
     finally:
         connection.rollback()
@@ -80,9 +86,9 @@ def migrate(connection: Connection, path: Path | None = None) -> None:
     """
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     try:
-        version = _find_version(connection)  # another process may have been faster
+        version = find_version(connection)  # another process may have been faster
         if version is None:
-            _create(connection)
+            create(connection)
             connection.commit()
         elif version in WITH_LANE_LOCKS:
             with old_locks(path, _find_lanes(connection)):
@@ -98,7 +104,13 @@ def migrate(connection: Connection, path: Path | None = None) -> None:
         raise
 
 
-def _find_version(connection: Connection) -> str | None:
+def is_newer(version: str) -> bool:
+    """Whether a version is one that this batchhub does not know yet."""
+    return version > HEAD
+
+
+def find_version(connection: Connection) -> str | None:
+    """Return the version of the tables; `None` if there are none."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
@@ -109,8 +121,15 @@ def _find_lanes(connection: Connection) -> list[str]:
     return list(connection.execute(text("SELECT DISTINCT lane FROM jobs")).scalars())
 
 
-def _refuse_tables(connection: Connection) -> None:
-    if set(inspect(connection).get_table_names()) - {_version.name}:
+def refuse_tables(connection: Connection) -> None:
+    """
+    Refuse a database with the tables of another program.
+
+    Raises:
+        StoreError: It has some.
+    """
+    names = inspect(connection).get_table_names()
+    if any(name != _version.name and not name.startswith(_OTHERS) for name in names):
         raise StoreError("it is another program's database; choose another store")
 
 
@@ -121,8 +140,14 @@ def _too_new(version: str) -> StoreVersionError:
     )
 
 
-def _create(connection: Connection) -> None:
-    _refuse_tables(connection)
+def create(connection: Connection) -> None:
+    """
+    Make the tables as they are today, inside the transaction that is open.
+
+    Raises:
+        StoreError: There are those of another program.
+    """
+    refuse_tables(connection)
     metadata.create_all(connection, checkfirst=False)
     _version.create(connection, checkfirst=True)
     connection.execute(insert(_version), {"version_num": HEAD})

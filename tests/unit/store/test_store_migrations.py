@@ -193,7 +193,7 @@ async def test_a_store_that_another_first_start_makes_meanwhile_is_no_other_prog
     path = tmp_path / "jobs.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as first:
         first.execute("PRAGMA journal_mode = WAL")  # so far the other one has come
-    find_version, others = migrations._find_version, iter([make_store])
+    find_version, others = migrations.find_version, iter([make_store])
 
     def find_and_wait(connection: Connection) -> str | None:
         found = find_version(connection)
@@ -201,7 +201,7 @@ async def test_a_store_that_another_first_start_makes_meanwhile_is_no_other_prog
             make(path)
         return found
 
-    monkeypatch.setattr(migrations, "_find_version", find_and_wait)
+    monkeypatch.setattr(migrations, "find_version", find_and_wait)
     store = await Store.open(path)
     assert (await add_job(store, 1)).job_no == 1
     await store.aclose()

@@ -1,0 +1,347 @@
+"""
+Transactions on PostgreSQL, in the thread of their connection.
+
+As on SQLite each write sees what all before it have written, and nothing comes in between: the
+database says where it could not have that (``SERIALIZABLE``), and the writes are made again. So are
+those whose connection was lost before the commit. Where it was lost during the commit, the database
+is asked what became of it: a write has been made or it has not, and who asked for it hears which.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from batchhub._base.failpoints import failpoint
+from batchhub._base.store_place import StorePlace
+from batchhub.errors import StoreError
+
+from .damage import load_json
+from .worker import Worker
+from .works import Outcome, Work, end_queries, run_works
+
+if TYPE_CHECKING:
+    import psycopg
+
+T = TypeVar("T")
+
+OUTAGE_S: Final = 5.0
+"""Seconds for which a database that can't be reached is waited for; from then on it is said."""
+
+_DOUBT_S: Final = 60.0
+"""Seconds for which a database is waited for that may have committed something."""
+
+_AGAIN_S: Final = 0.25
+"""Seconds between two tries to reach it."""
+
+_TRIES: Final = 30
+"""How often writes are made again that others came in between of."""
+
+_PAUSE_S: Final = 0.002
+"""Seconds until then, at most, doubled each time …"""
+
+_LONGEST_PAUSE_S: Final = 0.5
+"""… up to these."""
+
+_CONFLICTS: Final = frozenset({"40001", "40P01"})
+"""Others came in between: a failure to serialize, a deadlock."""
+
+_IS_THERE: Final = "23505"
+"""A row with the same key is there."""
+
+_LOCK_TIMEOUT_MS: Final = 10_000
+
+# What a connection is to be like unless its address says otherwise: one whose other end is gone is
+# found out in seconds, not in hours.
+_USUAL: Final[dict[str, str | int]] = {
+    "application_name": "batchhub",
+    "connect_timeout": 10,
+    "keepalives_idle": 5,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+
+_BE_DURABLE: Final = (
+    "SELECT set_config('synchronous_commit', 'on', false) "
+    "WHERE current_setting('synchronous_commit') = 'off'"
+)
+_XID: Final = "SELECT pg_current_xact_id_if_assigned()::text"
+_STATUS: Final = "SELECT pg_xact_status(%s::xid8)"
+
+
+def connection_arguments(place: StorePlace) -> dict[str, Any]:
+    """
+    Return what to call psycopg's ``connect`` with, besides ``autocommit`` and the like.
+
+    Raises:
+        StoreError: psycopg is not installed, or the address makes no sense.
+    """
+    psycopg = _import_psycopg(place)
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415  # as above
+
+    try:
+        found: dict[str, Any] = conninfo_to_dict(place.url or "")
+    except psycopg.ProgrammingError as error:
+        raise StoreError(f"store {place.name}: {_first_line(error)}") from None
+    options = f"-c search_path={place.schema} -c lock_timeout={_LOCK_TIMEOUT_MS}"
+    return {**_USUAL, **found, "options": f"{options} {found.get('options') or ''}".strip()}
+
+
+class _AgainError(Exception):
+    """Nothing was written, and it can be tried again."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__()
+        self.reason = reason
+
+
+class PostgresWorker(Worker):
+    """
+    A thread with a connection to a PostgreSQL database, made anew when it was lost.
+
+    Attributes:
+        is_patient: Whether a database that can't be reached is waited for a little; else it is said
+            at once.
+
+    Args:
+        place: The database.
+        writes: Whether it writes; else it only reads.
+    """
+
+    def __init__(self, place: StorePlace, *, writes: bool) -> None:
+        self._arguments = connection_arguments(place)
+        self._writes = writes
+        self.is_patient = False
+        self._down_since_s: float | None = None
+        self._is_closing = False
+        super().__init__(self._make_engine())
+
+    def _make_engine(self) -> Engine:
+        return create_engine(
+            "postgresql+psycopg://",
+            creator=self._open,
+            json_deserializer=load_json,
+            poolclass=NullPool,
+            isolation_level="SERIALIZABLE" if self._writes else "REPEATABLE READ",
+        )
+
+    def _open(self) -> psycopg.Connection[Any]:
+        import psycopg  # noqa: PLC0415  # it is installed: the address was read by it
+
+        raw = psycopg.connect(**self._arguments)
+        take_any_text(raw)
+        return raw
+
+    def read(self, work: Work[T]) -> asyncio.Future[T]:
+        """Begin to run work on one consistent view of the store."""
+        return self.start(self._read, work)
+
+    def commit(self, works: Sequence[Work[Any]]) -> asyncio.Future[list[Outcome]]:
+        """Begin to run writes in one transaction; each fails alone, or all with the commit."""
+        return self.start(self._commit, works)
+
+    async def aclose(self) -> None:
+        """Close the connection after all that waits for it, and end the thread."""
+        self._is_closing = True  # nobody waits any longer for a database that is away
+        await super().aclose()
+
+    # In the thread.
+
+    def _connect(self) -> Connection:
+        if self._connection is not None and self._is_lost(self._connection):
+            self._drop()
+        while self._connection is None:
+            try:
+                self._connection = self._begin_connection()
+            except DBAPIError:
+                now_s = time.monotonic()
+                self._down_since_s = self._down_since_s or now_s
+                is_long = now_s - self._down_since_s >= OUTAGE_S
+                if is_long or self._is_closing or not self.is_patient:
+                    raise
+                time.sleep(_AGAIN_S)
+            else:
+                self._down_since_s = None
+        return self._connection
+
+    def _begin_connection(self) -> Connection:
+        connection = self.engine.connect()
+        if not self._writes:
+            return connection.execution_options(postgresql_readonly=True)
+        try:
+            # An intent must survive a power cut of the database: the request comes after it.
+            connection.exec_driver_sql(_BE_DURABLE)
+            connection.commit()
+        except BaseException:
+            connection.invalidate()
+            connection.close()
+            raise
+        return connection
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Exception):  # nothing is left of it that could be kept
+                connection.invalidate()
+            with suppress(Exception):
+                connection.close()
+
+    def _close(self) -> None:
+        if self._connection is not None and self._is_lost(self._connection):
+            self._drop()
+        super()._close()
+
+    @staticmethod
+    def _is_lost(connection: Connection) -> bool:
+        if connection.invalidated:
+            return True
+        raw = connection.connection.dbapi_connection
+        return raw is None or cast("psycopg.Connection[Any]", raw).closed
+
+    def _read(self, connection: Connection, work: Work[T]) -> T:
+        tries = 0
+        while True:
+            try:
+                connection.begin()
+                return work(connection)
+            except Exception as error:
+                end_queries(error)
+                tries += 1
+                if not self._is_lost(connection) or self._is_closing or tries >= _TRIES:
+                    raise
+            finally:
+                self._roll_back()
+            connection = self._connect()  # whose error is the one that is said
+
+    def _roll_back(self) -> None:
+        if self._connection is not None:
+            with suppress(DBAPIError):  # it is lost, and with it the transaction
+                self._connection.rollback()
+
+    def _commit(self, connection: Connection, works: Sequence[Work[Any]]) -> list[Outcome]:
+        try:
+            for tries in range(1, _TRIES):
+                try:
+                    return self._commit_once(connection, works, tries)
+                except _AgainError:
+                    connection = self._connect()
+            return self._commit_once(connection, works, _TRIES)
+        except Exception as error:  # handed to the callers
+            cause = error.reason if isinstance(error, _AgainError) else error
+            return [(None, cause) for _ in works]
+
+    def _commit_once(
+        self, connection: Connection, works: Sequence[Work[Any]], tries: int
+    ) -> list[Outcome]:
+        """
+        Run writes in one transaction.
+
+        Raises:
+            _AgainError: None of them was made, and they can be made again.
+        """
+        xid = None
+        is_first = tries == 1
+
+        def ends_all(error: Exception) -> bool:
+            # A row that somebody else has just added is seen the next time.
+            return _is_operational(error) or (is_first and find_sqlstate(error) == _IS_THERE)
+
+        try:
+            connection.begin()
+            outcomes = run_works(connection, works, ends_all=ends_all)
+            written = connection.exec_driver_sql(_XID).scalar()
+            failpoint("commit.begun")
+            xid = written
+            connection.commit()
+        except Exception as error:
+            end_queries(error)
+            is_lost = self._is_lost(connection)
+            self._roll_back()
+            if is_lost and xid is not None and self._was_committed(xid):
+                return outcomes
+            state = find_sqlstate(error)
+            is_conflict = state in _CONFLICTS or (is_first and state == _IS_THERE)
+            if self._is_closing or not (is_lost or is_conflict):
+                raise
+            if is_conflict:
+                _pause(tries)
+            raise _AgainError(error) from None
+        failpoint("commit.done")
+        return outcomes
+
+    def _was_committed(self, xid: str) -> bool:
+        """Ask what became of a transaction during whose commit the connection was lost."""
+        end_s = time.monotonic() + _DOUBT_S
+        while True:
+            try:
+                connection = self._connect()
+                status = connection.exec_driver_sql(_STATUS, (xid,)).scalar()
+                connection.rollback()
+            except DBAPIError:
+                if time.monotonic() >= end_s or self._is_closing:
+                    raise
+            else:
+                if status in {"committed", "aborted"}:
+                    return bool(status == "committed")
+                if status is None or time.monotonic() >= end_s:
+                    raise StoreError(
+                        "the connection was lost during a commit, and nobody can tell what became "
+                        "of it"
+                    )
+            time.sleep(_AGAIN_S)  # the process that has it may be about to end
+
+
+def take_any_text(raw: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> None:
+    """Have a connection take texts with a NUL in them, which PostgreSQL can't hold: as U+FFFD."""
+    from psycopg.types.string import StrDumperUnknown  # noqa: PLC0415  # an extra
+
+    class TextDumper(StrDumperUnknown):
+        def dump(self, obj: str) -> Any:
+            return super().dump(obj.replace("\0", "\ufffd") if "\0" in obj else obj)
+
+    raw.adapters.register_dumper(str, TextDumper)
+
+
+def find_sqlstate(error: BaseException) -> str | None:
+    """Return the code by which PostgreSQL names an error; `None` if it has none."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    state: str | None = getattr(cause, "sqlstate", None)
+    return state
+
+
+def _is_operational(error: Exception) -> bool:
+    """Whether it leaves nothing of a transaction: lost, full, or in conflict with another."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    # By name: whoever has no psycopg has no such errors.
+    return any(
+        kind.__name__ == "OperationalError" and kind.__module__.startswith("psycopg")
+        for kind in type(cause).__mro__
+    )
+
+
+def _pause(tries: int) -> None:
+    time.sleep(random.random() * min(_LONGEST_PAUSE_S, _PAUSE_S * 2**tries))  # noqa: S311
+
+
+def _import_psycopg(place: StorePlace) -> Any:
+    try:
+        import psycopg  # noqa: PLC0415  # an extra
+    except ImportError:
+        raise StoreError(
+            f"store {place.name}: PostgreSQL needs a package that is not installed; "
+            "pip install 'batchhub[cluster]'"
+        ) from None
+    return psycopg
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

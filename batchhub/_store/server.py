@@ -1,0 +1,115 @@
+"""The PostgreSQL server of a store: whether it will do, and the tables on it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from sqlalchemy import Connection
+
+from batchhub.errors import StoreError, StoreVersionError
+
+from .explain import REPLICA
+from .migrations import FIRST_SHARED, HEAD, create, find_version, is_newer, refuse_tables, upgrade
+
+OLDEST: Final = 14
+"""The oldest version of PostgreSQL that a store can be on."""
+
+_READ_ONLY: Final = "the database takes no changes (default_transaction_read_only); allow them"
+_INIT: Final = "batchhub cluster init"
+
+
+def check_server(connection: Connection) -> str | None:
+    """
+    Check that a store on a server can be used; return why it can only be read, if that is so.
+
+    Raises:
+        StoreVersionError: Its tables are older or newer.
+        StoreError: It has no tables, or the server is too old.
+    """
+    try:
+        check_age(connection)
+        version = find_version(connection)
+        if version is None:
+            refuse_tables(connection)
+            raise StoreError(f"it has no tables of batchhub yet; make them with `{_INIT}`")
+        if is_newer(version):
+            raise StoreVersionError(
+                f"its tables are of version {version}, made by a newer batchhub; "
+                f"this one knows versions up to {HEAD}: upgrade batchhub"
+            )
+        if version != HEAD:
+            raise StoreVersionError(
+                f"its tables are of version {version}, and this batchhub needs {HEAD}; "
+                f"bring them up to date with `{_INIT}`"
+            )
+        return find_obstacle(connection)
+    finally:
+        connection.rollback()
+
+
+def make_tables(connection: Connection, schema: str) -> bool:
+    """
+    Make the tables, or bring them up to date; return whether there was something to do.
+
+    Raises:
+        StoreVersionError: They are those of a newer batchhub.
+        StoreError: The server is too old or can only be read, or the schema has other tables.
+    """
+    try:
+        check_age(connection)
+        if (obstacle := find_obstacle(connection)) is not None:
+            raise StoreError(obstacle)
+        connection.rollback()
+        # Another one that makes them at this moment is waited for, and seen: a snapshot that was
+        # taken before would not have its tables.
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_lock_number(schema),))
+        has_schema = connection.exec_driver_sql("SELECT current_schema()").scalar() is not None
+        if not has_schema:
+            connection.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+        version = find_version(connection)
+        if version == HEAD:
+            return False
+        if version is None:
+            create(connection)
+        elif is_newer(version):
+            raise StoreVersionError(
+                f"its tables are of version {version}, made by a newer batchhub; "
+                f"this one knows versions up to {HEAD}: upgrade batchhub"
+            )
+        elif version < FIRST_SHARED:
+            raise StoreError(f"its tables are of version {version}, which was never on PostgreSQL")
+        else:
+            upgrade(connection, version)
+        connection.commit()
+        return True
+    finally:
+        connection.rollback()
+
+
+def check_age(connection: Connection) -> None:
+    """
+    Refuse a server that is too old.
+
+    Raises:
+        StoreError: It is.
+    """
+    number = int(connection.exec_driver_sql("SHOW server_version_num").scalar_one())
+    if number < OLDEST * 10_000:
+        raise StoreError(
+            f"PostgreSQL {number // 10_000} is too old; a store needs version {OLDEST} or newer"
+        )
+
+
+def find_obstacle(connection: Connection) -> str | None:
+    """Return why a database can only be read; `None` if it can be written."""
+    if connection.exec_driver_sql("SELECT pg_is_in_recovery()").scalar():
+        return REPLICA
+    is_read_only = connection.exec_driver_sql("SHOW default_transaction_read_only").scalar() == "on"
+    return _READ_ONLY if is_read_only else None
+
+
+def _lock_number(schema: str) -> int:
+    digest = hashlib.sha256(f"batchhub tables of {schema}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)

@@ -1,0 +1,66 @@
+"""What is done in one transaction, and what comes of it, whatever the database is."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+"""
+What is done in one transaction, in the thread of its connection.
+
+It may be done again from its beginning, where the database took nothing of it: so it keeps nothing
+outside but what it returns.
+"""
+
+Outcome = tuple[Any, Exception | None]
+"""What a write returned, or why it failed."""
+
+
+def run_works(
+    connection: Connection,
+    works: Sequence[Work[Any]],
+    *,
+    ends_all: Callable[[Exception], bool],
+) -> list[Outcome]:
+    """
+    Run writes in the transaction that is open, each in a savepoint if there are several.
+
+    Args:
+        connection: Of the transaction.
+        works: The writes.
+        ends_all: Whether an error leaves nothing of the transaction, and is raised.
+    """
+    if len(works) == 1:
+        return [(works[0](connection), None)]
+    return [_run_one(connection, work, ends_all) for work in works]
+
+
+def _run_one(
+    connection: Connection, work: Work[Any], ends_all: Callable[[Exception], bool]
+) -> Outcome:
+    savepoint = connection.begin_nested()
+    try:
+        result = work(connection)
+        savepoint.commit()
+    except Exception as error:  # handed to its caller
+        if ends_all(error):
+            raise
+        end_queries(error)
+        savepoint.rollback()
+        return None, error
+    return result, None
+
+
+def end_queries(error: Exception) -> None:
+    """
+    End the queries that an error left half read.
+
+    Its traceback keeps them, and SQLite stays at the moment at which the first of them began until
+    the last one ends: whoever reads next would not see what was written since.
+    """
+    traceback.clear_frames(error.__traceback__)
