@@ -1,0 +1,278 @@
+"""Transactions on PostgreSQL: as on SQLite, whoever else writes and whatever is cut."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import Connection, select, update
+from support.postgres import PostgresServer
+from support.stores import add_job
+
+from batchhub._base import failpoints
+from batchhub._base.store_place import find_store_place
+from batchhub._store import Store
+from batchhub._store.opening import init_database
+from batchhub._store.tables import facts, jobs, lanes
+from batchhub.errors import StoreError, StoreVersionError
+
+CUT = "server closed the connection unexpectedly"
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[Store]:
+    """A store with one job."""
+    await init_database(find_store_place(database_url))
+    opened = await Store.open(database_url)
+    await add_job(opened, 2)
+    yield opened
+    await opened.aclose()
+
+
+def count_up(connection: Connection) -> int:
+    """Read a number, and write the next one: lost if somebody else does the same meanwhile."""
+    place = connection.execute(select(lanes.c.last_place)).scalar_one()
+    connection.execute(update(lanes).values(last_place=place + 1))
+    return int(place) + 1
+
+
+async def test_writers_come_one_after_the_other(store: Store, database_url: str) -> None:
+    """What one has read nobody changes before it has written."""
+    others = [await Store.open(database_url) for _ in range(3)]
+    try:
+        counted = await asyncio.gather(
+            *(each._db.write(count_up, bulk=True) for each in [store, *others] for _ in range(10))
+        )
+    finally:
+        for each in others:
+            await each.aclose()
+
+    assert sorted(counted) == list(range(2, 42))
+
+
+async def test_one_of_two_adds_a_row(store: Store, database_url: str) -> None:
+    """The other one sees it when it looks again."""
+    other = await Store.open(database_url)
+
+    def add(connection: Connection) -> bool:
+        if connection.execute(select(facts)).first() is not None:
+            return False
+        connection.execute(facts.insert().values(name="cluster", value="night"))
+        return True
+
+    try:
+        added = await asyncio.gather(*(each._db.write(add) for each in (store, other)))
+    finally:
+        await other.aclose()
+
+    assert sorted(added) == [False, True]
+
+
+async def test_a_row_that_is_there_spoils_no_other_write(store: Store) -> None:
+    """Who wanted to add it hears so; the writes beside it are made."""
+
+    def add(connection: Connection) -> None:
+        connection.execute(facts.insert().values(name="cluster", value="night"))
+
+    await store._db.write(add)
+    found = await asyncio.gather(
+        store._db.write(count_up), store._db.write(add), return_exceptions=True
+    )
+
+    assert found[0] == 2
+    assert isinstance(found[1], StoreError)
+    assert await store._db.write(count_up) == 3
+
+
+def cut_at(monkeypatch: pytest.MonkeyPatch, server: PostgresServer, name: str, times: int) -> None:
+    """Cut all connections of the store when a failpoint is reached."""
+    left = times
+
+    def reach(reached: str) -> None:
+        nonlocal left
+        if reached == name and left:
+            left -= 1
+            server.cut_connections("batchhub")
+
+    monkeypatch.setattr(failpoints, "listener", reach)
+
+
+@pytest.mark.parametrize("times", [1, 5])
+async def test_a_connection_that_is_cut_before_the_commit(
+    store: Store, database_server: PostgresServer, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """Nothing of it was written: it is made again, and nobody hears of it."""
+    cut_at(monkeypatch, database_server, "commit.begun", times)
+
+    assert await store._db.write(count_up) == 2
+    assert await store._db.write(count_up) == 3
+
+
+@pytest.mark.parametrize("is_committed", [True, False])
+async def test_a_connection_that_is_cut_during_the_commit(
+    store: Store, monkeypatch: pytest.MonkeyPatch, is_committed: bool
+) -> None:
+    """The database knows what became of it: nothing is written twice, and nothing is lost."""
+    cut: list[bool] = []
+    dialect = store._db._writer.engine.dialect
+    commit: Callable[[Any], None] = dialect.do_commit
+
+    def do_commit(raw: Any) -> None:
+        if cut:
+            commit(raw)
+            return
+        cut.append(True)
+        if is_committed:
+            commit(raw)
+        raw.close()
+        raise psycopg.OperationalError(CUT)
+
+    await store._db.write(lambda _: None)  # it is connected
+    monkeypatch.setattr(dialect, "do_commit", do_commit)
+    counted = await asyncio.gather(store._db.write(count_up), store._db.write(count_up))
+
+    assert [*counted] == [2, 3]
+    assert cut
+    assert await store._db.write(count_up) == 4
+
+
+async def test_a_database_that_stays_away(
+    store: Store, database_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said in one line, and once it is back all goes on."""
+    monkeypatch.setattr("batchhub._store.postgres.OUTAGE_S", 0.0)
+    away = {"host": "/nowhere"}
+    for worker in (store._db._writer, store._db._reader):
+        monkeypatch.setattr(worker, "_arguments", {**worker._arguments, **away})  # type: ignore[attr-defined]
+    database_server.cut_connections("batchhub")
+
+    for asked in (store._db.write(count_up), store.jobs.find()):
+        with pytest.raises(StoreError, match="no PostgreSQL answers there") as caught:
+            await asked
+        assert caught.value.retryable
+        assert "\n" not in str(caught.value)
+
+    monkeypatch.undo()
+    assert await store._db.write(count_up) == 2
+    assert len(await store.jobs.find()) == 1
+
+
+async def test_a_text_that_it_can_not_hold(store: Store) -> None:
+    """A NUL is written as the character that stands for an unknown one."""
+    await add_job(store, 1, job_id="job-2", label="a\0b")
+
+    _, status = await store.jobs.get("job-2")
+    assert status.job_id == "job-2"
+    assert [job.label for job, _ in await store.jobs.find(label="a\ufffdb")] == ["a\ufffdb"]
+
+
+async def test_texts_are_in_the_order_of_their_characters(store: Store) -> None:
+    """As on SQLite, whatever language the database is in."""
+    for number, account in enumerate(("b", "B", "a", "ä", "Z")):
+        await add_job(store, 1, job_id=f"job-{number}-x", account=account, lane=account)
+
+    def work(connection: Connection) -> list[str]:
+        return list(connection.execute(select(jobs.c.account).order_by(jobs.c.account)).scalars())
+
+    assert await store._db.read(work) == ["B", "Z", "a", "b", "shop", "ä"]
+
+
+# Opening one.
+
+
+async def test_tables_are_made_by_whoever_is_asked_to(database_url: str) -> None:
+    """Once, however many do it at once; opening a store makes none."""
+    place = find_store_place(database_url)
+    with pytest.raises(StoreError, match="make them with `batchhub cluster init`"):
+        await Store.open(database_url)
+
+    assert sorted(await asyncio.gather(*(init_database(place) for _ in range(4)))) == [
+        *(False,) * 3,
+        True,
+    ]
+    store = await Store.open(database_url)
+    assert store.is_cluster
+    assert not store.is_read_only
+    await store.aclose()
+
+
+async def test_two_schemas_of_a_database_are_two_stores(database_url: str) -> None:
+    """What is in one is not in the other."""
+    mark = "&" if "?" in database_url else "?"
+    urls = [database_url, f"{database_url}{mark}schema=other"]
+    stores = []
+    for url in urls:
+        await init_database(find_store_place(url))
+        stores.append(await Store.open(url))
+    await add_job(stores[0], 1)
+
+    assert [len(await each.jobs.find()) for each in stores] == [1, 0]
+    for each in stores:
+        await each.aclose()
+
+
+@pytest.mark.parametrize(
+    ("version", "why"),
+    [
+        ("0099", "made by a newer batchhub; this one knows versions up to"),
+        ("0006", "bring them up to date with `batchhub cluster init`"),
+    ],
+)
+async def test_tables_of_another_version(
+    database_url: str, database_server: PostgresServer, version: str, why: str
+) -> None:
+    """They are left alone, and it is said what to do."""
+    place = find_store_place(database_url)
+    await init_database(place)
+    with psycopg.connect(place.url or "", autocommit=True) as raw:
+        raw.execute("UPDATE batchhub.alembic_version SET version_num = %s", [version])
+
+    with pytest.raises(StoreVersionError, match=why):
+        await Store.open(database_url)
+
+
+async def test_the_tables_of_another_program(database_url: str) -> None:
+    """Nothing is made among them."""
+    place = find_store_place(f"{database_url}{'&' if '?' in database_url else '?'}schema=public")
+    with psycopg.connect(place.url or "", autocommit=True) as raw:
+        raw.execute("CREATE TABLE orders (number integer)")
+
+    with pytest.raises(StoreError, match="another program's database"):
+        await init_database(place)
+
+
+async def test_a_database_that_takes_no_changes(database_url: str) -> None:
+    """It can be read; whoever writes hears why not."""
+    place = find_store_place(database_url)
+    await init_database(place)
+    with psycopg.connect(place.url or "", autocommit=True) as raw:
+        name = raw.info.dbname
+        raw.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+
+    store = await Store.open(database_url)
+    assert store.is_read_only
+    assert await store.jobs.find() == []
+    with pytest.raises(StoreError, match="default_transaction_read_only"):
+        await add_job(store, 1)
+    await store.aclose()
+
+
+async def test_a_password_is_shown_to_nobody(database_url: str) -> None:
+    """Not in an error, and not in the repr of where the store is."""
+    url = database_url.replace("://", "://guarded:wr0ng-Passw0rd@", 1)
+    if "@" in database_url:
+        head, _, rest = database_url.partition("@")
+        url = f"{head.partition('://')[0]}://guarded:wr0ng-Passw0rd@{rest}"
+    with pytest.raises(StoreError, match="password is wrong, or missing") as caught:
+        await Store.open(url)
+
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert "wr0ng" not in f"{error!r} {error}"
+        error = error.__cause__ or error.__context__
+    with suppress(StoreError):
+        assert "wr0ng" not in repr(find_store_place(url))
