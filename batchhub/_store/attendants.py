@@ -29,16 +29,20 @@ _DROP_LANE: Final = Statement(
     )
 )
 _ADD_LANE: Final = Statement(insert(attended))
+_SINCE: Final = attendants.c.began_at
+# Since version 7; an older store that can only be read has all the others.
+_KNOWN: Final = [column for column in attendants.c if column is not _SINCE]
 _OF_LANE: Final = Statement(
-    select(attendants)
+    select(*_KNOWN)
     .join(attended, attended.c.token == attendants.c.token)
     .where(attended.c.lane == bindparam("this_lane"))
     .order_by(attendants.c.seen_at.desc())
 )
 _BY_LANE: Final = Statement(
-    select(attended.c.lane, *attendants.c).join(attended, attended.c.token == attendants.c.token)
+    select(attended.c.lane, *_KNOWN).join(attended, attended.c.token == attendants.c.token)
 )
 _ALL: Final = Statement(select(attendants).order_by(attendants.c.seen_at.desc()))
+_ALL_KNOWN: Final = Statement(select(*_KNOWN).order_by(attendants.c.seen_at.desc()))
 
 
 @frozen(kw_only=True)
@@ -49,10 +53,12 @@ class Attendant:
     Attributes:
         owner: The process.
         seen_at: When it gave its last sign of life.
+        began_at: When it began; `None` of one of an earlier version.
     """
 
     owner: LaneOwner
     seen_at: datetime
+    began_at: datetime | None = None
 
 
 class Attendants:
@@ -75,7 +81,7 @@ class Attendants:
             this = {"this_token": owner.token}
             if not _SEE.run(connection, {**this, "at": to_text(at)}):
                 new = {"token": owner.token, "pid": owner.pid, "host": owner.host}
-                _ADD.run(connection, {**new, "seen_at": to_text(at)})
+                _ADD.run(connection, {**new, "began_at": to_text(at), "seen_at": to_text(at)})
             known = {row["lane"] for row in _LANES.rows(connection, this)}
             for lane in known - wanted:
                 _DROP_LANE.run(connection, {**this, "this_lane": lane})
@@ -106,8 +112,11 @@ class Attendants:
         """Return the attendants of a lane, or of any; who gave a sign of life last comes first."""
 
         def work(connection: Connection) -> list[Attendant]:
+            if self._is_old(connection, attendants.name):
+                return []
             if lane is None:
-                rows = _ALL.rows(connection)
+                is_known = not self._is_old(connection, attendants.name, _SINCE.name)
+                rows = (_ALL if is_known else _ALL_KNOWN).rows(connection)
             else:
                 rows = _OF_LANE.rows(connection, {"this_lane": lane})
             return [found for row in rows if (found := _read(row)) is not None]
@@ -119,8 +128,8 @@ class Attendants:
 
         def work(connection: Connection) -> dict[str, list[Attendant]]:
             lanes: dict[str, list[Attendant]] = {}
-            if self._db.is_read_only and not inspect(connection).has_table(attended.name):
-                return lanes  # an older store that can only be read has none
+            if self._is_old(connection, attended.name):
+                return lanes
             for row in _BY_LANE.rows(connection):
                 if (found := _read(row)) is not None:
                     lanes.setdefault(row["lane"], []).append(found)
@@ -128,12 +137,24 @@ class Attendants:
 
         return await self._db.read(work)
 
+    def _is_old(self, connection: Connection, table: str, column: str | None = None) -> bool:
+        """Whether a store that can only be read is too old for a table, or a column of it."""
+        if not self._db.is_read_only:
+            return False
+        found = inspect(connection)
+        if not found.has_table(table):
+            return True
+        return column is not None and all(c["name"] != column for c in found.get_columns(table))
+
 
 def _read(row: Row) -> Attendant | None:
     """Read a row; one that makes no sense is nobody's, and stops nobody."""
     try:
         owner = LaneOwner(token=str(row["token"]), pid=int(row["pid"]), host=str(row["host"]))
         seen_at = from_text(row["seen_at"])
+        began_at = from_text(row.get("began_at"))
     except (TypeError, ValueError):
         return None
-    return None if seen_at is None else Attendant(owner=owner, seen_at=seen_at)
+    if seen_at is None:
+        return None
+    return Attendant(owner=owner, seen_at=seen_at, began_at=began_at)

@@ -305,6 +305,8 @@ attendants: Final = Table(
     Column("token", _string(64), primary_key=True),
     Column("pid", Integer, nullable=False),
     Column("host", _TEXT, nullable=False),
+    # Not known of one of an earlier version.
+    Column("began_at", _TIME),
     Column("seen_at", _TIME, nullable=False),
 )
 

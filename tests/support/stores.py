@@ -112,6 +112,7 @@ _ADDED: Final = {
     "0007": (
         "DROP INDEX ix_lanes_shard",
         "ALTER TABLE lanes DROP COLUMN shard",
+        "ALTER TABLE attendants DROP COLUMN began_at",
         "DROP TABLE facts",
     ),
     "0006": (

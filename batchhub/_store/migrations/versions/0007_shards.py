@@ -1,4 +1,4 @@
-"""The shard of each lane, by which many processes share out the work; and facts of the store."""
+"""The shard of each lane, by which many processes share out work; facts; since when one attends."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def upgrade() -> None:
     if rows:
         connection.execute(sa.text("UPDATE lanes SET shard = :shard WHERE lane = :name"), rows)
     op.create_index("ix_lanes_shard", "lanes", ["shard"])
+    op.add_column("attendants", sa.Column("began_at", sa.String(32)))
     op.create_table(
         "facts",
         sa.Column("name", sa.String(64), primary_key=True),
