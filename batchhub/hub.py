@@ -258,7 +258,7 @@ class BatchHub(Handle):
                 drives=self._drives,
             )
             self._pid = os.getpid()
-            self._events = EventFeed(self._opened.store, self._clock, self._opened.process)
+            self._events = EventFeed(self._opened.store, self._opened.clock, self._opened.process)
         self._opened.process.check_fork()
         self._opened.store.check_loop()
         return self._opened
@@ -378,7 +378,7 @@ class BatchHub(Handle):
         lane = opened.get_lane(account)
         refs = read_push(lane.adapter, headers, bytes(body))
         if refs:
-            await opened.store.pushes.add(lane.name, refs, self._clock.now())
+            await opened.store.pushes.add(lane.name, refs, opened.clock.now())
             opened.driver.note_pushes(lane.name)
         _log.info("push.taken", account=account, lane=lane.name, batches=len(refs))
         return len(refs)
@@ -450,7 +450,7 @@ class BatchHub(Handle):
         items = self._read_frame(account, items, operation, on_refused)
         added = await store_job(
             opened.loader,
-            self._clock,
+            opened.clock,
             lane.adapter,
             items,
             account=account,
@@ -704,7 +704,7 @@ class BatchHub(Handle):
         if not 0 <= grace_s < math.inf:
             raise UsageError(f"grace_s must be a number of seconds, not {grace_s}")
         opened = await self._open()
-        return await check_health(opened.store, opened.process, self._clock, grace_s)
+        return await check_health(opened.store, opened.process, opened.clock, grace_s)
 
     async def resume(self) -> list[BatchJob]:
         """
@@ -812,9 +812,9 @@ class BatchHub(Handle):
         if not 0 <= older_than_s < math.inf:
             raise UsageError(f"older_than_s must be a number of seconds, not {older_than_s}")
         opened = await self._open()
-        before = self._clock.now() - timedelta(seconds=older_than_s)
+        before = opened.clock.now() - timedelta(seconds=older_than_s)
         jobs, items = await opened.loader.prune(before)
-        now = self._clock.now()
+        now = opened.clock.now()
         await opened.store.pushes.drop_old(now)
         await opened.store.wishes.drop_old(now)
         await opened.store.lessons.drop_old(now)

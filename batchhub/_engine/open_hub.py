@@ -26,6 +26,7 @@ from .loading import Loader
 from .moves import move_old_jobs
 from .presence import Presence
 from .process_lock import ProcessLock
+from .store_clock import StoreClock, find_clock
 
 _log = get_logger()
 
@@ -96,7 +97,13 @@ class OpenHub:
         drives: bool = True,
     ) -> Self:
         """Open the store and what belongs to it; without `drives` nothing is ever sent."""
-        opened = cls(await Store.open(store, mode), book, clock, rng, mode=mode, drives=drives)
+        found = await Store.open(store, mode)
+        try:
+            clock = await find_clock(found, clock)
+        except BaseException:
+            await found.aclose()
+            raise
+        opened = cls(found, book, clock, rng, mode=mode, drives=drives)
         if book.usable:  # who only reads leaves the store alone
             opened.loader.clean()
         await opened._prepare(book)
@@ -158,6 +165,8 @@ class OpenHub:
                         self.process.release(is_let_go=is_let_go)
 
     async def _close_files(self) -> None:
+        if isinstance(self.clock, StoreClock):
+            await self.clock.aclose()
         try:
             await self.store.aclose()
         finally:

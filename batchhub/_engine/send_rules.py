@@ -36,6 +36,9 @@ _BODY_BYTES: Final = 16
 _DEDUP_MARGIN: Final = 0.9
 """The share of a deduplication window that is relied on; clocks differ, requests take time."""
 
+_UNSURE_S: Final = 1.0
+"""Seconds by which two machines may take the time of one database for another."""
+
 
 def may_resend(
     lane: LaneContext, job: JobState, ticket: TicketRecord, items: Sequence[WireItem]
@@ -94,12 +97,16 @@ def find_age_s(lane: LaneContext, ticket: TicketRecord) -> float | None:
     """
     Return the seconds since a ticket was first sent under its attempt; `None` if nobody knows.
 
-    Within one boot of the machine every process knows. After another boot the wall clock counts,
-    unless it is known to have been set back.
+    Within one boot of the machine every process knows. After another boot, or on another machine of
+    a cluster, the wall clock counts (in a cluster the database's), unless it is known to have been
+    set back.
     """
     if ticket.attempted_boot == lane.clock.boot_id and ticket.attempted_boot_s is not None:
         return max(0.0, lane.clock.boot_s() - ticket.attempted_boot_s)
-    now = lane.clock.now()
-    if ticket.attempted_at is None or now < max(ticket.attempted_at, lane.hold.latest_at):
+    if ticket.attempted_at is None:
         return None
-    return (now - ticket.attempted_at).total_seconds()
+    now = lane.clock.now()
+    age_s = (now - ticket.attempted_at).total_seconds()
+    back_s = (max(ticket.attempted_at, lane.hold.latest_at) - now).total_seconds()
+    # Each machine knows the database's time only so well, and lanes change hands in an instant.
+    return None if back_s > (_UNSURE_S if lane.store.is_cluster else 0.0) else max(0.0, age_s)

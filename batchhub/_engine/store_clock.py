@@ -15,9 +15,9 @@ from typing import Final
 
 from attrs import frozen
 
-from batchhub._base.clock import Clock, Timer
+from batchhub._base.clock import Clock, SystemClock, Timer
 from batchhub._base.log import get_logger
-from batchhub._store import TimeRead
+from batchhub._store import Store, TimeRead
 from batchhub.errors import BatchHubError
 
 MEASURE_S: Final = 10.0
@@ -172,3 +172,19 @@ class StoreClock:
         if following is not None:
             following.cancel()
             await asyncio.wait({following})
+
+
+async def find_clock(store: Store, clock: Clock) -> Clock:
+    """
+    Return the clock of a hub: in a cluster the database's, else its own.
+
+    A clock that is none of the system's was given to all that share the store.
+
+    Raises:
+        StoreError: The store can't be read.
+    """
+    if not store.is_cluster or not isinstance(clock, SystemClock):
+        return clock
+    found = StoreClock(clock, lambda: store.read_time(clock.boot_s))
+    await found.begin()
+    return found

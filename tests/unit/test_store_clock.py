@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.clocks import HandClock, SetClock
 
-from batchhub._engine.store_clock import MEASURE_S, StoreClock
-from batchhub._store import TimeRead
+from batchhub import BatchHub
+from batchhub._base.clock import SystemClock
+from batchhub._base.store_place import find_store_place
+from batchhub._engine.send_rules import find_age_s
+from batchhub._engine.store_clock import MEASURE_S, StoreClock, find_clock
+from batchhub._store import Store, TimeRead
+from batchhub._store.opening import init_database
 from batchhub.errors import StoreError
+from batchhub.testing import FakeClock
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -136,3 +145,87 @@ async def test_it_follows_the_database_until_it_is_closed(
         machine.database_s = 120.0
         await machine.own.sleep(3 * MEASURE_S)
         assert machine.error_s() == pytest.approx(-60.0, abs=0.1)
+
+
+# How old an attempt is, on another machine than the one that made it.
+
+
+def find_age(machine: Machine, *, is_cluster: bool = True, **ticket: Any) -> float | None:
+    """Return the age that a machine finds for an attempt."""
+    facts = {"attempted_boot": "another", "attempted_boot_s": 5.0, **ticket}
+    lane = SimpleNamespace(
+        clock=machine.clock,
+        store=SimpleNamespace(is_cluster=is_cluster),
+        hold=SimpleNamespace(latest_at=ticket["attempted_at"]),
+    )
+    return find_age_s(cast("Any", lane), cast("Any", SimpleNamespace(**facts)))
+
+
+async def test_the_age_of_an_attempt_is_the_databases() -> None:
+    """Whoever takes a lane over finds the age, though its own clock is an hour off."""
+    first, second = Machine(-1800.0), Machine(1800.0)
+    for machine in (first, second):
+        await machine.clock.measure()
+    attempted_at = first.clock.now()
+    second.own.move(60.0)
+    assert find_age(second, attempted_at=attempted_at) == pytest.approx(60.0, abs=0.1)
+
+
+async def test_a_moment_is_no_clock_that_was_set_back() -> None:
+    """Two machines that differ by milliseconds know the age; one that is far back does not."""
+    machine = Machine()
+    await machine.clock.measure()
+    soon, far = (machine.clock.now() + timedelta(seconds=s) for s in (0.1, 30.0))
+    assert find_age(machine, attempted_at=soon) == 0.0
+    assert find_age(machine, attempted_at=far) is None
+    assert find_age(machine, attempted_at=soon, is_cluster=False) is None
+
+
+async def test_within_one_boot_its_clock_counts() -> None:
+    """A process of the same machine need not ask the database."""
+    machine = Machine()
+    machine.own.move(12.0)
+    found = find_age(
+        machine,
+        attempted_at=START + timedelta(days=1),
+        attempted_boot=machine.own.boot_id,
+        attempted_boot_s=2.0,
+    )
+    assert found == 10.0
+
+
+# On a database.
+
+
+class Host(SystemClock):
+    """The clock of a machine that is wrong by so many seconds."""
+
+    def __init__(self, ahead_s: float) -> None:
+        self._ahead = timedelta(seconds=ahead_s)
+
+    def now(self) -> datetime:
+        """Return what it shows."""
+        return super().now() + self._ahead
+
+
+async def test_hubs_at_one_database_show_its_time(database_url: str) -> None:
+    """What one writes is as old for the other, whatever their own clocks show."""
+    await init_database(find_store_place(database_url))
+    async with AsyncExitStack() as stack:
+        shown = []
+        for ahead_s in (-3600.0, 3600.0):
+            hub = BatchHub(database_url, {}, clock=Host(ahead_s))
+            await stack.enter_async_context(hub)
+            shown.append((await hub._open()).clock)
+        early, late = (clock.now() for clock in shown)
+        assert abs((late - early).total_seconds()) < 5.0
+        assert abs((early - SystemClock().now()).total_seconds()) < 5.0
+
+
+async def test_a_file_has_the_machines_time(tmp_path: Any) -> None:
+    """There, and where a test gives the clock, no other is looked for."""
+    store = await Store.open(tmp_path / "jobs.db")
+    own, fake = SystemClock(), FakeClock()
+    assert await find_clock(store, own) is own
+    assert await find_clock(store, fake) is fake
+    await store.aclose()
