@@ -26,7 +26,7 @@ from batchhub.errors import StoreError
 
 from .damage import load_json
 from .worker import Worker
-from .works import Outcome, Work, end_queries, run_works
+from .works import Outcome, Work, end_queries, run_plainly, run_works
 
 if TYPE_CHECKING:
     import psycopg
@@ -97,11 +97,18 @@ def connection_arguments(place: StorePlace) -> dict[str, Any]:
 
 
 class _AgainError(Exception):
-    """Nothing was written, and it can be tried again."""
+    """
+    Nothing was written, and it can be tried again.
 
-    def __init__(self, reason: Exception) -> None:
+    Attributes:
+        reason: Why.
+        is_of_one: Whether that is one write's own fault, which the others have no part in.
+    """
+
+    def __init__(self, reason: Exception, *, is_of_one: bool = False) -> None:
         super().__init__()
         self.reason = reason
+        self.is_of_one = is_of_one
 
 
 class PostgresWorker(Worker):
@@ -229,10 +236,13 @@ class PostgresWorker(Worker):
 
     def _commit(self, connection: Connection, works: Sequence[Work[Any]]) -> list[Outcome]:
         try:
+            # Savepoints take as long as the writes themselves, and hardly ever one is needed.
+            is_plain = len(works) > 1
             for tries in range(1, _TRIES):
                 try:
-                    return self._commit_once(connection, works, tries)
-                except _AgainError:
+                    return self._commit_once(connection, works, tries, is_plain=is_plain)
+                except _AgainError as error:
+                    is_plain = is_plain and not error.is_of_one
                     connection = self._connect()
             return self._commit_once(connection, works, _TRIES)
         except Exception as error:  # handed to the callers
@@ -240,10 +250,15 @@ class PostgresWorker(Worker):
             return [(None, cause) for _ in works]
 
     def _commit_once(
-        self, connection: Connection, works: Sequence[Work[Any]], tries: int
+        self,
+        connection: Connection,
+        works: Sequence[Work[Any]],
+        tries: int,
+        *,
+        is_plain: bool = False,
     ) -> list[Outcome]:
         """
-        Run writes in one transaction.
+        Run writes in one transaction, each in a savepoint unless it is plain.
 
         Raises:
             _AgainError: None of them was made, and they can be made again.
@@ -257,7 +272,10 @@ class PostgresWorker(Worker):
 
         try:
             connection.begin()
-            outcomes = run_works(connection, works, ends_all=ends_all)
+            if is_plain:
+                outcomes = run_plainly(connection, works)
+            else:
+                outcomes = run_works(connection, works, ends_all=ends_all)
             written = connection.exec_driver_sql(_XID).scalar()
             failpoint("commit.begun")
             xid = written
@@ -270,6 +288,8 @@ class PostgresWorker(Worker):
                 return outcomes
             state = find_sqlstate(error)
             is_conflict = state in _CONFLICTS or (is_first and state == _IS_THERE)
+            if is_plain and not (is_lost or ends_all(error)):
+                raise _AgainError(error, is_of_one=True) from None
             if self._is_closing or not (is_lost or is_conflict):
                 raise
             if is_conflict:

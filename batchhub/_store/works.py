@@ -36,8 +36,13 @@ def run_works(
         ends_all: Whether an error leaves nothing of the transaction, and is raised.
     """
     if len(works) == 1:
-        return [(works[0](connection), None)]
+        return run_plainly(connection, works)
     return [_run_one(connection, work, ends_all) for work in works]
+
+
+def run_plainly(connection: Connection, works: Sequence[Work[Any]]) -> list[Outcome]:
+    """Run writes in the transaction that is open; the first error is that of all of them."""
+    return [(work(connection), None) for work in works]
 
 
 def _run_one(
