@@ -59,6 +59,8 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "conformance": {*_DOORS, "sandbox", "testing", "_base"},
     "_metrics": {*_HUB, "settings"},
     "_worker": {"_alerts", "_metrics", "settings", *_HUB},
+    "_cluster": _HUB,
+    "cluster": {"_cluster", *_HUB},
     "_web": {"hub", "_alerts", *_HUB},
     "cli": {
         *(*_DOORS, "__init__", "sandbox", "testing"),
