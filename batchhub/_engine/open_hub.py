@@ -57,6 +57,8 @@ class OpenHub:
         drives: bool = True,
     ) -> None:
         self.store = store
+        if not getattr(clock, "is_simulated", False):
+            store.use_bell(clock)  # what others ring comes in real time
         self.clock = clock
         self.measures = Measures(store.measures)
         self.process = ProcessLock(store.path, mode, is_shared=store.is_shared)

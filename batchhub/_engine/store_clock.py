@@ -115,6 +115,11 @@ class StoreClock:
         return self._clock.boot_s()
 
     @property
+    def is_simulated(self) -> bool:
+        """Whether the machine's own clock is one of a test."""
+        return getattr(self._clock, "is_simulated", False)
+
+    @property
     def ahead_s(self) -> float:
         """Seconds that the machine's own wall clock is ahead of the database's."""
         shown_s = (self._clock.now() - _EPOCH).total_seconds()

@@ -1,19 +1,31 @@
-"""One look a second, for the whole hub, at whether other processes have written to the store."""
+"""
+Whether other processes have written to the store, for the whole hub at once.
+
+On SQLite that is one look a second. On PostgreSQL they ring (`Bell`), and what they name is looked
+at; every few seconds all of it, as whoever only hears may miss something.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from batchhub._base.clock import Clock
 from batchhub._base.log import get_logger
-from batchhub._store import Store
+from batchhub._store import ANYTHING, News, Store
 from batchhub.errors import StoreError
 
 LOOK_S: Final = 1.0
-"""Seconds between two looks."""
+"""Seconds between two looks where others are not heard."""
+
+FALLBACK_S: Final = 5.0
+"""Seconds between two looks at everything where they are."""
+
+GAP_S: Final = 0.2
+"""Seconds between two looks at what was heard of."""
 
 _log = get_logger()
 
@@ -59,8 +71,11 @@ class StoreWatch:
         self._stamps: dict[str, str] = {}
         self._awaited: dict[str, list[str | None]] = {}
         self._followers: list[Callable[[], None]] = []
+        self._news = News()
+        self._stirred = asyncio.Event()
+        self._doubted_s = self._looked_s = -math.inf
         self._is_unsure = False
-        self._is_closed = False
+        self._is_closed = self._is_listening = False
         self._watching: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -68,6 +83,9 @@ class StoreWatch:
         if not self._store.is_shared or self._is_closed:
             return
         if self._watching is None or self._watching.done():
+            if self._store.bell is not None and not self._is_listening:
+                self._is_listening = True
+                self._store.bell.listen(self._hear)
             self._watching = asyncio.create_task(self._watch(), name="batchhub-store-watch")
 
     @contextmanager
@@ -81,7 +99,9 @@ class StoreWatch:
                 changed since it was read.
         """
         self._awaited.setdefault(job_id, []).append(stamp)
-        self._is_unsure = self._is_unsure or self._stamps.get(job_id) != stamp
+        if self._stamps.get(job_id) != stamp:
+            self._is_unsure = True
+            self._stirred.set()
         self.start()
         try:
             yield
@@ -109,33 +129,79 @@ class StoreWatch:
 
     async def _watch(self) -> None:
         while self._lanes() or self._awaited or self._followers:
-            await self._clock.sleep(LOOK_S)
+            news = await self._wait()
             try:
-                await self._look()
+                await self._look(news)
             except StoreError as error:
                 _log.warning("store.failed", store=self._store.name, error=str(error))
                 self._version = None  # looked at again, whatever it is then
+                self._looked_s = -math.inf
                 for lane in list(self._lanes()):
                     self._on_lane(lane)
 
-    async def _look(self) -> None:
-        before, self._version = self._version, await self._store.foreign_version()
-        has_changed = before != self._version
-        if has_changed:
+    # When to look.
+
+    def _hear(self, news: News) -> None:
+        self._news |= news
+        self._stirred.set()
+
+    async def _wait(self) -> News:
+        """Wait until there is something to look at, and return what."""
+        bell, clock = self._store.bell, self._clock
+        if bell is None:
+            await clock.sleep(LOOK_S)
+            return ANYTHING
+        every_s = FALLBACK_S if bell.is_heard else LOOK_S
+        left_s = min(max(GAP_S, self._looked_s + every_s - clock.monotonic()), every_s)
+        timer = clock.call_later(left_s, self._stirred.set)
+        try:
+            await self._stirred.wait()
+        finally:
+            timer.cancel()
+        await clock.sleep(GAP_S)  # what else comes meanwhile goes along
+        self._stirred.clear()
+        news, self._news = self._news, News()
+        if clock.monotonic() >= self._looked_s + every_s:
+            news = ANYTHING
+        if news.is_anything:
+            self._looked_s = clock.monotonic()
+        return news
+
+    # What to look at.
+
+    async def _look(self, news: News) -> None:
+        if news.is_anything:
+            before, self._version = self._version, await self._store.foreign_version()
+            if before == self._version:
+                news = News()
+        if news.lanes != frozenset():
             for on_change in list(self._followers):
                 on_change()
-        if has_changed and self._lanes():
-            await self._look_at_lanes()
-        if has_changed or self._is_unsure:
+        if self._lanes():
+            await self._look_at_lanes(news)
+        if news.has_jobs or self._is_unsure:
             await self._look_at_jobs()
 
-    async def _look_at_lanes(self) -> None:
-        doubtful = self._doubtful()
-        places = await self._store.lanes.places(list(self._lanes()))
-        for lane in list(self._lanes()):
-            if lane in doubtful or places.get(lane) != self._places.get(lane):
+    async def _look_at_lanes(self, news: News) -> None:
+        held, is_all = self._lanes(), news.is_anything
+        named = list(held) if news.lanes is None else sorted(n for n in news.lanes if n in held)
+        doubtful = self._find_doubtful(is_all=is_all) if news.has_jobs else ()
+        places = await self._store.lanes.places(named) if named else {}
+        before = self._places
+        new = [lane for lane in named if places.get(lane) != before.get(lane)]
+        self._places = places if is_all else before
+        self._places.update(places)
+        for lane in dict.fromkeys([*new, *doubtful]):
+            if lane in self._lanes():
                 self._on_lane(lane)
-        self._places = places
+
+    def _find_doubtful(self, *, is_all: bool) -> Collection[str]:
+        """Return the lanes for whom any write may hold an answer: none if it was just asked."""
+        now_s = self._clock.monotonic()
+        if not is_all and now_s < self._doubted_s + LOOK_S:
+            return ()
+        self._doubted_s = now_s
+        return self._doubtful()
 
     async def _look_at_jobs(self) -> None:
         self._is_unsure = False

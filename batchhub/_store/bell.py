@@ -25,6 +25,8 @@ from batchhub._base.json import dumps, loads
 from batchhub._base.log import get_logger
 from batchhub._base.store_place import StorePlace
 
+from .postgres import connection_arguments
+
 if TYPE_CHECKING:
     import psycopg
 
@@ -42,13 +44,6 @@ _PREFIX: Final = "batchhub_"
 _LONGEST_NAME: Final = 63
 _LONGEST: Final = 7_900  # PostgreSQL takes less than 8,000 bytes
 
-# A connection that is cut without a word is noticed in half a minute, not after two hours.
-_USUAL: Final = {
-    "connect_timeout": "10",
-    "keepalives_idle": "15",
-    "keepalives_interval": "5",
-    "keepalives_count": "3",
-}
 # No disk is waited for: a hint that a crash takes away is nobody's loss.
 _RING: Final = (
     "SELECT set_config('synchronous_commit', 'off', true), pg_notify(%s, payload)"
@@ -101,8 +96,7 @@ class Bell:
     """
 
     def __init__(self, place: StorePlace, clock: Clock) -> None:
-        self._url = place.url or ""
-        self._name = place.name
+        self._place = place
         self._channel = channel_of(place.schema)
         self._clock = clock
         self._rng = random.Random()  # noqa: S311  # jitter, no secret
@@ -199,15 +193,10 @@ class Bell:
 
     async def _connect(self) -> psycopg.AsyncConnection[Any]:
         from psycopg import AsyncConnection  # noqa: PLC0415
-        from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
 
-        given = conninfo_to_dict(self._url)
-        usual = {name: value for name, value in _USUAL.items() if name not in given}
-        caller = f"{given.pop('application_name', None) or 'batchhub'} bell"
-        if "," in str(given.get("host") or given.get("hostaddr") or ""):
-            usual.setdefault("target_session_attrs", "read-write")  # nobody listens on a standby
-        options: dict[str, Any] = {**usual, **given, "application_name": caller}
-        self._connection = await AsyncConnection.connect(autocommit=True, **options)
+        arguments = connection_arguments(self._place)
+        arguments["application_name"] += " bell"
+        self._connection = await AsyncConnection.connect(autocommit=True, **arguments)
         self._connection.add_notify_handler(lambda notify: self._hear(notify.payload))
         return self._connection
 
@@ -303,7 +292,7 @@ class Bell:
         elif token == self._token and not self._is_heard:
             self._is_heard = True
             if self._is_lost:
-                _log.info("news.heard", store=self._name)
+                _log.info("news.heard", store=self._place.name)
             self._is_lost = False
             self._tell(ANYTHING)  # nobody knows what was rung meanwhile
 
@@ -311,7 +300,7 @@ class Bell:
         if not self._is_lost:
             self._is_lost = True
             reason = str(error).partition("\n")[0]
-            _log.warning("news.lost", store=self._name, error=reason)
+            _log.warning("news.lost", store=self._place.name, error=reason)
         if self._is_heard:
             self._is_heard = False
             self._tell(ANYTHING)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +27,7 @@ from batchhub.errors import StoreError, UsageError
 from .damage import DamagedError
 from .explain import READ_ONLY, explain_error, is_database_error
 from .gaps import give_back_some
+from .postgres import snapshot_number
 from .sqlite import IMMUTABLE, data_version
 from .store_file import find_file, refuse_log
 from .worker import Worker
@@ -58,6 +59,8 @@ class Database:
         place: Where it is.
         name: What to call it in messages.
         measures: Counts of what it wrote.
+        on_commit: Called after each commit in a PostgreSQL database that wrote something, with the
+            lanes that have something new for whoever drives them.
 
     Args:
         writer: What writes to it, or only reads where nothing can be written.
@@ -86,7 +89,7 @@ class Database:
         self._commit: asyncio.Future[list[Outcome]] | None = None
         self._is_bulk = False
         self._closing: asyncio.Task[None] | None = None
-        self._looks = 0
+        self.on_commit: Callable[[Collection[str]], None] | None = None
 
     @property
     def path(self) -> Path | None:
@@ -161,11 +164,14 @@ class Database:
             raise self._full or StoreError(f"store {self.name}: {READ_ONLY}")
 
     async def foreign_version(self) -> int:
-        """Return a number that changes when another process, or another hub, writes."""
-        if self.place.is_postgres:
-            self._looks += 1
-            return self._looks
+        """
+        Return a number that changes when another process, or another hub, writes.
+
+        On PostgreSQL it also changes when this one does, or anybody at the same server.
+        """
         self.check_loop()
+        if self.place.is_postgres:
+            return await self._explained(self._reader.read(snapshot_number))
         # Of the writer's connection: it does not count what that connection itself commits.
         return await self._explained(self._writer.read(data_version))
 
@@ -286,6 +292,8 @@ class Database:
                 (None, StoreError(f"store {self.name}: {type(error).__name__} while writing"))
             ]
         self._note(outcomes)
+        if self.on_commit is not None and (lanes := self._writer.news) is not None:
+            self.on_commit(lanes)
         self._settle(asked, outcomes)
         self._begin_commit()
 

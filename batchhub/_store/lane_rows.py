@@ -27,6 +27,7 @@ from .lane_records import Hold, LaneOwner, LaneRow, Traffic
 from .shards import shard_of
 from .statements import Row, Statement
 from .tables import attendants, deliveries, jobs, lanes, leases, pushes, wishes
+from .works import note_lane
 
 _THIS: Final = lanes.c.lane == bindparam("this_lane")
 _HELD: Final = and_(
@@ -133,6 +134,7 @@ def take_place(connection: Connection, lane: str) -> int:
 
     Whoever drives the lane looks at it when the last place has changed. Places may have gaps.
     """
+    note_lane(connection, lane)
     place = _NEXT_PLACE.scalar(connection, {"this_lane": lane})
     if place is None:
         _ADD.run(connection, {"lane": lane, "shard": shard_of(lane), "last_place": 1})

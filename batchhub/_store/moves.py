@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, and_, bindparam, delete, exists, func
 
 from .lane_rows import get_lane
 from .tables import jobs, lanes
+from .works import note_lane
 
 _FIND: Final[Select[Any]] = (
     select(jobs.c.lane, jobs.c.account)
@@ -57,6 +58,7 @@ def move_jobs(connection: Connection, old_lane: str, new_lane: str, account: str
     """
     if get_lane(connection, new_lane).owner is not None:
         return False
+    note_lane(connection, new_lane)
     names = {"old_lane": old_lane, "new_lane": new_lane, "of_account": account}
     room = connection.execute(_COUNT_MOVES, names).scalar()
     if room is None:

@@ -10,6 +10,7 @@ is asked what became of it: a write has been made or it has not, and who asked f
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import random
 import time
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ from batchhub.errors import StoreError
 
 from .damage import load_json
 from .worker import Worker
-from .works import Outcome, Work, end_queries, run_plainly, run_works
+from .works import Outcome, Work, collect_lanes, end_queries, run_plainly, run_works
 
 if TYPE_CHECKING:
     import psycopg
@@ -263,8 +264,9 @@ class PostgresWorker(Worker):
         Raises:
             _AgainError: None of them was made, and they can be made again.
         """
-        xid = None
+        xid = self.news = None
         is_first = tries == 1
+        lanes = collect_lanes(connection)
 
         def ends_all(error: Exception) -> bool:
             # A row that somebody else has just added is seen the next time.
@@ -285,6 +287,7 @@ class PostgresWorker(Worker):
             is_lost = self._is_lost(connection)
             self._roll_back()
             if is_lost and xid is not None and self._was_committed(xid):
+                self.news = lanes
                 return outcomes
             state = find_sqlstate(error)
             is_conflict = state in _CONFLICTS or (is_first and state == _IS_THERE)
@@ -296,6 +299,7 @@ class PostgresWorker(Worker):
                 _pause(tries)
             raise _AgainError(error) from None
         failpoint("commit.done")
+        self.news = None if xid is None else lanes
         return outcomes
 
     def _was_committed(self, xid: str) -> bool:
@@ -318,6 +322,12 @@ class PostgresWorker(Worker):
                         "of it"
                     )
             time.sleep(_AGAIN_S)  # the process that has it may be about to end
+
+
+def snapshot_number(connection: Connection) -> int:
+    """Return a number that changes with each commit at the server that wrote something."""
+    snapshot: str = connection.exec_driver_sql("SELECT pg_current_snapshot()::text").scalar_one()
+    return int.from_bytes(hashlib.blake2b(snapshot.encode(), digest_size=7).digest())
 
 
 def take_any_text(raw: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from batchhub._base.clock import Clock
 from batchhub._base.file_mode import FileMode
 from batchhub._base.measures import StoreMeasures
 from batchhub._base.store_place import StorePlace
@@ -12,6 +13,7 @@ from batchhub._base.store_place import StorePlace
 from .alert_looks import AlertLooks
 from .alerts import Alerts
 from .attendants import Attendants
+from .bell import Bell
 from .database import Database
 from .deliveries import Deliveries
 from .exports import Exports
@@ -57,6 +59,7 @@ class Store:
         exports: The files that results were written to.
         pages: What the screens of the page show.
         vitals: How the store does, in figures.
+        bell: By which its processes hear of each other; `None` where they don't.
     """
 
     def __init__(self, database: Database) -> None:
@@ -79,13 +82,20 @@ class Store:
         self.inputs = Inputs(database)
         self.exports = Exports(database)
         self.pages = Pages(database)
-
         self.vitals = Vitals(database)
+        self.bell: Bell | None = None
 
     @classmethod
     async def open(cls, store: str | Path | None, mode: FileMode = FileMode.PRIVATE) -> Store:
         """Open a store by path or URL; `None` is one in memory (see `open_database`)."""
         return cls(await open_database(store, mode))
+
+    def use_bell(self, clock: Clock) -> None:
+        """Ring for other processes from now on, and be able to hear them, where that can be."""
+        place = self._db.place
+        if place.is_postgres and place.listens and not self.is_read_only:
+            self.bell = Bell(place, clock)
+            self._db.on_commit = self.bell.ring
 
     @property
     def place(self) -> StorePlace:
@@ -162,7 +172,11 @@ class Store:
 
     async def aclose(self) -> None:
         """Finish what has begun and close."""
-        await self._db.aclose()
+        try:
+            await self._db.aclose()
+        finally:
+            if self.bell is not None:  # it still rings what was written last
+                await self.bell.aclose()
 
     async def give_back_some(self) -> bool:
         """Give some room of what was deleted back to the disk; return whether there is more."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -25,11 +25,14 @@ class Worker(ABC):
     Attributes:
         engine: Makes the connection.
         only: Why it can only read; `None` if it can write.
+        news: The lanes that the last commit has something new for, where that is kept; `None` if
+            nothing was written.
     """
 
     def __init__(self, engine: Engine, only: str | None = None) -> None:
         self.engine = engine
         self.only = only
+        self.news: Collection[str] | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="batchhub-store")
         self._connection: Connection | None = None
         self._busy = make_lock()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
 
@@ -19,6 +19,23 @@ outside but what it returns.
 
 Outcome = tuple[Any, Exception | None]
 """What a write returned, or why it failed."""
+
+
+_LANES: Final = "batchhub_lanes"
+
+
+def collect_lanes(connection: Connection) -> set[str]:
+    """Begin to keep for which lanes something is written; return the set they come into."""
+    lanes: set[str] = set()
+    connection.info[_LANES] = lanes
+    return lanes
+
+
+def note_lane(connection: Connection, lane: str) -> None:
+    """Keep, where that is wanted, that there is something new for whoever drives a lane."""
+    lanes: set[str] | None = connection.info.get(_LANES)
+    if lanes is not None:
+        lanes.add(lane)
 
 
 def run_works(

@@ -8,6 +8,7 @@ import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from batchhub._base.clock import Timer
 
@@ -28,9 +29,14 @@ class FakeClock:
     Args:
         start: The wall-clock time at first, with its zone.
 
+    Attributes:
+        is_simulated: That its time is none of the world outside, such as a database's.
+
     Raises:
         ValueError: `start` has no zone.
     """
+
+    is_simulated: Final = True
 
     def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
         if start.tzinfo is None:

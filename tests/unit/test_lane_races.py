@@ -113,7 +113,7 @@ class _Stamps:
 class _SlowStore:
     """A store whose version takes as long as a test wants."""
 
-    path, name = Path("jobs.db"), "slow"
+    path, name, is_shared, bell = Path("jobs.db"), "slow", True, None
 
     def __init__(self) -> None:
         self.version = 1

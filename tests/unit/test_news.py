@@ -1,0 +1,161 @@
+"""What processes hear of each other on PostgreSQL is looked at, at once and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+from support.hubs import numbered
+from support.patience import PATIENCE_S
+from support.vendor import ScriptedAccount, Vendor
+
+from batchhub import BatchHub
+from batchhub._base.clock import SystemClock
+from batchhub._base.store_place import find_store_place
+from batchhub._engine import store_watch
+from batchhub._engine.store_watch import StoreWatch
+from batchhub._store import Store
+from batchhub._store.lanes import Lanes
+from batchhub._store.opening import init_database
+
+CLOCK = SystemClock()
+
+
+@pytest.fixture
+async def store_url(database_url: str) -> str:
+    """Return the address of a store on PostgreSQL."""
+    await init_database(find_store_place(database_url))
+    return database_url
+
+
+@pytest.fixture
+def _no_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is not told of news never finds them."""
+    monkeypatch.setattr(store_watch, "LOOK_S", 1e6)
+    monkeypatch.setattr(store_watch, "FALLBACK_S", 1e6)
+
+
+class Told:
+    """What a watch tells."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+        self._stirred = asyncio.Event()
+
+    def __call__(self, name: str) -> None:
+        self.calls[name] += 1
+        self._stirred.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until a condition holds, which only being told can change."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not condition():
+                self._stirred.clear()
+                await self._stirred.wait()
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Store]:
+    """Have a store as a process of its own has it."""
+    store = await Store.open(url)
+    store.use_bell(CLOCK)
+    try:
+        yield store
+    finally:
+        await store.aclose()
+
+
+@asynccontextmanager
+async def watched(
+    store: Store, other: Store, lanes: Sequence[str], told: Told
+) -> AsyncIterator[StoreWatch]:
+    """Watch some lanes; all of them were looked at, and what the other one rings is heard."""
+    watch = StoreWatch(
+        store, CLOCK, lanes=lambda: ["ready", *lanes], doubtful=list, on_lane=told, on_job=told
+    )
+    with watch.following(lambda: told("news")):
+        try:
+            await told.until(lambda: store.bell is not None and store.bell.is_heard)
+            await other.pushes.add("ready", ["ref-1"], CLOCK.now())
+            await told.until(lambda: told.calls["ready"] > 0)
+            told.calls.clear()
+            yield watch
+        finally:
+            await watch.aclose()
+
+
+@pytest.mark.usefixtures("_no_looks")
+async def test_only_the_lanes_that_are_named_are_looked_at(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker with thousands of lanes asks the store about the one that somebody submits to."""
+    asked: list[list[str]] = []
+    places = Lanes.places
+
+    async def count(self: Lanes, lanes: Sequence[str]) -> dict[str, int]:
+        asked.append(list(lanes))
+        return await places(self, lanes)
+
+    lanes = [f"shop-{number}" for number in range(1_000)]
+    told = Told()
+    async with opened(store_url) as mine, opened(store_url) as theirs:
+        await theirs.pushes.add("shop-7", ["ref-1"], CLOCK.now())
+        async with watched(mine, theirs, lanes, told):
+            monkeypatch.setattr(Lanes, "places", count)
+            await theirs.pushes.add("shop-7", ["ref-2"], CLOCK.now())
+            await told.until(lambda: told.calls["shop-7"] > 0)
+            await theirs.pushes.add("unknown", ["ref-1"], CLOCK.now())
+            await theirs.pushes.add("shop-8", ["ref-1"], CLOCK.now())
+            await told.until(lambda: told.calls["shop-8"] > 0)
+            assert set(told.calls) == {"news", "shop-7", "shop-8"}
+            new = [[name for name in names if name != "ready"] for names in asked]
+            assert [names for names in new if names] == [["shop-7"], ["shop-8"]]
+
+
+@pytest.mark.usefixtures("_no_looks")
+async def test_nothing_is_looked_at_for_what_this_process_writes(store_url: str) -> None:
+    """It knows that already: a worker that writes all the time would look all the time."""
+    told = Told()
+    async with (
+        opened(store_url) as mine,
+        opened(store_url) as theirs,
+        watched(mine, theirs, ["shop-1", "shop-2"], told),
+    ):
+        await mine.pushes.add("shop-1", ["ref-1"], CLOCK.now())
+        await theirs.pushes.add("shop-2", ["ref-1"], CLOCK.now())
+        await told.until(lambda: told.calls["shop-2"] > 0)
+        assert not told.calls["shop-1"]
+
+
+@pytest.mark.usefixtures("_no_looks")
+async def test_who_waits_for_a_job_hears_of_its_changes(store_url: str) -> None:
+    """Without a look of its own: the commit is rung, and the job is read then."""
+    accounts = {"shop": ScriptedAccount(vendor=Vendor())}
+    async with BatchHub(store_url, accounts) as first, BatchHub(store_url) as second:
+        job = await first.submit("shop", numbered(3))
+        theirs = await second.job(job.id)
+        changes = theirs.watch()
+        await anext(changes)
+        await job.cancel()
+        async with asyncio.timeout(PATIENCE_S):
+            assert (await anext(changes)).updated_at > job.status.created_at
+
+
+async def test_who_hears_nothing_looks_every_second(store_url: str) -> None:
+    """Behind a pooler that gives each transaction another connection nobody can be heard."""
+    told = Told()
+    mark = "&" if "?" in store_url else "?"
+    async with opened(f"{store_url}{mark}listen=off") as mine, opened(store_url) as theirs:
+        assert mine.bell is None
+        await theirs.pushes.add("shop", ["ref-1"], CLOCK.now())
+        watch = StoreWatch(
+            mine, CLOCK, lanes=lambda: ["shop"], doubtful=list, on_lane=told, on_job=told
+        )
+        watch.start()
+        await told.until(lambda: told.calls["shop"] == 1)
+        await theirs.pushes.add("shop", ["ref-2"], CLOCK.now())
+        await told.until(lambda: told.calls["shop"] == 2)
+        await watch.aclose()
