@@ -25,6 +25,7 @@ from batchhub._base.failpoints import failpoint
 from batchhub._base.store_place import StorePlace
 from batchhub.errors import StoreError
 
+from .commit_marks import CommitMark
 from .damage import load_json
 from .worker import Worker
 from .works import Outcome, Work, collect_lanes, end_queries, run_plainly, run_works
@@ -75,8 +76,8 @@ _BE_DURABLE: Final = (
     "SELECT set_config('synchronous_commit', 'on', false) "
     "WHERE current_setting('synchronous_commit') = 'off'"
 )
-_XID: Final = "SELECT pg_current_xact_id_if_assigned()::text"
-_STATUS: Final = "SELECT pg_xact_status(%s::xid8)"
+# One that stands still in the middle of a transaction would hold up all who want the same rows.
+_GIVE_UP: Final = "SELECT set_config('idle_in_transaction_session_timeout', '10s', false)"
 
 
 def connection_arguments(place: StorePlace) -> dict[str, Any]:
@@ -131,6 +132,8 @@ class PostgresWorker(Worker):
         self.is_patient = False
         self._down_since_s: float | None = None
         self._is_closing = False
+        self._mark = CommitMark()
+        self._is_marked = False
         super().__init__(self._make_engine())
 
     def _make_engine(self) -> Engine:
@@ -188,6 +191,7 @@ class PostgresWorker(Worker):
         try:
             # An intent must survive a power cut of the database: the request comes after it.
             connection.exec_driver_sql(_BE_DURABLE)
+            connection.exec_driver_sql(_GIVE_UP)
             connection.commit()
         except BaseException:
             connection.invalidate()
@@ -197,6 +201,7 @@ class PostgresWorker(Worker):
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
+        self._is_marked = False
         if connection is not None:
             with suppress(Exception):  # nothing is left of it that could be kept
                 connection.invalidate()
@@ -206,6 +211,9 @@ class PostgresWorker(Worker):
     def _close(self) -> None:
         if self._connection is not None and self._is_lost(self._connection):
             self._drop()
+        if self._connection is not None and self._is_marked:
+            with suppress(DBAPIError):  # it is swept away later
+                self._mark.remove(self._connection)
         super()._close()
 
     @staticmethod
@@ -264,7 +272,7 @@ class PostgresWorker(Worker):
         Raises:
             _AgainError: None of them was made, and they can be made again.
         """
-        xid = self.news = None
+        number = self.news = None
         is_first = tries == 1
         lanes = collect_lanes(connection)
 
@@ -273,20 +281,23 @@ class PostgresWorker(Worker):
             return _is_operational(error) or (is_first and find_sqlstate(error) == _IS_THERE)
 
         try:
+            if not self._is_marked:
+                self._mark.prepare(connection)
+                self._is_marked = True
             connection.begin()
             if is_plain:
                 outcomes = run_plainly(connection, works)
             else:
                 outcomes = run_works(connection, works, ends_all=ends_all)
-            written = connection.exec_driver_sql(_XID).scalar()
+            marked = self._mark.set(connection)
             failpoint("commit.begun")
-            xid = written
+            number = marked
             connection.commit()
         except Exception as error:
             end_queries(error)
             is_lost = self._is_lost(connection)
             self._roll_back()
-            if is_lost and xid is not None and self._was_committed(xid):
+            if is_lost and number is not None and self._was_committed(number):
                 self.news = lanes
                 return outcomes
             state = find_sqlstate(error)
@@ -299,28 +310,18 @@ class PostgresWorker(Worker):
                 _pause(tries)
             raise _AgainError(error) from None
         failpoint("commit.done")
-        self.news = None if xid is None else lanes
+        self.news = None if number is None else lanes
         return outcomes
 
-    def _was_committed(self, xid: str) -> bool:
+    def _was_committed(self, number: int) -> bool:
         """Ask what became of a transaction during whose commit the connection was lost."""
         end_s = time.monotonic() + _DOUBT_S
         while True:
             try:
-                connection = self._connect()
-                status = connection.exec_driver_sql(_STATUS, (xid,)).scalar()
-                connection.rollback()
+                return self._mark.is_there(self._connect(), number)
             except DBAPIError:
                 if time.monotonic() >= end_s or self._is_closing:
                     raise
-            else:
-                if status in {"committed", "aborted"}:
-                    return bool(status == "committed")
-                if status is None or time.monotonic() >= end_s:
-                    raise StoreError(
-                        "the connection was lost during a commit, and nobody can tell what became "
-                        "of it"
-                    )
             time.sleep(_AGAIN_S)  # the process that has it may be about to end
 
 

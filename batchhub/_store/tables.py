@@ -371,6 +371,15 @@ facts: Final = Table(
     Column("value", _TEXT, nullable=False),
 )
 
+# On PostgreSQL, what each connection that writes has committed; see `commit_marks`.
+writers: Final = Table(
+    "writers",
+    metadata,
+    Column("token", _string(64), primary_key=True),
+    Column("commits", BigInteger, nullable=False),
+    Column("since", _TIME, nullable=False),
+)
+
 # What a process asks of whoever drives a lane, and what the answer was.
 wishes: Final = Table(
     "wishes",

@@ -114,6 +114,7 @@ _ADDED: Final = {
         "ALTER TABLE lanes DROP COLUMN shard",
         "ALTER TABLE attendants DROP COLUMN began_at",
         "DROP TABLE facts",
+        "DROP TABLE writers",
     ),
     "0006": (
         "DROP INDEX ix_jobs_open",

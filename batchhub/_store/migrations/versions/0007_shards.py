@@ -1,4 +1,4 @@
-"""The shard of each lane, by which many processes share out work; facts; since when one attends."""
+"""The shard of each lane, by which processes share out work; facts; writers; attendants' age."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the shard, and find it for the lanes that are there; and a table of facts, empty."""
+    """Add the shard, and find it for the lanes that are there; tables of facts and writers."""
     op.add_column("lanes", sa.Column("shard", sa.Integer, nullable=False, server_default="0"))
     connection = op.get_bind()
     names = list(connection.execute(sa.text("SELECT lane FROM lanes")).scalars())
@@ -27,6 +27,12 @@ def upgrade() -> None:
         "facts",
         sa.Column("name", sa.String(64), primary_key=True),
         sa.Column("value", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "writers",
+        sa.Column("token", sa.String(64), primary_key=True),
+        sa.Column("commits", sa.BigInteger, nullable=False),
+        sa.Column("since", sa.String(32), nullable=False),
     )
 
 
