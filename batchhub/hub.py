@@ -36,6 +36,7 @@ from ._engine.open_hub import OpenHub
 from ._engine.plan import Plan, make_plan
 from ._engine.pushes import check_push, read_push
 from ._engine.raw_items import RawItems
+from ._engine.shards import Engine
 from ._engine.submit import check_arguments, store_job
 from ._settings.accounts import make_accounts
 from ._settings.file import load_settings
@@ -739,7 +740,7 @@ class BatchHub(Handle):
                 _log.error("store.damaged", error=str(error))
         return jobs
 
-    async def drive(self) -> None:
+    async def drive(self, engine: Engine | None = None) -> None:
         """
         Drive this hub's accounts, and whatever comes to them, until this is cancelled.
 
@@ -751,12 +752,21 @@ class BatchHub(Handle):
         What is under way when it is cancelled goes on in the background until `aclose`, which ends
         this too.
 
+        On PostgreSQL many processes, on several machines, drive at a time, each some of the shards
+        that lanes are hashed into; which ones, the engine says. When this is cancelled there, what
+        this process drives is handed over: nothing new is sent, and requests with an effect that
+        are under way have 5 seconds to be answered; `aclose` gives them its own.
+
+        Args:
+            engine: Shares out the shards, such as `batchhub.cluster.Procrastinate`.
+
         Raises:
-            UsageError: The hub does not drive.
+            UsageError: The hub does not drive; or it has no engine and the store is on PostgreSQL,
+                or it has one and the store is not.
             StoreError: The store can't be opened, or only be read.
         """
         opened = await self._open_to_drive("drive")
-        await opened.drive()
+        await opened.drive(engine)
 
     def events(
         self,

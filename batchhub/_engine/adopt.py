@@ -113,7 +113,7 @@ async def _adopt_here(
 ) -> bool:
     """Have this process do it; return False if another one drives the lane, or has to."""
     name, driver = job.lane, opened.driver
-    if not driver.drives or await driver.find_other(name) is not None:
+    if not driver.may_drive(name) or await driver.find_other(name) is not None:
         return False
     if await driver.find_attendant(name) is not None:
         return False  # that one goes on with it: it should not be left to nobody in between

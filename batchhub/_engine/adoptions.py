@@ -13,6 +13,7 @@ from attrs import evolve, field, frozen
 
 from batchhub._adapter.exchange import Observation
 from batchhub._base.show import count, words
+from batchhub._http.guard import right
 from batchhub._http.journal import about
 from batchhub._store import RefOwner, TicketRecord, Wish
 from batchhub.errors import BatchHubError, NotFoundError, RefusedError, StoreError, UsageError
@@ -132,6 +133,7 @@ class Adoptions:
 
     async def look(self) -> None:
         """Look at all wishes, one after the other."""
+        right.set(self._context.hold)  # of this task, which does nothing else
         while not self.is_idle:
             await self._find_more()
             if not self._wanted:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 from batchhub._base.backoff import backoff_s
 from batchhub._base.clock import Clock
 from batchhub._base.log import get_logger
 from batchhub._store import Store
+from batchhub._store.shards import shard_of
 from batchhub.errors import BatchHubError, StoreError
 
 from .driver import Driver
 from .lane import Lane
 from .presence import Presence
+from .shard_claims import ShardClaims
 
 _RETRY_BASE_S: Final = 1.0
 _RETRY_CAP_S: Final = 15.0
@@ -38,6 +40,7 @@ class Attendance:
         presence: Has others see it.
         names: Returns the names of all lanes of the hub.
         find_lane: Returns a lane by its name; `None` if it is none of the hub's any more.
+        shards: The shards of this process, where only their lanes are its to drive.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Attendance:
         presence: Presence,
         names: Callable[[], Collection[str]],
         find_lane: Callable[[str], Lane | None],
+        shards: ShardClaims | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -58,6 +62,8 @@ class Attendance:
         self._presence = presence
         self._names = names
         self._find_lane = find_lane
+        self._shards = shards
+        self._by_shard: dict[int, list[str]] = {}
         self._marks: dict[str, tuple[int, int]] = {}
         self._left: dict[str, str] = {}
         self._passed: set[str] = set()
@@ -80,13 +86,36 @@ class Attendance:
         self._marks.clear()
         self._left.clear()
         self._said.clear()
+        self._by_shard.clear()
         self._news.set()
 
-    async def run(self) -> None:
-        """Go on until it is cancelled or closed; what is driven goes on in the background."""
+    def take_up(self, shard: int) -> None:
+        """Look at all lanes of a shard: this process has just taken it."""
+        for name in self._names_by_shard().get(shard, ()):
+            self._marks.pop(name, None)
+            self._left.pop(name, None)
+        self._news.set()
+
+    def find_refusal(self, lane: str) -> str | None:
+        """Return why a lane could not be driven; `None` if it could, or nobody knows."""
+        return self._said.get(lane)
+
+    async def run(self, on_news: Callable[[], None] | None = None) -> None:
+        """
+        Go on until it is cancelled or closed; what is driven goes on in the background.
+
+        Args:
+            on_news: Called, too, whenever other processes may have written to the store.
+        """
+
+        def note() -> None:
+            self._news.set()
+            if on_news is not None:
+                on_news()
+
         self.look_again()
         self._runs += 1
-        with self._driver.attending(self._news.set):
+        with self._driver.attending(note):
             try:
                 await self._attend()
             finally:
@@ -112,7 +141,7 @@ class Attendance:
 
     async def _look(self) -> None:
         """Drive the lanes that have unfinished jobs, of those where something is new."""
-        names = list(self._names())
+        names = self._list_own()
         marks = await self._store.lanes.marks(names)
         # A lane that nobody has ever taken or submitted to has no row, and nothing to drive.
         new = [name for name, mark in marks.items() if self._is_new(name, mark)]
@@ -122,8 +151,21 @@ class Attendance:
             if name not in passed:
                 self._drive(name)
         if not self._is_closed:
-            await self._presence.show(set(names) - set(self._said))
+            await self._presence.show(set(self._names()) - set(self._said))
         self._marks, self._passed = marks, passed
+
+    def _list_own(self) -> list[str]:
+        """Return the lanes that are this process's to drive, as far as it knows."""
+        if self._shards is None:
+            return list(self._names())
+        by_shard = self._names_by_shard()
+        return [name for shard in self._shards.held for name in by_shard.get(shard, ())]
+
+    def _names_by_shard(self) -> Mapping[int, Sequence[str]]:
+        if not self._by_shard:
+            for name in self._names():
+                self._by_shard.setdefault(shard_of(name), []).append(name)
+        return self._by_shard
 
     def _is_new(self, name: str, mark: tuple[int, int]) -> bool:
         """Whether others have handed something over, or had the lane: they may let it go."""

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import socket
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
-from functools import partial
 from typing import Final
 
 from batchhub._base.backoff import backoff_s
@@ -21,11 +18,13 @@ from batchhub.models import BatchStatus, Contact
 
 from .figures import Figures
 from .lane import CLOSING_S, Lane
+from .lane_changes import LaneChanges
 from .lane_claims import RECLAIM_S, LaneClaims
-from .lane_hold import LaneHold
+from .lane_table import LaneTable
 from .lesson_keeper import LessonKeeper
 from .owner_watch import OwnerWatch
 from .process_lock import ProcessLock
+from .shard_claims import ShardClaims, ShardHold
 from .store_watch import StoreWatch
 from .verb_calls import END_S
 from .waiters import Waiter, Waiters
@@ -46,6 +45,8 @@ class Driver:
 
     Attributes:
         drives: Whether it drives any lane at all; if not, other processes do.
+        shards: The shards of this process, where it drives their lanes only; else `None`.
+        me: This process.
         figures: Saves what its lanes learn of work under way.
         lessons: Keeps what its lanes learn of how long batches take.
     """
@@ -57,30 +58,28 @@ class Driver:
         process: ProcessLock,
         rng: random.Random,
         *,
+        me: LaneOwner,
         drives: bool = True,
+        shards: ShardClaims | None = None,
     ) -> None:
         self.drives = drives
+        self.shards = shards
         self._rng = rng
         self._is_closing = False
         self._attending = 0
         self._store = store
         self._clock = clock
-        self._process = process
-        self.me = LaneOwner(token=process.token, pid=os.getpid(), host=socket.gethostname())
+        self.me = me
         self.figures = Figures(store, clock, process.token, self._note_saved)
         self.lessons = LessonKeeper(store, clock)
-        self._lanes: dict[str, Lane] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._successors: dict[str, Lane] = {}
-        self._ending: set[asyncio.Task[None]] = set()
-        self._troubles: dict[str, BatchHubError] = {}
+        table = self._table = LaneTable()
         self._waiters = Waiters(clock)
         self._owners = OwnerWatch(
             store,
             clock,
             process,
             self.me,
-            is_driving=self.is_driving,
+            is_driving=table.is_driving,
             on_change=self._waiters.announce_all,
         )
         self._claims = LaneClaims(
@@ -90,14 +89,22 @@ class Driver:
             self.me,
             owners=self._owners,
             lessons=self.lessons,
-            lanes=self._lanes,
+            lanes=table.lanes,
+            shards=shards,
         )
-        self._held = self._claims.held
+        held = self._held = table.held = self._claims.held
+        self._changes = LaneChanges(
+            table,
+            self._claims,
+            self._owners,
+            on_start=self._start,
+            on_change=self._waiters.announce_all,
+        )
         self._watch = StoreWatch(
             store,
             clock,
-            lanes=lambda: self._held,
-            doubtful=lambda: {name for name in self._held if self._lanes[name].is_in_doubt},
+            lanes=lambda: held,
+            doubtful=lambda: {name for name in held if table.lanes[name].is_in_doubt},
             on_lane=self._note_news,
             on_job=self.announce,
         )
@@ -109,123 +116,46 @@ class Driver:
         A lane that another process drives is taken over as soon as it is free. One whose
         credentials were refused sends nothing until its pause is over; then one request is tried.
         """
-        if not self.drives or self._is_closing:
+        if self._is_closing or not self.may_drive(lane.name):
             return  # what is new for the lane is in the store
-        known = self._lanes.setdefault(lane.name, lane)
-        if known is not lane and self._successors.get(lane.name) is not lane:
+        table = self._table
+        known = table.lanes.setdefault(lane.name, lane)
+        if known is not lane and table.successors.get(lane.name) is not lane:
             self.replace(known, lane)  # it was removed, and its account is there again
-        if (newest := self._find_newest(lane.name)) is not None and newest.error is not None:
-            return
-        lane = self._lanes[lane.name]
+        task = table.tasks.get(lane.name)
+        is_running = task is not None and not task.done()
+        if (newest := table.find_newest(lane.name)) is not None and newest.error is not None:
+            if is_running or self.shards is None:
+                return
+            newest.try_again()  # its shard was elsewhere meanwhile
+        lane = table.lanes[lane.name]
         # A lane that is being driven looks into the store; it needs no second task.
         lane.poke()
-        task = self._tasks.get(lane.name)
-        if task is None or task.done():
+        if not is_running:
             self._start(lane.name)
 
+    def may_drive(self, lane: str) -> bool:
+        """Whether a lane may be this process's to drive: in a cluster only one of its shards is."""
+        return self.drives and (self.shards is None or self.shards.find(lane) is not None)
+
     def _start(self, name: str) -> None:
-        before = self._tasks.get(name)
-        self._tasks[name] = asyncio.create_task(
+        before = self._table.tasks.get(name)
+        self._table.tasks[name] = asyncio.create_task(
             self._run(name, before), name=f"batchhub-lane-{name}"
         )
 
     def lanes(self) -> Collection[Lane]:
         """Return the lanes it knows, those that are about to take another's place included."""
-        return [*self._lanes.values(), *self._successors.values()]
-
-    # Other settings.
+        return self._table.all()
 
     def replace(self, old: Lane, new: Lane) -> None:
-        """
-        Have a lane take another's place: it is the same account, with other settings.
-
-        What the old one has under way is answered first, and it hands on the right to drive. Where
-        it waits, for another process or since its credentials were refused, the new one begins.
-        """
-        name = new.name
-        if self._is_closing:
-            return
-        if old not in self.lanes():  # it was never driven
-            self._discard(old)
-        if self._lanes.get(name) is None:
-            return
-        if name in self._held:
-            if (waiting := self._successors.pop(name, None)) is not None:
-                new.inherit(waiting)
-                self._discard(waiting)
-            self._successors[name] = new
-            self._lanes[name].close(None)
-            return
-        self._succeed(self._lanes[name], new)
-        task = self._tasks.get(name)
-        if task is not None and not task.done():
-            task.cancel()
-            self._start(name)
+        """Have a lane take another's place; see `LaneChanges.replace`."""
+        if not self._is_closing:
+            self._changes.replace(old, new)
 
     def retire(self, lane: Lane) -> None:
-        """
-        Drive a lane whose account is gone to the end of what the vendor has; then forget it.
-
-        Where another process drives it until it is stopped, that one goes on with all of it.
-
-        One that is not driven at this moment, such as one that waits, is forgotten at once.
-        """
-        name = lane.name
-        if name in self._held and lane in {self._lanes[name], self._successors.get(name)}:
-            lane.wind_up()
-            self._offer(name)
-            return
-        if self._lanes.get(name) is lane:
-            del self._lanes[name]
-            if (task := self._tasks.pop(name, None)) is not None:
-                task.cancel()
-                self._keep(task)
-            self._troubles.pop(name, None)
-            self._claims.forget(name)
-        self._discard(lane)
-
-    def _offer(self, name: str) -> None:
-        """Let a lane go whose account is gone here, if another process drives it for good."""
-        self._keep(asyncio.create_task(self._offer_now(name), name="batchhub-offer"))
-
-    async def _offer_now(self, name: str) -> None:
-        try:
-            other = await self._owners.find_attendant(name)
-        except StoreError:
-            return  # then it is followed here
-        lane = self._lanes.get(name)
-        if other is None or name not in self._held or lane is None or not lane.is_winding_up:
-            return
-        if name not in self._successors:
-            lane.close(None)  # else what is new would wait for all that the vendor has
-
-    def _succeed(self, old: Lane, new: Lane, hold: LaneHold | None = None) -> Lane:
-        """Put a lane in another's place; with a hold it goes on at once."""
-        if hold is not None:
-            new.adapter.transport.restore(old.adapter.transport.spent())
-            hold.hand_on = partial(self._claims.hand_on, new)
-        new.inherit(old)
-        self._lanes[new.name] = new
-        self._troubles.pop(new.name, None)
-        self._discard(old)
-        self._waiters.announce_all()
-        return new
-
-    def _discard(self, lane: Lane) -> None:
-        """Close the adapter of a lane that is driven no more."""
-        self._keep(asyncio.create_task(self._close_adapter(lane), name="batchhub-discard"))
-
-    def _keep(self, task: asyncio.Task[None]) -> None:
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
-
-    async def _close_adapter(self, lane: Lane) -> None:
-        try:
-            await lane.adapter.aclose()
-        except Exception as error:  # one adapter's trouble keeps nothing else open
-            _log.error("adapter.failed", lane=lane.name, error=str(error))
-        finally:
-            lane.adapter.transport.leave()
+        """Drive a lane whose account is gone to its end; see `LaneChanges.retire`."""
+        self._changes.retire(lane)
 
     @contextmanager
     def attending(self, on_news: Callable[[], None]) -> Iterator[None]:
@@ -249,8 +179,8 @@ class Driver:
 
     def note_pushes(self, lane: str) -> None:
         """Look at what a vendor has called about, if this process drives the lane."""
-        if lane in self._held:
-            self._lanes[lane].note_pushes()
+        if (known := self._table.find_held(lane)) is not None:
+            known.note_pushes()
 
     def find_epoch(self, lane: str) -> int | None:
         """Return the number of the last hold that this process had of a lane, if it had one."""
@@ -263,22 +193,15 @@ class Driver:
     @property
     def owned(self) -> Sequence[Lane]:
         """The lanes that this process drives at this moment, also of accounts that are gone."""
-        return [self._lanes[name] for name in self._held]
+        return [self._table.lanes[name] for name in self._held]
 
     def is_driving(self, lane: str) -> bool:
         """Whether this process drives a lane, or waits to take it over."""
-        task, known = self._tasks.get(lane), self._find_newest(lane)
-        is_paused = known is not None and known.error is not None
-        return task is not None and not task.done() and not is_paused
+        return self._table.is_driving(lane)
 
     def find_trouble(self, lane: str) -> BatchHubError | None:
         """Return what stopped a lane: refused credentials, or a store that can't be read."""
-        known = self._find_newest(lane)
-        return (known.error if known else None) or self._troubles.get(lane)
-
-    def _find_newest(self, lane: str) -> Lane | None:
-        """Return a lane, or the one that is about to take its place."""
-        return self._successors.get(lane) or self._lanes.get(lane)
+        return self._table.find_trouble(lane)
 
     def find_obstacle(self, lane: str) -> tuple[Contact, str] | None:
         """
@@ -313,17 +236,17 @@ class Driver:
 
     def find_status(self, lane: str, job_id: str) -> BatchStatus | None:
         """Return the freshest status of a job this process drives; `None` for any other."""
-        known = self._lanes.get(lane) if lane in self._held else None
+        known = self._table.find_held(lane)
         return known.find_status(job_id) if known else None
 
     def is_sending(self, lane: str, job_id: str) -> bool:
         """Whether a lane this process drives is sending what is, or goes before, a job's own."""
-        known = self._lanes.get(lane) if lane in self._held else None
+        known = self._table.find_held(lane)
         return known is not None and known.is_sending(job_id)
 
     def find_cooling(self, lane: str) -> datetime | None:
         """Return until when a lane this process drives is silent; `None` if nothing cools."""
-        known = self._lanes.get(lane) if lane in self._held else None
+        known = self._table.find_held(lane)
         return known.cooling_until if known else None
 
     def waiter(self, job_id: str) -> Waiter:
@@ -365,11 +288,8 @@ class Driver:
             Whether the store knows that this process drives nothing any more.
         """
         self._is_closing = True
-        for name, task in self._tasks.items():
-            self._lanes[name].close(grace_s)
-            task.cancel()
-        if self._tasks:
-            await self._wait_for_lanes()
+        if tasks := self._close_lanes(self._table.tasks, grace_s):
+            await _wait_for(tasks)
         await self._watch.aclose()
         await self._owners.aclose()
         await self.figures.aclose()
@@ -377,35 +297,62 @@ class Driver:
         await self._claims.stop_beating()
         # At once: each may take some seconds.
         for lane in {*self.lanes(), *others}:
-            self._discard(lane)
-        if self._ending:
-            await asyncio.wait(set(self._ending))
+            self._table.discard(lane)
+        await self._table.wait_for_ends()
         # Together, so that they share a commit.
         _, is_let_go = await asyncio.gather(self.lessons.aclose(), self._claims.let_all_go())
         return is_let_go
 
-    async def _wait_for_lanes(self) -> None:
-        # Not `gather`: one lane's error must not keep the others from closing.
-        tasks = list(self._tasks.values())
-        try:
-            await asyncio.wait(tasks)
-        except asyncio.CancelledError:  # no patience left: what has no answer is in doubt
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks, timeout=2 * END_S)
-            raise
+    def _close_lanes(self, names: Iterable[str], grace_s: float) -> list[asyncio.Task[None]]:
+        """Send nothing new through lanes, and end their drives; return what is to be waited for."""
+        tasks = [(name, task) for name in names if (task := self._table.tasks.get(name))]
+        for name, task in tasks:
+            self._table.lanes[name].close(grace_s)
+            task.cancel()
+        return [task for _, task in tasks]
+
+    # Shards.
+
+    def lose(self, shard: ShardHold) -> None:
+        """Leave the lanes of a shard that another process has by now."""
+        for hold in list(self._held.values()):
+            if hold.shard is shard:
+                hold.lose()
+
+    async def hand_over(self, shard: int, grace_s: float) -> None:
+        """
+        Let all lanes of a shard go, which this process still has; the others go on.
+
+        Args:
+            shard: The shard.
+            grace_s: Seconds that requests with an effect get to end; what has no answer then is in
+                doubt.
+        """
+        table, names = self._table, self._table.of_shard(shard)
+        if tasks := self._close_lanes(names, grace_s):
+            await _wait_for(tasks)
+        for name in names:
+            table.tasks.pop(name, None)
+            lane = table.lanes[name]
+            if (successor := table.successors.pop(name, None)) is not None:
+                lane = self._changes.succeed(lane, successor)
+            if lane.is_winding_up:
+                self._changes.forget(lane)
+            else:
+                lane.reopen()
 
     def _note_news(self, lane: str) -> None:
         """Have a lane look at what another process has written."""
-        self._lanes[lane].poke()
-        self._lanes[lane].note_pushes()
-        self._lanes[lane].note_wishes()
-        if self._lanes[lane].is_winding_up:
-            self._offer(lane)
+        known = self._table.lanes[lane]
+        known.poke()
+        known.note_pushes()
+        known.note_wishes()
+        if known.is_winding_up:
+            self._changes.offer(lane)
 
     def _note_saved(self, error: StoreError | None) -> None:
         for name in self._held:
-            self._lanes[name].note_saved(error)
+            self._table.lanes[name].note_saved(error)
 
     async def _run(self, name: str, before: asyncio.Task[None] | None) -> None:
         if before is not None:
@@ -413,12 +360,14 @@ class Driver:
         tries = 0
         while True:
             await self._run_once(name)
-            lane = self._lanes[name]
-            if (successor := self._successors.pop(name, None)) is not None:
-                self._succeed(lane, successor)  # the store was in the way
+            lane = self._table.lanes[name]
+            if (successor := self._table.successors.pop(name, None)) is not None:
+                self._changes.succeed(lane, successor)  # the store was in the way
                 tries = 0
             elif lane.is_winding_up and not self._is_tried_again(name):
-                self._forget(lane)
+                self._changes.forget(lane)
+                return
+            elif not self.may_drive(name):
                 return
             # Meanwhile the lane is free: another process may have better credentials.
             elif (pause_s := lane.pause_s) is not None:
@@ -433,22 +382,15 @@ class Driver:
 
     def _is_tried_again(self, name: str) -> bool:
         """Whether a lane that could not go on does so later: one whose account is gone, too."""
-        return name in self._troubles and self._attending > 0
-
-    def _forget(self, lane: Lane) -> None:
-        del self._lanes[lane.name]
-        self._tasks.pop(lane.name, None)
-        self._troubles.pop(lane.name, None)
-        self._claims.forget(lane.name)
-        self._discard(lane)
+        return name in self._table.troubles and self._attending > 0
 
     async def _run_once(self, name: str) -> None:
-        self._troubles.pop(name, None)
+        self._table.troubles.pop(name, None)
         try:
             while True:
                 is_lost = await self._drive(name)
-                lane = self._lanes[name]
-                if lane.is_winding_up:
+                lane = self._table.lanes[name]
+                if lane.is_winding_up or not self.may_drive(name):
                     return
                 if not is_lost and (not lane.is_poked or lane.error is not None):
                     return  # nothing came while it was let go
@@ -457,11 +399,11 @@ class Driver:
                 if is_lost:
                     await self._clock.sleep(RECLAIM_S)
         except StoreError as error:
-            self._troubles[name] = error
+            self._table.troubles[name] = error
             _log.error("store.failed", lane=name, error=str(error))
         except Exception as error:  # a fault of ours ends this lane with a reason, and no other
             reason = f"{type(error).__name__}: {error}"
-            self._troubles[name] = BatchHubError(f"lane {name} stopped: {reason}")
+            self._table.troubles[name] = BatchHubError(f"lane {name} stopped: {reason}")
             _log.error("lane.stopped", lane=name, error=reason)
         finally:
             # Nothing moves in this lane any more: a `wait` without this would sleep to its end.
@@ -469,19 +411,21 @@ class Driver:
 
     async def _drive(self, name: str) -> bool:
         """Take a lane and drive it; return whether another process has taken it over."""
-        lane = self._lanes[name]
+        lane = self._table.lanes[name]
         try:
             hold = await self._claims.take(lane, is_attended=bool(self._attending))
         finally:
             self._owners.clear(name)
+        if hold is None:
+            return False
         self._held[name] = hold
         self._watch.start()
         self._claims.begin_beating()
         _log.info("lane.claimed", lane=name)
         try:
             await lane.drive(hold)
-            while (successor := self._successors.pop(name, None)) is not None:
-                lane = self._succeed(lane, successor, hold)
+            while (successor := self._table.successors.pop(name, None)) is not None:
+                lane = self._changes.succeed(lane, successor, hold)
                 await lane.drive(hold)
         finally:
             # First: from here on the store knows more than this lane's memory.
@@ -491,3 +435,14 @@ class Driver:
             else:
                 await self._claims.let_go(lane, hold)
         return hold.is_lost
+
+
+async def _wait_for(tasks: Collection[asyncio.Task[None]]) -> None:
+    # Not `gather`: one lane's error must not keep the others from closing.
+    try:
+        await asyncio.wait(tasks)
+    except asyncio.CancelledError:  # no patience left: what has no answer is in doubt
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=2 * END_S)
+        raise

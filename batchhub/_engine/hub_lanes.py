@@ -64,6 +64,7 @@ class HubLanes:
         self._calls.on_left = self._leave
         self._lanes: dict[str, Lane] = {}
         self._books: dict[str, AccountBook] = {}
+        self._obstacles: dict[str, str | None] = {}
 
     def get(self, account: str) -> Lane:
         """
@@ -92,6 +93,28 @@ class HubLanes:
             return self._lanes[name]  # it goes on as it was
         return None if account is None else self._lane_of(account)
 
+    def find_obstacle(self, name: str) -> str | None:
+        """
+        Return in a line why no lane of that name can be driven; `None` if one can.
+
+        For that none is made: there may be thousands that other processes drive.
+        """
+        if name not in self._obstacles:
+            self._obstacles[name] = self._look_for_obstacle(name)
+        return self._obstacles[name]
+
+    def _look_for_obstacle(self, name: str) -> str | None:
+        if name in self._lanes and name in self._book.lanes:
+            return None  # it was made, and goes on as it was
+        try:
+            account = self._book.find(name)
+            if account is None:
+                return "no account of this process goes through it"
+            self._book.registry.get_for(account)
+        except BatchHubError as error:
+            return str(error)
+        return None
+
     @property
     def made(self) -> Mapping[str, Lane]:
         """Those that were needed, by name."""
@@ -110,6 +133,7 @@ class HubLanes:
         nothing more; what the vendor has is followed to its end.
         """
         self._book = book
+        self._obstacles.clear()
         for name, lane in list(self._lanes.items()):
             try:
                 self._change_lane(name, lane, book)

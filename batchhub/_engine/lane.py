@@ -211,6 +211,10 @@ class Lane:
         self._context.close()
         self._alarm.ring()
 
+    def reopen(self) -> None:
+        """Let it be driven again, after it was closed since another process was to drive it."""
+        self._is_ending, self._closing_s = False, CLOSING_S
+
     def wind_up(self) -> None:
         """Send nothing new from now on, and take no jobs; follow what the vendor has to its end."""
         self._is_winding_up = True
@@ -338,18 +342,12 @@ class Lane:
         self._store.check_usable()  # raises in a fork that goes on with this loop
         if not hold.is_stale:
             return not hold.is_lost
-        asked_at_s = self._clock.boot_s()
         try:
-            is_held = await self._store.lanes.is_held(hold.row)
+            return await hold.confirm()
         except StoreError as error:
             self._poked = self._sync_failed = True  # once it can be read, that is noted
             self._contacts.note_store(error)
             return False
-        if is_held:
-            hold.note_seen(asked_at_s)
-        else:
-            hold.lose()
-        return is_held
 
     # What the store has.
 

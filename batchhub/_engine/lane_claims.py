@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
@@ -10,7 +11,7 @@ from typing import Final
 from batchhub._base.clock import Clock
 from batchhub._base.log import get_logger
 from batchhub._http.spent import Spent
-from batchhub._store import Hold, LaneOwner, LaneRow, Store, StoreMovedError
+from batchhub._store import Hold, LaneOwner, LaneRow, Lease, Store, StoreMovedError
 from batchhub.errors import BatchHubError, StoreError
 from batchhub.models import Contact
 
@@ -19,6 +20,7 @@ from .lane_hold import LaneHold
 from .lesson_keeper import LessonKeeper
 from .owner_watch import OwnerWatch, Silence
 from .process_lock import ProcessLock
+from .shard_claims import ShardClaims
 
 RECLAIM_S: Final = 1.0
 """Seconds between two looks at a lane that another process drives."""
@@ -28,6 +30,12 @@ BEAT_S: Final = 5.0
 
 _LEFT_S: Final = 10.0
 """Seconds for which a free lane is left to a process that drives it until it is stopped."""
+
+_NOTE_S: Final = 15.0
+"""Seconds between two times that what a lane has sent is kept, where its shard gives the signs of
+life."""
+
+_NOTED_AT_ONCE: Final = 200
 
 _log = get_logger()
 
@@ -44,6 +52,7 @@ class LaneClaims:
         owners: Says who has a lane, and keeps what is in the way.
         lessons: What was learned; saved with the signs of life.
         lanes: The lanes by their names, those that are held among them.
+        shards: The shards of this process, where lanes are only taken with theirs.
 
     Attributes:
         held: The holds of the lanes that are driven at this moment.
@@ -59,6 +68,7 @@ class LaneClaims:
         owners: OwnerWatch,
         lessons: LessonKeeper,
         lanes: Mapping[str, Lane],
+        shards: ShardClaims | None = None,
     ) -> None:
         self.held: dict[str, LaneHold] = {}
         self._store = store
@@ -68,6 +78,8 @@ class LaneClaims:
         self._owners = owners
         self._lessons = lessons
         self._lanes = lanes
+        self._shards = shards
+        self._noted_s: dict[str, float] = {}
         self._epochs: dict[str, int] = {}
         self._beating: asyncio.Task[None] | None = None
         self._has_taken = self._has_swept = self._is_over = False
@@ -81,6 +93,7 @@ class LaneClaims:
     def forget(self, lane: str) -> None:
         """Forget a lane that is driven here no more."""
         self._epochs.pop(lane, None)
+        self._noted_s.pop(lane, None)
 
     async def stop_beating(self) -> None:
         """Give no signs of life any more; all that is had is about to be let go."""
@@ -91,7 +104,7 @@ class LaneClaims:
 
     # Taking a lane.
 
-    async def take(self, lane: Lane, *, is_attended: bool) -> LaneHold:
+    async def take(self, lane: Lane, *, is_attended: bool) -> LaneHold | None:
         """
         Wait until a lane is free, and take it.
 
@@ -99,12 +112,17 @@ class LaneClaims:
             lane: The lane.
             is_attended: Whether this process drives it until it is stopped; else it is left to
                 another one that does.
+
+        Returns:
+            The hold; `None` if it is another process's to drive, as the lane's shard is.
         """
         self._process.hold()  # before others can read the token
         self._has_taken = True
         silence = Silence(self._clock)
         while True:
             try:
+                if self._shards is not None:
+                    return await self._take_with_shard(lane, self._shards)
                 return await self._take_or_wait(lane, silence, is_attended=is_attended)
             except StoreError as error:
                 if self._store.is_read_only or not error.retryable:
@@ -137,14 +155,7 @@ class LaneClaims:
             began_s = self._clock.boot_s()
             row, hold = await self._take_row(lane, lambda row: owners.is_free(row, silence))
             if hold is not None:
-                self._epochs[lane.name] = hold.epoch
-                self._restore(lane, row)
-                if row.has_pushes:
-                    lane.note_pushes()
-                if row.has_wishes:
-                    lane.note_wishes()
-                held = LaneHold(hold, self._clock)
-                held.hand_on = partial(self.hand_on, lane)
+                held = self._begin(lane, row, LaneHold(hold, self._store, self._clock))
                 held.note_seen(began_s)
                 return held
             # Only read until it is free: a process that waits must not hold up those that write.
@@ -153,13 +164,37 @@ class LaneClaims:
                 await self._clock.sleep(RECLAIM_S)
                 row = await self._store.lanes.get(lane.name)
 
+    async def _take_with_shard(self, lane: Lane, shards: ShardClaims) -> LaneHold | None:
+        """Take a lane of a shard that this process has, whoever had the lane."""
+        shard = shards.find(lane.name)
+        if shard is None:
+            return None
+        row, hold = await self._take_row(lane, lambda _: True, shard.lease)
+        if hold is None:
+            shards.lose(shard)
+            return None
+        held = LaneHold(hold, self._store, self._clock, shard=shard, confirm_shard=shards.confirm)
+        return self._begin(lane, row, held)
+
+    def _begin(self, lane: Lane, row: LaneRow, hold: LaneHold) -> LaneHold:
+        """Take over what the lane's earlier owners have left."""
+        self._epochs[lane.name] = hold.row.epoch
+        self._restore(lane, row)
+        if row.has_pushes:
+            lane.note_pushes()
+        if row.has_wishes:
+            lane.note_wishes()
+        hold.hand_on = partial(self.hand_on, lane)
+        return hold
+
     async def _take_row(
-        self, lane: Lane, is_free: Callable[[LaneRow], bool]
+        self, lane: Lane, is_free: Callable[[LaneRow], bool], lease: Lease | None = None
     ) -> tuple[LaneRow, Hold | None]:
         """Take a lane in the store if it is free; called off meanwhile, it is let go again."""
         at = self._clock.now()
         taking = asyncio.create_task(
-            self._store.lanes.take(lane.name, self._me, at, is_free), name="batchhub-take"
+            self._store.lanes.take(lane.name, self._me, at, is_free, lease=lease),
+            name="batchhub-take",
         )
         try:
             return await asyncio.shield(taking)
@@ -174,7 +209,7 @@ class LaneClaims:
         row, hold = taking.result()
         if hold is not None:  # if it was taken anew meanwhile, this one lets go nothing
             self._restore(lane, row)
-            letting_go = self.let_go(lane, LaneHold(hold, self._clock))
+            letting_go = self.let_go(lane, LaneHold(hold, self._store, self._clock))
             task = asyncio.create_task(letting_go, name="batchhub-give-back")
             self._giving_back.add(task)
             task.add_done_callback(self._giving_back.discard)
@@ -222,6 +257,9 @@ class LaneClaims:
             self._process.sweep(await self._store.lanes.tokens())
         for lane, hold in list(self._to_let_go.values()):
             await self.let_go(lane, hold)
+        if self._shards is not None:
+            await self._note_traffic()
+            return
         held = dict(self.held)
         busy = {name: hold for name, hold in held.items() if not self._lanes[name].is_quiet}
         traffic = {hold.row: self._lanes[name].traffic() for name, hold in busy.items()}
@@ -234,6 +272,33 @@ class LaneClaims:
             elif self.held.get(name) is hold:
                 hold.lose()
 
+    async def _note_traffic(self) -> None:
+        """
+        Keep what lanes have sent lately, now and then: their signs of life are their shards'.
+
+        It is exact whenever a lane is let go, and as soon as a cool-down begins. Of a process that
+        dies the next one takes it that all was sent since that it was allowed to.
+        """
+        now_s = self._clock.monotonic()
+        due = [
+            name
+            for name in self.held
+            if now_s - self._noted_s.get(name, -math.inf) >= _NOTE_S
+            and not self._lanes[name].is_quiet
+        ]
+        for at in range(0, len(due), _NOTED_AT_ONCE):
+            names = due[at : at + _NOTED_AT_ONCE]
+            holds = {name: hold for name in names if (hold := self.held.get(name)) is not None}
+            traffic = {hold.row: self._lanes[name].traffic() for name, hold in holds.items()}
+            now = self._clock.now()
+            kept = await self._store.lanes.note_all_traffic(traffic, now)
+            for name, hold in holds.items():
+                self._noted_s[name] = now_s
+                if name in kept:
+                    hold.note_time(now)
+                elif self.held.get(name) is hold:
+                    hold.lose()
+
     async def hand_on(self, lane: Lane) -> None:
         """
         Have whoever drives a lane now take it anew, and with it the cool-down of this process.
@@ -243,7 +308,7 @@ class LaneClaims:
         row, hold = await self._take_row(lane, lambda _: True)
         self._restore(lane, row)
         if hold is not None:
-            await self.let_go(lane, LaneHold(hold, self._clock))
+            await self.let_go(lane, LaneHold(hold, self._store, self._clock))
 
     async def let_go(self, lane: Lane, hold: LaneHold) -> None:
         """Let a lane go; what can't be written now is written with the next sign of life."""
@@ -251,10 +316,12 @@ class LaneClaims:
         try:
             await self._store.lanes.let_go(hold.row, lane.traffic(), self._clock.now())
         except BatchHubError as error:
+            _log.error("store.failed", lane=lane.name, error=str(error))
+            if hold.shard is not None:
+                return  # whoever takes its shard next takes it with that
             # Its row still names this process, which lives: nobody else would take it.
             self._to_let_go[lane.name] = lane, hold
             self.begin_beating()
-            _log.error("store.failed", lane=lane.name, error=str(error))
         else:
             self._lessons.save_soon()  # there is no sign of life any more that would
 

@@ -7,10 +7,19 @@ from datetime import datetime
 from typing import Final
 
 from batchhub._base.clock import Clock
-from batchhub._store import Hold
+from batchhub._base.log import get_logger
+from batchhub._http.guard import NotSentError
+from batchhub._store import Hold, Store
+from batchhub.errors import StoreError
+
+from .shard_claims import ShardHold
 
 STALE_S: Final = 15.0
 """Seconds after the last sign of life at which the store is asked before anything is sent."""
+
+_RETRY_S: Final = 1.0
+
+_log = get_logger()
 
 
 class LaneHold:
@@ -18,10 +27,19 @@ class LaneHold:
     A lane that this process has taken, for as long as no other process takes it over.
 
     Nothing in memory says that another process has: a write that is refused does, or the sign of
-    life that finds another epoch. From then on this process leaves the lane.
+    life that finds another epoch. From then on this process leaves the lane. Where lanes are held
+    by shards, signs of life are the shard's.
+
+    Args:
+        row: The hold as the store has it.
+        store: The store.
+        clock: Where time comes from.
+        shard: The lane's shard, if it is held by that.
+        confirm_shard: Asks the store about the shard.
 
     Attributes:
         row: The hold as the store has it.
+        shard: The lane's shard, if it is held by that.
         began_s: When it was taken, in seconds of the boot clock.
         is_lost: Whether another process is known to have taken it over.
         latest_at: The newest time that an owner of a lane is known to have written; a wall clock
@@ -29,14 +47,25 @@ class LaneHold:
         hand_on: Has whoever drives the lane now learn what the vendor asked this process for.
     """
 
-    def __init__(self, row: Hold, clock: Clock) -> None:
+    def __init__(
+        self,
+        row: Hold,
+        store: Store,
+        clock: Clock,
+        *,
+        shard: ShardHold | None = None,
+        confirm_shard: Callable[[ShardHold], Awaitable[bool]] | None = None,
+    ) -> None:
         self.row = row
+        self.shard = shard
         self.began_s = clock.boot_s()
         self.is_lost = False
         self.latest_at = clock.now()
         self.on_lost: Callable[[], None] | None = None
         self.hand_on: Callable[[], Awaitable[None]] | None = None
+        self._store = store
         self._clock = clock
+        self._confirm_shard = confirm_shard
         self._seen_s = self.began_s
 
     @property
@@ -52,7 +81,48 @@ class LaneHold:
     @property
     def is_stale(self) -> bool:
         """Whether the last sign of life is so old that another process may have the lane."""
+        if self.shard is not None:
+            return self.shard.is_stale
         return self._clock.boot_s() - self._seen_s > STALE_S
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether another process has the lane, or may have it."""
+        return self.is_lost or self.is_stale
+
+    async def confirm(self) -> bool:
+        """
+        Ask the store whether the lane is still this process's.
+
+        Raises:
+            StoreError: It does not say.
+        """
+        asked_at_s = self._clock.boot_s()
+        if self.shard is None or self._confirm_shard is None:
+            is_held = await self._store.lanes.is_held(self.row)
+        else:
+            is_held = await self._confirm_shard(self.shard)
+        if is_held:
+            self.note_seen(asked_at_s)
+        else:
+            self.lose()
+        return is_held and not self.is_lost
+
+    async def make_sure(self) -> None:
+        """
+        Return once it is certain that the lane is still this process's.
+
+        Raises:
+            NotSentError: It is another's by now.
+        """
+        while self.is_stale and not self.is_lost:
+            try:
+                await self.confirm()
+            except StoreError as error:
+                _log.warning("store.failed", lane=self.row.lane, error=str(error))
+                await self._clock.sleep(_RETRY_S)
+        if self.is_lost:
+            raise NotSentError("nothing was sent: another process drives this account by now")
 
     def note_seen(self, at_s: float) -> None:
         """Keep that the store had it at a time of the boot clock."""

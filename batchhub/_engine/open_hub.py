@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import socket
 from contextlib import suppress
 from typing import Any, Self, cast
 
@@ -13,8 +15,8 @@ from batchhub._base.log import get_logger
 from batchhub._base.measures import Measures
 from batchhub._base.threads import in_thread
 from batchhub._exchanges import ExchangeLog
-from batchhub._store import Store
-from batchhub.errors import BatchHubError, StoreError
+from batchhub._store import LaneOwner, Store
+from batchhub.errors import BatchHubError, StoreError, UsageError
 
 from .account_book import AccountBook
 from .attendance import Attendance
@@ -26,6 +28,8 @@ from .loading import Loader
 from .moves import move_old_jobs
 from .presence import Presence
 from .process_lock import ProcessLock
+from .shard_claims import ShardClaims
+from .shards import Engine, Shards
 from .store_clock import StoreClock, find_clock
 
 _log = get_logger()
@@ -44,6 +48,8 @@ class OpenHub:
         measures: Counts of what it does.
         exchanges: The record of what was exchanged with vendors.
         lanes: The lane of each account.
+        shards: Which of the lanes are this process's, where many processes of several machines
+            share the store; else `None`.
     """
 
     def __init__(
@@ -62,7 +68,9 @@ class OpenHub:
         self.clock = clock
         self.measures = Measures(store.measures)
         self.process = ProcessLock(store.path, mode, is_shared=store.is_shared)
-        self.driver = Driver(store, clock, self.process, rng, drives=drives)
+        me = LaneOwner(token=self.process.token, pid=os.getpid(), host=socket.gethostname())
+        claims = ShardClaims(store, clock, me) if store.is_cluster else None
+        self.driver = Driver(store, clock, self.process, rng, me=me, drives=drives, shards=claims)
         self.exchanges = ExchangeLog(store.path, mode, clock)
         self.loader = Loader(store, self.process, clock, self.exchanges.forget)
         self.lanes = HubLanes(
@@ -79,10 +87,21 @@ class OpenHub:
             clock=clock,
             rng=rng,
             driver=self.driver,
-            presence=Presence(store, clock, self.process, self.driver.me),
+            presence=Presence(store, clock, self.process, me, is_cluster=claims is not None),
             names=self.lanes.names,
             find_lane=self.lanes.find,
+            shards=claims,
         )
+        self.shards: Shards | None = None
+        if claims is not None:
+            self.shards = Shards(
+                store=store,
+                clock=clock,
+                claims=claims,
+                driver=self.driver,
+                attendance=self._attendance,
+                find_obstacle=self._find_obstacle,
+            )
         self._changing = asyncio.Lock()
         self._is_closing = False
         self._loop = asyncio.get_running_loop()
@@ -131,6 +150,8 @@ class OpenHub:
                 return  # meanwhile: nobody would close what is made for them
             self.lanes.change(book)
             self._attendance.look_again()
+            if self.shards is not None:
+                self.shards.note_news()
 
     async def aclose(self, *, grace_s: float = CLOSING_S, is_let_go: bool = True) -> None:
         """
@@ -145,6 +166,8 @@ class OpenHub:
         # Meanwhile: nothing new is to be sent from now on, whatever the store is busy with.
         leaving = asyncio.create_task(self._attendance.leave(), name="batchhub-leaving")
         try:
+            if self.shards is not None:
+                await self.shards.aclose(grace_s)
             others = self.lanes.made.values()
             is_let_go = await self.driver.aclose(grace_s, others=others) and is_let_go
         except BaseException:
@@ -252,12 +275,32 @@ class OpenHub:
                 driven.add(lane.name)
         return job_ids, driven
 
-    async def drive(self) -> None:
+    def _find_obstacle(self, lane: str) -> str | None:
+        return self.lanes.find_obstacle(lane) or self._attendance.find_refusal(lane)
+
+    async def drive(self, engine: Engine | None = None) -> None:
         """
         Drive all lanes, and what comes to them, until it is cancelled.
 
+        Args:
+            engine: Shares out the shards, where many processes of several machines drive.
+
         Raises:
             StoreError: The store can only be read.
+            UsageError: Such a store needs an engine, and no other takes one.
         """
         self.store.loads.check_writable()
-        await self._attendance.run()
+        if self.shards is None:
+            if engine is not None:
+                raise UsageError(
+                    f"an engine shares out what a PostgreSQL store has to do; {self.store.name} is "
+                    "none: call drive() without one"
+                )
+            await self._attendance.run()
+        elif engine is None:
+            raise UsageError(
+                "what a PostgreSQL store has to do is shared out by an engine: "
+                "hub.drive(batchhub.cluster.Procrastinate())"
+            )
+        else:
+            await self.shards.run(engine)

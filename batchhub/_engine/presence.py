@@ -16,8 +16,14 @@ from .process_lock import ProcessLock, Verdict
 SIGN_S: Final = 10.0
 """Seconds between two signs of life; three of them may be missed."""
 
+CLUSTER_SIGN_S: Final = 3.0
+"""Seconds between two signs of life where nothing else says whether a process lives."""
+
 _FORGOTTEN_S: Final = 24 * 3600.0
 """Seconds without a sign of life after which one is forgotten that nobody can judge."""
+
+_CLUSTER_FORGOTTEN_S: Final = 300.0
+"""The same where clocks are one: whoever lives shows itself again."""
 
 _log = get_logger()
 
@@ -34,9 +40,20 @@ class Presence:
         clock: Where time comes from.
         process: The lock by which others know that this process lives.
         me: This process.
+        is_cluster: Whether processes of several machines share the store.
     """
 
-    def __init__(self, store: Store, clock: Clock, process: ProcessLock, me: LaneOwner) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        process: ProcessLock,
+        me: LaneOwner,
+        *,
+        is_cluster: bool = False,
+    ) -> None:
+        self._sign_s = CLUSTER_SIGN_S if is_cluster else SIGN_S
+        self._forgotten_s = _CLUSTER_FORGOTTEN_S if is_cluster else _FORGOTTEN_S
         self._store = store
         self._clock = clock
         self._process = process
@@ -105,7 +122,7 @@ class Presence:
 
     async def _sign(self) -> None:
         while True:
-            await self._clock.sleep(SIGN_S)
+            await self._clock.sleep(self._sign_s)
             try:
                 if not await self._store.attendants.beat(self._me.token, self._clock.now()):
                     lanes, self._shown = self._shown or frozenset(), None
@@ -124,4 +141,6 @@ class Presence:
         verdict = self._process.verdict(attendant.owner.token)
         silent_s = abs((self._clock.now() - attendant.seen_at).total_seconds())
         # Without its lock file nobody knows; one that lives shows itself again.
-        return verdict is Verdict.DEAD or (verdict is Verdict.UNKNOWN and silent_s > _FORGOTTEN_S)
+        return verdict is Verdict.DEAD or (
+            verdict is Verdict.UNKNOWN and silent_s > self._forgotten_s
+        )

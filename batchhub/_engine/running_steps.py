@@ -9,6 +9,7 @@ from typing import Any, Final
 from attrs import define
 
 from batchhub._base.log import get_logger
+from batchhub._http.guard import right
 from batchhub._http.journal import about
 from batchhub._store import StoreMovedError
 from batchhub.errors import AdapterError
@@ -218,6 +219,7 @@ class RunningSteps:
 
     async def _ask_together(self, tickets: Sequence[tuple[JobState, int]]) -> None:
         about.set(tickets)  # of this task, which does nothing else
+        right.set(self._context.hold)
         answers = await self._asking.ask_together(tickets)
         running = self._find_running()
         if running is None:
@@ -230,6 +232,7 @@ class RunningSteps:
 
     async def _run(self, job: JobState, position: int) -> None:
         about.set(((job, position),))  # of this task, which does nothing else
+        right.set(self._context.hold)
         was_cancelled, state = job.is_cancelled, job.state
         with self._context.adapter.watching():
             step = await self._ticket_step.step(job, position)

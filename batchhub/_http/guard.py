@@ -1,11 +1,11 @@
-"""What has a last word right before a request with an effect goes out, and knows of it after."""
+"""What has a last word right before a request goes out, and knows of it after."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Final, Protocol
 
 from batchhub.errors import BatchHubError, ContactError
 
@@ -48,6 +48,27 @@ class Guard(Protocol):
         """
         ...
 
+
+class Right(Protocol):
+    """The right to send through a lane, which another process may have taken meanwhile."""
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it may be gone."""
+        ...
+
+    async def make_sure(self) -> None:
+        """
+        Return once it is certain that it is still there.
+
+        Raises:
+            NotSentError: It is gone.
+        """
+        ...
+
+
+right: Final[ContextVar[Right | None]] = ContextVar("batchhub_right", default=None)
+"""The right by which this task sends, if it needs one: set by whoever drives a lane."""
 
 # Of the task, and of those it starts: an adapter may send what it submits in several.
 _guard: ContextVar[Guard | None] = ContextVar("batchhub_guard", default=None)

@@ -28,7 +28,8 @@ from batchhub.errors import (
 
 from .credentials import CredentialKeeper
 from .gate import LaneGate
-from .guard import find_guard
+from .guard import Guard, NotSentError, Right, find_guard
+from .guard import right as sending_right
 from .journal import ExchangeNotes
 from .reply import Reply
 from .request import Call, RequestMaker
@@ -239,13 +240,17 @@ class Sender:
     async def _send_now(self, call: Call, sent_at_s: float) -> Reply:
         if os.getpid() != self._pid:  # the connections, and the lane, are the parent's
             raise UsageError("this hub was opened by another process; nothing was sent")
-        guard = find_guard()
+        guard, right = find_guard(), sending_right.get()
+        if right is not None and right.is_doubtful:
+            await self._make_sure(right, guard)
         if guard is not None:
             await guard.before_send(effect=call.effect)
         notes, reply, began_s = self.notes, None, None
         try:
             if guard is not None:
                 self._gate.check(call.rate)  # it may have taken long
+                if right is not None and right.is_doubtful:
+                    raise NotSentError("nothing was sent: it took too long to write that it would")
             began_s = self._clock.monotonic()
             reply = await self._exchange.send(call)
             if reply is None:
@@ -270,6 +275,16 @@ class Sender:
         if notes is not None:
             notes.note_answer(call, reply, began_s)
         return reply
+
+    async def _make_sure(self, right: Right, guard: Guard | None) -> None:
+        """Wait until it is certain that nobody else drives the lane: this process may sleep."""
+        try:
+            with waiting():
+                await right.make_sure()
+        except NotSentError as error:
+            if guard is not None:  # it says nothing of what the same submit has sent before
+                guard.take_back(error, effect=False)
+            raise
 
     def _judge(self, call: Call, reply: Reply, sent_at_s: float) -> None:
         """Look at what an answer says of the lane; raise the error that it is, if it is one."""

@@ -8,9 +8,9 @@ and go by chunks, `inputs` for the rows that items are made of, `targets` for wh
 `failures` for what no retry has, `pushes` for calls by vendors, `wishes` for
 what a process asks of the one that drives, `lessons` for how long batches
 take, `exports` for the files that results were written to, `leases` for what one process does for
-all, `alerts` for what somebody is told of and `alert_looks` for what that takes, `pages` for what
-screens show, `vitals` for how it does, and `store_time` for
-what time it is there. Each of their methods is one transaction.
+all, `shards` for which process drives which lanes, `alerts` for what somebody is told of and
+`alert_looks` for what that takes, `pages` for what screens show, `vitals` for how it does, and
+`store_time` for what time it is there. Each of their methods is one transaction.
 
 What these ask of the tables is in functions that run inside a transaction: `job_rows`,
 `ticket_rows` and `ticket_changes`, `result_rows`, `last_words` over retries, `figures`, `attempts`,
@@ -44,6 +44,7 @@ from .leases import Lease, LeaseRow
 from .open_jobs import OpenJob
 from .pushes import Push
 from .records import JobRecord, Summary, TicketPlan, TicketRecord, make_job_id, make_status
+from .shard_leases import OpenLane
 from .store import Store
 from .store_time import TimeRead
 from .ticket_view import TicketList
@@ -77,6 +78,7 @@ __all__ = [
     "OldestJob",
     "OpenGroup",
     "OpenJob",
+    "OpenLane",
     "Push",
     "RefOwner",
     "RepeatedMeanwhileError",

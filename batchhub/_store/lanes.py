@@ -11,6 +11,8 @@ from sqlalchemy import Connection
 from . import lane_rows, moves
 from .database import Database
 from .lane_records import Hold, LaneOwner, LaneRow, Traffic
+from .leases import Lease
+from .leases import is_held as is_lease_held
 
 _PAGE: Final = 200
 
@@ -47,10 +49,23 @@ class Lanes:
         return found
 
     async def take(
-        self, lane: str, owner: LaneOwner, at: datetime, is_free: Callable[[LaneRow], bool]
+        self,
+        lane: str,
+        owner: LaneOwner,
+        at: datetime,
+        is_free: Callable[[LaneRow], bool],
+        *,
+        lease: Lease | None = None,
     ) -> tuple[LaneRow, Hold | None]:
         """
         Take a lane if it is free; return its row as it was, and the hold.
+
+        Args:
+            lane: The lane.
+            owner: Who takes it.
+            at: The time.
+            is_free: Says so of the row it is given, which may have an owner that is dead.
+            lease: What has to be held for it, if anything has: the lease of the lane's shard.
 
         Raises:
             StoreMovedError: The store's file was replaced or deleted.
@@ -58,6 +73,8 @@ class Lanes:
 
         def work(connection: Connection) -> tuple[LaneRow, Hold | None]:
             self._db.check_file()
+            if lease is not None and not is_lease_held(connection, lease):
+                return lane_rows.get_lane(connection, lane), None
             return lane_rows.take_lane(connection, lane, owner, at, is_free)
 
         return await self._db.write(work)
@@ -115,6 +132,18 @@ class Lanes:
         def work(connection: Connection) -> dict[str, int]:
             self._db.check_file()
             return lane_rows.beat(connection, token, traffic, at)
+
+        return await self._db.write(work)
+
+    async def note_all_traffic(self, traffic: Mapping[Hold, Traffic], at: datetime) -> set[str]:
+        """Keep what lanes have sent, and their cool-downs; return which are still held."""
+
+        def work(connection: Connection) -> set[str]:
+            return {
+                hold.lane
+                for hold, sent in traffic.items()
+                if lane_rows.note_traffic(connection, hold, sent, at)
+            }
 
         return await self._db.write(work)
 

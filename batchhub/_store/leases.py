@@ -95,7 +95,7 @@ class Leases:
         """Return the row of a lease; an empty one if nobody has ever had it."""
 
         def work(connection: Connection) -> LeaseRow:
-            return _get(connection, name)
+            return get_lease(connection, name)
 
         return await self._db.read(work)
 
@@ -105,7 +105,7 @@ class Leases:
         def work(connection: Connection) -> LeaseRow | None:
             if self._db.is_read_only and not inspect(connection).has_table(leases.name):
                 return None
-            return _get(connection, name)
+            return get_lease(connection, name)
 
         return await self._db.read(work)
 
@@ -127,21 +127,7 @@ class Leases:
 
         def work(connection: Connection) -> Lease | None:
             self._db.check_file()
-            row = _get(connection, name)
-            if not is_free(row):
-                return None
-            values = {
-                "this_name": name,
-                "this_epoch": row.epoch,
-                "token": holder.token,
-                "pid": holder.pid,
-                "host": holder.host,
-                "at": to_text(at),
-            }
-            if not _TAKE.run(connection, values):
-                _ADD.run(connection, {"name": name})
-                _TAKE.run(connection, values)
-            return Lease(name=name, token=holder.token, epoch=row.epoch + 1)
+            return take_lease(connection, name, holder, at, is_free)
 
         return await self._db.write(work)
 
@@ -164,7 +150,8 @@ class Leases:
         await self._db.write(lambda connection: _LET_GO.run(connection, lease.bound()))
 
 
-def _get(connection: Connection, name: str) -> LeaseRow:
+def get_lease(connection: Connection, name: str) -> LeaseRow:
+    """Return the row of a lease; an empty one if nobody has ever had it."""
     row = _GET.first(connection, {"this_name": name})
     if row is None:
         return LeaseRow()
@@ -176,3 +163,28 @@ def _get(connection: Connection, name: str) -> LeaseRow:
     except (TypeError, ValueError):  # edited by hand: as if nothing had ever been heard of it
         seen_at = None
     return LeaseRow(epoch=int(row["epoch"]), holder=holder, seen_at=seen_at)
+
+
+def take_lease(
+    connection: Connection,
+    name: str,
+    holder: LaneOwner,
+    at: datetime,
+    is_free: Callable[[LeaseRow], bool],
+) -> Lease | None:
+    """Take a lease if it is free, inside a transaction; see `Leases.take`."""
+    row = get_lease(connection, name)
+    if not is_free(row):
+        return None
+    values = {
+        "this_name": name,
+        "this_epoch": row.epoch,
+        "token": holder.token,
+        "pid": holder.pid,
+        "host": holder.host,
+        "at": to_text(at),
+    }
+    if not _TAKE.run(connection, values):
+        _ADD.run(connection, {"name": name})
+        _TAKE.run(connection, values)
+    return Lease(name=name, token=holder.token, epoch=row.epoch + 1)

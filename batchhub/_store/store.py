@@ -28,6 +28,7 @@ from .opening import open_database
 from .pages import Pages
 from .pushes import Pushes
 from .results import Results
+from .shard_leases import ShardLeases
 from .store_time import TimeRead, read_time
 from .targets import Targets
 from .tickets import Tickets
@@ -45,6 +46,7 @@ class Store:
         results: What came of the items.
         lanes: Which process drives whose jobs.
         leases: Which process does what one of them does for all.
+        shards: Which process drives the lanes of which shard.
         alerts: What is wrong, what is said of it, and who has been told.
         alert_looks: What alerts ask of the jobs.
         attendants: Which processes drive lanes until they are stopped.
@@ -69,6 +71,7 @@ class Store:
         self.results = Results(database)
         self.lanes = Lanes(database)
         self.leases = Leases(database)
+        self.shards = ShardLeases(database)
         self.alerts = Alerts(database)
         self.alert_looks = AlertLooks(database)
         self.attendants = Attendants(database)

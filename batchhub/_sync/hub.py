@@ -20,6 +20,7 @@ from batchhub._engine.health import GRACE_S
 from batchhub._engine.lane import CLOSING_S
 from batchhub._engine.plan import Plan
 from batchhub._engine.raw_items import RawItems
+from batchhub._engine.shards import Engine
 from batchhub._settings.registry import AdapterInfo
 from batchhub.adapter import Account, Adapter, Probe
 from batchhub.errors import InputError, UsageError
@@ -319,9 +320,9 @@ class BatchHub(Handle):
         return [self._handle(job) for job in self._bridge.call(self._hub.resume)]
 
     @like(_hub.BatchHub.drive)
-    def drive(self) -> None:
+    def drive(self, engine: Engine | None = None) -> None:
         """Drive this hub's accounts, as `batchhub.BatchHub.drive` does, until it is closed."""
-        self._bridge.call(self._hub.drive)
+        self._bridge.call(self._hub.drive, engine)
 
     @like(_hub.BatchHub.events)
     def events(

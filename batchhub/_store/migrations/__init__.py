@@ -11,8 +11,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect, text
+from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect, select, text
 
+from batchhub._store.statements import Statement
 from batchhub._store.tables import metadata
 from batchhub.errors import StoreError, StoreVersionError
 
@@ -34,6 +35,8 @@ _OTHERS: Final = "procrastinate_"
 _version: Final = Table(
     "alembic_version", MetaData(), Column("version_num", String(32), primary_key=True)
 )
+
+_VERSION: Final = Statement(select(_version.c.version_num))
 
 
 def is_current(connection: Connection) -> bool:
@@ -70,6 +73,21 @@ def refuse_others(connection: Connection) -> None:
             raise _too_new(version)
     finally:
         connection.rollback()
+
+
+def check_version(connection: Connection) -> None:
+    """
+    Check, in a transaction, that nobody has brought the store to another version since.
+
+    Raises:
+        StoreVersionError: It is of another one.
+    """
+    version = _VERSION.scalar(connection)
+    if version != HEAD:
+        raise StoreVersionError(
+            f"the store was brought to version {version} while this process had it open, and this "
+            f"one knows {HEAD}: start it again with the batchhub that is installed there now"
+        )
 
 
 def migrate(connection: Connection, path: Path | None = None) -> None:
