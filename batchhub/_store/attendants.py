@@ -88,7 +88,7 @@ class Attendants:
             for lane in sorted(wanted - known):
                 _ADD_LANE.run(connection, {"lane": lane, "token": owner.token})
 
-        await self._db.write(work)
+        await self._db.write(work, lanes=())
 
     async def beat(self, token: str, at: datetime) -> bool:
         """Give a sign of life; return whether the store still has this attendant."""
@@ -96,7 +96,7 @@ class Attendants:
         def work(connection: Connection) -> bool:
             return bool(_SEE.run(connection, {"this_token": token, "at": to_text(at)}))
 
-        return await self._db.write(work)
+        return await self._db.write(work, lanes=())
 
     async def drop(self, tokens: Collection[str]) -> None:
         """Forget attendants that have ended."""

@@ -25,8 +25,6 @@ _SWEEP: Final = (
     " < to_char(now() AT TIME ZONE 'UTC' - interval '7 days', 'YYYY-MM-DD')"
 )
 _REMOVE: Final = "DELETE FROM writers WHERE token = %s"
-# Not an UPDATE, which looks for the row in the transaction's own view: every writer's transaction
-# would be in conflict with every other's.
 _RAISE: Final = (
     f"INSERT INTO writers (token, commits, since) SELECT %s, %s, {_NOW}"
     " WHERE pg_current_xact_id_if_assigned() IS NOT NULL"
@@ -34,7 +32,6 @@ _RAISE: Final = (
 )
 # The lock waits for the transaction that raises it, if the server has not given that up yet.
 _FIND: Final = "SELECT commits FROM writers WHERE token = %s FOR UPDATE"
-_SEE_ALL: Final = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
 
 
 class CommitMark:
@@ -46,7 +43,6 @@ class CommitMark:
 
     def prepare(self, connection: Connection) -> None:
         """Have a row, in a transaction of its own; writes on a new connection begin with that."""
-        connection.exec_driver_sql(_SEE_ALL)
         connection.exec_driver_sql(_ADD, (self._token,))
         connection.exec_driver_sql(_SWEEP)
         connection.commit()
@@ -60,7 +56,6 @@ class CommitMark:
     def is_there(self, connection: Connection, number: int) -> bool:
         """Whether the transaction of a number was committed, once it has come to its end."""
         try:
-            connection.exec_driver_sql(_SEE_ALL)
             found = connection.exec_driver_sql(_FIND, (self._token,)).scalar()
             return found is not None and int(found) >= number
         finally:
@@ -68,6 +63,5 @@ class CommitMark:
 
     def remove(self, connection: Connection) -> None:
         """Leave nothing behind."""
-        connection.exec_driver_sql(_SEE_ALL)
         connection.exec_driver_sql(_REMOVE, (self._token,))
         connection.commit()

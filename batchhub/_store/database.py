@@ -31,12 +31,12 @@ from .postgres import snapshot_number
 from .sqlite import IMMUTABLE, data_version
 from .store_file import find_file, refuse_log
 from .worker import Worker
-from .works import Outcome, Work
+from .works import Lanes, Outcome, Work, join_lanes
 
 T = TypeVar("T")
 
-Asked = tuple[Work[Any], asyncio.Future[Any]]
-"""A write that waits for its commit, and who waits for it."""
+Asked = tuple[Work[Any], Lanes, asyncio.Future[Any]]
+"""A write that waits for its commit, the lanes it is about, and who waits for it."""
 
 
 class StoreMovedError(StoreError):
@@ -108,13 +108,15 @@ class Database:
         self.check_loop()
         return await self._explained(self._reader.read(work))
 
-    async def write(self, work: Work[T], *, bulk: bool = False) -> T:
+    async def write(self, work: Work[T], *, bulk: bool = False, lanes: Lanes = None) -> T:
         """
         Run `work` in a transaction, durable when this returns.
 
         Args:
             work: What is done.
             bulk: Whether it takes long: it gets a commit of its own, after what else waits.
+            lanes: The lanes it is about, where others may write of other lanes meanwhile; see
+                `Lanes`.
 
         Raises:
             StoreError: It could not be written; the store is as it was before.
@@ -123,7 +125,7 @@ class Database:
         self.check_writable()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        (self._waiting_bulk if bulk else self._waiting).append((work, future))
+        (self._waiting_bulk if bulk else self._waiting).append((work, lanes, future))
         loop.call_soon(self._begin_commit)  # what else this turn of the loop writes goes along
         return await future
 
@@ -274,7 +276,8 @@ class Database:
         else:
             asked, self._waiting = self._waiting, []
         try:
-            self._commit = self._writer.commit([work for work, _ in asked])
+            works = [work for work, _, _ in asked]
+            self._commit = self._writer.commit(works, join_lanes(lanes for _, lanes, _ in asked))
         except RuntimeError:  # the interpreter ends, and no thread takes anything any more
             self._settle(asked, [(None, StoreError(f"store {self.name}: the process ends"))])
         else:
@@ -311,7 +314,7 @@ class Database:
         """Tell who waits what came of their writes; one outcome may be that of all."""
         if len(outcomes) == 1:
             outcomes = [*outcomes] * len(asked)
-        for (_, future), (result, failure) in zip(asked, outcomes, strict=True):
+        for (*_, future), (result, failure) in zip(asked, outcomes, strict=True):
             if future.done():
                 continue  # its caller was cancelled
             if failure is None:

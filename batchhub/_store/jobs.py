@@ -237,7 +237,7 @@ class Jobs:
             if hold is None or lane_rows.is_held(connection, hold):
                 job_rows.save_contact(connection, job_nos, contact, note)
 
-        await self._db.write(work)
+        await self._db.write(work, lanes=None if hold is None else [hold.lane])
 
     async def stamps(self, job_ids: Sequence[str]) -> dict[str, str]:
         """Return of each job a text that is another whenever its status is."""

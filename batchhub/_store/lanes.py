@@ -77,7 +77,7 @@ class Lanes:
                 return lane_rows.get_lane(connection, lane), None
             return lane_rows.take_lane(connection, lane, owner, at, is_free)
 
-        return await self._db.write(work)
+        return await self._db.write(work, lanes=[lane])
 
     async def places(self, lanes: Sequence[str]) -> dict[str, int]:
         """Return a number of each lane that grows with all that is new for its driver."""
@@ -133,7 +133,7 @@ class Lanes:
             self._db.check_file()
             return lane_rows.beat(connection, token, traffic, at)
 
-        return await self._db.write(work)
+        return await self._db.write(work, lanes=())
 
     async def note_all_traffic(self, traffic: Mapping[Hold, Traffic], at: datetime) -> set[str]:
         """Keep what lanes have sent, and their cool-downs; return which are still held."""
@@ -153,7 +153,7 @@ class Lanes:
         def work(connection: Connection) -> bool:
             return lane_rows.note_traffic(connection, hold, traffic, at)
 
-        return await self._db.write(work)
+        return await self._db.write(work, lanes=())
 
     async def let_go(self, hold: Hold, traffic: Traffic, at: datetime) -> None:
         """Let a lane go, unless another process has it."""
@@ -161,7 +161,7 @@ class Lanes:
         def work(connection: Connection) -> None:
             lane_rows.let_go(connection, hold, traffic, at)
 
-        await self._db.write(work)
+        await self._db.write(work, lanes=())
 
     async def let_all_go(self, token: str) -> None:
         """Let every lane of a process go."""
@@ -169,7 +169,7 @@ class Lanes:
         def work(connection: Connection) -> None:
             lane_rows.let_all_go(connection, token)
 
-        await self._db.write(work)
+        await self._db.write(work, lanes=())
 
     async def tokens(self) -> set[str]:
         """Return the tokens of all processes that own, load or have claimed something."""

@@ -143,7 +143,7 @@ class Leases:
             self._db.check_file()
             return bool(_RENEW.run(connection, {**lease.bound(), "at": to_text(at)}))
 
-        return await self._db.write(work)
+        return await self._db.write(work, lanes=())
 
     async def let_go(self, lease: Lease) -> None:
         """Let a lease go, unless another process has it."""

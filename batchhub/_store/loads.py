@@ -75,7 +75,7 @@ class Loads:
             made = insert_job(connection, job, chunk, place=True)
             return Added(job=made, status=new_status(made, chunk))
 
-        return await self._db.write(work)
+        return await self._db.write(work, lanes=None if job.retry_of else [job.lane])
 
     async def begin(self, job: JobRecord, process: str, chunk: Chunk) -> Added:
         """
@@ -93,7 +93,7 @@ class Loads:
                 return found
             return Added(job=insert_job(connection, job, chunk, process=process))
 
-        return await self._db.write(work, bulk=True)
+        return await self._db.write(work, bulk=True, lanes=None if job.retry_of else [job.lane])
 
     async def extend(self, job: JobRecord, process: str, chunk: Chunk, at: datetime) -> None:
         """
@@ -109,7 +109,7 @@ class Loads:
                 raise _lost(job)
             insert_chunk(connection, job, chunk)
 
-        await self._db.write(work, bulk=True)
+        await self._db.write(work, bulk=True, lanes=None if job.retry_of else [job.lane])
 
     async def publish(self, job: JobRecord, process: str, chunk: Chunk) -> JobRecord:
         """
@@ -137,7 +137,7 @@ class Loads:
             insert_chunk(connection, job, chunk)
             return made
 
-        return await self._db.write(work, bulk=True)
+        return await self._db.write(work, bulk=True, lanes=None if job.retry_of else [job.lane])
 
     async def touch(self, process: str, at: datetime) -> None:
         """Show that a process is still at its loads."""
@@ -145,7 +145,7 @@ class Loads:
         def work(connection: Connection) -> None:
             _TOUCH_ALL.run(connection, {"this_process": process, "at": to_text(at)})
 
-        await self._db.write(work)
+        await self._db.write(work, lanes=())
 
     async def find(self) -> list[LoadInfo]:
         """Return all jobs that are being loaded or deleted."""

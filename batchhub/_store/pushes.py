@@ -111,7 +111,7 @@ class Pushes:
                 _DROP.run(connection, {"this_push": row["push_no"]})
             take_place(connection, lane)  # its driver looks
 
-        await self._db.write(work)
+        await self._db.write(work, lanes=[lane])
 
     async def find(self, lane: str) -> list[Push]:
         """Return what a lane's vendor has called about, with the tickets it has under these ids."""

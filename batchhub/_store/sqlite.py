@@ -17,7 +17,7 @@ from batchhub._base.failpoints import failpoint
 
 from .damage import load_json
 from .worker import Worker
-from .works import Outcome, Work, end_queries, run_works
+from .works import Lanes, Outcome, Work, end_queries, run_works
 
 T = TypeVar("T")
 
@@ -55,8 +55,13 @@ class SqliteWorker(Worker):
         """Begin to run work on one consistent view of the store."""
         return self.start(_read, work)
 
-    def commit(self, works: Sequence[Work[Any]]) -> asyncio.Future[list[Outcome]]:
-        """Begin to run writes in one transaction; each fails alone, or all with the commit."""
+    def commit(self, works: Sequence[Work[Any]], lanes: Lanes) -> asyncio.Future[list[Outcome]]:
+        """
+        Begin to run writes in one transaction; each fails alone, or all with the commit.
+
+        There is one writer at a time, whichever lanes it is about.
+        """
+        del lanes
         return self.start(_commit, works)
 
 

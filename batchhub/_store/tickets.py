@@ -97,7 +97,7 @@ class Tickets:
                 more_sends=more_sends,
             )
 
-        return await self._db.write(work)
+        return await self._db.write(work, lanes=[hold.lane])
 
     async def keep_steps(self, ticket: TicketRecord, hold: Hold) -> bool:
         """Keep what a submit keeps between two requests; return whether it still may."""
@@ -106,7 +106,7 @@ class Tickets:
             self._db.check_file()
             return attempts.keep_steps(connection, ticket, hold)
 
-        return await self._db.write(work)
+        return await self._db.write(work, lanes=[hold.lane])
 
     async def note_body(
         self, job: JobRecord, ticket: TicketRecord, body: bytes
@@ -116,7 +116,7 @@ class Tickets:
         def work(connection: Connection) -> list[TicketRecord]:
             return bodies.note_body(connection, job, ticket, body)
 
-        return await self._db.write(work)
+        return await self._db.write(work, lanes=[job.lane])
 
     async def save(
         self,
@@ -129,6 +129,7 @@ class Tickets:
         Returns:
             Whether it was; without it nothing is written.
         """
+        changed = list(changed)
 
         def work(connection: Connection) -> bool:
             if hold is not None and not lane_rows.is_held(connection, hold):
@@ -137,7 +138,7 @@ class Tickets:
                 ticket_changes.change_tickets(connection, job, tickets)
             return True
 
-        return await self._db.write(work)
+        return await self._db.write(work, lanes={job.lane for job, _ in changed})
 
     async def save_figures(
         self,
@@ -160,7 +161,7 @@ class Tickets:
             mine = [one for one in changed if owned is None or one[0].lane in owned]
             figures.save_figures(connection, mine)
 
-        await self._db.write(work)
+        await self._db.write(work, lanes={job.lane for job, _ in changed})
 
     async def accept(
         self, job: JobRecord, ticket: TicketRecord, hold: Hold | None = None
@@ -176,7 +177,7 @@ class Tickets:
             is_held = hold is None or lane_rows.is_held(connection, hold)
             return ticket_changes.accept_ticket(connection, job if is_held else None, ticket)
 
-        return await self._db.write(work)
+        return await self._db.write(work, lanes=[job.lane])
 
     async def find_ref_owner(
         self, lane: str, refs: tuple[str, ...], ticket: TicketRecord
@@ -203,7 +204,7 @@ class Tickets:
             self._db.check_file()
             return adopting.adopt_ticket(connection, job, ticket, hold, wish_no=wish_no, at=at)
 
-        return await self._db.write(work)
+        return await self._db.write(work, lanes=[hold.lane])
 
     async def end(
         self,
@@ -241,4 +242,4 @@ class Tickets:
                 is_held=is_held,
             )
 
-        return await self._db.write(work)
+        return await self._db.write(work, lanes=[job.lane])

@@ -116,7 +116,7 @@ class Wishes:
             take_place(connection, wish.lane)  # its driver looks
             return number
 
-        return await self._db.write(work)
+        return await self._db.write(work, lanes=[wish.lane])
 
     async def look(self, wish_no: int) -> WishState | None:
         """Return how far a wish is; `None` if it is gone, with its job or with time."""
@@ -174,7 +174,7 @@ class Wishes:
                 said = {"kind": kind, "message": message}
                 _ANSWER.run(connection, {"this_wish": wish_no, "said": said, "at": to_text(at)})
 
-        await self._db.write(work)
+        await self._db.write(work, lanes=[hold.lane])
 
     async def drop_old(self, now: datetime) -> None:
         """Forget the wishes of all lanes that are older than `MAX_AGE_S`."""

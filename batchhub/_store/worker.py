@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from batchhub._base.forks import make_lock
 from batchhub._base.under_way import note_hop
 
-from .works import Outcome, Work
+from .works import Lanes, Outcome, Work
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ class Worker(ABC):
         """Begin to run work on one consistent view of the store."""
 
     @abstractmethod
-    def commit(self, works: Sequence[Work[Any]]) -> asyncio.Future[list[Outcome]]:
+    def commit(self, works: Sequence[Work[Any]], lanes: Lanes) -> asyncio.Future[list[Outcome]]:
         """Begin to run writes in one transaction; each fails alone, or all with the commit."""
 
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
@@ -15,6 +15,15 @@ What is done in one transaction, in the thread of its connection.
 
 It may be done again from its beginning, where the database took nothing of it: so it keeps nothing
 outside but what it returns.
+"""
+
+Lanes = Collection[str] | None
+"""
+The lanes whose rows a write is about: those of their jobs too, and whatever belongs to these.
+
+What it reads and writes of them nobody else writes meanwhile. With none of them it is safe beside
+every other write, such as one statement that finds by itself whether it may. `None`, for a write of
+any other kind, lets no other write go on meanwhile.
 """
 
 Outcome = tuple[Any, Exception | None]
@@ -36,6 +45,16 @@ def note_lane(connection: Connection, lane: str) -> None:
     lanes: set[str] | None = connection.info.get(_LANES)
     if lanes is not None:
         lanes.add(lane)
+
+
+def join_lanes(lanes: Iterable[Lanes]) -> Lanes:
+    """Return the lanes that several writes are about together."""
+    joined: set[str] = set()
+    for some in lanes:
+        if some is None:
+            return None
+        joined.update(some)
+    return joined
 
 
 def run_works(

@@ -343,10 +343,10 @@ async def test_progress_is_kept_now_and_then(tmp_path: Path) -> None:
         assert opened is not None
         write = opened.store._db.write
 
-        async def counted(work: Any, *, bulk: bool = False) -> Any:
+        async def counted(work: Any, **kind: Any) -> Any:
             nonlocal writes
             writes += 1
-            return await write(work, bulk=bulk)
+            return await write(work, **kind)
 
         opened.store._db.write = counted  # type: ignore[method-assign]
         while len(vendor.polls) > 20:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from sqlalchemy import Connection, select, update
+from support.patience import PATIENCE_S
 from support.postgres import PostgresServer
 from support.stores import add_job
 
@@ -52,6 +54,42 @@ async def test_writers_come_one_after_the_other(store: Store, database_url: str)
             await each.aclose()
 
     assert sorted(counted) == list(range(2, 42))
+
+
+@pytest.mark.parametrize("lanes", [["lane-1"], None], ids=["its own", "all"])
+async def test_a_write_about_a_lane_waits_for_those_that_may_be(
+    store: Store, database_url: str, lanes: list[str] | None
+) -> None:
+    """One that is about the same lane, and one about any; not one about another lane."""
+    other, events = await Store.open(database_url), list[str]()
+    is_in, may_go = threading.Event(), threading.Event()
+
+    def stay(_: Connection) -> None:
+        is_in.set()
+        assert may_go.wait(PATIENCE_S)
+        events.append("stayed")
+
+    async def write(lane: str) -> None:
+        await other._db.write(lambda _: events.append(lane), lanes=[lane])
+        if lane == "lane-2":
+            may_go.set()
+
+    try:
+        staying = asyncio.create_task(store._db.write(stay, lanes=["lane-1"]))
+        await asyncio.to_thread(is_in.wait, PATIENCE_S)
+        if lanes is None:
+            last = asyncio.create_task(other._db.write(lambda _: events.append("all")))
+            await asyncio.sleep(0)
+            may_go.set()
+            await asyncio.gather(staying, last)
+            assert events == ["stayed", "all"]
+        else:
+            await write("lane-2")  # ends, although the first one does not
+            await asyncio.gather(staying, write("lane-1"))
+            assert events == ["lane-2", "stayed", "lane-1"]
+    finally:
+        may_go.set()
+        await other.aclose()
 
 
 async def test_one_of_two_adds_a_row(store: Store, database_url: str) -> None:
