@@ -71,7 +71,7 @@ class OpenHub:
         me = LaneOwner(token=self.process.token, pid=os.getpid(), host=socket.gethostname())
         claims = ShardClaims(store, clock, me) if store.is_cluster else None
         self.driver = Driver(store, clock, self.process, rng, me=me, drives=drives, shards=claims)
-        self.exchanges = ExchangeLog(store.path, mode, clock)
+        self.exchanges = ExchangeLog(store.place, mode, clock)
         self.loader = Loader(store, self.process, clock, self.exchanges.forget)
         self.lanes = HubLanes(
             book,
