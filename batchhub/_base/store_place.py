@@ -23,6 +23,9 @@ _POSTGRES: Final = re.compile(r"(?i:postgres(?:ql)?(?:\+psycopg)?)://(.*)", re.D
 _OTHER_DRIVER: Final = re.compile(r"(?i:postgres(?:ql)?\+(\w+))://")
 _NO_URL: Final = re.compile(r"(?i:postgres(?:ql)?(?:\+\w+)?):(?!//)")
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_OPTION: Final = re.compile(r"[a-z_]+")
+_NO_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
+_IN_BRACKETS: Final = re.compile(r"\[[^\[\]]*\]")
 _SECRETS: Final = frozenset({"password", "sslpassword"})
 _SWITCH: Final = {"on": True, "off": False}
 _FORM: Final = "postgresql://USER@HOST/DATABASE"
@@ -129,7 +132,8 @@ def _read_postgres(rest: str) -> StorePlace:
         raise SettingsError(f"listen is on or off, not {listen[:80]!r}", key="store")
     if "/" not in where or where.endswith("/"):
         raise SettingsError(f"no database is named; a store is {_FORM}", key="store")
-    shown = [(name, value) for name, value in theirs if name.lower() not in _SECRETS]
+    _check_form(where, [name for name, _ in theirs], rest)
+    shown = [(name, value) for name, value in theirs if name not in _SECRETS]
     if schema != SCHEMA:
         shown.append(("schema", schema))
     users, at, hosts = where.rpartition("@")
@@ -139,6 +143,29 @@ def _read_postgres(rest: str) -> StorePlace:
         schema=schema,
         listens=_SWITCH[listen],
     )
+
+
+def _check_form(where: str, options: list[str], rest: str) -> None:
+    """Refuse what libpq would cut otherwise than is meant, and show parts of a password of."""
+    users, _, hosts = where.rpartition("@")
+    hosts, _, _ = _IN_BRACKETS.sub("", hosts).partition("/")
+    ports = [port for host in hosts.split(",") if (port := host.partition(":")[2])]
+    is_cut = "/" in users or "@" in users or any(map(str.isspace, rest)) or set("[]") & set(hosts)
+    if is_cut or not all(port.isascii() and port.isdigit() for port in ports):
+        raise SettingsError(
+            f"the address of the store can't be read; it is {_FORM}, a port is a number, and in a "
+            "password / ? @ : and spaces are written as %2F %3F %40 %3A %20",
+            key="store",
+        )
+    if _NO_PERCENT.search(rest):
+        raise SettingsError("a % in the address of a store is written %25", key="store")
+    for name in options:
+        if not _OPTION.fullmatch(name):
+            raise SettingsError(
+                "the options of a store's address are ?NAME=VALUE&NAME=VALUE; in a password a ? is "
+                "written %3F",
+                key="store",
+            )
 
 
 def _query(options: list[tuple[str, str]]) -> str:

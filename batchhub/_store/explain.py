@@ -32,7 +32,11 @@ _CUT: Final = (
     r"|consuming input failed|SSL SYSCALL|could not (?:receive|send) data|EOF detected"
 )
 _NO_TABLE: Final = (
-    "a table of batchhub is missing; make it with `batchhub cluster init`, or restore the database"
+    "a table of batchhub is missing; restore the database, or give another one, or another schema"
+)
+NO_RIGHTS: Final = (
+    "its user may not do that; let the one that made the tables grant USAGE on the schema, and "
+    "SELECT, INSERT, UPDATE and DELETE on its tables"
 )
 _NO_CONNECTION: Final = (
     "its PostgreSQL has no connection left; raise max_connections, or use fewer processes"
@@ -41,6 +45,13 @@ _NO_CONNECTION: Final = (
 # What PostgreSQL says, or libpq of it; in the order in which they are tried.
 _ON_A_SERVER: Final = (
     (r"password authentication failed|no password supplied", _WRONG),
+    (r'database "[^"]*" does not exist', "there is no such database; create it first"),
+    (r'role "[^"]*" does not exist', "it has no such user; check the user in the address"),
+    (r"no pg_hba.conf entry", "its pg_hba.conf lets nobody in from here by this name; add a line"),
+    (r"permission denied", NO_RIGHTS),
+    (r"does not support SSL", "it speaks no TLS; take sslmode off, or give it a certificate"),
+    (r"certificate verify failed|SSL error: certificate", "its certificate can't be trusted"),
+    (r"invalid response to SSL", "what answers there is no PostgreSQL; check host and port"),
     (r"hot standby|read-only transaction|session is read-only", REPLICA),
     (r"translate host name|failed to resolve|Name or service not known", "its host is not known"),
     (

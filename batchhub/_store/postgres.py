@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
+import re
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -108,7 +109,12 @@ def connection_arguments(place: StorePlace) -> dict[str, Any]:
     try:
         found: dict[str, Any] = conninfo_to_dict(place.url or "")
     except psycopg.ProgrammingError as error:
-        raise StoreError(f"store {place.name}: {_first_line(error)}") from None
+        # What else it says may have the whole address in it.
+        option = re.search(r'query parameter: ("\w+")', str(error))
+        why = "its address makes no sense; it is postgresql://USER@HOST/DATABASE"
+        if option is not None:
+            why = f"PostgreSQL knows no option {option[1]} in its address"
+        raise StoreError(f"store {place.name}: {why}") from None
     options = f"-c search_path={place.schema} -c lock_timeout={_LOCK_TIMEOUT_MS}"
     return {**_USUAL, **found, "options": f"{options} {found.get('options') or ''}".strip()}
 
@@ -397,7 +403,3 @@ def _import_psycopg(place: StorePlace) -> Any:
             "pip install 'batchhub[cluster]'"
         ) from None
     return psycopg
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

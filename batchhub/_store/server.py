@@ -9,13 +9,17 @@ from sqlalchemy import Connection
 
 from batchhub.errors import StoreError, StoreVersionError
 
-from .explain import REPLICA
+from .explain import NO_RIGHTS, REPLICA
 from .migrations import FIRST_SHARED, HEAD, create, find_version, is_newer, refuse_tables, upgrade
 
 OLDEST: Final = 14
 """The oldest version of PostgreSQL that a store can be on."""
 
 _READ_ONLY: Final = "the database takes no changes (default_transaction_read_only); allow them"
+_MAY_NOT_LOOK: Final = (
+    "SELECT true FROM pg_namespace WHERE nspname = current_setting('search_path') "
+    "AND NOT has_schema_privilege(nspname, 'USAGE')"
+)
 _INIT: Final = "batchhub cluster init"
 
 
@@ -31,6 +35,8 @@ def check_server(connection: Connection) -> str | None:
         check_age(connection)
         version = find_version(connection)
         if version is None:
+            if connection.exec_driver_sql(_MAY_NOT_LOOK).scalar():
+                raise StoreError(NO_RIGHTS)
             refuse_tables(connection)
             raise StoreError(f"it has no tables of batchhub yet; make them with `{_INIT}`")
         if is_newer(version):

@@ -127,8 +127,7 @@ async def prune_jobs(invocation: Invocation, older_than: str) -> ExitCode:
         write_json({**asdict(deleted), "bytes": freed})
     elif not common.quiet:
         what = f"{count(deleted.jobs, 'job')} with {count(deleted.items, 'item')}"
-        room = "the database takes the room again" if freed is None else f"freed {_kib(freed)}"
-        say(f"deleted {what}; {room}")
+        say(f"deleted {what}" + ("" if freed is None else f"; freed {_kib(freed)}"))
     return ExitCode.OK
 
 

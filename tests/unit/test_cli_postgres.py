@@ -1,0 +1,251 @@
+"""The commands on a PostgreSQL store: what they show of it, and what is wrong in one line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from support.postgres import GUARDED_PASSWORD, GUARDED_USER, PostgresServer
+from support.stores import add_job
+from typer.testing import CliRunner, Result
+
+from batchhub._base.state_folder import find_state_folder
+from batchhub._base.store_place import find_store_place
+from batchhub._store import Store
+from batchhub._store.opening import init_database
+from batchhub.cli.app import app
+
+Command = Callable[..., Result]
+
+READERS = (
+    ["list"],
+    ["status", "latest"],
+    ["results", "latest"],
+    ["failures"],
+    ["health"],
+    ["alerts"],
+    ["watch"],
+    ["resume"],
+    ["retry", "latest"],
+    ["cancel", "latest"],
+    ["exchanges", "latest"],
+    ["prune", "--older-than", "1d"],
+)
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run the command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    for name in ("BATCHHUB_STORE", "PGPASSWORD", "PGPASSFILE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(app, arguments, prog_name="batchhub")
+
+    return run
+
+
+def make_tables(url: str) -> None:
+    """Make the tables of a store."""
+    asyncio.run(init_database(find_store_place(url)))
+
+
+def put_job(url: str) -> None:
+    """Put a job with two items into a store."""
+
+    async def put() -> None:
+        store = await Store.open(url)
+        await add_job(store, 2)
+        await store.aclose()
+
+    asyncio.run(put())
+
+
+def told(result: Result) -> str:
+    """Return the one line of an error."""
+    [line] = result.stderr.strip().splitlines()
+    return line.removeprefix("error: ")
+
+
+@pytest.mark.parametrize("arguments", READERS, ids=" ".join)
+def test_a_database_without_tables(
+    command: Command, database_url: str, arguments: list[str]
+) -> None:
+    """Each command names the one that makes them, and makes none."""
+    result = command(*arguments, "--store", database_url)
+
+    name = find_store_place(database_url).name
+    assert told(result) == (
+        f"store {name}: it has no tables of batchhub yet; make them with `batchhub cluster init`"
+    )
+    assert result.exit_code == 4
+
+
+@pytest.mark.parametrize("arguments", READERS, ids=" ".join)
+def test_a_store_with_nothing_in_it(
+    command: Command, database_url: str, arguments: list[str]
+) -> None:
+    """No command takes it for one that is not there, nor for one in memory."""
+    make_tables(database_url)
+
+    result = command(*arguments, "--store", database_url)
+
+    assert "does not exist" not in result.stderr
+    assert "memory" not in result.stderr
+    assert result.exit_code == (2 if "latest" in arguments else 0)
+
+
+def test_a_job_is_found(command: Command, database_url: str) -> None:
+    """As in a file."""
+    make_tables(database_url)
+    put_job(database_url)
+
+    [job] = json.loads(command("list", "--store", database_url, "--json").stdout)
+    status = json.loads(command("status", "latest", "--store", database_url, "--json").stdout)
+
+    assert (job["job_id"], status["counts"]["total"]) == ("job-1", 2)
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ("postgresql://u@127.0.0.1:1/shop", "no PostgreSQL answers there; check host and port"),
+        ("postgresql://u@no-such-host.invalid/shop", "its host is not known"),
+        ("{url}&no_such_thing=1", 'PostgreSQL knows no option "no_such_thing" in its address'),
+        (
+            "postgresql://postgres@/nothing_here?{host}",
+            "there is no such database; create it first",
+        ),
+        ("postgresql://ghost@/postgres?{host}", "it has no such user; check the user"),
+        ("postgresql:///shop?host=/nowhere", "no PostgreSQL answers there; check host and port"),
+    ],
+)
+def test_a_database_that_can_not_be_reached(
+    command: Command, database_url: str, form: str, words: str
+) -> None:
+    """One line says what is wrong; nothing is waited for that would not come."""
+    url = form.format(url=database_url, host=urlsplit(database_url).query)
+
+    result = command("list", "--store", url)
+
+    assert words in told(result)
+    assert result.exit_code == 4
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ("postgresql://u:{secret}@h:port/d", "the address of the store can't be read"),
+        ("postgresql://u:pass/{secret}@h/d", "the address of the store can't be read"),
+        ("postgresql://u:x/y?{secret}@h/d", "the address of the store can't be read"),
+        ("postgresql://u:{secret}@@[h/d", "the address of the store can't be read"),
+        ("postgresql://u:100%{secret}@h/d", "a % in the address of a store is written %25"),
+        ("postgresql://u:{secret}@h", "no database is named"),
+        ("postgresql+asyncpg://u:{secret}@h/d", "is reached by psycopg, not by asyncpg"),
+        ("postgresql:u:{secret}@h/d", "a store on PostgreSQL is given as postgresql://"),
+        ("mysql://u:{secret}@h/d", "a store of the kind 'mysql' is not supported"),
+    ],
+)
+def test_an_address_that_makes_no_sense(command: Command, form: str, words: str) -> None:
+    """Nothing of a password in it is shown, however it is cut."""
+    result = command("list", "--store", form.format(secret="zzzzzz"))
+
+    assert words in told(result)
+    assert "zzzzzz" not in result.output
+    assert result.exit_code == 2
+
+
+def test_a_wrong_password_is_not_echoed(
+    command: Command, database_url: str, database_server: PostgresServer
+) -> None:
+    """Neither the one in the address nor the one in the environment."""
+    database = urlsplit(database_url).path[1:]
+    url = database_server.url(database, user=GUARDED_USER, password="zzzzzz")
+
+    result = command("list", "--store", url, "-vv")
+
+    assert "the password is wrong, or missing; check user and password" in result.stderr
+    assert "zzzzzz" not in result.output
+    assert result.exit_code == 4
+
+
+def test_a_password_may_be_in_the_environment(
+    command: Command,
+    database_url: str,
+    database_server: PostgresServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As libpq has it: PGPASSWORD."""
+    make_tables(database_url)
+    database = urlsplit(database_url).path[1:]
+    for right in ("USAGE ON SCHEMA", "SELECT ON ALL TABLES IN SCHEMA"):
+        database_server.execute(f"GRANT {right} batchhub TO {GUARDED_USER}", database=database)
+    monkeypatch.setenv("PGPASSWORD", GUARDED_PASSWORD)
+
+    result = command("list", "--store", database_server.url(database, user=GUARDED_USER))
+
+    assert "no jobs in postgresql://guarded@/" in result.stderr
+    assert result.exit_code == 0
+
+
+def test_a_user_without_rights(
+    command: Command, database_url: str, database_server: PostgresServer
+) -> None:
+    """Who may connect may not yet read."""
+    make_tables(database_url)
+    database = urlsplit(database_url).path[1:]
+    url = database_server.url(database, user=GUARDED_USER, password=GUARDED_PASSWORD)
+
+    result = command("list", "--store", url)
+
+    assert "its user may not do that" in told(result)
+    assert GUARDED_PASSWORD not in result.output
+    assert result.exit_code == 4
+
+
+def test_the_extra_is_named_where_it_is_missing(
+    command: Command, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of every other one."""
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+
+    result = command("list", "--store", database_url)
+
+    assert "pip install 'batchhub[cluster]'" in told(result)
+
+
+def test_commands_to_go_on_with_have_no_password(
+    command: Command, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They name the store without; or not at all, where the variable names it with the password."""
+    make_tables(database_url)
+    put_job(database_url)
+    url = database_url.replace("postgres@", "postgres:zzzzzz@")
+
+    given = command("status", "latest", "--store", url)
+    monkeypatch.setenv("BATCHHUB_STORE", url)
+    usual = command("status", "latest")
+
+    assert "zzzzzz" not in given.output
+    assert f"--store '{find_store_place(database_url).name}'" in given.stderr
+    assert "--store" not in usual.stderr
+    assert given.exit_code == usual.exit_code == 0
+
+
+def test_exchanges_are_on_the_machine_that_made_them(command: Command, database_url: str) -> None:
+    """In the user's folder for state; nothing is made by whoever only looks."""
+    make_tables(database_url)
+    put_job(database_url)
+
+    result = command("exchanges", "latest", "--store", database_url)
+
+    assert "nothing of job job-1 has been sent yet" in result.stderr
+    assert not find_state_folder().exists()
+    assert result.exit_code == 0
