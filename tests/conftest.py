@@ -16,6 +16,7 @@ import aioresponses.core
 import pytest
 from aiohttp import ClientResponse
 from hypothesis import HealthCheck, settings
+from support import on_postgres
 from support.patience import PATIENCE_S
 from support.postgres import PostgresServer, shared_server
 
@@ -76,6 +77,33 @@ settings.load_profile("batchhub")
 invocation._CLOSE_S = PATIENCE_S  # type: ignore[misc]
 
 aioresponses.core.ClientResponse = _MockedResponse  # type: ignore[attr-defined]
+
+if on_postgres.IS_ON:
+    on_postgres.begin()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare what marks a test."""
+    config.addinivalue_line(
+        "markers", "sqlite_only(reason): it is about SQLite, and not run with STORE=postgresql"
+    )
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out what is about SQLite where stores are on PostgreSQL."""
+    mark = item.get_closest_marker("sqlite_only")
+    if mark is not None and on_postgres.IS_ON:
+        pytest.skip(f"about SQLite: {mark.args[0]}")
+
+
+@pytest.fixture(autouse=True)
+def _databases_of_its_own() -> Iterator[None]:
+    """With STORE=postgresql, what a test has put into a store no other one finds."""
+    if on_postgres.IS_ON:
+        with on_postgres.recycling():
+            yield
+    else:
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ from batchhub.models.fold import Tally
 from .damage import damaged, read_row, reading
 from .records import NO_FIELDS, JobRecord, Summary, TicketRecord
 from .statements import Row
-from .tables import ITEM_COUNTS, TICKET_COUNTS, items, jobs, results, tickets
+from .tables import ITEM_COUNTS, LARGEST, TICKET_COUNTS, items, jobs, results, tickets
 
 _JOB_TIMES: Final = ("created_at", "updated_at", "observed_at", "cancelled_at", "ended_at")
 _TICKET_TIMES: Final = ("attempted_at", "accepted_at", "finished_at", "settling_since")
@@ -31,7 +31,6 @@ _TICKET_FIELDS: Final = tuple(field.name for field in fields(TicketRecord))
 _SUMMARY_FIELDS: Final = (*ITEM_COUNTS, *TICKET_COUNTS, "progress", "ticket_findings", "findings")
 _RESULT_FIELDS: Final = ("position", "state", "code", "message", "vendor_ref", "raw", "packed")
 
-_LARGEST_CODE: Final = 2**63 - 1
 _SHARED: Final = ("account", "lane", "adapter", "operation")
 _WORTH_PACKING: Final = 200
 """Bytes below which an answer is kept as it is."""
@@ -182,7 +181,7 @@ def _read_ticket(row: Row) -> TicketRecord:
 
 def to_code(code: int | None) -> int | None:
     """Return an item's status; what no database has room for is as good as none."""
-    return code if code is not None and abs(code) <= _LARGEST_CODE else None
+    return code if code is not None and abs(code) <= LARGEST else None
 
 
 def read_result(row: Row) -> tuple[int, ItemResult]:

@@ -23,6 +23,7 @@ from .codec import to_text
 from .job_rows import find_job_no
 from .statements import Statement
 from .tables import (
+    LARGEST,
     deliveries,
     exports,
     input_blocks,
@@ -153,7 +154,7 @@ def _delete_rows(connection: Connection, table: Table, job_no: int, room: int) -
     return drop.run(connection, {**this, **upto})
 
 
-_END: Final = 2**62
+_END: Final = LARGEST
 _WEIGHTS: Final = {results: 1, items: 1, tickets: 1, input_blocks: 25}
 """How many rows of results one of each table counts for; in an order that no row is missed in."""
 

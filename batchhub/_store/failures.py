@@ -14,7 +14,7 @@ from batchhub.models import ItemState
 
 from .codec import from_text, to_text
 from .database import Database
-from .tables import OPEN_FAILURE, items, jobs, results, tickets
+from .tables import LARGEST, OPEN_FAILURE, items, jobs, results, tickets
 from .targets import HASH_BYTES, NOTHING, target_of_each
 from .works import Work
 
@@ -24,7 +24,7 @@ PAGE: Final = 1_000
 _TICKETS: Final = 200
 """How many tickets are looked at at once for targets that were changed since."""
 
-_NEWEST: Final = (2**62, 0)
+_NEWEST: Final = (LARGEST, 0)
 
 _LAST_AT: Final = func.coalesce(jobs.c.ended_at, jobs.c.updated_at)
 _JOBS: Final = (

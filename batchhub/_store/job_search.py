@@ -13,7 +13,7 @@ from batchhub.models import BatchState
 
 from .codec import to_text
 from .statements import Row
-from .tables import jobs
+from .tables import LARGEST, jobs
 from .ticket_rows import PAGE
 
 
@@ -37,7 +37,8 @@ def find_rows(
     is_page = before is not None or limit is not None
     query = _select(before=before, is_page=is_page, **wanted)
     if label is None:
-        return connection.execute(query.limit(limit)).mappings().all()
+        most = None if limit is None else min(limit, LARGEST)
+        return connection.execute(query.limit(most)).mappings().all()
     numbers = find_labelled(connection, query, label.casefold(), limit)
     found: list[Row] = []
     for at in range(0, len(numbers), PAGE):

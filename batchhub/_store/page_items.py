@@ -14,7 +14,7 @@ from sqlalchemy import Connection, and_, bindparam, func, select
 from batchhub.models import ItemState
 
 from .codec import from_text
-from .tables import items, jobs, results, tickets
+from .tables import LARGEST, items, jobs, results, tickets
 from .targets import HASH_BYTES
 from .ticket_rows import PAGE as MOST_VALUES
 
@@ -253,7 +253,7 @@ def _read_some(connection: Connection, job_no: int, positions: Sequence[int]) ->
         yield from connection.execute(_HITS, these)
 
 
-_NO_END: Final = 2**62
+_NO_END: Final = LARGEST
 
 
 def _choose(found: Sequence[tuple[int, int]], after: int) -> tuple[list[int], int, int]:

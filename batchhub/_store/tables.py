@@ -37,6 +37,9 @@ def _string(length: int) -> String:
     return String(length).with_variant(Text(collation="C"), "postgresql")
 
 
+LARGEST: Final = 2**31 - 1
+"""The largest number that a column of numbers has room for, whatever the database."""
+
 TICKET_COUNTS: Final = tuple(f"tickets_{state.value}" for state in BatchState)
 """The columns that count a job's tickets by state."""
 

@@ -11,7 +11,7 @@ from batchhub.models import BatchState, ItemState
 
 from .database import Database
 from .records import JobRecord
-from .tables import jobs, results, tickets
+from .tables import LARGEST, jobs, results, tickets
 from .works import Work
 
 HASH_BYTES: Final = 8
@@ -31,7 +31,7 @@ _OF_TICKETS: Final = select(tickets.c.position, tickets.c.targets).where(
     tickets.c.position.in_(bindparam("positions", expanding=True)),
 )
 _PAGE: Final = 100
-_NEWEST: Final[tuple[int, int] | None] = (2**62, 0)
+_NEWEST: Final[tuple[int, int] | None] = (LARGEST, 0)
 
 # Newest first. A ticket that certainly ended without the vendor having it changed nothing.
 _NEWER: Final = (

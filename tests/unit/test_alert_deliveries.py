@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import sqlite3
 import sys
 import time
 from contextlib import closing
@@ -17,6 +16,7 @@ from support.alerting import Receiver, alerting, is_signed, receiving, settings_
 from support.hubs import World, numbered, scripted_world
 from support.pages import DOCS, read_blocks
 from support.patience import PATIENCE_S
+from support.raw_stores import open_raw
 
 from batchhub._alerts.channel_settings import Channel, ChannelType
 from batchhub._alerts.channels.slack import write_slack
@@ -105,7 +105,7 @@ async def test_what_nobody_takes_is_given_up_after_a_day(tmp_path: Path) -> None
 
 def make_older(store: Path, made_at: str) -> None:
     """Have the first message of a store made at another time."""
-    with closing(sqlite3.connect(store)) as other:
+    with closing(open_raw(store)) as other:
         other.execute("UPDATE alert_messages SET made_at = ? WHERE message_no = 1", (made_at,))
         other.commit()
 
@@ -131,7 +131,7 @@ async def test_a_message_that_the_store_has_lost_is_not_made_up(tmp_path: Path) 
         async with alerting(world.hub, settings_for(receiver.channel())):
             await make_held(world)
             receiver.answers.clear()
-            with closing(sqlite3.connect(store)) as other:
+            with closing(open_raw(store)) as other:
                 other.execute("UPDATE alert_messages SET body = 'x' WHERE message_no = 1")
                 other.commit()
             make_older(store, "2025-12-31T00:00:00+00:00")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import warnings
 from collections.abc import Callable
 from contextlib import closing
@@ -13,6 +12,7 @@ from typing import NoReturn
 import pytest
 from attrs import evolve
 from support.command_jobs import make_job
+from support.raw_stores import open_raw
 from typer.testing import CliRunner, Result
 
 from batchhub import BatchHub, BatchJob, BatchState, Counts
@@ -125,7 +125,7 @@ def test_resume_names_a_job_whose_account_has_moved(command: Command) -> None:
 def make_old() -> str:
     """Make a job of a lane without a host, as earlier versions did."""
     job = make_job()
-    with closing(sqlite3.connect("jobs.db")) as store:
+    with closing(open_raw("jobs.db")) as store:
         store.execute("UPDATE jobs SET lane = 'scripted:one'")
         store.commit()
     return job
@@ -147,7 +147,7 @@ def test_an_old_job_goes_to_the_account_of_its_name(command: Command, verb: str)
 
 def lane_of(job: str) -> str:
     """Return the lane of a job."""
-    with closing(sqlite3.connect("jobs.db")) as store:
+    with closing(open_raw("jobs.db")) as store:
         ((lane,),) = store.execute("SELECT lane FROM jobs WHERE job_id = ?", [job])
     return str(lane)
 

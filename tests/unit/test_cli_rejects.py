@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import shlex
-import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from support.raw_stores import open_raw
 from support.vendor import ScriptedAccount
 from typer.testing import CliRunner, Result
 
@@ -103,7 +103,7 @@ def test_damaged_rows_hide_neither_the_job_nor_its_results(command: Command) -> 
     """What they were is lost; how the job stands, and what came of it, is not."""
     write_items(4)
     submit(command, "--key", "mo", "--delimiter", ";")
-    with closing(sqlite3.connect("jobs.db")) as store:
+    with closing(open_raw("jobs.db")) as store:
         store.execute("UPDATE inputs SET head = x'c1'")
         store.commit()
     assert command("status", "mo").exit_code == ExitCode.OK
@@ -358,7 +358,7 @@ def test_results_and_rejects_are_two_files(command: Command) -> None:
 
 def count_blocks() -> int:
     """Count the blocks of rows in the store."""
-    with closing(sqlite3.connect("jobs.db")) as store:
+    with closing(open_raw("jobs.db")) as store:
         return int(store.execute("SELECT COUNT(*) FROM input_blocks").fetchone()[0])
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from support.plugins import write_plugin
+from support.raw_stores import open_raw
 from typer.testing import CliRunner, Result
 
 from batchhub.cli.app import app
@@ -98,7 +98,7 @@ def ids_in(command: Command, job: str) -> list[str]:
 
 
 def jobs() -> list[str]:
-    with closing(sqlite3.connect("jobs.db")) as store:
+    with closing(open_raw("jobs.db")) as store:
         return [job for (job,) in store.execute("SELECT job_id FROM jobs ORDER BY job_no")]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,7 @@ from typing import Any, cast
 import pytest
 import typer
 from support.hubs import numbered, scripted_world
+from support.raw_stores import open_raw
 from support.vendor import Vendor, report_states
 from typer.testing import CliRunner, Result
 
@@ -64,7 +64,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
         return [job.id for job in jobs]
 
     ids = asyncio.run(make())
-    with closing(sqlite3.connect(path)) as store, store:
+    with closing(open_raw(path)) as store, store:
         store.execute(
             "UPDATE jobs SET account = 'depot', created_at = ? WHERE job_id = ?",
             ("2026-01-05T00:00:00.000000+00:00", ids[3]),
@@ -261,7 +261,7 @@ def test_a_key_of_two_jobs_is_not_offered(ids: list[str]) -> None:
     """Nor is one whose job is being deleted: neither names a job."""
     with typed() as context:
         for change in ("key = 'big', lane = 'other'", "key = 'big', lane = 'other', place = NULL"):
-            with closing(sqlite3.connect("jobs.db")) as store, store:
+            with closing(open_raw("jobs.db")) as store, store:
                 store.execute(f"UPDATE jobs SET {change} WHERE job_id = ?", (ids[3],))
             offered = [word for word, _ in completion.complete_job(context, "b")]
             assert offered == (["big"] if "NULL" in change else [])
@@ -307,7 +307,7 @@ def test_trouble_offers_nothing_and_says_nothing(
     if trouble in {"settings", "store"}:
         (tmp_path / place).write_text("nothing of the kind = ")
     if trouble == "tables":
-        with closing(sqlite3.connect(place)) as store, store:
+        with closing(open_raw(place)) as store, store:
             store.execute("CREATE TABLE jobs (job_no)")
     params = {"store": place} if trouble in {"no-store", "tables"} else {}
     with typed(**params) as context:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from support.plugins import write_plugin
+from support.raw_stores import open_raw
 from typer.testing import CliRunner, Result
 
 from batchhub.cli.app import app
@@ -194,7 +194,7 @@ def test_a_deadline_is_a_time_span(command: Command, span: str, deadline_s: floa
     """It is kept with the job, in place of the adapter's own."""
     set_mode("fine")
     assert command(*SUBMIT, "--deadline", span).exit_code == 0
-    with closing(sqlite3.connect("jobs.db")) as store:
+    with closing(open_raw("jobs.db")) as store:
         assert store.execute("SELECT deadline_s FROM jobs").fetchall() == [(deadline_s,)]
 
 

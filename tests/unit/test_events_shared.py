@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -23,6 +22,7 @@ from support.event_loops import (
     take_and_break,
 )
 from support.hubs import scripted_world
+from support.raw_stores import open_raw
 
 from batchhub import BatchEvent, BatchHub
 from batchhub._engine.process_lock import Verdict
@@ -271,7 +271,7 @@ async def test_a_damaged_row_is_named(tmp_path: Path, column: str, value: str) -
     async with scripted_world(store=store, clock=clock) as world:
         await finish(world, 1)
         await take_and_break(world.hub)
-    with closing(sqlite3.connect(store)) as damaging:
+    with closing(open_raw(store)) as damaging:
         damaging.execute(f"UPDATE deliveries SET {column} = ?", (value,))
         damaging.commit()
 

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import socket
-import sqlite3
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
@@ -19,6 +18,7 @@ import pytest
 from attrs import evolve
 from support.hubs import World, numbered, scripted_world
 from support.owners import other_process
+from support.raw_stores import open_raw
 from support.vendor import ScriptedAccount, Vendor, capable
 from typer.testing import CliRunner, Result
 
@@ -262,7 +262,7 @@ async def test_a_job_that_cant_be_read_hides_no_other(tmp_path: Path, damage: st
         await clock.sleep(60.0)
         await world.hub.aclose()
         await clock.sleep(2000.0)
-        with closing(sqlite3.connect(store, isolation_level=None)) as other:
+        with closing(open_raw(store, autocommit=True)) as other:
             other.execute(f"UPDATE jobs SET {damage} WHERE job_id = ?", (jobs[1].id,))
         async with reader(world, store) as hub:
             health = await hub.health()
@@ -426,11 +426,11 @@ def test_the_command_names_what_is_held_first(command: Command) -> None:
 def test_the_command_only_reads(command: Command) -> None:
     """Not a byte of the store changes, so that a store that is read-only can be looked at."""
     leave_jobs()
-    with closing(sqlite3.connect("jobs.db")) as store:
+    with closing(open_raw("jobs.db")) as store:
         store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         before = list(store.iterdump())
     assert command().exit_code == 4
-    with closing(sqlite3.connect("jobs.db")) as store:
+    with closing(open_raw("jobs.db")) as store:
         assert list(store.iterdump()) == before
     assert not [path for path in Path().rglob("*.lock") if path.stat().st_size]
     Path("jobs.db").chmod(0o400)

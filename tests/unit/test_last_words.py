@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from support.hubs import World, scripted_world
+from support.raw_stores import open_raw
 from support.vendor import Vendor
 
 from batchhub import ItemState
@@ -66,7 +66,7 @@ async def run_chain(world: World, vendor: Fickle) -> tuple[BatchJob, BatchJob, B
     vendor.fail(503, "a2", "a5", "a9")
     job = await world.hub.submit("shop", [{"id": f"a{n}"} for n in range(10)])
     await job.wait()
-    with closing(sqlite3.connect(world.hub.store_name)) as store, store:
+    with closing(open_raw(world.hub.store_name)) as store, store:
         store.execute("UPDATE results SET state = 'failed', code = 404 WHERE position IN (4, 8)")
     vendor.fail(429, "a5", "a9")
     first = await job.retry(code=503)
@@ -147,7 +147,7 @@ async def test_an_open_job_has_the_words_there_are(world: World, vendor: Fickle)
 async def test_a_retry_that_was_pruned_is_as_if_it_was_not(world: World, vendor: Fickle) -> None:
     """Nobody knows any more what it said."""
     job, first, _ = await run_chain(world, vendor)
-    with closing(sqlite3.connect(world.hub.store_name)) as store, store:
+    with closing(open_raw(world.hub.store_name)) as store, store:
         store.execute("UPDATE jobs SET place = NULL WHERE job_id = ?", (first.id,))
     found = {each[0]: each[2] for each in await words(job)}
     assert (found["a2"], found["a3"], found["a7"]) == (503, 200, 410)

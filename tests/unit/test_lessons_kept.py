@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 from support.hubs import numbered
+from support.raw_stores import open_raw
 from support.stores import NOW, make_older
 from support.vendor import ScriptedAccount, Vendor, capable
 
@@ -118,7 +118,7 @@ async def test_only_so_many_are_read(store: Store, monkeypatch: pytest.MonkeyPat
 async def test_what_is_damaged_is_left_out(tmp_path: Path, store: Store, value: object) -> None:
     """It hides no other lesson, and the next save replaces it."""
     await store.lessons.save({"bad": b"1", "good": b"2"}, 1, NOW)
-    with closing(sqlite3.connect(tmp_path / "jobs.db")) as other:
+    with closing(open_raw(tmp_path / "jobs.db")) as other:
         other.execute("UPDATE lessons SET data = ? WHERE name = 'bad'", (value,))
         other.execute("UPDATE lessons SET updated_at = x'ff' WHERE name = 'bad'")
         other.commit()
@@ -306,7 +306,7 @@ async def test_a_table_that_is_gone_is_no_error(
     caplog.set_level(logging.DEBUG)
     path = tmp_path / "jobs.db"
     await (await Store.open(path)).aclose()
-    with closing(sqlite3.connect(path)) as other:
+    with closing(open_raw(path)) as other:
         other.execute("DROP TABLE lessons")
         other.commit()
     async with keeper_of(path) as keeper:
@@ -458,7 +458,7 @@ async def test_an_older_store_goes_on(tmp_path: Path) -> None:
 
     await drive(path)
 
-    with closing(sqlite3.connect(path)) as now:
+    with closing(open_raw(path)) as now:
         assert now.execute("SELECT version_num FROM alembic_version").fetchone() == (HEAD,)
         assert now.execute("SELECT COUNT(*) FROM jobs").fetchone() == (2,)
         rows = now.execute("SELECT name, version FROM lessons").fetchall()

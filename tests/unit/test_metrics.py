@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections import deque
 from contextlib import closing
 from datetime import timedelta
@@ -14,6 +13,7 @@ import pytest
 from support.hubs import World, numbered, scripted_world
 from support.metrics import Scraped, watched
 from support.owners import other_process
+from support.raw_stores import open_raw
 from support.vendor import ScriptedAccount, Vendor, capable
 
 from batchhub import BatchHub
@@ -50,7 +50,7 @@ async def test_prometheus_own_parser_reads_all_of_it(tmp_path: Path, openmetrics
     vendor = Vendor(submits=deque([NoAnswerError("silence")]))
     async with scripted_world(vendor, tmp_path / "jobs.db") as world:
         await (await world.hub.submit("shop", numbered(2))).wait()
-        with closing(sqlite3.connect(tmp_path / "jobs.db", isolation_level=None)) as other:
+        with closing(open_raw(tmp_path / "jobs.db", autocommit=True)) as other:
             other.execute(
                 "INSERT INTO alerts (condition, account, state, since, facts)"
                 " VALUES ('held', 'shop', 'firing', '2026-01-01T00:00:00+00:00', '{}')"
@@ -226,7 +226,7 @@ async def test_ten_thousand_accounts_make_no_more_series_than_two_hundred(tmp_pa
     accounts = {f"a{n:05}": ScriptedAccount(name=f"n{n}", vendor=vendor) for n in range(10_000)}
     async with BatchHub(store, accounts, clock=FakeClock(), drives=False) as hub:
         await hub.submit("a00000", numbered(1))
-        with closing(sqlite3.connect(store, isolation_level=None)) as other:
+        with closing(open_raw(store, autocommit=True)) as other:
             columns = [row[1] for row in other.execute("PRAGMA table_info(jobs)")]
             changed = {
                 "job_no": "n",

@@ -13,6 +13,7 @@ from sqlalchemy import event
 from support.hubs import World, numbered, scripted_world
 from support.metrics import Watched, watched
 from support.owners import other_process
+from support.raw_stores import open_raw
 from support.vendor import ScriptedAccount, Vendor, capable
 
 from batchhub import BatchHub
@@ -161,7 +162,7 @@ async def test_a_store_that_cant_be_written_fails_until_it_can(tmp_path: Path) -
             assert scraped.value("batchhub_store_readable") == 1
             assert (scraped.value("batchhub_store_commit_failures_total") or 0) >= 2
             is_full = False
-            with closing(sqlite3.connect(tmp_path / "jobs.db")) as other:
+            with closing(open_raw(tmp_path / "jobs.db")) as other:
                 versions = [other.execute("PRAGMA data_version").fetchone()]
                 for _ in range(2):
                     await metrics.look()
@@ -169,7 +170,7 @@ async def test_a_store_that_cant_be_written_fails_until_it_can(tmp_path: Path) -
             assert versions[0] != versions[1] == versions[2]
             assert await states(metrics) == (200, {})
             assert (await metrics.scrape()).value("batchhub_store_writable") == 1
-        with closing(sqlite3.connect(tmp_path / "jobs.db")) as other:
+        with closing(open_raw(tmp_path / "jobs.db")) as other:
             assert other.execute("SELECT * FROM leases").fetchall() == []
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy.dialects import sqlite
 from support.hubs import World, numbered, scripted_world
+from support.raw_stores import open_raw
 from support.vendor import ScriptedAccount, Vendor, capable
 from typer.testing import CliRunner, Result
 
@@ -227,12 +228,11 @@ async def test_pruned_jobs_are_gone() -> None:
 
 async def test_the_index_of_open_failures_is_used(tmp_path: Path) -> None:
     """Results that succeeded are not looked at: there may be millions."""
-    import sqlite3  # noqa: PLC0415  # to ask the database itself
 
     async with scripted_world(store=tmp_path / "jobs.db") as world:
         await run(world, BAD, "a", "b")
     text = str(reading._OPEN.compile(dialect=sqlite.dialect(paramstyle="named")))
-    with closing(sqlite3.connect(tmp_path / "jobs.db")) as store:
+    with closing(open_raw(tmp_path / "jobs.db")) as store:
         plan = store.execute(
             f"EXPLAIN QUERY PLAN {text}", {"this_job": 1, "after": 0, "most": 9, "param_1": 9}
         ).fetchall()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from support.ordering import (
     unordered,
     waits_for,
 )
+from support.raw_stores import open_raw
 from support.vendor import PlainAccount, capable
 
 from batchhub import BatchHub, BatchState
@@ -87,7 +87,7 @@ async def test_a_job_that_becomes_visible_late_is_found(tmp_path: Path) -> None:
         await (await submit(world, [item("z")])).wait()
         loading = await submit(world, [item("a")], key="loading")
         await loading.wait()
-    with closing(sqlite3.connect(store)) as database, database:
+    with closing(open_raw(store)) as database, database:
         database.execute(
             "UPDATE tickets SET state = 'pending', attempt_id = NULL, attempted_at = NULL,"
             " accepted_at = NULL, finished_as = NULL, vendor_refs = '[]', succeeded = 0"
@@ -102,7 +102,7 @@ async def test_a_job_that_becomes_visible_late_is_found(tmp_path: Path) -> None:
     async with scripted_world(vendor, store) as world:
         hold_open(vendor, 5)
         newer = await submit(world, [item("b")])
-        with closing(sqlite3.connect(store)) as database, database:
+        with closing(open_raw(store)) as database, database:
             database.execute("UPDATE jobs SET place = 9 WHERE job_no = 2")
         job = await world.hub.job(loading.id)
         await world.hub.resume()

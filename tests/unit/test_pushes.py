@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import hmac
 import json
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -16,6 +15,7 @@ from typing import Any, Final
 
 import pytest
 from support.hubs import World, numbered, scripted_world
+from support.raw_stores import open_raw
 from support.vendor import ScriptedAccount, Vendor
 
 import batchhub.sync
@@ -95,7 +95,7 @@ async def reading_hub(store: Path, vendor: Vendor, clock: FakeClock) -> AsyncIte
 
 def kept(store: Path) -> list[str]:
     """Return the ids of batches in a store that no driver has looked at."""
-    with sqlite3.connect(store) as connection:
+    with open_raw(store) as connection:
         return [ref for (ref,) in connection.execute("SELECT vendor_ref FROM pushes")]
 
 
@@ -448,7 +448,7 @@ async def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     vendor = calling_vendor()
     async with scripted_world(vendor, tmp_path / "jobs.db", polling=Fixed(100.0)) as world:
         await submit(world, 1)
-        with sqlite3.connect(tmp_path / "jobs.db") as connection:
+        with open_raw(tmp_path / "jobs.db") as connection:
             connection.execute("DROP TABLE pushes")
         with pytest.raises(StoreError):
             await world.hub.push("shop", *sign("ref-1"))

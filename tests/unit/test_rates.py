@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import sqlite3
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 from support.hosts import FAST, Answer, Host, ShopAccount, make_transport, open_host
 from support.hubs import numbered, scripted_world
+from support.raw_stores import open_raw
 from support.vendor import Vendor
 
 from batchhub._base.json import dumps
@@ -367,5 +367,5 @@ async def test_a_rates_cool_down_is_written_as_soon_as_it_begins(tmp_path: Path)
         while not vendor.submissions:
             await clock.sleep(0.05)
         await clock.sleep(0.5)
-        (row,) = sqlite3.connect(store).execute("select cooled from lanes").fetchall()
+        (row,) = open_raw(store).execute("select cooled from lanes").fetchall()
     assert "feeds" in row[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.hubs import World, scripted_world
+from support.raw_stores import open_raw
 from support.vendor import Vendor, capable
 
 from batchhub import ItemState
@@ -176,13 +176,13 @@ async def test_a_retry_that_was_pruned_leaves_nothing(world: World, tmp_path: Pa
     job = await run(world, "f503-1", "f400-1")
     again = await job.retry(code=503)
     await again.wait()
-    with closing(sqlite3.connect(tmp_path / "jobs.db")) as store, store:
+    with closing(open_raw(tmp_path / "jobs.db")) as store, store:
         store.execute("UPDATE jobs SET place = NULL WHERE job_id = ?", (again.id,))
     with pytest.raises(UsageError, match="no items to retry: the retry that has them was pruned"):
         await job.retry(code=503)
     later = await job.retry()
     assert await ids_of(later) == ["f400-1"]
-    with closing(sqlite3.connect(tmp_path / "jobs.db")) as store, store:
+    with closing(open_raw(tmp_path / "jobs.db")) as store, store:
         store.execute("UPDATE jobs SET place = NULL WHERE job_id = ?", (job.id,))
     assert await later.find_original() is None
 

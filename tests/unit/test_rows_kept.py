@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing, suppress
 from decimal import Decimal
@@ -23,6 +22,7 @@ from support.kept_rows import (
     write_rows,
 )
 from support.loads import clean, failing, pass_to
+from support.raw_stores import open_raw
 from support.stores import make_older
 from support.tables import open_descriptor, open_pipe
 from support.vendor import ScriptedAccount, Vendor, capable
@@ -529,13 +529,13 @@ async def test_items_that_were_left_out_are_not_a_retrys(tmp_path: Path, small: 
         job = await submit_rows(world, write_rows(tmp_path, [f"a{n}" for n in range(12)]))
         await job.wait()
         assert world.hub._opened is not None
-        with closing(sqlite3.connect(tmp_path / "jobs.db")) as other:
+        with closing(open_raw(tmp_path / "jobs.db")) as other:
             other.execute("UPDATE results SET state = 'unknown' WHERE position IN (3, 12)")
             other.commit()
         world.vendor.default_report = failing("a7")
         first = await job.retry()
         await first.wait()
-        with closing(sqlite3.connect(tmp_path / "jobs.db")) as other:
+        with closing(open_raw(tmp_path / "jobs.db")) as other:
             other.execute("UPDATE results SET state = 'failed' WHERE position IN (3, 12)")
             other.commit()
         second = await job.retry()
@@ -684,7 +684,7 @@ async def test_damaged_rows_are_named(tmp_path: Path, small: None, change: str, 
     async with scripted_world(store=path) as world:
         job = await submit_rows(world, write_rows(tmp_path, [f"a{n}" for n in range(10)]))
         await job.wait()
-    with closing(sqlite3.connect(path)) as other:
+    with closing(open_raw(path)) as other:
         other.execute(change)
         other.commit()
 
@@ -704,7 +704,7 @@ async def test_a_retry_of_damaged_rows_is_named(tmp_path: Path, small: None) -> 
         job = await submit_rows(world, write_rows(tmp_path, [f"a{n}" for n in range(10)]))
         await job.wait()
         retry = await job.retry()
-    with closing(sqlite3.connect(path)) as other:
+    with closing(open_raw(path)) as other:
         other.execute(COPY)
         other.commit()
     async with BatchHub(path) as hub:
@@ -720,7 +720,7 @@ async def test_a_retry_that_repeats_another_item_is_no_last_word(tmp_path: Path)
         job = await submit_rows(world, write_rows(tmp_path, ["a0", "a1"]))
         await job.wait()
         await (await job.retry()).wait()
-    with closing(sqlite3.connect(path)) as other:
+    with closing(open_raw(path)) as other:
         other.execute("UPDATE results SET retried_in = NULL WHERE job_no = 1 AND position = 2")
         other.execute(
             "UPDATE results SET retried_in = (SELECT job_id FROM jobs WHERE job_no = 2)"

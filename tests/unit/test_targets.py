@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 from support.hubs import scripted_world
+from support.raw_stores import open_raw
 from support.vendor import PlainAccount, Vendor, capable, report_states
 
 from batchhub import BatchHub, ItemState
@@ -82,7 +82,7 @@ async def test_damaged_targets_are_as_good_as_none(tmp_path: Path, damaged: str)
         old = await world.hub.submit("shop", [item("a", "x")])
         await old.wait()
         newer = await world.hub.submit("shop", [item("b", "y"), item("c", "z")])
-        with closing(sqlite3.connect(store)) as database, database:
+        with closing(open_raw(store)) as database, database:
             database.execute(f"UPDATE tickets SET targets = {damaged}")
         await newer.wait()
         await (await old.retry()).wait()

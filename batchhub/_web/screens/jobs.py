@@ -9,6 +9,7 @@ from attrs import frozen
 
 from batchhub._store import DamagedError, JobRecord
 from batchhub._store.page_jobs import JobFilter
+from batchhub._store.tables import LARGEST
 from batchhub._web.look import Look, Shown
 from batchhub.errors import UsageError
 from batchhub.hub import opened
@@ -21,7 +22,6 @@ PAGE: Final = 50
 """Jobs of a page."""
 
 _LONGEST: Final = 500
-_LARGEST: Final = 2**62
 _FILTERS: Final = ("state", "account", "label", "since")
 
 TABS: Final = (("", "All"), ("open", "Open"), ("held", "Held"), ("ended", "Ended"))
@@ -110,6 +110,14 @@ def read_number(query: Mapping[str, str], name: str) -> int | None:
     given = query.get(name, "")
     if not given:
         return None
-    if not (given.isascii() and given.isdigit() and len(given) < len(str(_LARGEST))):
+    if (number := to_number(given)) is None:
         raise UsageError(f"{name} takes a number that a link of this page has, not {given[:40]!r}")
-    return int(given)
+    return number
+
+
+def to_number(given: str) -> int | None:
+    """Return the number that a text is; `None` if it is none that anything has in a store."""
+    is_short = len(given) <= len(str(LARGEST))
+    if not (is_short and given.isascii() and given.isdigit()):
+        return None
+    return number if (number := int(given)) <= LARGEST else None

@@ -15,7 +15,7 @@ from batchhub.errors import NotKnownError, StoreError
 from batchhub.hub import BatchJob, opened
 from batchhub.models import BatchState, Exchange
 
-from .jobs import read_number
+from .jobs import read_number, to_number
 from .tickets import list_tickets
 
 PAGE: Final = 50
@@ -104,12 +104,12 @@ async def _get_ticket(pages: Pages, job: JobRecord, given: str) -> TicketRecord:
         NotKnownError: The job has no such ticket.
         DamagedError: It can't be read.
     """
-    if given.isascii() and given.isdigit() and len(given) < len(str(2**62)):
-        found = await pages.tickets(job.job_no, after=int(given) - 1, most=1)
+    if (number := to_number(given)) is not None:
+        found = await pages.tickets(job.job_no, after=number - 1, most=1)
         for ticket in found:
             if isinstance(ticket, DamagedError):
                 raise ticket.of(job.job_id)
-            if ticket.position == int(given):
+            if ticket.position == number:
                 return ticket
     raise NotKnownError("ticket", f"{given[:40]} of job {job.job_id}")
 

@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from support import on_postgres
 
 from batchhub._store import Store
 
 
-@pytest.fixture(params=["file", "memory"])
+@pytest.fixture(params=["file"] if on_postgres.IS_ON else ["file", "memory"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     """Open a store of each kind."""
     opened = await Store.open(tmp_path / "jobs.db" if request.param == "file" else None)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from support.raw_stores import open_raw
 from support.stores import LATER, NOW, add_job, count_rows, end_all
 
 from batchhub._store import (
@@ -102,7 +102,7 @@ async def test_a_row_that_makes_no_sense_is_seen_anew(
     """It is left out, and written over."""
     lease = await take(file_store)
     await file_store.alerts.commit(lease, AlertChange(puts=[ROW]), NOW)
-    with closing(sqlite3.connect(tmp_path / "jobs.db")) as other:
+    with closing(open_raw(tmp_path / "jobs.db")) as other:
         other.execute(f"UPDATE alerts SET {damage}")
         other.commit()
     assert await file_store.alerts.rows() == []

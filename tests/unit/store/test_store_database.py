@@ -96,6 +96,7 @@ async def test_a_write_that_fails_spoils_no_other(store: Store) -> None:
     assert [job.job_id for job, _ in await store.jobs.find()] == ["a", "b", "c"]
 
 
+@pytest.mark.sqlite_only("asks SQLite")
 async def test_each_caller_gets_an_error_of_its_own(store: Store) -> None:
     """An error that strikes a whole commit is not one object in many hands."""
     await pragma(store, "query_only = ON")
@@ -120,6 +121,7 @@ async def test_a_caller_that_goes_away_loses_no_write(store: Store) -> None:
     assert [job.job_id for job, _ in await store.jobs.find()] == ["gone", "stays"]
 
 
+@pytest.mark.sqlite_only("calls back out of sqlite3")
 async def test_a_caller_cancelled_in_mid_transaction_breaks_none(store: Store) -> None:
     """A transaction that has begun is finished, and those that share it go on."""
 
@@ -229,12 +231,14 @@ async def test_a_store_may_be_in_memory(name: str | None) -> None:
     await two.aclose()
 
 
+@pytest.mark.sqlite_only("no files")
 async def test_a_folder_is_no_store(tmp_path: Path) -> None:
     """The path of a folder is refused as such."""
     with pytest.raises(StoreError, match=rf"store {tmp_path}: it is a folder"):
         await Store.open(tmp_path)
 
 
+@pytest.mark.sqlite_only("no files")
 async def test_a_file_in_place_of_a_folder_is_named(tmp_path: Path) -> None:
     """A path that leads through a file can't be opened, and the error says why."""
     (tmp_path / "file").write_text("")
@@ -244,6 +248,7 @@ async def test_a_file_in_place_of_a_folder_is_named(tmp_path: Path) -> None:
             await Store.open(tmp_path / name)
 
 
+@pytest.mark.sqlite_only("no files")
 async def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
     """Another kind of file is refused and not written to."""
     path = tmp_path / "notes.txt"
@@ -276,6 +281,7 @@ async def test_what_is_no_path_is_a_wrong_setting(name: str) -> None:
 # Trouble with the disk.
 
 
+@pytest.mark.sqlite_only("fails as SQLite does")
 async def test_a_full_disk_is_said_and_survived(file_store: Store) -> None:
     """A full disk is named; nothing of the writes is kept, and after making room they succeed."""
     await add_job(file_store, 1)
@@ -300,6 +306,7 @@ async def test_a_full_disk_is_said_and_survived(file_store: Store) -> None:
     assert await count_rows(file_store, TABLES) == [2, 2, 51, 0]
 
 
+@pytest.mark.sqlite_only("asks SQLite")
 async def test_a_read_only_store_is_said_and_can_be_read(store: Store) -> None:
     """What can't be written is named as read-only, with what to do; reading goes on."""
     await add_job(store, 1)
@@ -311,6 +318,7 @@ async def test_a_read_only_store_is_said_and_can_be_read(store: Store) -> None:
     assert (await store.jobs.get("job-1"))[0].cancelled_at is None
 
 
+@pytest.mark.sqlite_only("one writer at a time")
 async def test_a_store_that_another_holds_is_said(file_store: Store, tmp_path: Path) -> None:
     """A lock held by another process for too long is named; once it is gone, writing goes on."""
     other = sqlite3.connect(tmp_path / "jobs.db", isolation_level=None)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.dialects import sqlite
+from support.raw_stores import open_raw
 from support.stores import LATER, NOW, add_job, make_older
 
 from batchhub._store import Export, Store
@@ -42,7 +42,7 @@ async def test_an_entry_goes_with_its_job(file_store: Store, tmp_path: Path) -> 
     for job_id in ("job-1", "job-2"):
         await add_job(file_store, 1, job_id=job_id)
         await file_store.exports.save(f"/{job_id}.csv", job_id, 7, "aa", NOW)
-    with closing(sqlite3.connect(tmp_path / "jobs.db")) as other:
+    with closing(open_raw(tmp_path / "jobs.db")) as other:
         other.execute("UPDATE jobs SET ended_at = created_at WHERE job_id = 'job-1'")
         other.commit()
 
@@ -59,7 +59,7 @@ async def test_a_damaged_entry_allows_nothing(file_store: Store, tmp_path: Path)
     await add_job(file_store, 1, job_id="job-1")
     await file_store.exports.save("/a.csv", "job-1", 7, "aa", NOW)
     for change in ("size = 'x'", "size = 7, written_at = 'yesterday'"):
-        with closing(sqlite3.connect(tmp_path / "jobs.db")) as other:
+        with closing(open_raw(tmp_path / "jobs.db")) as other:
             other.execute(f"UPDATE exports SET {change}")
             other.commit()
         assert await file_store.exports.find("/a.csv") is None
@@ -72,7 +72,7 @@ async def test_open_failures_are_found_by_their_index(file_store: Store, tmp_pat
     text = str(query.compile(dialect=sqlite.dialect()))
     await file_store.aclose()
     for _ in range(2):  # in a new store, then in one that was brought up to date
-        with closing(sqlite3.connect(path)) as other:
+        with closing(open_raw(path)) as other:
             plan = other.execute(f"EXPLAIN QUERY PLAN {text}").fetchall()
         assert "ix_results_open_failures" in str(plan)
         make_older(path, "0004")

@@ -12,6 +12,8 @@ from support.hubs import numbered, scripted_world
 from batchhub._store import Store
 from batchhub._store.gaps import CHUNK_PAGES
 
+pytestmark = pytest.mark.sqlite_only("gives pages of a file back")
+
 PAGE_BYTES = 4096
 
 

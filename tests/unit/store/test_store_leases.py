@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from support.raw_stores import open_raw
 from support.stores import LATER, NOW, make_older
 
 from batchhub._store import LaneOwner, LeaseRow, Store
@@ -67,7 +67,7 @@ async def test_the_lock_file_of_a_holder_is_kept(store: Store) -> None:
 async def test_a_time_that_is_none_is_no_sign_of_life(file_store: Store, tmp_path: Path) -> None:
     """Somebody edited it; the lease can be taken all the same."""
     await file_store.leases.take("alerts", ME, NOW, nobody_has_it)
-    with closing(sqlite3.connect(tmp_path / "jobs.db")) as other:
+    with closing(open_raw(tmp_path / "jobs.db")) as other:
         other.execute("UPDATE leases SET seen_at = 'yesterday'")
         other.commit()
     assert (await file_store.leases.get("alerts")).seen_at is None

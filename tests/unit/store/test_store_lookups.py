@@ -150,6 +150,7 @@ async def test_contact_is_kept_for_the_jobs_named(store: Store) -> None:
     assert (two.contact, two.contact_note) == (Contact.OK, None)
 
 
+@pytest.mark.sqlite_only("asks SQLite")
 async def test_only_what_others_write_changes_the_foreign_version(
     file_store: Store, tmp_path: Path
 ) -> None:

@@ -33,6 +33,8 @@ from batchhub._store.tables import metadata
 from batchhub.errors import StoreError, StoreVersionError
 from batchhub.models import BatchState
 
+pytestmark = pytest.mark.sqlite_only("stores of versions that were never on PostgreSQL")
+
 
 def make_engine() -> Engine:
     """Make a database in memory, with transactions as the store has them."""

@@ -19,6 +19,8 @@ from batchhub.adapter import Observation
 from batchhub.errors import SettingsError, StoreError, UsageError
 from batchhub.settings import load_settings
 
+pytestmark = pytest.mark.sqlite_only("who may use files")
+
 NOBODY = 65534
 
 

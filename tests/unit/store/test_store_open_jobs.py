@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy.dialects import sqlite
+from support.raw_stores import open_raw
 from support.stores import make_older
 
 from batchhub._store import Store
@@ -21,7 +21,7 @@ async def test_open_jobs_are_found_by_their_index(file_store: Store, tmp_path: P
     path = tmp_path / "jobs.db"
     await file_store.aclose()
     for _ in range(2):
-        with closing(sqlite3.connect(path)) as other:
+        with closing(open_raw(path)) as other:
             plan = other.execute(f"EXPLAIN QUERY PLAN {text}").fetchall()
         assert "ix_jobs_open" in str(plan)
         assert "TEMP B-TREE" not in str(plan)

@@ -18,6 +18,8 @@ from batchhub import BatchHub
 from batchhub._store import Export, Store
 from batchhub.errors import StoreError, UsageError
 
+pytestmark = pytest.mark.sqlite_only("files that can't be written")
+
 _NOBODY = 65534
 
 

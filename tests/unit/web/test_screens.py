@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from support.page_store import (
     Fill,
     fill_store,
 )
+from support.raw_stores import open_raw
 
 from batchhub import BatchHub
 from batchhub._base.show import clean
@@ -100,7 +100,7 @@ async def test_trouble_is_said_as_health_says_it(filled: Path) -> None:
 async def test_the_first_screen_says_what_failed_lately(filled: Path) -> None:
     """Whoever looks in the morning hears of the night, also where nothing stands still."""
     since = (NOW - timedelta(days=1)).isoformat()
-    with closing(sqlite3.connect(filled)) as db:
+    with closing(open_raw(filled)) as db:
         ((number,),) = db.execute(
             "SELECT count(DISTINCT job_no) FROM jobs JOIN results USING (job_no) WHERE ended_at >= "
             "? AND results.state <> 'succeeded' AND retried_in IS NULL",
@@ -253,7 +253,7 @@ async def test_a_job_that_waits_for_another_leads_there(tmp_path: Path) -> None:
     path = tmp_path / "jobs.db"
     await fill_store(path, Fill(jobs=10, items=100, now=NOW, tickets_of_large=20))
     finding = '[{"code": "held_by", "message": "waits", "count": 1, "examples": ["page-held"]}]'
-    with closing(sqlite3.connect(path)) as db, db:
+    with closing(open_raw(path)) as db, db:
         db.execute(
             "UPDATE jobs SET findings = ?, tickets_in_progress = 0, tickets_pending = 1, "
             "ended_at = NULL, outcome = NULL, state = 'unconfirmed', succeeded = 0, failed = 0, "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from datetime import timedelta
@@ -14,6 +13,7 @@ import pytest
 from attrs import evolve
 from support.hubs import numbered, scripted_world
 from support.page_html import Html
+from support.raw_stores import open_raw
 from support.stand_ins import STAND_INS
 from support.vendor import Vendor
 from support.web import WebWorld, web_world
@@ -133,7 +133,7 @@ async def test_an_idle_account_is_driven_by_who_attends_it(tmp_path: Path) -> No
 
 async def test_alerts_come_first(store: Path) -> None:
     """Those that fire, with their account, since when and why; not those that only may."""
-    with closing(sqlite3.connect(store)) as db, db:
+    with closing(open_raw(store)) as db, db:
         row = "INSERT INTO alerts (condition, account, state, since, facts) VALUES (?, ?, ?, ?, ?)"
         since = "2026-01-01T00:00:00.000000+00:00"
         why = '{"why": "<b>2 jobs</b> are held", "jobs": ["b-1", "b-2"]}'

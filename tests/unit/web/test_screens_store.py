@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -21,6 +20,7 @@ from support.page_store import (
     Fill,
     fill_store,
 )
+from support.raw_stores import open_raw
 
 from batchhub._web.screens import items as items_screen
 from batchhub._web.statics import Statics
@@ -91,7 +91,7 @@ def queries() -> Iterator[list[str]]:
 async def test_no_screen_reads_all_of_a_table(filled: Path, queries: list[str]) -> None:
     """What a screen asks for is found by an index, or is a page of the newest jobs."""
     async with page(filled) as web:
-        with closing(sqlite3.connect(filled)) as db:
+        with closing(open_raw(filled)) as db:
             for path in [path for path in PATHS if not path.startswith("/failures")]:
                 queries.clear()
                 await web.get(path)
@@ -123,7 +123,7 @@ async def test_damaged_rows_hide_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "jobs.db"
     fill = Fill(jobs=40, items=300, now=NOW, tickets_of_large=60, open_share=0.5)
     await fill_store(path, fill)
-    with closing(sqlite3.connect(path)) as db, db:
+    with closing(open_raw(path)) as db, db:
         db.execute("UPDATE jobs SET findings = '{' WHERE job_id = 'page-00030'")
         db.execute("UPDATE lanes SET seen_at = 'then' WHERE lane LIKE 'acme:%1003'")
         db.execute(
@@ -159,7 +159,7 @@ async def test_the_time_of_a_job_may_be_ahead(tmp_path: Path) -> None:
 
 def test_every_state_is_in_the_store_that_is_shown(filled: Path) -> None:
     """Else a screen might fail at one that no test has."""
-    with closing(sqlite3.connect(filled)) as db:
+    with closing(open_raw(filled)) as db:
         found = {state for (state,) in db.execute("SELECT DISTINCT state FROM jobs")}
 
     assert found == {state.value for state in BatchState}

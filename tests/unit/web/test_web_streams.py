@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import AsyncExitStack, closing
 from pathlib import Path
 
+from support.raw_stores import open_raw
 from support.web import Visitor, hello, web_world
 
 from batchhub import BatchHub
@@ -16,7 +16,7 @@ from batchhub.testing import FakeClock
 
 def write(store: Path) -> None:
     """Write to the store as another process does."""
-    with closing(sqlite3.connect(store)) as other, other:
+    with closing(open_raw(store)) as other, other:
         other.execute("UPDATE jobs SET label = 'new'")
         other.execute("CREATE TABLE written (n INTEGER)")
 
