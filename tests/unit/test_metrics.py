@@ -290,7 +290,7 @@ async def test_a_scrape_reads_nothing_from_the_store(
         async def never(*_: object) -> Any:
             raise AssertionError("the store was read")
 
-        monkeypatch.setattr(world.hub._opened.store._db, "_call", never)
+        monkeypatch.setattr(world.hub._opened.store._db, "read", never)
         monkeypatch.setattr(world.hub._opened.store._db, "write", never)
         scraped = await metrics.scrape()
         assert scraped.value("batchhub_store_readable") == 1
