@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Protocol
 
 from batchhub._base.clock import Clock
 from batchhub._base.log import get_logger
-from batchhub._store import OpenLane, Store
+from batchhub._store import Store
+from batchhub._store.shards import shard_of
 from batchhub.errors import StoreError, StoreVersionError, UsageError
 
 from .attendance import Attendance
@@ -104,7 +104,7 @@ class Shards:
         self._grace_s = CLOSING_S
         self._is_closing = False
         self._running: asyncio.Task[None] | None = None
-        self._open: Sequence[OpenLane] = ()
+        self._open: dict[int, list[str]] = {}
         self._looked_s: float | None = None
         self._has_news = True
         self._looking: asyncio.Task[None] | None = None
@@ -146,8 +146,8 @@ class Shards:
             await self._look()
         except StoreError as error:  # as it was, then: whoever owns a shard finds out the same
             _log.error("store.failed", store=self._store.name, error=str(error))
-        foreign = {lane.shard for lane in self._open if lane.lane in self.not_drivable}
-        return Counter(lane.shard for lane in self._open if lane.shard not in foreign)
+        foreign = {shard_of(lane) for lane in self.not_drivable}
+        return {shard: len(lanes) for shard, lanes in self._open.items() if shard not in foreign}
 
     # One shard.
 
@@ -176,7 +176,7 @@ class Shards:
                 await self._look()
             except StoreError:  # said by whoever writes
                 continue
-            here = [lane.lane for lane in self._open if lane.shard == hold.shard]
+            here = self._open.get(hold.shard, ())
             if here:
                 idle_s = None
                 if await self._is_anothers(here):
@@ -245,7 +245,9 @@ class Shards:
             self._has_news = True
             raise
         self._looked_s = self._clock.monotonic()
-        self._open = found
+        self._open = {}
+        for each in found:
+            self._open.setdefault(each.shard, []).append(each.lane)
         reasons = ((each.lane, self._find_obstacle(each.lane)) for each in found)
         self.not_drivable = {lane: reason for lane, reason in reasons if reason is not None}
 

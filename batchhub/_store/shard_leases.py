@@ -135,7 +135,7 @@ class ShardLeases:
             rows = _RENEW.rows(connection, {"token": token, "at": to_text(at)})
             return {row["name"]: row["epoch"] for row in rows}
 
-        return await self._db.write(work)
+        return await self._db.write(work, lanes=())
 
     async def find_open(self) -> list[OpenLane]:
         """Return the lanes that have unfinished jobs, by name."""
