@@ -114,6 +114,16 @@ class BatchJob(Handle):
             return False
 
     @property
+    def needs_worker(self) -> bool:
+        """
+        Whether a worker has to drive it: its store is on PostgreSQL, and this hub is none.
+
+        What is submitted, retried, cancelled or adopted here is handed over through the store then.
+        """
+        opened = self._view.opened
+        return opened.store.is_cluster and not opened.driver.may_drive(self.lane)
+
+    @property
     def status(self) -> BatchStatus:
         """Its last known status; `refresh` reads it again."""
         return self._view.status
@@ -136,7 +146,9 @@ class BatchJob(Handle):
         Wait until the job has ended, or is held because an unconfirmed ticket needs a decision.
 
         Waiting drives nothing. If the process that drove the job is gone, and this hub neither
-        submits to its account nor runs `BatchHub.resume`, it waits for one that does.
+        submits to its account nor runs `BatchHub.resume`, it waits for one that does. Where the
+        store is on PostgreSQL, it waits for a worker; while none lives that has the account, the
+        contact is ``stale`` and its note says what to start.
 
         Args:
             timeout_s: Seconds to wait at most; `None` for no limit.
@@ -531,7 +543,7 @@ class BatchJob(Handle):
     async def _give_up(self) -> BatchStatus:
         """Cancel a held job; return its status once it has ended."""
         await self.cancel()
-        if self._view.opened.driver.drives:
+        if self._view.opened.driver.may_drive(self.lane):
             return await self.wait()
         try:
             return await self.wait(_GIVE_UP_S)
@@ -645,6 +657,19 @@ class BatchJob(Handle):
         """
         driver, lane = self._view.opened.driver, self._view.record.lane
         return await driver.find_other(lane) or await driver.find_attendant(lane)
+
+    async def find_absence(self) -> str | None:
+        """
+        Return in a sentence that no worker drives the job's account, and what to start.
+
+        `None` if one does, or gave a sign of life in the last 10 seconds; and of a store that is
+        not on PostgreSQL, where this process drives the account itself.
+
+        Raises:
+            StoreError: The store can't be read.
+        """
+        record = self._view.record
+        return await self._view.opened.driver.find_absence(record.lane, record.account)
 
     async def hand_over(self, timeout_s: float = 30.0) -> BatchStatus:
         """

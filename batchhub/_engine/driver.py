@@ -230,9 +230,18 @@ class Driver:
         """
         return await self._owners.find_attendant(lane)
 
-    def looking_on(self, lane: str) -> AbstractContextManager[None]:
-        """For as long as it is entered, find out whether anybody drives a lane."""
-        return self._owners.looking_on(lane)
+    async def find_absence(self, lane: str, account: str) -> str | None:
+        """
+        Return in a sentence that no worker drives a lane, and what to start; `None` if one does.
+
+        Raises:
+            StoreError: The store can't be read.
+        """
+        return await self._owners.find_absence(lane, account)
+
+    def looking_on(self, lane: str, account: str) -> AbstractContextManager[None]:
+        """For as long as it is entered, find out whether anybody drives the lane of an account."""
+        return self._owners.looking_on(lane, account)
 
     def find_status(self, lane: str, job_id: str) -> BatchStatus | None:
         """Return the freshest status of a job this process drives; `None` for any other."""

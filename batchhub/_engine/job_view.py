@@ -120,7 +120,8 @@ class JobView:
         end_s = math.inf if timeout_s is None else clock.monotonic() + timeout_s
         last: BatchStatus | None = None
         stuck_since_s: float | None = None
-        with driver.waiter(job_id) as waiter, driver.looking_on(lane):
+        looking_on = driver.looking_on(lane, self.record.account)
+        with driver.waiter(job_id) as waiter, looking_on:
             while True:
                 waiter.look()
                 status = await self.refresh(tickets=tickets)

@@ -83,7 +83,7 @@ async def _wait(opened: OpenHub, wish: Wish, wish_no: int) -> WishState:
             if state is None:
                 raise await _give_up(opened, wish, waited_s, is_seen=is_seen)
             return state  # it was answered in this very moment
-        if opened.driver.drives and await _is_free(opened, lane):
+        if opened.driver.may_drive(lane) and await _is_free(opened, lane):
             opened.drive_lane(lane)  # then this process answers it itself
         await clock.sleep(LOOK_S)
     with suppress(StoreError):  # it goes with its job, or with time

@@ -47,6 +47,7 @@ def next_steps(
     retries: Retries = NO_RETRIES,
     failures: Sequence[FailureGroup] | None = None,
     driver: str | None = None,
+    needs_worker: bool = False,
 ) -> Iterator[Step]:
     """
     Yield what can be done with a job next.
@@ -58,16 +59,14 @@ def next_steps(
         retries: The jobs that retry its items already, and the one it retries.
         failures: Why its items did not succeed; `None` if nobody looked.
         driver: Another process that goes on with it, so that nobody has to continue it.
+        needs_worker: Whether only a worker can continue it.
     """
     job, counts = status.job_id, status.counts
     if status.is_held:
         yield from _decide(status)
         return
     if not status.state.is_terminal:
-        if driver is None:
-            yield "continue", _words("resume")
-        else:
-            yield f"{driver} goes on with it; follow it", _words("watch", job)
+        yield _continue(job, driver, needs_worker=needs_worker)
         return
     if not has_results:
         is_retried = retries.failed is not None or retries.unknown is not None
@@ -97,6 +96,14 @@ def next_steps(
             "retry unknown items; they may run twice",
             _words("retry", job, "--unknown"),
         )
+
+
+def _continue(job: str, driver: str | None, *, needs_worker: bool) -> Step:
+    if driver is not None:
+        return f"{driver} goes on with it; follow it", _words("watch", job)
+    if needs_worker:
+        return "goes on once a worker drives it", _words("worker")
+    return "continue", _words("resume")
 
 
 def _sort(

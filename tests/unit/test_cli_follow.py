@@ -54,7 +54,7 @@ LOST_CONTACT = make_status(BatchState.QUEUED, Contact.UNREACHABLE)
 class FakeJob:
     """A job whose changes are written down: statuses, seconds to wait, an error to raise."""
 
-    id = "j"
+    id, needs_worker = "j", False
 
     def __init__(self, *script: BatchStatus | float | Exception, end: Any = None) -> None:
         self._script = script

@@ -36,7 +36,9 @@ async def adopt_ticket(invocation: Invocation, options: AdoptOptions) -> ExitCod
             return await finish(invocation, job, ending)
         if common.json:
             write_json(status)
-        for line in write_advice(advise(status, common)):
+        driver = await job.find_driver() if job.needs_worker else None
+        advice = advise(status, common, driver=driver, needs_worker=job.needs_worker)
+        for line in write_advice(advice):
             say(line)
     return ExitCode.OK
 

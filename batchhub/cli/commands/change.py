@@ -39,7 +39,7 @@ async def cancel_job(invocation: Invocation, name: str) -> ExitCode:
         job = await hub.job(job_id)
         await job.cancel()
         # The request is in the store now, whatever happens from here on.
-        if not job.is_ours:
+        if not job.is_ours and not job.needs_worker:
             return _leave(invocation, job, hub)
         patience = Patience(timeout_s=CANCEL_WAIT_S, contact_timeout_s=_CANCEL_CONTACT_S)
         with make_display(common, [job], invocation.said) as display:
@@ -51,8 +51,9 @@ async def cancel_job(invocation: Invocation, name: str) -> ExitCode:
                 say(f"job {job_id} ended before it could be cancelled; nothing was cancelled")
             await show_closing(job, common, invocation.said)
         else:
-            say_warning(f"{ending.error}; it will be cancelled once it is resumed")
-            invocation.say_resume()
+            then = "a worker drives it" if job.needs_worker else "it is resumed"
+            say_warning(f"{ending.error}; it will be cancelled once {then}")
+            invocation.say_resume(job_id=job_id)
     return ExitCode.OK
 
 

@@ -48,7 +48,7 @@ async def show_status(invocation: Invocation, name: str) -> ExitCode:
         status, retries = job.status, await find_all_retries(job)
         failures, driver = await find_failures(job), await find_driver(job)
         later = [each.status for each in await job.find_retries()]
-        rows = await _find_input(job)
+        rows, needs_worker = await _find_input(job), job.needs_worker
     if common.json:
         more = {
             "failures": [group.to_dict() for group in failures],
@@ -63,7 +63,14 @@ async def show_status(invocation: Invocation, name: str) -> ExitCode:
         show_page(status_page(status, retries=later, rows=rows))
         if failures:
             show_page(failures_table(failures, make_console(sys.stdout)))
-    advice = advise(status, common, retries=retries, failures=failures, driver=driver)
+    advice = advise(
+        status,
+        common,
+        retries=retries,
+        failures=failures,
+        driver=driver,
+        needs_worker=needs_worker,
+    )
     for line in write_advice(advice):
         say(line)
     return ExitCode.OK

@@ -191,11 +191,12 @@ async def send_now(invocation: Invocation, job: BatchJob) -> ExitCode:
     The job is durable when this begins, so it ends with 0 whatever was sent: a script that submits
     must not submit again because the vendor can't be reached.
     """
-    driver: str | None = None
+    driver = absence = None
     try:
         await job.hand_over()
         ending = await _look(job)
         driver = await job.find_driver()
+        absence = None if driver is not None else await job.find_absence()
     except BatchHubError as error:  # such as a store that can't be read any more
         ending = Ending(status=job.status, error=error)
     status = ending.status
@@ -211,6 +212,9 @@ async def send_now(invocation: Invocation, job: BatchJob) -> ExitCode:
         return ExitCode.OK
     if driver is not None:
         _say_handed_over(invocation, status, driver)
+    elif absence is not None:
+        say_warning(absence)
+        invocation.say_resume("the job is kept until then; ")
     else:
         _say_sent(invocation, status, job.cooling_until, is_refused=is_refused)
     return ExitCode.OK

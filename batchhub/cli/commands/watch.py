@@ -26,6 +26,7 @@ from batchhub.cli.shell.on_complete import running_command
 from batchhub.cli.shell.open import (
     explain_account,
     find_store,
+    needs_worker,
     no_store,
     open_driver,
     open_reader,
@@ -48,7 +49,7 @@ async def watch_jobs(
     """
     Follow one job, or all unfinished jobs and those that are submitted meanwhile.
 
-    Those that no other process drives are driven.
+    Those that no other process drives are driven, unless workers do.
     """
     common, takes_all = invocation.common, name is None
     found = await _find(invocation, name)
@@ -56,7 +57,7 @@ async def watch_jobs(
         return await _end_at_once(invocation, "watch", following)
     invocation.resumable = True
     unfinished = [job for job in found if not job.status.state.is_terminal]
-    async with open_driver(common, None if takes_all else unfinished) as hub:
+    async with _open(invocation, None if takes_all else unfinished) as hub:
         jobs = [await hub.job(job.id) for job in found]
         _warn_of_left(jobs, hub)
         with make_display(common, jobs, invocation.said) as display:
@@ -89,13 +90,17 @@ async def watch_jobs(
 
 
 async def resume_jobs(invocation: Invocation, following: FollowOptions) -> ExitCode:
-    """Drive all unfinished jobs; those whose account can't be reached are left as they are."""
+    """
+    Drive all unfinished jobs; those whose account can't be reached are left as they are.
+
+    Where workers drive them, they are only followed.
+    """
     common = invocation.common
     found = await _find(invocation, None)
     if not found:
         return await _end_at_once(invocation, "resume", following)
     invocation.resumable = True
-    async with open_driver(common, found) as hub:
+    async with _open(invocation, found) as hub:
         jobs = [await hub.job(job.id) for job in found]
         followed = [job for job in jobs if not _is_left(job)]
         with make_display(common, followed, invocation.said) as display:
@@ -103,6 +108,13 @@ async def resume_jobs(invocation: Invocation, following: FollowOptions) -> ExitC
                 endings = await follow_all(hub, followed, following, display.show)
         endings += [_left_ending(job, hub) for job in jobs if _is_left(job)]
         return await _show_endings(invocation, followed, endings, writes_json=common.json)
+
+
+def _open(invocation: Invocation, jobs: Sequence[BatchJob] | None) -> BatchHub:
+    """Make a hub that drives; or one that only follows, where others drive."""
+    if needs_worker(invocation.common):
+        return open_reader(invocation.common)
+    return open_driver(invocation.common, jobs)
 
 
 async def _find(invocation: Invocation, name: str | None) -> list[BatchJob]:
@@ -131,7 +143,7 @@ async def _end_at_once(invocation: Invocation, verb: str, following: FollowOptio
 
 def _is_left(job: BatchJob) -> bool:
     """Whether a job's account can't be reached from here."""
-    return not job.is_ours and not job.status.state.is_terminal
+    return not (job.is_ours or job.needs_worker or job.status.state.is_terminal)
 
 
 def _warn_of_left(jobs: Sequence[BatchJob], hub: BatchHub) -> None:

@@ -46,6 +46,7 @@ def advise(
     retries: Retries = NO_RETRIES,
     failures: Sequence[FailureGroup] | None = None,
     driver: str | None = None,
+    needs_worker: bool = False,
 ) -> Iterator[Advice]:
     """
     Yield what can be done with a job next, as commands to paste.
@@ -58,6 +59,7 @@ def advise(
         retries: The jobs that retry its items already, and the one it retries.
         failures: Why its items did not succeed; `None` if nobody looked.
         driver: Another process that goes on with it.
+        needs_worker: Whether only a worker can continue it.
     """
     steps = next_steps(
         status,
@@ -66,6 +68,7 @@ def advise(
         retries=retries,
         failures=failures,
         driver=driver,
+        needs_worker=needs_worker,
     )
     for what, words in steps:
         yield what, command_line(common, *words)

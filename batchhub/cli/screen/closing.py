@@ -54,6 +54,7 @@ async def show_closing(
         retries=await find_all_retries(job),
         failures=failures,
         driver=await find_driver(job),
+        needs_worker=job.needs_worker,
     )
     for line in write_advice(advice):
         say(line)

@@ -111,12 +111,25 @@ class Invocation:
             fix = "after fixing the credentials, " if isinstance(error, CredentialsError) else ""
             self.say_resume(fix)
 
-    def say_resume(self, first: str = "") -> None:
-        """Write how to continue."""
-        say(f"{first}continue with: {command_line(self.common, 'resume')}")
+    def say_resume(self, first: str = "", job_id: str | None = None) -> None:
+        """Write how to continue, or to follow what workers continue: one job, or all."""
+        job_id = job_id or self.job_id
+        if self._needs_worker():
+            words = ["resume"] if job_id is None else ["watch", job_id]
+            say(f"{first}follow with: {command_line(self.common, *words)}")
+        else:
+            say(f"{first}continue with: {command_line(self.common, 'resume')}")
         if self.later and self.job_id is not None:
             command = command_line(self.common, "results", self.job_id, *self.later)
             say(f"then write the results with: {command}")
+
+    def _needs_worker(self) -> bool:
+        from .open import needs_worker  # noqa: PLC0415  # slow to import
+
+        try:
+            return needs_worker(self.common)
+        except BatchHubError:  # said by whoever needed the store
+            return False
 
     def code_of(self, error: Exception) -> ExitCode:
         """Return the exit code for an error; an output error does not hide an unfinished job."""
@@ -129,7 +142,8 @@ class Invocation:
 
     def _say_interrupted(self) -> None:
         if self.job_id is not None:
-            say(f"interrupted; job {self.job_id} is kept and can be resumed")
+            goes_on = "a worker goes on with it" if self._needs_worker() else "can be resumed"
+            say(f"interrupted; job {self.job_id} is kept and {goes_on}")
         elif self.resumable:
             say("interrupted; unfinished jobs are kept")
         elif self.may_have_sent or (new := self._find_new()) is None:

@@ -111,6 +111,11 @@ def own_files(common: Common) -> list[Path]:
     return files
 
 
+def needs_worker(common: Common) -> bool:
+    """Whether only workers drive the store's jobs, and commands hand over and watch."""
+    return find_store_place(find_store(common)).is_postgres
+
+
 def store_exists(store: str) -> bool:
     """
     Whether a store exists; a command that reads must not create one.

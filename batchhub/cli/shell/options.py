@@ -80,7 +80,8 @@ class Patience:
     timeout_s: float | None = make_option("--timeout S", "Stop waiting after S seconds.", min=0.0)
     contact_timeout_s: float = make_option(
         "--contact-timeout S",
-        "Stop waiting after S seconds without contact to the vendor.",
+        "Stop waiting after S seconds without contact to the vendor, or without a worker where "
+        "only workers drive.",
         default=60.0,
         min=0.0,
     )
