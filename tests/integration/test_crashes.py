@@ -23,6 +23,7 @@ from support.crash_lab import (
 )
 from support.crash_storm import raise_storm
 from support.crashing import Plan
+from support.raw_stores import open_raw
 
 from batchhub import BatchState
 from batchhub._store.chunks import CHUNK_ITEMS
@@ -218,13 +219,13 @@ def test_prune_killed_at_a_step(open_one: OpenShop, at: str, jobs: int) -> None:
 
 def count_rows(shop: Shop) -> list[int]:
     """Count what is in the store, visible or not."""
-    with closing(sqlite3.connect(shop.store)) as connection:
+    with closing(open_raw(shop.store)) as connection:
         return [connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in TABLES]
 
 
 def count_blocks(shop: Shop) -> list[int]:
     """Count the blocks of rows in the store, and the jobs that have some."""
-    with closing(sqlite3.connect(shop.store)) as connection:
+    with closing(open_raw(shop.store)) as connection:
         return [
             connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
             for name in ("input_blocks", "inputs")
@@ -399,6 +400,7 @@ def test_stopped_while_the_answer_waits(open_one: OpenShop, then: str) -> None:
 # A store that can't be written.
 
 
+@pytest.mark.sqlite_only("fails as SQLite does")
 def test_a_job_that_cannot_be_kept_is_not_sent(open_one: OpenShop) -> None:
     """The command says so and ends; with room again it is handed over as if for the first time."""
     shop = open_one()
@@ -412,6 +414,7 @@ def test_a_job_that_cannot_be_kept_is_not_sent(open_one: OpenShop) -> None:
     judge(shop)
 
 
+@pytest.mark.sqlite_only("fails as SQLite does")
 @pytest.mark.parametrize("nth", [1, 2, 4])
 def test_a_store_that_fails_for_a_while_stops_nothing(open_one: OpenShop, nth: int) -> None:
     """No state changes, the contact tells, and the same process goes on when it can write."""
@@ -430,6 +433,7 @@ def test_a_store_that_fails_for_a_while_stops_nothing(open_one: OpenShop, nth: i
     assert (figures.executed, figures.repeated) == (ITEMS, 0)
 
 
+@pytest.mark.sqlite_only("one writer at a time")
 def test_a_store_that_another_program_holds_is_waited_for(open_one: OpenShop) -> None:
     """Held for longer than a transaction waits, it is paused, and goes on when it is let go."""
     shop = open_one()
@@ -447,6 +451,7 @@ def test_a_store_that_another_program_holds_is_waited_for(open_one: OpenShop) ->
     assert (figures.executed, figures.repeated) == (ITEMS, 0)
 
 
+@pytest.mark.sqlite_only("the disk is the server's")
 def test_a_disk_that_fills_up(open_one: OpenShop) -> None:
     """The system itself refuses more bytes: what is in the store can go on when there is room."""
     shop = open_one()

@@ -36,6 +36,7 @@ def owner_of(shop: Shop) -> int:
     return int(pid)
 
 
+@pytest.mark.sqlite_only("one file with two names")
 @pytest.mark.parametrize("linked", ["file", "folder"])
 def test_a_store_reached_by_a_link_is_driven_once(
     open_one: OpenShop, tmp_path: Path, linked: str
@@ -89,6 +90,7 @@ def test_an_owner_that_stands_still_without_a_lock_is_replaced(open_one: OpenSho
     assert (figures.executed, figures.repeated) == (ITEMS, 1)
 
 
+@pytest.mark.sqlite_only("a file")
 def test_a_store_that_is_replaced_stops_the_command(open_one: OpenShop) -> None:
     """It says what happened, and the next one goes on with what is there."""
     shop = open_one()

@@ -23,6 +23,7 @@ from batchhub.sandbox import Call, Sandbox
 from batchhub_ecwid.sandbox import EcwidSandbox
 from batchhub_mircate.sandbox import MircateSandbox
 
+from . import on_postgres
 from .crashing import LISTEN, TOLD, Order, Plan
 from .patience import PATIENCE_S
 from .processes import (
@@ -184,6 +185,8 @@ class Lab:
 @contextmanager
 def running_lab(folder: Path) -> Iterator[Lab]:
     """Run a server of processes; its files are in a folder."""
+    if on_postgres.IS_ON:
+        on_postgres.share()
     address = os.path.relpath(folder / "lab.socket")  # such an address must be short
     paths = [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
     server = subprocess.Popen(

@@ -45,6 +45,7 @@ from batchhub._store import sqlite
 from batchhub.cli import main
 from batchhub.errors import StoreError
 
+from . import on_postgres
 from .alerting import Receiver, settings_for
 from .by_vendor import ADAPTERS
 
@@ -175,6 +176,8 @@ def _fail() -> None:
 
 def serve(path: str) -> NoReturn:
     """Fork a process for each order that comes, until killed."""
+    if on_postgres.IS_ON:
+        on_postgres.begin()
     _import_all()
     gc.freeze()  # else each process copies all of it when it first looks for garbage
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
