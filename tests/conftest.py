@@ -17,6 +17,7 @@ import pytest
 from aiohttp import ClientResponse
 from hypothesis import HealthCheck, settings
 from support import on_postgres
+from support.cluster_tables import cluster_template
 from support.patience import PATIENCE_S
 from support.postgres import PostgresServer, shared_server
 
@@ -132,5 +133,13 @@ def database_server() -> PostgresServer:
 def database_url(database_server: PostgresServer) -> Iterator[str]:
     """Return the address of an empty database on PostgreSQL."""
     name = database_server.create_database()
+    yield database_server.url(name)
+    database_server.drop_database(name)
+
+
+@pytest.fixture
+def cluster_url(database_server: PostgresServer) -> Iterator[str]:
+    """Return the address of a store on PostgreSQL, with all tables that a cluster has."""
+    name = database_server.create_database(cluster_template(database_server))
     yield database_server.url(name)
     database_server.drop_database(name)
