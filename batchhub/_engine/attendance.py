@@ -69,6 +69,7 @@ class Attendance:
         self._passed: set[str] = set()
         self._said: dict[str, str] = {}
         self._news = asyncio.Event()
+        self._named: set[str] | None = None
         self._runs = 0
         self._is_closed = False
 
@@ -87,14 +88,15 @@ class Attendance:
         self._left.clear()
         self._said.clear()
         self._by_shard.clear()
-        self._news.set()
+        self._note(None)
 
     def take_up(self, shard: int) -> None:
         """Look at all lanes of a shard: this process has just taken it."""
-        for name in self._names_by_shard().get(shard, ()):
+        names = self._names_by_shard().get(shard, ())
+        for name in names:
             self._marks.pop(name, None)
             self._left.pop(name, None)
-        self._news.set()
+        self._note(names)
 
     def find_refusal(self, lane: str) -> str | None:
         """Return why a lane could not be driven; `None` if it could, or nobody knows."""
@@ -108,8 +110,8 @@ class Attendance:
             on_news: Called, too, whenever other processes may have written to the store.
         """
 
-        def note() -> None:
-            self._news.set()
+        def note(lanes: Collection[str] | None) -> None:
+            self._note(lanes)
             if on_news is not None:
                 on_news()
 
@@ -123,14 +125,24 @@ class Attendance:
                 if not self._runs:
                     await self._presence.end()
 
+    def _note(self, lanes: Collection[str] | None) -> None:
+        """Look at some lanes soon; `None` for all."""
+        if lanes is None:
+            self._named = None
+        elif self._named is not None:
+            self._named.update(lanes)
+        self._news.set()
+
     async def _attend(self) -> None:
         tries = 0
         while not self._is_closed:
             self._news.clear()
+            named, self._named = self._named, set()
             try:
-                await self._look()
+                await self._look(named)
             except StoreError as error:
                 _log.error("store.failed", store=self._store.name, error=str(error))
+                self._named = None
                 await self._clock.sleep(
                     backoff_s(tries, base_s=_RETRY_BASE_S, cap_s=_RETRY_CAP_S, rng=self._rng)
                 )
@@ -139,9 +151,15 @@ class Attendance:
                 tries = 0
                 await self._news.wait()
 
-    async def _look(self) -> None:
-        """Drive the lanes that have unfinished jobs, of those where something is new."""
-        names = self._list_own()
+    async def _look(self, named: Collection[str] | None) -> None:
+        """
+        Drive the lanes that have unfinished jobs, of those where something is new.
+
+        Args:
+            named: The only ones where something may be new; `None` for all.
+        """
+        names = self._list_own() if named is None else self._find_own(named)
+        said = dict(self._said)
         marks = await self._store.lanes.marks(names)
         # A lane that nobody has ever taken or submitted to has no row, and nothing to drive.
         new = [name for name, mark in marks.items() if self._is_new(name, mark)]
@@ -150,9 +168,13 @@ class Attendance:
         for name in opens:
             if name not in passed:
                 self._drive(name)
-        if not self._is_closed:
+        if not self._is_closed and (named is None or self._said != said):
             await self._presence.show(set(self._names()) - set(self._said))
-        self._marks, self._passed = marks, passed
+        if named is None:
+            self._marks, self._passed = marks, passed
+        else:
+            self._marks.update(marks)
+            self._passed = (self._passed - set(names)) | passed
 
     def _list_own(self) -> list[str]:
         """Return the lanes that are this process's to drive, as far as it knows."""
@@ -160,6 +182,14 @@ class Attendance:
             return list(self._names())
         by_shard = self._names_by_shard()
         return [name for shard in self._shards.held for name in by_shard.get(shard, ())]
+
+    def _find_own(self, named: Collection[str]) -> list[str]:
+        """Return those of some lanes that are this process's to drive."""
+        if self._shards is None:
+            return sorted(set(named).intersection(self._names()))
+        by_shard, held = self._names_by_shard(), self._shards.held
+        found = ((name, shard_of(name)) for name in sorted(named))
+        return [name for name, at in found if at in held and name in by_shard.get(at, ())]
 
     def _names_by_shard(self) -> Mapping[int, Sequence[str]]:
         if not self._by_shard:

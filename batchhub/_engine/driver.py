@@ -158,7 +158,7 @@ class Driver:
         self._changes.retire(lane)
 
     @contextmanager
-    def attending(self, on_news: Callable[[], None]) -> Iterator[None]:
+    def attending(self, on_news: Callable[[Collection[str] | None], None]) -> Iterator[None]:
         """
         For as long as it is entered, no lane is given up for trouble with the store.
 

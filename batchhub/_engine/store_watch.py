@@ -70,7 +70,7 @@ class StoreWatch:
         self._places: dict[str, int] = {}
         self._stamps: dict[str, str] = {}
         self._awaited: dict[str, list[str | None]] = {}
-        self._followers: list[Callable[[], None]] = []
+        self._followers: list[Callable[[Collection[str] | None], None]] = []
         self._news = News()
         self._stirred = asyncio.Event()
         self._doubted_s = self._looked_s = -math.inf
@@ -111,8 +111,13 @@ class StoreWatch:
                 del self._awaited[job_id]
 
     @contextmanager
-    def following(self, on_change: Callable[[], None]) -> Iterator[None]:
-        """Have a function called whenever other processes may have written anything."""
+    def following(self, on_change: Callable[[Collection[str] | None], None]) -> Iterator[None]:
+        """
+        Have a function called whenever other processes may have handed something over.
+
+        Args:
+            on_change: Called with the lanes; `None` for any.
+        """
         self._followers.append(on_change)
         self.start()
         try:
@@ -176,7 +181,7 @@ class StoreWatch:
                 news = News()
         if news.lanes != frozenset():
             for on_change in list(self._followers):
-                on_change()
+                on_change(news.lanes)
         if self._lanes():
             await self._look_at_lanes(news)
         if news.has_jobs or self._is_unsure:

@@ -11,6 +11,7 @@ from unittest.mock import PropertyMock, patch
 from attrs import define, field
 
 from batchhub import BatchHub
+from batchhub._base.clock import Clock
 from batchhub._engine.shards import OpenLanes, Own
 from batchhub._store import Store
 from batchhub._store.shards import SHARDS, shard_of
@@ -81,7 +82,7 @@ class GreedyEngine:
         clock: Where time comes from.
     """
 
-    def __init__(self, clock: FakeClock) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
     async def run(self, own: Own, open_lanes: OpenLanes) -> None:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 from support.hubs import numbered
 from support.patience import PATIENCE_S
+from support.sharing import GreedyEngine
 from support.vendor import ScriptedAccount, Vendor
 
 from batchhub import BatchHub
@@ -76,7 +77,7 @@ async def watched(
     watch = StoreWatch(
         store, CLOCK, lanes=lambda: ["ready", *lanes], doubtful=list, on_lane=told, on_job=told
     )
-    with watch.following(lambda: told("news")):
+    with watch.following(lambda _: told("news")):
         try:
             await told.until(lambda: store.bell is not None and store.bell.is_heard)
             await other.pushes.add("ready", ["ref-1"], CLOCK.now())
@@ -142,6 +143,33 @@ async def test_who_waits_for_a_job_hears_of_its_changes(store_url: str) -> None:
         await job.cancel()
         async with asyncio.timeout(PATIENCE_S):
             assert (await anext(changes)).updated_at > job.status.created_at
+
+
+@pytest.mark.usefixtures("_no_looks")
+async def test_a_worker_takes_up_what_it_hears_of(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all the accounts it has, it asks the store about the one that somebody submits to."""
+    asked: list[list[str]] = []
+    marks = Lanes.marks
+
+    async def count(self: Lanes, lanes: Sequence[str]) -> dict[str, tuple[int, int]]:
+        asked.append(list(lanes))
+        return await marks(self, lanes)
+
+    accounts = {f"a{n}": ScriptedAccount(name=f"a{n}", vendor=Vendor()) for n in range(20)}
+    one = accounts["a7"]
+    async with BatchHub(store_url, accounts) as worker, BatchHub(store_url, {"a7": one}) as hub:
+        driving = asyncio.create_task(worker.drive(GreedyEngine(CLOCK)))
+        first = await hub.submit("a7", numbered(3))
+        async with asyncio.timeout(PATIENCE_S):
+            await first.wait()
+            monkeypatch.setattr(Lanes, "marks", count)
+            second = await hub.submit("a7", numbered(3))
+            assert (await second.wait()).counts.succeeded == 3
+        assert {name for names in asked for name in names} == {one.lane}
+        driving.cancel()
+        await asyncio.wait({driving})
 
 
 async def test_who_hears_nothing_looks_every_second(store_url: str) -> None:
