@@ -129,7 +129,11 @@ class Desk:
         if self._is_closed or self.worker_id is None:
             return []
         now_s = self._clock.monotonic()
-        kept = [shard for shard, each in self._holdings.items() if not each.is_given]
+        kept = [
+            shard
+            for shard, each in self._holdings.items()
+            if not each.is_given and shard in open_shards
+        ]
         self.shares = Shares(look, self.worker_id, kept)
         self._open = open_shards
         self._taken = 0

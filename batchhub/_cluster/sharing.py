@@ -48,7 +48,10 @@ class Shares:
         counts = Counter(
             job.worker_id
             for job in look.jobs
-            if job.is_running and not job.is_stalled and job.worker_id != me
+            if job.is_running
+            and not job.is_stalled
+            and job.worker_id is not None
+            and job.shard in look.drivable.get(job.worker_id, ())
         )
         able = Counter(shard for shards in look.drivable.values() for shard in shards)
         self._of = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -39,8 +40,11 @@ __all__ = ["CONFIG_NAME", "AccountTable", "Settings", "load_settings", "unknown_
 CONFIG_NAME: Final = "batchhub.toml"
 """The settings file that is looked for in the working folder."""
 
-_TOP_LEVEL: Final = ("store", "store_mode", "polling", "accounts", "alerts")
+_TOP_LEVEL: Final = ("store", "store_mode", "polling", "accounts", "alerts", "cluster")
 _ENVIRONMENT: Final = "the environment"
+
+CLUSTER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+"""What a cluster can be called."""
 
 
 @frozen(kw_only=True)
@@ -97,6 +101,7 @@ class Settings:
             if nothing is said of it.
         accounts: The accounts by name.
         alerts: The table ``[alerts]`` as the file has it; `None` if it has none.
+        cluster: The name that the cluster of the store must have; `None` for any.
         path: The file; `None` if there is none.
         is_store_in_file: Whether the store is the file's, and not the environment's.
     """
@@ -106,6 +111,7 @@ class Settings:
     polling: PollRule | None = None
     accounts: Mapping[str, AccountTable]
     alerts: Mapping[str, Any] | None = field(default=None, repr=False)
+    cluster: str | None = None
     path: str | None
     is_store_in_file: bool = field(default=True, eq=False, repr=False)
 
@@ -159,6 +165,7 @@ def load_settings(
             for name in {**tables, **given}
         },
         alerts=_table(table["alerts"], "alerts", file) if "alerts" in table else None,
+        cluster=_read_cluster(_table(table.get("cluster", {}), "cluster", file), file),
         path=None if file is None else str(file),
     )
 
@@ -196,6 +203,21 @@ def _read_mode(over: str | None, given: Any, file: Path | None) -> str:
             path=path,
         )
     return str(mode)
+
+
+def _read_cluster(table: Mapping[str, Any], file: Path | None) -> str | None:
+    """Read the name of the cluster."""
+    for key in table:
+        if key != "name":
+            raise unknown_key(f"cluster.{key}", ["name"], str(file))
+    name = table.get("name")
+    if name is not None and not (isinstance(name, str) and CLUSTER_NAME.fullmatch(name)):
+        raise SettingsError(
+            f"{file}: cluster.name must be a word of letters, digits, -, _ and ., not {name!r}",
+            key="cluster.name",
+            path=str(file),
+        )
+    return name
 
 
 def _read_rule(over: str | None, given: Any, file: Path | None) -> PollRule | None:

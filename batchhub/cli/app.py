@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .shell.alert_options import AlertOptions
+from .shell.cluster_options import ClusterOptions
 from .shell.exchange_options import ExchangeOptions
 from .shell.job_options import OutputOptions, ResultsOptions, SubmitOptions
 from .shell.options import (
@@ -257,6 +258,14 @@ def alerts(invocation: Invocation, options: AlertOptions) -> Work:
     from .commands.alerts import run_alerts
 
     return run_alerts(invocation, options)
+
+
+@_command(ClusterOptions)
+def cluster(invocation: Invocation, options: ClusterOptions) -> Work:
+    """Make a PostgreSQL database a store for many machines; or show who drives what in it."""
+    from .commands.cluster import run_cluster
+
+    return run_cluster(invocation, options)
 
 
 @_command(WebOptions)

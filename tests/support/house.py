@@ -64,7 +64,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "_web": {"hub", "_alerts", *_HUB},
     "cli": {
         *(*_DOORS, "__init__", "sandbox", "testing"),
-        *("_alerts", "_exchanges", "_settings", "_tables", "_base", "_web", "_worker"),
+        *("_alerts", "_exchanges", "_settings", "_tables", "_base", "_web", "_worker", "_cluster"),
     },
     "__main__": {"cli"},
 }

@@ -1,0 +1,195 @@
+"""How a cluster is: its workers, who drives what, and what nobody drives."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from attrs import frozen
+
+from batchhub._base.store_place import StorePlace
+from batchhub._store.codec import from_text
+from batchhub._store.migrations import HEAD
+from batchhub.errors import StoreError, StoreVersionError
+from batchhub.models.plain import Plain
+
+from .making import ask, find_cluster, import_schema
+
+SILENT_S: Final = 10.0
+"""Seconds after which a worker that has given no sign of life is said to be silent."""
+
+_PREFIX: Final = "shard/"
+_NAME: Final = "cluster"
+
+# The collation of names is that of bytes: what begins with the prefix is a range of an index.
+QUERIES: Final = {
+    "workers": "SELECT token, pid, host, seen_at FROM attendants ORDER BY host, pid",
+    "leases": "SELECT name, holder, seen_at FROM leases WHERE name LIKE 'shard/%' AND holder <> ''",
+    "open_lanes": (
+        "SELECT lane, shard, ARRAY(SELECT token FROM attended WHERE attended.lane = lanes.lane)"
+        " FROM lanes WHERE EXISTS (SELECT FROM jobs WHERE jobs.lane = lanes.lane"
+        " AND jobs.ended_at IS NULL AND jobs.place IS NOT NULL) ORDER BY lane"
+    ),
+    "open_jobs": "SELECT count(*) FROM jobs WHERE ended_at IS NULL AND place IS NOT NULL",
+    "size": (
+        "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class"
+        " WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'm')"
+    ),
+    "version": "SELECT version_num FROM alembic_version",
+    "facts": "SELECT name, value FROM facts",
+    "server": "SELECT current_setting('server_version'), now()",
+}
+"""What is asked, in one snapshot."""
+
+
+@frozen(kw_only=True)
+class WorkerStatus(Plain):
+    """
+    A process that drives lanes until it is stopped.
+
+    Attributes:
+        name: The machine and the process.
+        seen_at: Its last sign of life.
+        is_silent: Whether that is so long ago that others take over what it drives.
+        shards: How many shards it has.
+        open_lanes: How many lanes with unfinished jobs are in them.
+    """
+
+    name: str
+    seen_at: datetime
+    is_silent: bool
+    shards: int
+    open_lanes: int
+
+
+@frozen(kw_only=True)
+class UndrivenLane(Plain):
+    """
+    A lane with unfinished jobs whose shard nobody has.
+
+    Attributes:
+        lane: The lane.
+        shard: Its shard.
+        is_drivable: Whether a worker that gives signs of life has its account.
+    """
+
+    lane: str
+    shard: int
+    is_drivable: bool
+
+
+@frozen(kw_only=True)
+class ClusterStatus(Plain):
+    """
+    How a cluster is.
+
+    Attributes:
+        name: What it is called.
+        store: The database, without passwords.
+        schema: The schema it is in.
+        tables: The version of batchhub's tables.
+        postgres: The version of PostgreSQL.
+        size_bytes: What its tables take on the disk, indexes included.
+        open_jobs: How many jobs have not ended.
+        open_lanes: How many lanes have such jobs.
+        workers: The workers, by name.
+        undriven: The open lanes that nobody drives.
+    """
+
+    name: str
+    store: str
+    schema: str
+    tables: str
+    postgres: str
+    size_bytes: int
+    open_jobs: int
+    open_lanes: int
+    workers: tuple[WorkerStatus, ...]
+    undriven: tuple[UndrivenLane, ...]
+
+    @property
+    def is_well(self) -> bool:
+        """Whether every lane with unfinished jobs is driven."""
+        return not self.undriven
+
+
+async def find_status(store: str) -> ClusterStatus:
+    """
+    Return how a cluster is.
+
+    Args:
+        store: Its URL.
+
+    Raises:
+        UsageError: It is no PostgreSQL database, or a package is not installed.
+        StoreVersionError: Its tables are those of another version.
+        StoreError: It can't be reached, or has no tables.
+    """
+    place = find_cluster(store)
+    schema = import_schema()
+    version = await ask(place, schema.find_version(place))
+    if version is None:
+        raise StoreError(
+            f"store {place.name}: it has no tables of batchhub yet; make them with "
+            "`batchhub cluster init`"
+        )
+    if version != HEAD:
+        raise StoreVersionError(
+            f"store {place.name}: its tables are of version {version}, and this batchhub needs "
+            f"{HEAD}; "
+            + (
+                "upgrade batchhub"
+                if version > HEAD
+                else "bring them up to date with `batchhub cluster init`"
+            )
+        )
+    return _make(place, await ask(place, schema.ask_all(place, QUERIES)))
+
+
+def _make(place: StorePlace, found: Mapping[str, Sequence[Sequence[Any]]]) -> ClusterStatus:
+    ((postgres, now),) = found["server"]
+    live = {
+        token
+        for token, _, _, seen_at in found["workers"]
+        if (now - _time(seen_at)).total_seconds() <= SILENT_S
+    }
+    holders = {
+        int(name.removeprefix(_PREFIX)): token
+        for name, token, seen_at in found["leases"]
+        if (now - _time(seen_at)).total_seconds() <= SILENT_S
+    }
+    shards = Counter(holders.values())
+    lanes = Counter(holders[shard] for _, shard, _ in found["open_lanes"] if shard in holders)
+    return ClusterStatus(
+        name=next((value for name, value in found["facts"] if name == _NAME), place.schema),
+        store=place.name,
+        schema=place.schema,
+        tables=found["version"][0][0],
+        postgres=postgres.partition(" ")[0],
+        size_bytes=found["size"][0][0],
+        open_jobs=found["open_jobs"][0][0],
+        open_lanes=len(found["open_lanes"]),
+        workers=tuple(
+            WorkerStatus(
+                name=f"process {pid} on {host}",
+                seen_at=_time(seen_at),
+                is_silent=token not in live,
+                shards=shards[token],
+                open_lanes=lanes[token],
+            )
+            for token, pid, host, seen_at in found["workers"]
+        ),
+        undriven=tuple(
+            UndrivenLane(lane=lane, shard=shard, is_drivable=not live.isdisjoint(able))
+            for lane, shard, able in found["open_lanes"]
+            if shard not in holders
+        ),
+    )
+
+
+def _time(text: str) -> datetime:
+    at = from_text(text)
+    assert at is not None  # noqa: S101  # the column has no NULL
+    return at
