@@ -109,11 +109,6 @@ class ClusterStatus(Plain):
     workers: tuple[WorkerStatus, ...]
     undriven: tuple[UndrivenLane, ...]
 
-    @property
-    def is_well(self) -> bool:
-        """Whether every lane with unfinished jobs is driven."""
-        return not self.undriven
-
 
 async def find_status(store: str) -> ClusterStatus:
     """

@@ -41,6 +41,10 @@ NO_RIGHTS: Final = (
 _NO_CONNECTION: Final = (
     "its PostgreSQL has no connection left; raise max_connections, or use fewer processes"
 )
+_MAY_NOT_MAKE: Final = (
+    "its user may make no schema there; GRANT CREATE ON DATABASE … TO that user, or run this once "
+    "as one who may"
+)
 
 # What PostgreSQL says, or libpq of it; in the order in which they are tried.
 _ON_A_SERVER: Final = (
@@ -48,7 +52,8 @@ _ON_A_SERVER: Final = (
     (r'database "[^"]*" does not exist', "there is no such database; create it first"),
     (r'role "[^"]*" does not exist', "it has no such user; check the user in the address"),
     (r"no pg_hba.conf entry", "its pg_hba.conf lets nobody in from here by this name; add a line"),
-    (r"permission denied", NO_RIGHTS),
+    (r"permission denied for database", _MAY_NOT_MAKE),
+    (r"permission denied|must be owner of", NO_RIGHTS),
     (r"does not support SSL", "it speaks no TLS; take sslmode off, or give it a certificate"),
     (r"certificate verify failed|SSL error: certificate", "its certificate can't be trusted"),
     (r"invalid response to SSL", "what answers there is no PostgreSQL; check host and port"),

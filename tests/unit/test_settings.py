@@ -226,7 +226,7 @@ def test_a_key_that_stands_there_twice_is_called_so(write: Write) -> None:
     [
         ("acounts", "did you mean 'accounts'?"),
         ("Store", "did you mean 'store'?"),
-        ("colour", "known: store, store_mode, polling, accounts, alerts"),
+        ("flavour", "known: store, store_mode, polling, accounts, alerts, cluster"),
     ],
 )
 def test_an_unknown_key_is_refused_with_the_nearest(write: Write, key: str, hint: str) -> None:
@@ -483,3 +483,23 @@ def test_what_an_account_lacks_comes_before_what_is_wrong() -> None:
     assert "environment variable NOT_SET" in problems[0]
     assert "unknown setting accounts.shop.colour" in problems[1]
     assert problems[2] == "account 'shop' in b.toml lacks store_id"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("cluster = 5", "cluster must be a table"),
+        ('cluster.nam = "prod"', "unknown setting cluster.nam; did you mean 'name'?"),
+        ("cluster.name = 5", "cluster.name must be a word of letters, digits, -, _ and ., not 5"),
+        ('cluster.name = "a b"', "cluster.name must be a word of letters"),
+    ],
+)
+def test_mistakes_about_the_cluster(write: Write, text: str, said: str) -> None:
+    """Each has a line."""
+    assert said in str(refusal(lambda: load_settings(write(text))))
+
+
+def test_the_name_of_the_cluster(write: Write) -> None:
+    """It is there if it is given."""
+    assert load_settings(write('[cluster]\nname = "prod"')).cluster == "prod"
+    assert load_settings(write("")).cluster is None

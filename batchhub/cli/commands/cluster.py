@@ -63,7 +63,7 @@ async def _show(common: Common) -> ExitCode:
             write(clean(lane.lane))
     else:
         _draw(status, common)
-    return ExitCode.OK if status.is_well else ExitCode.UNFINISHED
+    return ExitCode.OK
 
 
 def _draw(status: ClusterStatus, common: Common) -> None:
