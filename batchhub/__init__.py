@@ -11,9 +11,10 @@ Hub and jobs: `BatchHub`, `BatchJob`, `Plan`. Items and results: `BatchItem`, `I
 `ItemState`. Status: `BatchStatus`, `BatchState`, `Outcome`, `Counts`, `Ticket`, `Finding`,
 `Contact`, `BatchEvent`. `__version__` is the installed version.
 
-Modules: `errors`, `sync` (without asyncio), `tables` (files), `settings`, `wire` (JSON), `models`,
-`polling`; for adapters `adapter`, `transport`, `sandbox`, `testing`, `conformance`. Folders with an
-underscore are internal; the first lines of each say what is in it.
+Modules: `errors`, `sync` (without asyncio), `tables` (files), `cluster` (many machines),
+`settings`, `wire` (JSON), `models`, `polling`; for adapters `adapter`, `transport`, `sandbox`,
+`testing`, `conformance`. Folders with an underscore are internal; the first lines of each say what
+is in it.
 """
 
 from __future__ import annotations

@@ -19,9 +19,9 @@ from attrs import define
 from batchhub._base.backoff import backoff_s
 from batchhub._base.clock import Clock
 from batchhub._base.log import get_logger
+from batchhub._engine.shards import Own
 from batchhub.errors import BatchHubError
 
-from .plug import Own
 from .rows import Look, name_queue
 from .sharing import Shares
 

@@ -9,9 +9,8 @@ from typing import Final
 
 from batchhub._base.clock import Clock, SystemClock
 from batchhub._base.store_place import find_store_place
+from batchhub._engine.shards import OpenLanes, Own
 from batchhub.errors import UsageError
-
-from .plug import OpenLanes, Own
 
 HEARTBEAT_S: Final = 2.0
 SILENT_S: Final = 8.0

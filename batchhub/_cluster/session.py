@@ -19,13 +19,13 @@ from batchhub._base.backoff import backoff_s
 from batchhub._base.clock import Clock
 from batchhub._base.log import get_logger
 from batchhub._base.store_place import StorePlace
+from batchhub._engine.shards import OpenLanes, Own
 from batchhub._store.postgres import connection_arguments
 from batchhub._store.shards import SHARDS
 from batchhub.errors import BatchHubError
 
 from .desk import Desk
 from .manager import PatientManager
-from .plug import OpenLanes, Own
 from .quiet import NAME, quieten
 from .reach import Reach
 from .rows import TASK, Look, Rows

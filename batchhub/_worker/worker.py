@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 from batchhub._base.clock import Clock, SystemClock
 from batchhub._base.log import get_logger
 from batchhub._base.show import clean, count
+from batchhub._engine.shards import Engine
 from batchhub.hub import BatchHub, opened
 
 from .notify import Notifier
@@ -47,6 +48,7 @@ class Worker:
         reading: What they were when the hub was made.
         grace_s: Seconds that requests with an effect have to end when it is stopped.
         notifier: Tells a service manager how it is.
+        engine: Shares out what is driven with other processes; `None` where one drives alone.
         clock: Where time comes from.
     """
 
@@ -58,11 +60,13 @@ class Worker:
         *,
         grace_s: float = GRACE_S,
         notifier: Notifier | None = None,
+        engine: Engine | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._hub = hub
         self._grace_s = grace_s
         self._notifier = notifier or Notifier()
+        self._engine = engine
         self._services: list[Service] = []
         self._clock = clock or SystemClock()
         self._settings = SettingsWatch(
@@ -190,7 +194,7 @@ class Worker:
         while True:
             why = "driving has ended"
             try:
-                await self._hub.drive()
+                await self._hub.drive(self._engine)
             except Exception as error:
                 why = f"{type(error).__name__}: {error}"
             _log.error("worker.failed", error=why, again_in_s=delay_s)

@@ -16,6 +16,7 @@ _ENGINE = {"_engine", "_exchanges", "_store", "_settings", *_DOOR}
 _HUB = {"hub", "job", "_tables", *_ENGINE}
 _DOORS = {
     "adapter",
+    "cluster",
     "errors",
     "hub",
     "job",
@@ -58,7 +59,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "testing": {*_DOORS, "sandbox", "_base"},
     "conformance": {*_DOORS, "sandbox", "testing", "_base"},
     "_metrics": {*_HUB, "settings"},
-    "_worker": {"_alerts", "_metrics", "settings", *_HUB},
+    "_worker": {"_alerts", "_metrics", "_cluster", "cluster", "settings", *_HUB},
     "_cluster": _HUB,
     "cluster": {"_cluster", *_HUB},
     "_web": {"hub", "_alerts", *_HUB},

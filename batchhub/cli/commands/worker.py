@@ -12,6 +12,7 @@ from attrs import fields
 from batchhub._base.secrets import blank
 from batchhub._settings.described import in_short
 from batchhub._tables.formats import load_extra
+from batchhub._worker.engine import make_engine
 from batchhub._worker.notify import Notifier
 from batchhub._worker.page_process import PageProcess
 from batchhub._worker.services import AlertsService, MetricsService
@@ -54,7 +55,14 @@ async def _run(
         store_mode=settings.store_mode,
         polling=settings.polling,
     )
-    worker = Worker(hub, source, reading, grace_s=options.grace_s, notifier=notifier)
+    worker = Worker(
+        hub,
+        source,
+        reading,
+        grace_s=options.grace_s,
+        notifier=notifier,
+        engine=await make_engine(reading),
+    )
     worker.add_service(AlertsService(hub, reading))
     metrics: MetricsService | None = None
     if options.metrics_listen is not None:
