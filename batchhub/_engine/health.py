@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from batchhub._base.clock import Clock
 from batchhub._base.show import count, duration
@@ -18,10 +18,12 @@ from batchhub._store import (
     JobRecord,
     LaneOwner,
     LaneRow,
+    LeaseRow,
     OpenJob,
     Store,
 )
 from batchhub._store.damage import note
+from batchhub._store.shards import shard_of
 from batchhub.models import (
     AccountHealth,
     BatchState,
@@ -30,16 +32,20 @@ from batchhub.models import (
     Health,
     Problem,
     Trouble,
+    WorkerHealth,
 )
 
 from .owner_watch import SILENT_S
 from .process_lock import ProcessLock, Verdict
+from .shard_claims import SILENT_S as SHARD_SILENT_S
 
 GRACE_S: Final = 600.0
 """Seconds for which a job may be without an answer, or its account without a process."""
 
 _PAGE: Final = 500
 """How many jobs are judged at a time: a few milliseconds of the loop."""
+
+_NO_LEASE: Final = LeaseRow()
 
 FoundTrouble = tuple[Trouble, str, datetime, str, str]
 """Kind, code, since when, why, and what to do."""
@@ -67,7 +73,7 @@ async def check_health(store: Store, process: ProcessLock, clock: Clock, grace_s
         if (problem := next(look.problems_of(job), None)) is not None:  # the worst
             problems.append(problem)
     problems.sort(key=lambda problem: problem.kind is not Trouble.HELD)
-    return figures.make_health(problems)
+    return figures.make_health(problems, await find_workers(look, figures.driven()))
 
 
 async def find_problems(
@@ -100,7 +106,8 @@ class HealthLook:
     grace_s: float
     _lanes: dict[str, LaneRow] = field(factory=dict)
     _verdicts: dict[str, Verdict] = field(factory=dict)
-    _attendants: Mapping[str, Sequence[Attendant]] = field(factory=dict)
+    _attendants: Mapping[str, Sequence[Attendant]] | None = None
+    _shards: Mapping[int, LeaseRow] | None = None
 
     async def open_jobs(self) -> AsyncIterator[OpenJob]:
         """Yield the open jobs, the oldest first, and know the rows of their lanes."""
@@ -112,11 +119,19 @@ class HealthLook:
                 yield job
 
     def know_lanes(self, rows: Mapping[str, LaneRow]) -> None:
-        """Take the rows of lanes that were read already."""
-        self._lanes |= rows
+        """Take the rows of lanes that were read already, once attendants were."""
+        self._lanes |= {name: self.as_driven(name, row) for name, row in rows.items()}
 
     async def learn_lanes(self, names: set[str]) -> None:
         """Read the rows of lanes that are not known yet."""
+        if self.store.is_cluster and self._shards is None:
+            await self.learn_attendants()
+        known = dict(self._lanes)
+        await self._read_lanes(names)
+        for name in self._lanes.keys() - known.keys():
+            self._lanes[name] = self.as_driven(name, self._lanes[name])
+
+    async def _read_lanes(self, names: set[str]) -> None:
         if new := sorted(names - self._lanes.keys()):
             try:
                 self._lanes |= await self.store.lanes.get_all(new)
@@ -133,17 +148,47 @@ class HealthLook:
             return LaneRow()
 
     async def learn_attendants(self) -> None:
-        """Read which processes drive which lanes until they are stopped."""
+        """Read which processes drive which lanes until they are stopped, and have which shards."""
         self._attendants = await self.store.attendants.by_lane()
+        if self.store.is_cluster:
+            self._shards = await self.store.shards.holders()
+
+    @property
+    def shards(self) -> Mapping[int, LeaseRow]:
+        """The leases of shards, of a store that many machines share."""
+        return self._shards or {}
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds without a sign of life after which a process is taken to be dead."""
+        return SILENT_S if self._shards is None else SHARD_SILENT_S
+
+    def as_driven(self, name: str, row: LaneRow) -> LaneRow:
+        """
+        Return a lane's row with the process that drives it.
+
+        In a cluster that is whoever has the lane's shard, also while there is nothing to do there;
+        and its signs of life are those for the shard.
+        """
+        if self._shards is None:
+            return row
+        lease = self._shards.get(shard_of(name), _NO_LEASE)
+        seen = [at for at in (row.seen_at, lease.seen_at) if at is not None]
+        return evolve(row, owner=lease.holder, seen_at=max(seen, default=None))
 
     def attendant(self, name: str) -> LaneOwner | None:
         """Return a process that lives and drives a lane until it is stopped; `None` without one."""
-        for attendant in self._attendants.get(name, ()):
+        for attendant in (self._attendants or {}).get(name, ()):
             silent_s = (self.now - attendant.seen_at).total_seconds()
             # One that is stopped drives nothing now.
-            if silent_s < SILENT_S and not self.is_gone(attendant.owner, silent_s):
+            if silent_s < self.silent_s and not self.is_gone(attendant.owner, silent_s):
                 return attendant.owner
         return None
+
+    def stand_by(self, name: str) -> LaneOwner | None:
+        """Return a process that drives a lane as soon as there is something to do; or `None`."""
+        # Of a cluster that may as well be a lane whose shard nobody can drive.
+        return self.attendant(name) if self._shards is None else None
 
     def driver(self, name: str, since: datetime) -> LaneOwner | None:
         """
@@ -158,7 +203,7 @@ class HealthLook:
             silent_s = (self.now - (row.seen_at or since)).total_seconds()
             if not self.is_gone(row.owner, silent_s):
                 return row.owner
-        return self.attendant(name)
+        return self.stand_by(name)
 
     def lane(self, name: str) -> LaneRow:
         """Return the row of a lane that was read."""
@@ -188,7 +233,7 @@ class HealthLook:
         if job.contact is Contact.PAUSED:
             yield Trouble.STUCK, "paused", job.updated_at, note, "fix it, then resume the job"
         row = self._lanes[job.lane]
-        driver = self.judge_driver(row, job.created_at, job.updated_at)
+        driver = self.judge_driver(job.lane, row, job.created_at, job.updated_at)
         if driver is not None:
             yield driver
         answered_at = job.observed_at or job.created_at
@@ -204,16 +249,19 @@ class HealthLook:
                 yield Trouble.STUCK, "stale", answered_at, why, "check the vendor"
 
     def judge_driver(
-        self, row: LaneRow, created_at: datetime, updated_at: datetime
+        self, name: str, row: LaneRow, created_at: datetime, updated_at: datetime
     ) -> FoundTrouble | None:
         """
         Find out whether anybody drives a lane.
 
         Args:
-            row: The lane.
+            name: The lane.
+            row: Its row, as `as_driven` returns it.
             created_at: When an open job of it was submitted.
             updated_at: When that job changed last.
         """
+        if self._shards is not None:
+            return self._judge_in_cluster(name, row, created_at, updated_at)
         owner, seen_at = row.owner, row.seen_at or created_at
         advice = "resume the job where its account is in the settings"
         if owner is None:
@@ -236,12 +284,34 @@ class HealthLook:
             return Trouble.STUCK, "stopped", seen_at, why, "continue that process, or end it"
         return None
 
+    def _judge_in_cluster(
+        self, name: str, row: LaneRow, created_at: datetime, updated_at: datetime
+    ) -> FoundTrouble | None:
+        owner, seen_at = row.owner, row.seen_at or created_at
+        silent_s = (self.now - seen_at).total_seconds()
+        if owner is not None and not self.is_gone(owner, silent_s):
+            return None
+        since = max(seen_at, updated_at) if owner is None else seen_at
+        is_attended = self.attendant(name) is not None
+        # One that lives takes it over in some seconds, unless something is in the way.
+        if (owner is None or is_attended) and (self.now - since).total_seconds() <= self.grace_s:
+            return None
+        advice = "start 'batchhub worker' where its account is in the settings"
+        why = "no process drives its account"
+        if owner is not None:
+            why = f"process {owner.pid} on {owner.host}, which drove its account, is silent"
+        if is_attended:
+            why += f", and no worker takes its shard, {shard_of(name)}, with all that is open there"
+            advice = "give all workers the same accounts; /healthz of each names what it leaves"
+        return Trouble.UNATTENDED, "unattended", since, why, advice
+
     def is_gone(self, owner: LaneOwner, silent_s: float) -> bool:
         """Whether the process that drove a lane has ended, silent for some seconds as it is."""
         verdict = self._verdicts.get(owner.token)
         if verdict is None:
             verdict = self._verdicts[owner.token] = self.process.verdict(owner.token)
-        return verdict is Verdict.DEAD or (verdict is Verdict.UNKNOWN and silent_s >= SILENT_S)
+        is_silent = silent_s >= self.silent_s
+        return verdict is Verdict.DEAD or (verdict is Verdict.UNKNOWN and is_silent)
 
     def _find_lateness(self, job: OpenJob, *, is_driven: bool) -> Iterator[FoundTrouble]:
         asked = "it is asked on" if is_driven else "it is asked again once the job is resumed"
@@ -258,6 +328,30 @@ class HealthLook:
     def is_quiet(self, job: OpenJob) -> bool:
         """Whether nothing of a job has changed for the grace."""
         return (self.now - job.updated_at).total_seconds() > self.grace_s
+
+
+async def find_workers(look: HealthLook, driven: Mapping[str, int]) -> list[WorkerHealth]:
+    """
+    Return the processes that drive accounts until they are stopped, and live; by machine.
+
+    Args:
+        look: A look that has learned which there are.
+        driven: How many lanes with open jobs each process drives, by its token.
+    """
+    shards = Counter(row.holder.token for row in look.shards.values() if row.holder is not None)
+    found = [
+        WorkerHealth(
+            host=each.owner.host,
+            pid=each.owner.pid,
+            since=each.began_at,
+            seen_at=each.seen_at,
+            accounts=driven.get(each.owner.token, 0),
+            shards=shards[each.owner.token] if look.store.is_cluster else None,
+        )
+        for each in await look.store.attendants.find()
+        if not look.is_gone(each.owner, (look.now - each.seen_at).total_seconds())
+    ]
+    return sorted(found, key=lambda worker: (worker.host, worker.pid))
 
 
 class OpenFigures:
@@ -287,8 +381,8 @@ class OpenFigures:
         if job.stalled and self._look.is_quiet(job):
             self._stalled += job.stalled
 
-    def make_health(self, problems: Sequence[Problem]) -> Health:
-        """Return all of it, with what needs a person."""
+    def make_health(self, problems: Sequence[Problem], workers: Sequence[WorkerHealth]) -> Health:
+        """Return all of it, with what needs a person, and who works."""
         return Health(
             checked_at=self._look.now,
             open_jobs=self._jobs.total(),
@@ -298,18 +392,27 @@ class OpenFigures:
             held_tickets=self._held,
             stalled_tickets=self._stalled,
             accounts=tuple(map(self._describe, sorted(self._jobs))),
+            workers=tuple(workers),
         )
+
+    def driven(self) -> Counter[str]:
+        """Return how many lanes with open jobs each process drives, by its token."""
+        oldest = {lane: at for (_, lane), at in self._oldest.items()}
+        drivers = [self._look.driver(lane, at) for lane, at in oldest.items()]
+        return Counter(each.token for each in drivers if each is not None)
 
     def _describe(self, key: tuple[str, str]) -> AccountHealth:
         account, lane = key
         row = self._look.lane(lane)
-        driver = self._look.driver(lane, self._oldest[key])
+        oldest = self._oldest[key]
+        driver = self._look.driver(lane, oldest)
         until = Spent.read(None, row.cooled, lane=lane).cooled.get(WHOLE_LANE)
         return AccountHealth(
             account=account,
             open_jobs=self._jobs[key],
-            oldest_at=self._oldest[key],
+            oldest_at=oldest,
             driven_by=None if driver is None else f"process {driver.pid} on {driver.host}",
+            idle_since=None if driver is not None else max(oldest, row.seen_at or oldest),
             seen_at=row.seen_at,
             silent_until=until if until is not None and until > self._look.now else None,
         )

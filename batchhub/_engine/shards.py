@@ -110,6 +110,11 @@ class Shards:
         self._looking: asyncio.Task[None] | None = None
         self._refusal: str | None = None
 
+    @property
+    def owned(self) -> int:
+        """How many shards this process has now."""
+        return len(self._claims.held)
+
     def covers(self, lane: str) -> bool:
         """Whether this process owns the shard of a lane now."""
         return self._claims.find(lane) is not None

@@ -89,6 +89,9 @@ class HubCollector(Collector):
             (f.LANES_PAUSED, paused),
         ):
             yield make(family, {name: numbers[name] for name in roster.adapters})
+        if (shards := opened.shards) is not None:
+            yield make_plain(f.SHARDS_OWNED, shards.owned)
+            yield make_plain(f.LANES_LEFT, len(shards.not_drivable))
 
     def budgets(self) -> dict[tuple[str, str], int]:
         """Return the requests that each account may send at once, by the values of its labels."""
@@ -122,6 +125,9 @@ class HubCollector(Collector):
                 name = roster.adapter(group.adapter)
                 oldest[name] = max(oldest[name], _seconds(group.oldest_at, clock.now()))
         yield make(f.OLDEST_OPEN, oldest)
+        idle = sample.oldest_undriven
+        idle_s = 0.0 if idle is None else _seconds(idle.idle_since, clock.now())
+        yield make_plain(f.OLDEST_UNOWNED, idle_s)
 
 
 def _of_measures(measures: Mapping[str, AdapterMeasures], roster: Roster) -> Iterator[Metric]:

@@ -67,6 +67,25 @@ JOBS: Final = Family(
 JOBS_UNDRIVEN: Final = Family(
     "batchhub_jobs_undriven", _G, "Open jobs that no process drives at the moment.", _ADAPTER
 )
+UNOWNED_LANES: Final = Family(
+    "batchhub_unowned_lanes", _G, "Accounts with open jobs that no process drives at the moment."
+)
+OLDEST_UNOWNED: Final = Family(
+    "batchhub_oldest_unowned_seconds",
+    _G,
+    "For how long nobody has driven the account of the oldest open job that nobody drives.",
+)
+WORKERS: Final = Family(
+    "batchhub_workers", _G, "Processes that drive the store's accounts until they are stopped."
+)
+SHARDS_OWNED: Final = Family(
+    "batchhub_shards_owned", _G, "Shards of a PostgreSQL store that the process drives."
+)
+LANES_LEFT: Final = Family(
+    "batchhub_lanes_not_drivable",
+    _G,
+    "Accounts with open jobs that the process leaves alone: it has none of that name, or it fails.",
+)
 OLDEST_OPEN: Final = Family(
     "batchhub_oldest_open_job_age_seconds",
     _G,
@@ -178,6 +197,7 @@ ALERTS: Final = Family(
 
 FAMILIES: Final = (
     *(BUILD, DRIVING, DRIVING_SINCE, ACCOUNTS, SETTINGS_OK, SETTINGS_AT),
+    *(UNOWNED_LANES, OLDEST_UNOWNED, WORKERS, SHARDS_OWNED, LANES_LEFT),
     *(JOBS, JOBS_UNDRIVEN, OLDEST_OPEN, ACCOUNT_JOBS, TICKETS_HELD, TICKETS_STALLED),
     *(JOBS_ENDED, ITEMS, TICKETS_SENT, TICKETS_ACCEPTED, TICKETS_REFUSED, TICKETS_UNCONFIRMED),
     *(REQUESTS, POLLS, LATENESS, BUDGET_LEFT, LANES_DRIVEN, LANES_COOLED, LANES_PAUSED),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from attrs import frozen
 
-from batchhub._engine.health import GRACE_S, HealthLook
+from batchhub._engine.health import GRACE_S, HealthLook, find_workers
 from batchhub._engine.open_hub import OpenHub
-from batchhub._store import LaneSign, OpenGroup, StoreFigures
+from batchhub._store import LaneOwner, LaneRow, LaneSign, OpenGroup, StoreFigures
+from batchhub._store.shards import shard_of
+from batchhub.models import WorkerHealth
 
 
 @frozen(kw_only=True)
@@ -23,6 +26,7 @@ class Undriven:
         created_at: When it was submitted.
         idle_since: Since when nobody drives it, as far as it is known.
         is_ours: Whether its account is one of this hub's.
+        is_left: Whether this hub leaves it alone for the sake of other lanes of its shard.
     """
 
     job_id: str
@@ -30,6 +34,7 @@ class Undriven:
     created_at: datetime
     idle_since: datetime
     is_ours: bool
+    is_left: bool
 
 
 @frozen(kw_only=True)
@@ -43,8 +48,10 @@ class Sample:
         took_s: How long it took, in seconds.
         figures: The store in figures.
         undriven: How many open jobs nobody drives, by adapter.
+        undriven_lanes: How many accounts they belong to.
         oldest_undriven: The oldest of them, or of this hub's accounts if these have some; `None` if
             all are driven.
+        workers: The processes that drive accounts until they are stopped.
     """
 
     taken_at: datetime
@@ -52,7 +59,9 @@ class Sample:
     took_s: float
     figures: StoreFigures
     undriven: Mapping[str, int]
+    undriven_lanes: int
     oldest_undriven: Undriven | None
+    workers: Sequence[WorkerHealth]
 
 
 async def take_sample(opened: OpenHub, own_lanes: Collection[str]) -> Sample:
@@ -76,11 +85,15 @@ async def take_sample(opened: OpenHub, own_lanes: Collection[str]) -> Sample:
         return group.lane not in own_lanes, group.oldest_at or now
 
     undriven: dict[str, int] = {}
+    driven, idle = dict[str, str](), set[str]()
     oldest: OpenGroup | None = None
     for group in figures.groups:
-        sign = figures.lanes.get(group.lane)
-        if _is_own(opened, group.lane) or _is_driven(sign, look) or look.attendant(group.lane):
+        driver = _find_driver(group, figures.lanes.get(group.lane), look)
+        if driver is not None:
+            driven[group.lane] = driver.token
+        if driver is not None or _is_own(opened, group.lane):
             continue
+        idle.add(group.lane)
         undriven[group.adapter] = undriven.get(group.adapter, 0) + group.number
         if oldest is None or rank(group) < rank(oldest):
             oldest = group
@@ -89,6 +102,8 @@ async def take_sample(opened: OpenHub, own_lanes: Collection[str]) -> Sample:
         taken_s=began_s,
         figures=figures,
         undriven=undriven,
+        undriven_lanes=len(idle),
+        workers=await find_workers(look, Counter(driven.values())),
         oldest_undriven=None
         if oldest is None
         else await _find_oldest(opened, figures, oldest, own_lanes),
@@ -102,11 +117,17 @@ def _is_own(opened: OpenHub, name: str) -> bool:
     return lane is not None and (opened.driver.is_driving(name) or lane.error is not None)
 
 
-def _is_driven(sign: LaneSign | None, look: HealthLook) -> bool:
-    if sign is None or sign.owner is None:
-        return False
-    seen_at = sign.seen_at or look.now
-    return not look.is_gone(sign.owner, (look.now - seen_at).total_seconds())
+def _find_driver(group: OpenGroup, sign: LaneSign | None, look: HealthLook) -> LaneOwner | None:
+    """Return who drives a lane, or will as soon as there is something to do; or `None`."""
+    row = LaneRow() if sign is None else LaneRow(owner=sign.owner, seen_at=sign.seen_at)
+    look.know_lanes({group.lane: row})
+    return look.driver(group.lane, look.now)
+
+
+def _is_left(opened: OpenHub, lane: str) -> bool:
+    """Whether this process can't take a lane's shard, whatever else it does."""
+    left = {} if opened.shards is None else opened.shards.not_drivable
+    return shard_of(lane) in {shard_of(each) for each in left}
 
 
 async def _find_oldest(
@@ -123,4 +144,5 @@ async def _find_oldest(
         created_at=group.oldest_at,
         idle_since=max(group.oldest_at, seen_at or group.oldest_at),
         is_ours=group.lane in own_lanes,
+        is_left=_is_left(opened, group.lane),
     )

@@ -39,6 +39,8 @@ class SampleCollector(Collector):
         yield make_plain(f.SAMPLE_TOOK, sample.took_s)
         if sample.figures.size_bytes is not None:
             yield make_plain(f.STORE_SIZE, sample.figures.size_bytes)
+        yield make_plain(f.UNOWNED_LANES, sample.undriven_lanes)
+        yield make_plain(f.WORKERS, len(sample.workers))
         yield make(f.ALERTS, sample.figures.firing)
         yield from self._of_jobs(sample)
 

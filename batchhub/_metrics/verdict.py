@@ -26,6 +26,8 @@ _SILENT_S: Final = 4 * SAMPLE_S
 """Seconds without a sample after which the store, or the loop, hangs."""
 
 _LONGEST: Final = 500
+_MOST_LEFT: Final = 20
+_MOST_WORKERS: Final = 50
 
 
 class State(StrEnum):
@@ -81,6 +83,7 @@ class Verdict:
         self._now = opened.clock.now()
         self.checks = [*self._check_drive(facts), *self._check_settings(facts)]
         self.checks += [self._check_read(), self._check_write(), self._check_jobs()]
+        self.checks += [*self._check_shards(), *self._check_workers()]
 
     @property
     def is_failing(self) -> bool:
@@ -98,9 +101,13 @@ class Verdict:
 
     def _check_drive(self, facts: Facts | None) -> Iterator[Check]:
         at_work = len(self._opened.driver.owned)
+        shards = self._opened.shards
         paused = sum(lane.error is not None for lane in self._opened.lanes.made.values())
         told: dict[str, Any] = {"accounts_at_work": at_work, "accounts_paused": paused}
         works = f"works on {count(at_work, 'account')} now" if at_work else "has nothing to do now"
+        if shards is not None:
+            told["shards_owned"] = shards.owned
+            works += f", and has {count(shards.owned, 'shard')}"
         if paused:
             # They wait, and have jobs to do.
             works = works if at_work else "works on no account now"
@@ -176,9 +183,43 @@ class Verdict:
         )
         if idle_s <= GRACE_S:
             return Check(name="jobs_driven", state=State.OK, message=why, facts=told)
-        state = State.FAILING if oldest.is_ours else State.WARNING
+        state = State.FAILING if oldest.is_ours and not oldest.is_left else State.WARNING
         why = f"{why}, not driven for {duration(idle_s)}"
         return Check(name="jobs_driven", state=state, message=why, facts=told)
+
+    def _check_shards(self) -> Iterator[Check]:
+        """Name the lanes that this process leaves to others: it can't drive them."""
+        if self._opened.shards is None:
+            return
+        left = self._opened.shards.not_drivable
+        shown = dict(sorted(left.items())[:_MOST_LEFT])
+        told: dict[str, Any] = {
+            "not_drivable": len(left),
+            "lanes": {clean(lane): clean(blank(why), _LONGEST) for lane, why in shown.items()},
+        }
+        if not left:
+            why = "this process can drive every lane that has open jobs"
+            yield Check(name="lanes_drivable", state=State.OK, message=why, facts=told)
+            return
+        lane, reason = next(iter(shown.items()))
+        why = (
+            f"{count(len(left), 'lane')} with open jobs, and all others of their shards, are left "
+            f"to other workers; {clean(lane, 100)}: {reason}"
+        )
+        yield Check(name="lanes_drivable", state=State.WARNING, message=why, facts=told)
+
+    def _check_workers(self) -> Iterator[Check]:
+        """Say who else works on the store."""
+        sample = self._sampler.sample
+        if sample is None:
+            return
+        told = {"workers": [each.to_dict() for each in sample.workers[:_MOST_WORKERS]]}
+        hosts = len({each.host for each in sample.workers})
+        who = count(len(sample.workers), "worker")
+        why = f"{who} on {count(hosts, 'machine')} work on it"
+        if not sample.workers:
+            why = "no process has said that it drives its accounts until it is stopped"
+        yield Check(name="workers", state=State.OK, message=why, facts=told)
 
 
 def _time(at: datetime | None) -> str | None:

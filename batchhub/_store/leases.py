@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, bindparam, insert, inspect, select, upd
 from .codec import from_text, to_text
 from .database import Database
 from .lane_records import LaneOwner
-from .statements import Statement
+from .statements import Row, Statement
 from .tables import leases
 
 _THIS: Final = leases.c.name == bindparam("this_name")
@@ -153,8 +153,11 @@ class Leases:
 def get_lease(connection: Connection, name: str) -> LeaseRow:
     """Return the row of a lease; an empty one if nobody has ever had it."""
     row = _GET.first(connection, {"this_name": name})
-    if row is None:
-        return LeaseRow()
+    return LeaseRow() if row is None else read_lease(row)
+
+
+def read_lease(row: Row) -> LeaseRow:
+    """Return a lease as its row has it."""
     holder = None
     if row["holder"] is not None:
         holder = LaneOwner(token=row["holder"], pid=row["pid"] or 0, host=row["host"] or "")

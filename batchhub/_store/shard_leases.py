@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, exists, select, update
 from .codec import to_text
 from .database import Database
 from .lane_records import LaneOwner
-from .leases import Lease, LeaseRow, get_lease, take_lease
+from .leases import Lease, LeaseRow, get_lease, read_lease, take_lease
 from .migrations import check_version
 from .statements import Statement
 from .tables import jobs, lanes, leases
@@ -83,9 +83,8 @@ class ShardLeases:
         """Return the row of the lease of each shard that somebody has had."""
 
         def work(connection: Connection) -> dict[int, LeaseRow]:
-            names = [str(row["name"]) for row in _ALL.rows(connection)]
-            found = {_shard_of_name(name): get_lease(connection, name) for name in names}
-            return {shard: row for shard, row in found.items() if shard is not None}
+            found = {_shard_of_name(row["name"]): row for row in _ALL.rows(connection)}
+            return {shard: read_lease(row) for shard, row in found.items() if shard is not None}
 
         return await self._db.read(work)
 

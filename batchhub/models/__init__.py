@@ -9,7 +9,7 @@ texts.
 from .exchanges import Exchange
 from .exported import ExportedFile
 from .failures import FailureGroup
-from .health import AccountHealth, Health, Problem, Trouble
+from .health import AccountHealth, Health, Problem, Trouble, WorkerHealth
 from .items import BatchItem, ItemResult
 from .open_failures import FailedItem, OpenFailures
 from .rows import Cell, InputHead, InputRow, InputRows, OddCell
@@ -43,4 +43,5 @@ __all__ = [
     "Problem",
     "Ticket",
     "Trouble",
+    "WorkerHealth",
 ]

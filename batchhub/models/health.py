@@ -60,6 +60,7 @@ class AccountHealth(Plain):
         oldest_at: When the oldest of them was submitted.
         driven_by: The process that drives it, such as ``process 4711 on web-1``; `None` if none
             does at the moment.
+        idle_since: Since when nobody drives it, as far as it is known; `None` if a process does.
         seen_at: The last sign of life of whoever drives it, or did; `None` if nobody ever has.
         silent_until: Until when it sends nothing, as its vendor asked; `None` if it may send.
     """
@@ -70,6 +71,29 @@ class AccountHealth(Plain):
     driven_by: str | None
     seen_at: datetime | None
     silent_until: datetime | None
+    idle_since: datetime | None = None
+
+
+@frozen(kw_only=True)
+class WorkerHealth(Plain):
+    """
+    A process that drives accounts until it is stopped.
+
+    Attributes:
+        host: The machine it is on.
+        pid: Its process there.
+        since: Since when; `None` if that is not known.
+        seen_at: Its last sign of life.
+        accounts: How many accounts it drives that have open jobs.
+        shards: How many shards it has; `None` where the store is no cluster's.
+    """
+
+    host: str
+    pid: int
+    since: datetime | None
+    seen_at: datetime
+    accounts: int
+    shards: int | None = None
 
 
 @frozen(kw_only=True)
@@ -87,6 +111,7 @@ class Health(Plain):
         stalled_tickets: How many tickets the vendor makes no progress with, in jobs of which
             nothing has changed for the grace.
         accounts: The accounts that have open jobs, by name.
+        workers: The processes that drive accounts until they are stopped, by machine.
     """
 
     checked_at: datetime
@@ -97,6 +122,7 @@ class Health(Plain):
     held_tickets: int = 0
     stalled_tickets: int = 0
     accounts: tuple[AccountHealth, ...] = ()
+    workers: tuple[WorkerHealth, ...] = ()
 
     @property
     def is_well(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -9,7 +10,7 @@ from typing import Final
 from attrs import frozen
 
 from batchhub._alerts.conditions import TITLES, Condition
-from batchhub._engine.health import GRACE_S, HealthLook
+from batchhub._engine.health import GRACE_S, HealthLook, find_workers
 from batchhub._store.alert_records import AlertRow, AlertState
 from batchhub._web.look import Look, Shown
 from batchhub.hub import opened
@@ -18,6 +19,7 @@ from .lanes import account_lines
 from .troubles import find_troubles
 
 _MOST_SHOWN: Final = 100
+_MOST_WORKERS: Final = 50
 _MOST_UNDRIVEN: Final = 10
 _MOST_ALERTS: Final = 10
 _MOST_FAILING: Final = 100
@@ -67,6 +69,12 @@ async def show_accounts(look: Look) -> Shown:
     await health.learn_attendants()
     health.know_lanes({each.lane: each.row for each in figures})
     lines = account_lines(figures, health)
+    driven = Counter(
+        owner.token
+        for each in figures
+        if any(each.accounts.values()) and (owner := health.driver(each.lane, look.now)) is not None
+    )
+    workers = await find_workers(health, driven)
     # That nobody drives an account is said once, and not of each of its jobs.
     troubles = await find_troubles(health, without={"unattended", "stopped"})
     rows = await hub.store.alerts.rows()
@@ -85,6 +93,9 @@ async def show_accounts(look: Look) -> Shown:
             "failing": failing,
             "has_more_failing": failing == _MOST_FAILING,
             "undriven_shown": _MOST_UNDRIVEN,
+            "workers": workers[:_MOST_WORKERS],
+            "more_workers": max(0, len(workers) - _MOST_WORKERS),
+            "is_cluster": hub.store.is_cluster,
             "alerts": [_show_alert(row) for row in alerts[:_MOST_ALERTS]],
             "more_alerts": max(0, len(alerts) - _MOST_ALERTS),
         },

@@ -10,7 +10,6 @@ from typing import Final
 from attrs import frozen
 
 from batchhub._engine.health import HealthLook
-from batchhub._engine.owner_watch import SILENT_S
 from batchhub._http.spent import WHOLE_LANE, Spent
 from batchhub._store import LaneOwner, LaneRow
 from batchhub._store.page_lanes import LaneFigures, OpenFigures
@@ -151,14 +150,19 @@ def describe_driver(
         oldest_at: When the oldest open job was submitted; `None` if there is none.
         look: Knows which processes live, and which drive what.
     """
+    row = look.as_driven(lane, row)
     owner, seen_at = row.owner, row.seen_at
     at = oldest_at or look.now
-    found = look.judge_driver(row, at, at) if owner is not None or oldest_at is not None else None
+    found = (
+        look.judge_driver(lane, row, at, at) if owner is not None or oldest_at is not None else None
+    )
     if owner is not None and found is None:
         silent_s = 0.0 if seen_at is None else (look.now - seen_at).total_seconds()
-        tone = "good" if silent_s <= SILENT_S else "warn"
+        tone = "good" if silent_s <= look.silent_s else "warn"
         return Driver(tone=tone, who=_name(owner), note=None, advice=None, seen_at=seen_at)
-    if (attendant := look.attendant(lane)) is not None:  # it drives it when there is something
+    # It drives it when there is something.
+    attendant = look.attendant(lane) if oldest_at is None else look.stand_by(lane)
+    if attendant is not None:
         return Driver(tone="good", who=_name(attendant), note=None, advice=None, seen_at=None)
     who = "nobody" if owner is None else _name(owner)
     if found is not None:
@@ -170,7 +174,7 @@ def describe_driver(
         tone="warn",
         who=who,
         note="no process drives its account at the moment",
-        advice="start 'batchhub worker', or 'batchhub resume', where its account is",
+        advice="start 'batchhub worker' where its account is in the settings",
         seen_at=seen_at,
     )
 

@@ -19,7 +19,7 @@ from batchhub.cli.shell.filters import parse_span_s
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.open import find_store, no_store, open_reader, store_exists
 from batchhub.cli.shell.options import Common, HealthOptions
-from batchhub.models import AccountHealth, BatchState, Health, Problem, Trouble
+from batchhub.models import AccountHealth, BatchState, Health, Problem, Trouble, WorkerHealth
 from batchhub.models.advice import problem_command
 
 _MOST_SHOWN: Final = 50
@@ -61,6 +61,10 @@ def _show(health: Health, common: Common, now: datetime) -> None:
             say(f"… and {count(rest, 'more job')}; --json has all")
         write("")
     write(_sum_up(health, now))
+    if health.workers:
+        show_page(_draw_workers(health.workers[:_MOST_SHOWN], now))
+        if (rest := len(health.workers) - _MOST_SHOWN) > 0:
+            say(f"… and {count(rest, 'more worker')}; --json has all")
     if not health.accounts:
         return
     show_page(_draw_accounts(health.accounts[:_MOST_SHOWN], now))
@@ -78,6 +82,12 @@ def _sum_up(health: Health, now: datetime) -> str:
         )
     if health.oldest_at is not None:
         said.append(f"the oldest {duration(_since(health.oldest_at, now))} old")
+    idle = [each for each in health.accounts if each.idle_since is not None]
+    if idle:
+        first = min(idle, key=lambda each: each.idle_since or now)
+        for_s = duration(_since(first.idle_since or now, now))
+        nobody = f"{count(len(idle), 'account')} driven by nobody"
+        said.append(f"{nobody}, {clean(first.account, 24)} for {for_s}")
     if health.held_tickets:
         said.append(f"{count(health.held_tickets, 'ticket')} held")
     if health.stalled_tickets:
@@ -95,6 +105,21 @@ def _draw_accounts(shown: Sequence[AccountHealth], now: datetime) -> Table:
             duration(_since(each.oldest_at, now)),
             Text(clean(each.driven_by or "nobody", 60), style="" if each.driven_by else "yellow"),
             "" if silent is None else f"for {duration(_since(now, silent))} more",
+        )
+    return table
+
+
+def _draw_workers(shown: Sequence[WorkerHealth], now: datetime) -> Table:
+    has_shards = any(each.shards is not None for each in shown)
+    right = ("open accounts", "shards") if has_shards else ("open accounts",)
+    table = plain_table("worker", "since", "last sign", *right, right=right)
+    for each in shown:
+        table.add_row(
+            Text(clean(f"process {each.pid} on {each.host}", 60)),
+            "" if each.since is None else duration(_since(each.since, now)),
+            f"{duration(_since(each.seen_at, now))} ago",
+            number(each.accounts),
+            *([number(each.shards or 0)] if has_shards else []),
         )
     return table
 
