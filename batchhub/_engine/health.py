@@ -262,6 +262,11 @@ class HealthLook:
         """
         if self._shards is not None:
             return self._judge_in_cluster(name, row, created_at, updated_at)
+        return self._judge_on_machine(row, created_at, updated_at)
+
+    def _judge_on_machine(
+        self, row: LaneRow, created_at: datetime, updated_at: datetime
+    ) -> FoundTrouble | None:
         owner, seen_at = row.owner, row.seen_at or created_at
         advice = "resume the job where its account is in the settings"
         if owner is None:
@@ -366,6 +371,7 @@ class OpenFigures:
         self._look = look
         self._states: Counter[BatchState] = Counter()
         self._oldest: dict[tuple[str, str], datetime] = {}
+        self._changed: dict[tuple[str, str], datetime] = {}
         self._jobs: Counter[tuple[str, str]] = Counter()
         self._held = self._stalled = 0
 
@@ -377,6 +383,7 @@ class OpenFigures:
         oldest = self._oldest.get(key)
         if oldest is None or job.created_at < oldest:
             self._oldest[key] = job.created_at
+        self._changed[key] = max(job.updated_at, self._changed.get(key, job.updated_at))
         self._held += job.unconfirmed
         if job.stalled and self._look.is_quiet(job):
             self._stalled += job.stalled
@@ -406,13 +413,14 @@ class OpenFigures:
         row = self._look.lane(lane)
         oldest = self._oldest[key]
         driver = self._look.driver(lane, oldest)
+        idle_since = max(oldest, row.seen_at or oldest, self._changed[key])
         until = Spent.read(None, row.cooled, lane=lane).cooled.get(WHOLE_LANE)
         return AccountHealth(
             account=account,
             open_jobs=self._jobs[key],
             oldest_at=oldest,
             driven_by=None if driver is None else f"process {driver.pid} on {driver.host}",
-            idle_since=None if driver is not None else max(oldest, row.seen_at or oldest),
+            idle_since=None if driver is not None else idle_since,
             seen_at=row.seen_at,
             silent_until=until if until is not None and until > self._look.now else None,
         )

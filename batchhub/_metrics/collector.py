@@ -89,9 +89,9 @@ class HubCollector(Collector):
             (f.LANES_PAUSED, paused),
         ):
             yield make(family, {name: numbers[name] for name in roster.adapters})
-        if (shards := opened.shards) is not None:
-            yield make_plain(f.SHARDS_OWNED, shards.owned)
-            yield make_plain(f.LANES_LEFT, len(shards.not_drivable))
+        shards = opened.shards
+        yield make_plain(f.SHARDS_OWNED, 0 if shards is None else shards.owned)
+        yield make_plain(f.LANES_LEFT, 0 if shards is None else len(shards.not_drivable))
 
     def budgets(self) -> dict[tuple[str, str], int]:
         """Return the requests that each account may send at once, by the values of its labels."""

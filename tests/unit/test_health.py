@@ -400,7 +400,8 @@ def test_the_command_names_what_nobody_drives(command: Command) -> None:
     assert command("--quiet").stdout == f"unattended {job_id} shop unattended\n"
     assert command("--grace", "3000d").exit_code == 0
     first, header, line = command("--grace", "3000d").stdout.splitlines()
-    assert re.fullmatch("all is well; 1 open job: 1 in progress; the oldest .* d old", first)
+    assert re.fullmatch("all is well; 1 open job: 1 in progress; the oldest .* d old; .*", first)
+    assert re.fullmatch(".*; 1 account driven by nobody, shop for .* d", first)
     assert header.split("  ") == ["account", "open", "oldest", "driven by", "silent"]
     assert re.fullmatch(r"shop +1  \d+ d +nobody", line)
     odd = command("--grace", "soon")

@@ -72,6 +72,7 @@ async def test_all_is_well(tmp_path: Path) -> None:
         "store_readable": "the store can be read",
         "store_writable": "the last transaction was written",
         "jobs_driven": "every open job is driven by a process",
+        "workers": "no process has said that it drives its accounts until it is stopped",
     }
 
 

@@ -102,7 +102,7 @@ async def test_it_is_compressed_for_those_who_take_that() -> None:
             async with session.get(url, headers={"Accept-Encoding": "identity"}) as response:
                 assert "Content-Encoding" not in response.headers
                 plain = await response.read()
-    assert packed.splitlines()[:100] == plain.splitlines()[:100]
+    assert packed.splitlines()[:50] == plain.splitlines()[:50]
 
 
 @pytest.mark.parametrize("identity", [RuntimeError("no identity"), 7, ["x"]])
