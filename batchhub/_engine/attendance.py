@@ -159,6 +159,8 @@ class Attendance:
             named: The only ones where something may be new; `None` for all.
         """
         names = self._list_own() if named is None else self._find_own(named)
+        if named is not None and not names:
+            return  # others have them
         said = dict(self._said)
         marks = await self._store.lanes.marks(names)
         # A lane that nobody has ever taken or submitted to has no row, and nothing to drive.

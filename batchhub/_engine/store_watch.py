@@ -73,7 +73,7 @@ class StoreWatch:
         self._followers: list[Callable[[Collection[str] | None], None]] = []
         self._news = News()
         self._stirred = asyncio.Event()
-        self._doubted_s = self._looked_s = -math.inf
+        self._looked_s = -math.inf
         self._is_unsure = False
         self._is_closed = self._is_listening = False
         self._watching: asyncio.Task[None] | None = None
@@ -147,8 +147,9 @@ class StoreWatch:
     # When to look.
 
     def _hear(self, news: News) -> None:
-        self._news |= news
-        self._stirred.set()
+        if news.lanes != frozenset() or self._awaited:  # figures of jobs come all the time
+            self._news |= news
+            self._stirred.set()
 
     async def _wait(self) -> News:
         """Wait until there is something to look at, and return what."""
@@ -190,7 +191,8 @@ class StoreWatch:
     async def _look_at_lanes(self, news: News) -> None:
         held, is_all = self._lanes(), news.is_anything
         named = list(held) if news.lanes is None else sorted(n for n in news.lanes if n in held)
-        doubtful = self._find_doubtful(is_all=is_all) if news.has_jobs else ()
+        # Where others are heard a late answer is looked for with everything else: it is seldom.
+        doubtful = self._doubtful() if is_all else ()
         places = await self._store.lanes.places(named) if named else {}
         before = self._places
         new = [lane for lane in named if places.get(lane) != before.get(lane)]
@@ -199,14 +201,6 @@ class StoreWatch:
         for lane in dict.fromkeys([*new, *doubtful]):
             if lane in self._lanes():
                 self._on_lane(lane)
-
-    def _find_doubtful(self, *, is_all: bool) -> Collection[str]:
-        """Return the lanes for whom any write may hold an answer: none if it was just asked."""
-        now_s = self._clock.monotonic()
-        if not is_all and now_s < self._doubted_s + LOOK_S:
-            return ()
-        self._doubted_s = now_s
-        return self._doubtful()
 
     async def _look_at_jobs(self) -> None:
         self._is_unsure = False

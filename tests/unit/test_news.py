@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
+import psycopg
 import pytest
 from support.hubs import numbered
 from support.patience import PATIENCE_S
@@ -19,6 +20,7 @@ from batchhub._base.store_place import find_store_place
 from batchhub._engine import store_watch
 from batchhub._engine.store_watch import StoreWatch
 from batchhub._store import Store
+from batchhub._store.bell import Bell
 from batchhub._store.lanes import Lanes
 from batchhub._store.opening import init_database
 
@@ -37,6 +39,15 @@ def _no_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever is not told of news never finds them."""
     monkeypatch.setattr(store_watch, "LOOK_S", 1e6)
     monkeypatch.setattr(store_watch, "FALLBACK_S", 1e6)
+
+
+def cut(url: str) -> None:
+    """End the connections of all bells at a store."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'batchhub bell' AND datname = current_database()"
+        )
 
 
 class Told:
@@ -170,6 +181,34 @@ async def test_a_worker_takes_up_what_it_hears_of(
         assert {name for names in asked for name in names} == {one.lane}
         driving.cancel()
         await asyncio.wait({driving})
+
+
+async def test_who_hears_nothing_any_more_looks_by_itself(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection is cut and can't be made again: what others write is found all the same."""
+    monkeypatch.setattr(store_watch, "LOOK_S", 0.05)
+    monkeypatch.setattr(store_watch, "FALLBACK_S", 1e6)
+    told = Told()
+
+    async def fail(_: Bell) -> None:
+        raise OSError("no connection is left")
+
+    async with (
+        opened(store_url) as mine,
+        opened(store_url) as theirs,
+        watched(mine, theirs, ["shop"], told),
+    ):
+        assert mine.bell is not None
+        with monkeypatch.context() as patch:
+            patch.setattr(Bell, "_connect", fail)
+            cut(store_url)
+            while mine.bell.is_heard:  # noqa: ASYNC110  # whoever watches is told, and nobody else
+                await asyncio.sleep(0.01)
+            await theirs.pushes.add("shop", ["ref-1"], CLOCK.now())
+            await told.until(lambda: told.calls["shop"] > 0)
+        while not mine.bell.is_heard:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 async def test_who_hears_nothing_looks_every_second(store_url: str) -> None:
