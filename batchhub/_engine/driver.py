@@ -353,6 +353,7 @@ class Driver:
     def _note_news(self, lane: str) -> None:
         """Have a lane look at what another process has written."""
         known = self._table.lanes[lane]
+        self._claims.note_news(lane)
         known.poke()
         known.note_pushes()
         known.note_wishes()

@@ -90,6 +90,11 @@ class LaneClaims:
         """Return the number of the last hold that this process had of a lane, if it had one."""
         return self._epochs.get(lane)
 
+    def note_news(self, lane: str) -> None:
+        """Ask whether a lane is still this process's, now that something is new for it."""
+        if self._shards is not None and (hold := self.held.get(lane)) is not None:
+            hold.doubt()  # its own signs of life would say so
+
     def forget(self, lane: str) -> None:
         """Forget a lane that is driven here no more."""
         self._epochs.pop(lane, None)
@@ -303,12 +308,18 @@ class LaneClaims:
         """
         Have whoever drives a lane now take it anew, and with it the cool-down of this process.
 
-        It is taken for that from whoever has it: who gives the next sign of life finds out.
+        It is taken for that from whoever has it, who finds out: with the next sign of life, or
+        where these are its shard's, since there is something new for the lane.
         """
         row, hold = await self._take_row(lane, lambda _: True)
         self._restore(lane, row)
-        if hold is not None:
+        if hold is None:
+            return
+        if self._shards is None:
             await self.let_go(lane, LaneHold(hold, self._store, self._clock))
+        else:
+            traffic, at = lane.traffic(), self._clock.now()
+            await self._store.lanes.let_go(hold, traffic, at, is_news=True)
 
     async def let_go(self, lane: Lane, hold: LaneHold) -> None:
         """Let a lane go; what can't be written now is written with the next sign of life."""

@@ -59,7 +59,7 @@ class LaneHold:
         self.row = row
         self.shard = shard
         self.began_s = clock.boot_s()
-        self.is_lost = False
+        self.is_lost = self._is_doubted = False
         self.latest_at = clock.now()
         self.on_lost: Callable[[], None] | None = None
         self.hand_on: Callable[[], Awaitable[None]] | None = None
@@ -82,7 +82,7 @@ class LaneHold:
     def is_stale(self) -> bool:
         """Whether the last sign of life is so old that another process may have the lane."""
         if self.shard is not None:
-            return self.shard.is_stale
+            return self._is_doubted or self.shard.is_stale
         return self._clock.boot_s() - self._seen_s > STALE_S
 
     @property
@@ -98,15 +98,25 @@ class LaneHold:
             StoreError: It does not say.
         """
         asked_at_s = self._clock.boot_s()
-        if self.shard is None or self._confirm_shard is None:
-            is_held = await self._store.lanes.is_held(self.row)
-        else:
+        is_held = True
+        if self.shard is not None and self._confirm_shard is not None:
             is_held = await self._confirm_shard(self.shard)
+        if is_held and (self.shard is None or self._is_doubted):
+            self._is_doubted = False
+            try:
+                is_held = await self._store.lanes.is_held(self.row)
+            except StoreError:
+                self._is_doubted = True
+                raise
         if is_held:
             self.note_seen(asked_at_s)
         else:
             self.lose()
         return is_held and not self.is_lost
+
+    def doubt(self) -> None:
+        """Have the store asked before anything else is sent."""
+        self._is_doubted = True
 
     async def make_sure(self) -> None:
         """

@@ -150,14 +150,14 @@ class ShardClaims:
 
     def lose(self, hold: ShardHold) -> None:
         """Take in that a shard is another process's."""
-        if self.held.get(hold.shard) is hold:
+        if self._has(hold):
             del self.held[hold.shard]
             _log.warning("shard.lost", shard=hold.shard)
             hold.lose()
 
     async def let_go(self, hold: ShardHold) -> None:
         """Let a shard go; one that can't be written is free when this process is silent for it."""
-        if self.held.get(hold.shard) is hold:
+        if self._has(hold):
             del self.held[hold.shard]
         if not hold.is_lost:
             await self._let_go(hold.lease)
@@ -188,9 +188,12 @@ class ShardClaims:
             StoreError: It can't be written.
         """
         # Again, if that sign of life was begun before this process stood still.
-        while hold.is_stale and not hold.is_lost:
+        while hold.is_stale and self._has(hold):
             await self._renew()
-        return not hold.is_lost
+        return self._has(hold)
+
+    def _has(self, hold: ShardHold) -> bool:
+        return self.held.get(hold.shard) is hold
 
     async def _sign(self) -> None:
         while self.held:

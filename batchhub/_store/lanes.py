@@ -155,11 +155,23 @@ class Lanes:
 
         return await self._db.write(work, lanes=())
 
-    async def let_go(self, hold: Hold, traffic: Traffic, at: datetime) -> None:
-        """Let a lane go, unless another process has it."""
+    async def let_go(
+        self, hold: Hold, traffic: Traffic, at: datetime, *, is_news: bool = False
+    ) -> None:
+        """
+        Let a lane go, unless another process has it.
+
+        Args:
+            hold: The hold.
+            traffic: What was sent.
+            at: The time.
+            is_news: Whether the process that had the lane before is to look at it.
+        """
 
         def work(connection: Connection) -> None:
             lane_rows.let_go(connection, hold, traffic, at)
+            if is_news:
+                lane_rows.take_place(connection, hold.lane)
 
         await self._db.write(work, lanes=())
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from multiprocessing import get_context
 from typing import Final
 
+from .fleet import make_fleet
 from .plan import draw_plan
 from .worker import add_worker
 from .world import Outcome, run_world
@@ -18,6 +19,11 @@ _CHUNK: Final = 50
 def run_seed(seed: int) -> Outcome:
     """Run the world of a seed."""
     return run_world(add_worker(draw_plan(seed)))
+
+
+def run_fleet(seed: int) -> Outcome:
+    """Run the world of a seed with machines that share out the shards of its store."""
+    return run_world(make_fleet(draw_plan(seed)))
 
 
 def repeat_command(seed: int) -> str:

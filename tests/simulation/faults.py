@@ -176,7 +176,8 @@ class Faults:
         self._later(for_s, wake)
 
     def _lives(self, machine: Machine) -> bool:
-        return not machine.is_done and not self._world.loop.is_dead(machine.life)
+        is_there = machine.lasts or not machine.is_done
+        return is_there and not self._world.loop.is_dead(machine.life)
 
     # The network.
 

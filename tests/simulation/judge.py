@@ -13,7 +13,9 @@ from batchhub.models import BatchState
 
 from .accounts import KINDS, Kind
 from .doubt import is_answered, may_be_misread, may_be_unknown
+from .fleet import is_fleet
 from .judge_order import judge_order
+from .judge_owner import judge_owner
 from .judge_pace import judge_pace
 from .plan import Order
 from .vendors import Ran
@@ -69,6 +71,8 @@ async def judge(world: World, hub: BatchHub) -> None:
     _judge_orphans(told, ran)
     _judge_held(world, told)
     judge_pace(world)
+    if is_fleet(world.plan):
+        judge_owner(world)
     judge_order(world, told, ran)
 
 

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from attrs import define, field
 
@@ -44,6 +44,8 @@ class Machine:
         snares: At which failpoint the program dies, and how often that is still passed before.
         workers: The connections of the present life.
         is_done: Whether its program has nothing left to do.
+        lasts: Whether it goes on all the same, as one does that others wait for.
+        is_simulated: That its time is none of the world outside.
     """
 
     name: str
@@ -64,6 +66,8 @@ class Machine:
     snares: list[dict[str, Any]] = field(factory=list)
     workers: list[Any] = field(factory=list)
     is_done: bool = False
+    lasts: bool = False
+    is_simulated: ClassVar[bool] = True
 
     # As a clock of the program's.
 

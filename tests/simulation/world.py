@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from batchhub._engine.process_lock import Verdict
 from batchhub._store.opening import open_database
 
 from .faults import Faults
+from .fleet import FLEET, FleetWorker, Taken, is_fleet, shared
 from .judge import judge
 from .loop import WorldLoop
 from .machine import Machine
@@ -78,6 +79,7 @@ class World:
         judged: How often each law was put to the test.
         store: The file of the store all programs share.
         numbers: Numbers what has no other order.
+        taken: Which process took which shard, in order.
     """
 
     def __init__(self, plan: Plan, folder: Path) -> None:
@@ -102,6 +104,7 @@ class World:
         self.store.write_bytes(_empty_store())
         self.faults = Faults(self)
         self.numbers = itertools.count()
+        self.taken: list[Taken] = []
         self._hops = random.Random(f"{plan.seed}:hops")
         self._ended: asyncio.Event
 
@@ -176,7 +179,11 @@ class World:
         machine.workers.clear()
         host = self.loop.net.host(machine.life)
         self.faults.cut_off(machine)
-        kind = Worker if machine.name == WORKER else Program
+        kind: type[Program] = Program
+        if machine.name == WORKER:
+            kind = Worker
+        elif machine.name in FLEET:
+            kind = FleetWorker
         program = kind(
             machine,
             self.store,
@@ -184,7 +191,7 @@ class World:
             tuple(o for o in self.plan.orders if o.machine in (None, machine.name)),
             self.witness,
             self.plan.seed,
-            drives=WORKER not in self.machines,
+            drives=WORKER not in self.machines and not is_fleet(self.plan),
         )
         task = host.create_task(program.run(), name=f"program-{machine.life}")
         task.add_done_callback(self._note_end)
@@ -226,8 +233,12 @@ class World:
         """Finish what a late answer may have set going again, as the next process would; judge."""
         clock = next(iter(self.machines.values()))
         accounts = self.vendors.accounts(self.plan)
-        async with BatchHub(self.store, accounts, clock=clock, seed=self.plan.seed) as hub:
-            await hub.resume()
+        drives = not is_fleet(self.plan)  # else those of the fleet do
+        async with BatchHub(
+            self.store, accounts, clock=clock, seed=self.plan.seed, drives=drives
+        ) as hub:
+            if drives:
+                await hub.resume()
             await asyncio.sleep(_LOOK_S)  # what was held may go on now
             while not all(_is_settled(job.status) for job in await hub.jobs()):  # noqa: ASYNC110
                 await asyncio.sleep(_LOOK_S)
@@ -252,7 +263,7 @@ def run_world(plan: Plan, *, folder: Path | None = None) -> Outcome:
     world = World(plan, place)
     gc.freeze()  # the loop collects its garbage at the end, and looks at everything there is
     try:
-        with staged(world):
+        with staged(world), shared(world) if is_fleet(plan) else nullcontext():
             broken = _run(world)
         return Outcome(
             seed=plan.seed,
