@@ -145,7 +145,7 @@ class Lanes:
                 if lane_rows.note_traffic(connection, hold, sent, at)
             }
 
-        return await self._db.write(work)
+        return await self._db.write(work, lanes=())
 
     async def note_traffic(self, hold: Hold, traffic: Traffic, at: datetime) -> bool:
         """Keep what a lane has sent, and its cool-downs; return whether it is still held."""
@@ -173,7 +173,7 @@ class Lanes:
             if is_news:
                 lane_rows.take_place(connection, hold.lane)
 
-        await self._db.write(work, lanes=())
+        await self._db.write(work, lanes=[hold.lane] if is_news else ())
 
     async def let_all_go(self, token: str) -> None:
         """Let every lane of a process go."""

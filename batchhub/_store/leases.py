@@ -25,7 +25,12 @@ _GET: Final = Statement(select(leases).where(_THIS))
 _ADD: Final = Statement(insert(leases))
 _TAKE: Final = Statement(
     update(leases)
-    .where(_THIS, leases.c.epoch == bindparam("this_epoch"))
+    .where(
+        _THIS,
+        leases.c.epoch == bindparam("this_epoch"),
+        # Its holder may give a sign of life at the same moment.
+        leases.c.seen_at.is_not_distinct_from(bindparam("this_seen_at")),
+    )
     .values(
         epoch=leases.c.epoch + 1,
         holder=bindparam("token"),
@@ -147,7 +152,7 @@ class Leases:
 
     async def let_go(self, lease: Lease) -> None:
         """Let a lease go, unless another process has it."""
-        await self._db.write(lambda connection: _LET_GO.run(connection, lease.bound()))
+        await self._db.write(lambda connection: _LET_GO.run(connection, lease.bound()), lanes=())
 
 
 def get_lease(connection: Connection, name: str) -> LeaseRow:
@@ -176,18 +181,21 @@ def take_lease(
     is_free: Callable[[LeaseRow], bool],
 ) -> Lease | None:
     """Take a lease if it is free, inside a transaction; see `Leases.take`."""
-    row = get_lease(connection, name)
+    found = _GET.first(connection, {"this_name": name})
+    row = LeaseRow() if found is None else read_lease(found)
     if not is_free(row):
         return None
+    if found is None:
+        _ADD.run(connection, {"name": name})
     values = {
         "this_name": name,
         "this_epoch": row.epoch,
+        "this_seen_at": None if found is None else found["seen_at"],
         "token": holder.token,
         "pid": holder.pid,
         "host": holder.host,
         "at": to_text(at),
     }
     if not _TAKE.run(connection, values):
-        _ADD.run(connection, {"name": name})
-        _TAKE.run(connection, values)
+        return None
     return Lease(name=name, token=holder.token, epoch=row.epoch + 1)

@@ -185,7 +185,10 @@ class PostgresWorker(Worker):
         return self.start(self._commit, works, self._find_locks(lanes))
 
     def _find_locks(self, lanes: Lanes) -> list[int]:
-        return [_ALL] if lanes is None else [_SHARED, *sorted({shard_of(lane) for lane in lanes})]
+        if lanes is None:
+            return [_ALL]
+        shards = {lane if isinstance(lane, int) else shard_of(lane) for lane in lanes}
+        return [_SHARED, *sorted(shards)]
 
     async def aclose(self) -> None:
         """Close the connection after all that waits for it, and end the thread."""

@@ -116,7 +116,7 @@ class ShardLeases:
                 _FENCE.run(connection, {"this_shard": shard})
             return lease
 
-        return await self._db.write(work)
+        return await self._db.write(work, lanes=[shard])
 
     async def renew(self, token: str, at: datetime) -> dict[str, int]:
         """

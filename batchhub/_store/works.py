@@ -17,9 +17,10 @@ It may be done again from its beginning, where the database took nothing of it: 
 outside but what it returns.
 """
 
-Lanes = Collection[str] | None
+Lanes = Collection[str | int] | None
 """
-The lanes whose rows a write is about: those of their jobs too, and whatever belongs to these.
+The lanes whose rows a write is about: those of their jobs too, and whatever belongs to these. By
+their names, or all of a shard by its number.
 
 What it reads and writes of them nobody else writes meanwhile. With none of them it is safe beside
 every other write, such as one statement that finds by itself whether it may. `None`, for a write of
@@ -49,7 +50,7 @@ def note_lane(connection: Connection, lane: str) -> None:
 
 def join_lanes(lanes: Iterable[Lanes]) -> Lanes:
     """Return the lanes that several writes are about together."""
-    joined: set[str] = set()
+    joined: set[str | int] = set()
     for some in lanes:
         if some is None:
             return None
