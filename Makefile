@@ -55,9 +55,13 @@ screenshots: $(VENV)/.installed-dev  ## take the pictures of the page that the d
 faults: $(VENV)/.installed-dev  ## run the command under every fault the stand-ins know
 	EVERY_FAULT=1 $(BIN)/python -m pytest -n $(WORKERS) tests/integration/test_faults.py
 
-soak: $(VENV)/.installed-dev  ## kill the command 500 times at random; let a worker live for 20 minutes
+soak: $(VENV)/.installed-dev  ## kill the command 500 times at random; let a worker live for 20 minutes; CLUSTER=1: trouble several workers and their database 100 times
+ifdef CLUSTER
+	cd tests && PYTHONPATH=. $(abspath $(BIN))/python -m soak.cluster $(if $(SEED),--seed $(SEED))
+else
 	cd tests && PYTHONPATH=. $(abspath $(BIN))/python -m soak
 	cd tests && PYTHONPATH=. $(abspath $(BIN))/python -m soak.worker --minutes 20
+endif
 
 sim: $(VENV)/.installed-dev  ## run the program in simulated worlds: SEEDS=5000 many, SEED=17 one
 	cd tests && PYTHONPATH=. $(abspath $(BIN))/python -m simulation $(SEED) --seeds $(SEEDS)

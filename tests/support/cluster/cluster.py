@@ -104,6 +104,8 @@ class Cluster:
         stood_still: Processes that were stopped for a while.
         ends: Processes that were killed, and when.
         asked_to_stop: Those that were asked to stop, and when.
+        more: What else is in the settings of each worker.
+        env: Its variables, beside the usual.
     """
 
     folder: Path
@@ -119,6 +121,8 @@ class Cluster:
     stood_still: set[int] = field(factory=set)
     ends: list[tuple[int, float]] = field(factory=list)
     asked_to_stop: list[tuple[int, float]] = field(factory=list)
+    more: str = ""
+    env: dict[str, str] = field(factory=dict)
     _stack: ExitStack = field(factory=ExitStack)
     _names: int = 0
 
@@ -134,12 +138,13 @@ class Cluster:
 
     # Workers.
 
-    def start(self, shops: Collection[str] | None = None) -> Worker:
+    def start(self, shops: Collection[str] | None = None, *, plan: Plan | None = None) -> Worker:
         """
         Start a worker, and wait until it works.
 
         Args:
             shops: Those of which its settings know; `None` for all.
+            plan: What befalls it; `None` for what befalls each.
         """
         self._names += 1
         name = f"worker{self._names}"
@@ -150,8 +155,8 @@ class Cluster:
             running = self.lab.start(
                 folder,
                 *("worker", "-v", "--metrics-listen=127.0.0.1:0"),
-                plan=self.plan,
-                env={"NOTIFY_SOCKET": manager.address},
+                plan=plan or self.plan,
+                env={**self.env, "NOTIFY_SOCKET": manager.address},
             )
             self._stack.callback(running.close)
             manager.receive_until("READY")
@@ -165,11 +170,20 @@ class Cluster:
         text = f'store = "{self.url}"\npolling = "{self.polling}"\n'
         path = folder / "batchhub.toml"
         path.touch(0o600)
-        path.write_text(text + "".join(shop.settings for shop in known))
+        path.write_text(text + "".join(shop.settings for shop in known) + self.more)
 
     def check_said(self, ended: Ended) -> None:
         """Check that no password was said."""
         assert GUARDED_PASSWORD not in ended.out + ended.err
+
+    def shops_of(self, worker: Worker) -> set[str]:
+        """Return the shops whose lanes a worker has now."""
+        owners = self.owners()
+        return {name for name, lane in self.lanes.items() if owners.get(lane) == worker.pid}
+
+    def said(self) -> str:
+        """Return what all workers that are there have written."""
+        return "".join(worker.running.said() for worker in self.workers)
 
     # Jobs.
 
@@ -207,6 +221,41 @@ class Cluster:
         """Return how many jobs have not ended."""
         ((count,),) = self.ask(f"SELECT count(*) FROM {SCHEMA}.jobs WHERE ended_at IS NULL")
         return int(count)
+
+    def states(self) -> set[str]:
+        """Return the states that there are among the jobs."""
+        return {str(state) for (state,) in self.ask(f"SELECT DISTINCT state FROM {SCHEMA}.jobs")}
+
+    def keep_busy(self) -> None:
+        """Hand over more to shops that have nothing to do."""
+        open_jobs = self.ask(f"SELECT DISTINCT account FROM {SCHEMA}.jobs WHERE ended_at IS NULL")
+        idle = self.shops.keys() - {str(name) for (name,) in open_jobs}
+        if idle:
+            self.hand_over(*idle)
+
+    def cut_one_by_one(self, *, rounds: int, pause_s: float = 0.05) -> set[str]:
+        """
+        Cut each connection to the database.
+
+        Args:
+            rounds: How often.
+            pause_s: Seconds between two cuts.
+
+        Returns:
+            What the connections called themselves.
+        """
+        names: set[str] = set()
+        for _ in range(rounds):
+            found = self.ask(
+                "SELECT pid, application_name FROM pg_stat_activity WHERE datname = %s"
+                " AND pid <> pg_backend_pid()",
+                DATABASE,
+            )
+            for pid, name in found:
+                names.add(str(name))
+                self.ask("SELECT pg_terminate_backend(%s)", pid)
+                time.sleep(pause_s)
+        return names
 
     def holds(self) -> dict[str, list[Held]]:
         """Return who has had which lane."""
