@@ -175,7 +175,11 @@ class Tickets:
 
         def work(connection: Connection) -> TicketRecord:
             is_held = hold is None or lane_rows.is_held(connection, hold)
-            return ticket_changes.accept_ticket(connection, job if is_held else None, ticket)
+            kept = ticket_changes.accept_ticket(connection, job if is_held else None, ticket)
+            if not is_held:
+                # Whoever has the lane may have left it, since nothing more could be asked.
+                lane_rows.take_place(connection, job.lane)
+            return kept
 
         return await self._db.write(work, lanes=[job.lane])
 

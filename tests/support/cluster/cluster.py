@@ -338,7 +338,7 @@ class Cluster:
         figures = laws.check_results(self.shops, results)
         laws.check_keys(asked, figures)
         laws.check_owners(self.lanes, self.holds(), asked, figures, stood_still=self.stood_still)
-        laws.check_budgets(asked, self.rate)
+        laws.check_budgets(asked, self.rate, late_s=1.0 + self.street.lag_s)
         for worker in self.workers:
             assert GUARDED_PASSWORD not in worker.running.said()
         return figures

@@ -25,6 +25,8 @@ RATE: Final = 240
 BURST: Final = 5
 """Requests that it may make at once."""
 
+_TURN_S: Final = 0.05
+
 
 @frozen(kw_only=True)
 class Asked:
@@ -109,10 +111,19 @@ class Street:
     Attributes:
         shops: By the names of their accounts.
         asked: All requests so far, as they came.
+        lag_s: The longest time that the shops' thread did not turn, in seconds.
     """
 
     shops: dict[str, Shop]
     asked: list[Asked] = field(factory=list)
+    lag_s: float = 0.0
+
+    async def measure_lag(self) -> None:
+        """Look for ever whether the thread turns: on a busy machine it may not, for a while."""
+        while True:
+            began_s = time.monotonic()
+            await asyncio.sleep(_TURN_S)
+            self.lag_s = max(self.lag_s, time.monotonic() - began_s - _TURN_S)
 
     def watch(self, shop: Shop) -> Callable[..., Awaitable[web.StreamResponse]]:
         """Return what keeps the requests of a shop."""
@@ -169,6 +180,7 @@ def open_street(count: int, *, forgetful: int = 0, item_s: float = 0.05) -> Iter
     def run(work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, loop).result()
 
+    measuring = asyncio.run_coroutine_threadsafe(street.measure_lag(), loop)
     try:
         for shop in shops:
             shop.sandbox.change_switches({"item_time_s": item_s, "requests_per_minute": 100_000})
@@ -176,6 +188,7 @@ def open_street(count: int, *, forgetful: int = 0, item_s: float = 0.05) -> Iter
             shop.url = run(shop.sandbox.start())
         yield street
     finally:
+        measuring.cancel()
         for shop in shops:
             run(shop.sandbox.aclose())
         loop.call_soon_threadsafe(loop.stop)
