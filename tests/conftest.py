@@ -71,7 +71,9 @@ settings.register_profile(
     "explore", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=False
 )
 settings.register_profile("batchhub", settings.get_profile("explore"), derandomize=True)
-settings.load_profile("batchhub")
+# On PostgreSQL each example that has a store of its own takes a tenth of a second.
+settings.register_profile("few", settings.get_profile("batchhub"), max_examples=10)
+settings.load_profile("few" if on_postgres.IS_ON else "batchhub")
 
 # A command that runs in the tests' own process must not end that process, as it does where
 # something of it does not come to an end in two seconds.
@@ -91,10 +93,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Leave out what is about SQLite where stores are on PostgreSQL."""
+    """Leave out what says nothing new where stores are on PostgreSQL."""
     mark = item.get_closest_marker("sqlite_only")
     if mark is not None and on_postgres.IS_ON:
         pytest.skip(f"about SQLite: {mark.args[0]}")
+    if on_postgres.IS_ON and "database_server" in getattr(item, "fixturenames", ()):
+        pytest.skip("on PostgreSQL whatever STORE says")
 
 
 @pytest.fixture(autouse=True)

@@ -25,6 +25,11 @@ MOST_ENDED: Final = 500
 """How many jobs that have ended are taken in at once."""
 
 _MOST_RETRIES: Final = 1_000
+
+_LATE: Final = 100
+"""How many numbers of jobs are looked at again on PostgreSQL: a number is given before the commit,
+and whoever had a later one may have committed first."""
+
 _COLUMNS: Final = (
     jobs.c.job_no,
     jobs.c.job_id,
@@ -145,8 +150,9 @@ class AlertLooks:
         """
         Return when each account's newest job after a number was submitted, and the next number.
 
-        Retries don't count: they send nothing new.
+        Retries don't count: they send nothing new. A job may be found again.
         """
+        late = _LATE if self._db.place.is_postgres else 0
 
         def work(connection: Connection) -> tuple[dict[str, datetime], int]:
             newest = _NEWEST.scalar(connection) or 0
@@ -156,7 +162,8 @@ class AlertLooks:
                 for row in _SUBMITTED.rows(connection, {"after": after}):
                     if (at := _time(row["at"])) is not None:
                         found[row["account"]] = at
-            return found, max(after, newest if coming is None else min(newest, coming - 1))
+            upto = newest if coming is None else min(newest, coming - 1)
+            return found, max(after, upto - late)
 
         return await self._db.read(work)
 

@@ -115,7 +115,7 @@ class Deliveries:
         def work(connection: Connection) -> Claimed | None:
             return delivery_rows.claim(connection, consumer, candidate, token, at)
 
-        return await self._db.write(work)
+        return await self._db.write(work, lanes=())
 
     async def acknowledge(self, consumer: str, job_no: int) -> None:
         """Delete a delivery: it was handled, by whomever."""
@@ -127,12 +127,13 @@ class Deliveries:
 
     async def release_all(self, token: str) -> None:
         """Give all that a process has claimed back, unhandled."""
-        await self._db.write(lambda connection: _RELEASE_ALL.run(connection, {"token": token}))
+        mine = {"token": token}
+        await self._db.write(lambda connection: _RELEASE_ALL.run(connection, mine), lanes=())
 
     async def beat(self, token: str, at: datetime) -> None:
         """Give a sign of life for all that a process has claimed."""
         sign = {"token": token, "at": to_text(at)}
-        await self._db.write(lambda connection: _BEAT.run(connection, sign))
+        await self._db.write(lambda connection: _BEAT.run(connection, sign), lanes=())
 
     async def put_off(self, consumer: str, job_no: int, token: str, until: datetime) -> None:
         """Give a delivery back until a time, unless somebody else has claimed it meanwhile."""
@@ -146,4 +147,4 @@ class Deliveries:
 
     async def _change(self, statement: Statement, consumer: str, job_no: int, **facts: Any) -> None:
         values = {"this_consumer": consumer, "this_job": job_no, **facts}
-        await self._db.write(lambda connection: statement.run(connection, values))
+        await self._db.write(lambda connection: statement.run(connection, values), lanes=())

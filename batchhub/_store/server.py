@@ -20,6 +20,10 @@ _MAY_NOT_LOOK: Final = (
     "SELECT true FROM pg_namespace WHERE nspname = current_setting('search_path') "
     "AND NOT has_schema_privilege(nspname, 'USAGE')"
 )
+_SIZE: Final = """
+SELECT sum(pg_total_relation_size(oid)) FROM pg_class
+WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
+"""
 _INIT: Final = "batchhub cluster init"
 
 
@@ -114,6 +118,11 @@ def find_obstacle(connection: Connection) -> str | None:
         return REPLICA
     is_read_only = connection.exec_driver_sql("SHOW default_transaction_read_only").scalar() == "on"
     return _READ_ONLY if is_read_only else None
+
+
+def find_size(connection: Connection) -> int:
+    """Return the bytes that the tables of a store take, with their indexes."""
+    return int(connection.exec_driver_sql(_SIZE).scalar() or 0)
 
 
 def _lock_number(schema: str) -> int:

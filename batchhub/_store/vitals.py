@@ -15,12 +15,14 @@ from typing import Any, Final
 from attrs import frozen
 from sqlalchemy import Connection, Text, bindparam, cast, delete, func, insert, select
 
+from batchhub._base.store_place import StorePlace
 from batchhub.models import BatchState
 
 from .codec import from_text, to_text
 from .database import Database
 from .lane_records import LaneOwner
 from .open_jobs import IS_OPEN, STALLED
+from .server import find_size
 from .tables import alerts, jobs, lanes, leases
 
 _UNCONFIRMED: Final = jobs.c[f"tickets_{BatchState.UNCONFIRMED.value}"]
@@ -112,7 +114,8 @@ class StoreFigures:
         stalled: How many tickets the vendor makes no progress with, by adapter.
         lanes: The lanes, by name.
         firing: How many alerts are firing, by condition.
-        size_bytes: How much room its files take; `None` for one in memory.
+        size_bytes: How much room its files take, or its tables and their indexes on PostgreSQL;
+            `None` for one in memory.
     """
 
     groups: Sequence[OpenGroup]
@@ -139,10 +142,10 @@ class Vitals:
         Args:
             quiet_before: Stalled tickets count in jobs of which nothing has changed since then.
         """
-        path = self._db.path
+        place = self._db.place
 
         def work(connection: Connection) -> StoreFigures:
-            return _read_figures(connection, quiet_before, path)
+            return _read_figures(connection, quiet_before, place)
 
         return await self._db.read(work)
 
@@ -181,11 +184,11 @@ class Vitals:
                 connection.execute(insert(leases).values(name=_CHECK))
                 connection.execute(delete(leases).where(leases.c.name == _CHECK))
 
-        await self._db.write(work)
+        await self._db.write(work, lanes=())
 
 
 def _read_figures(
-    connection: Connection, quiet_before: datetime, path: Path | None
+    connection: Connection, quiet_before: datetime, place: StorePlace
 ) -> StoreFigures:
     stalled: dict[str, int] = {}
     quiet = {"quiet_before": to_text(quiet_before)}
@@ -207,7 +210,7 @@ def _read_figures(
         stalled=stalled,
         lanes={row.lane: _read_sign(row) for row in connection.execute(_LANES)},
         firing={row.condition: row.number for row in connection.execute(_FIRING)},
-        size_bytes=None if path is None else _find_size(path),
+        size_bytes=_find_size(connection, place),
     )
 
 
@@ -236,8 +239,11 @@ def _read_time(value: object) -> datetime | None:
         return None
 
 
-def _find_size(path: Path) -> int:
-    """Return the bytes of a store's file and of SQLite's log beside it."""
-    return sum(
-        file.stat().st_size for file in (path, Path(f"{path}{_LOG_SUFFIX}")) if file.exists()
-    )
+def _find_size(connection: Connection, place: StorePlace) -> int | None:
+    """Return the bytes of a store's file and of SQLite's log beside it, or of its tables."""
+    if place.is_postgres:
+        return find_size(connection)
+    if place.path is None:
+        return None
+    files = (place.path, Path(f"{place.path}{_LOG_SUFFIX}"))
+    return sum(file.stat().st_size for file in files if file.exists())

@@ -40,7 +40,9 @@ IS_ON: Final = os.environ.get("STORE") == "postgresql"
 
 _FOLDER: Final = "STORE_SERVER"  # of the server that all processes of a test use
 _TEMPLATE: Final = "stores"
-_REGISTRY: Final = "CREATE TABLE stores (path text PRIMARY KEY, name text UNIQUE)"
+_REGISTRY: Final = (
+    "CREATE SEQUENCE numbers; CREATE TABLE stores (path text PRIMARY KEY, name text UNIQUE)"
+)
 
 _make: Final = StorePlace.__init__
 _memories: Final = count(1)
@@ -132,7 +134,7 @@ def _take(connection: psycopg.Connection[Any], path: str) -> str:
     ).fetchone()
     if free is not None:
         return str(free[0])
-    (number,) = connection.execute("SELECT count(*) FROM stores").fetchone() or (0,)
+    (number,) = connection.execute("SELECT nextval('numbers')").fetchone() or (0,)
     name = f"store_{number}"
     connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{_TEMPLATE}"'.encode())
     connection.execute("INSERT INTO stores VALUES (%s, %s)", (path, name))
@@ -151,10 +153,15 @@ def _recycle(paths: Collection[str]) -> None:
             (list(named.values()),),
         )
         for path, name in named.items():
-            with closing(_connect(folder, name)) as one:
-                one.execute(_emptying())
-            free = f"free {name}"
-            connection.execute("UPDATE stores SET path = %s WHERE path = %s", (free, path))
+            try:
+                with closing(_connect(folder, name)) as one:
+                    one.execute(_emptying())
+            except psycopg.Error:  # a test has changed its tables
+                connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+                connection.execute("DELETE FROM stores WHERE path = %s", (path,))
+            else:
+                free = f"free {name}"
+                connection.execute("UPDATE stores SET path = %s WHERE path = %s", (free, path))
 
 
 @cache

@@ -355,6 +355,7 @@ async def test_an_event_is_postponed_by_seconds(tmp_path: Path, delay_s: float) 
         assert await ids(world.hub) == [job_id]
 
 
+@pytest.mark.sqlite_only("asks SQLite")
 async def test_a_look_at_nothing_new_is_one_query_by_an_index(tmp_path: Path) -> None:
     """However many jobs there are: it reads no table from end to end, and writes nothing."""
     store = tmp_path / "jobs.db"

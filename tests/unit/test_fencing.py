@@ -273,6 +273,7 @@ async def test_a_new_owner_searches_no_earlier_than_a_batch_would_show(tmp_path:
 # Files and processes.
 
 
+@pytest.mark.sqlite_only("a file")
 @pytest.mark.parametrize("how", ["deleted", "replaced", "moved", "link", "log"])
 async def test_a_store_whose_file_is_not_its_own_any_more_stops_the_lane(
     tmp_path: Path, how: str

@@ -308,6 +308,7 @@ async def test_a_closed_hub_says_so(tmp_path: Path) -> None:
         assert await hub.jobs() == []
 
 
+@pytest.mark.sqlite_only("shows a file as it was given")
 @pytest.mark.parametrize("kind", [BatchHub, sync.BatchHub], ids=["async", "sync"])
 def test_a_hub_shows_where_its_jobs_are(kind: Any) -> None:
     """And its accounts by name, without any setting of theirs."""

@@ -295,6 +295,7 @@ def test_the_command_shows_them(command: Command) -> None:
     assert command("--quiet").stdout == "2 shop failed 422\n"
 
 
+@pytest.mark.sqlite_only("shows a file as it was given")
 def test_the_command_names_the_newest_job_that_a_retry_helps(command: Command) -> None:
     """Not one whose items fail again as they are, or were written again."""
 
@@ -312,6 +313,7 @@ def test_the_command_names_the_newest_job_that_a_retry_helps(command: Command) -
         assert last == f"  retry the newest  batchhub retry {job_id} --store jobs.db"
 
 
+@pytest.mark.sqlite_only("shows a file as it was given")
 def test_a_retry_of_unknown_items_is_named_with_what_it_needs(command: Command) -> None:
     """Without its option it would leave them all out."""
 
@@ -335,6 +337,7 @@ def test_the_command_as_json(command: Command) -> None:
     assert json.loads(command("--json", "--since", "1min").stdout) == []
 
 
+@pytest.mark.sqlite_only("a file that is not there")
 def test_the_command_finds_nothing(command: Command) -> None:
     """No store, none open, an account that is not there, and a time that is none: one line each."""
     assert command().stderr == "store jobs.db does not exist yet\n"

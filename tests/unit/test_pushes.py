@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -95,7 +95,7 @@ async def reading_hub(store: Path, vendor: Vendor, clock: FakeClock) -> AsyncIte
 
 def kept(store: Path) -> list[str]:
     """Return the ids of batches in a store that no driver has looked at."""
-    with open_raw(store) as connection:
+    with closing(open_raw(store)) as connection, connection:
         return [ref for (ref,) in connection.execute("SELECT vendor_ref FROM pushes")]
 
 
@@ -448,7 +448,7 @@ async def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     vendor = calling_vendor()
     async with scripted_world(vendor, tmp_path / "jobs.db", polling=Fixed(100.0)) as world:
         await submit(world, 1)
-        with open_raw(tmp_path / "jobs.db") as connection:
+        with closing(open_raw(tmp_path / "jobs.db")) as connection, connection:
             connection.execute("DROP TABLE pushes")
         with pytest.raises(StoreError):
             await world.hub.push("shop", *sign("ref-1"))

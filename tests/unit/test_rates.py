@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -367,5 +368,6 @@ async def test_a_rates_cool_down_is_written_as_soon_as_it_begins(tmp_path: Path)
         while not vendor.submissions:
             await clock.sleep(0.05)
         await clock.sleep(0.5)
-        (row,) = open_raw(store).execute("select cooled from lanes").fetchall()
+        with closing(open_raw(store)) as raw:
+            (row,) = raw.execute("select cooled from lanes").fetchall()
     assert "feeds" in row[0]

@@ -459,6 +459,7 @@ async def test_large_results_come_back_as_they_came(tmp_path: Path) -> None:
     assert b"x" * 300 not in read(path) + read(path.with_name("jobs.db-wal"))
 
 
+@pytest.mark.sqlite_only("looks into files")
 async def test_old_jobs_are_forgotten(tmp_path: Path) -> None:
     """Jobs that ended before, with all that is theirs; open ones and younger ones stay."""
     path, clock = tmp_path / "jobs.db", FakeClock()

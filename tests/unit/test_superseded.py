@@ -211,6 +211,7 @@ async def test_other_operations_and_older_jobs_supersede_nothing() -> None:
     assert sent(vendor) == ["a", "x", "a"]
 
 
+@pytest.mark.sqlite_only("asks SQLite")
 async def test_a_look_at_newer_jobs_costs_what_they_are_many() -> None:
     """Each page goes on where the last one ended: twice the jobs take twice the work, not four."""
 

@@ -132,6 +132,7 @@ async def test_the_ends_of_jobs_come_once_and_not_from_before(store: Store) -> N
     assert await count_rows(store, [deliveries]) == [0]
 
 
+@pytest.mark.sqlite_only("looks again at numbers elsewhere")
 async def test_jobs_that_are_being_stored_are_seen_when_they_are_there(store: Store) -> None:
     """Though their numbers are older than those of jobs that are there before them."""
     first = await add_job(store, 1, job_id="first", account="one")

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
+import psycopg
 import pytest
 from attrs import evolve
 from support.stores import (
@@ -25,7 +26,7 @@ from support.stores import (
 )
 
 from batchhub._store import Candidate, LaneOwner, Store
-from batchhub._store.tables import deliveries, items, jobs, lanes, tickets
+from batchhub._store.tables import deliveries, items, jobs, lanes, metadata, tickets
 from batchhub.errors import KeyConflictError
 from batchhub.models import BatchState, ItemState
 
@@ -191,3 +192,62 @@ async def test_two_tickets_of_a_job_that_end_at_once_are_both_counted(
         stored, status = await stores[0].jobs.get(job.job_id)
         assert (status.counts.succeeded, status.counts.failed) == (2, 2)
         assert stored.ended_at == NOW
+
+
+async def test_a_job_that_comes_behind_a_later_number_is_seen(
+    stores: Sequence[Store], cluster_url: str
+) -> None:
+    """Alerts look for what is new by numbers, which are given before they are committed."""
+    store = stores[0]
+    await add_job(store, 1, job_id="first", account="one")
+    set_next(cluster_url, 12)
+    await add_job(store, 1, job_id="newer", account="two")
+    _, seen = await store.alert_looks.submitted(0)
+    set_next(cluster_url, 11)
+    await add_job(store, 1, job_id="older", account="three")
+
+    found, seen = await store.alert_looks.submitted(seen)
+    assert found["three"] == NOW
+
+    set_next(cluster_url, 1_000)
+    await add_job(store, 1, job_id="newest", account="four")
+    _, seen = await store.alert_looks.submitted(seen)
+    assert set((await store.alert_looks.submitted(seen))[0]) == {"four"}
+
+
+def set_next(url: str, job_no: int) -> None:
+    """Say which number the next job gets."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SELECT setval('batchhub.jobs_job_no_seq', %s, false)", (job_no,))
+
+
+async def test_the_size_of_a_store_is_that_of_its_tables(
+    stores: Sequence[Store], cluster_url: str
+) -> None:
+    """Those of other programs in the database don't count."""
+    before = (await stores[0].vitals.figures(NOW)).size_bytes
+    with psycopg.connect(cluster_url, autocommit=True) as connection:
+        connection.execute(
+            "CREATE TABLE public.others AS SELECT repeat('x', 1000) FROM generate_series(1, 3000)"
+        )
+    same = (await stores[0].vitals.figures(NOW)).size_bytes
+    await add_job(stores[0], *[500] * 20)
+    after = (await stores[0].vitals.figures(NOW)).size_bytes
+
+    assert before is not None
+    assert before == same
+    assert after is not None
+    assert before < after < before + 2**22
+
+
+async def test_every_text_is_compared_by_its_characters(cluster_url: str) -> None:
+    """As SQLite does it, whatever language the database is in."""
+    with psycopg.connect(cluster_url) as connection:
+        found = connection.execute(
+            "SELECT table_name, column_name FROM information_schema.columns"
+            " WHERE table_schema = 'batchhub' AND table_name = ANY(%s)"
+            " AND data_type IN ('text', 'character varying')"
+            " AND collation_name IS DISTINCT FROM 'C'",
+            (list(metadata.tables),),
+        )
+        assert found.fetchall() == []
