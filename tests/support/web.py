@@ -18,6 +18,7 @@ from batchhub._web.reach import Reach
 from batchhub._web.screens import SCREENS
 from batchhub._web.server import WebServer
 from batchhub._web.settings import OpenOwner, WebSettings
+from batchhub._web.tokens import find_token_folder
 from batchhub.errors import SettingsError
 from batchhub.hub import BatchJob
 from support.patience import PATIENCE_S
@@ -147,7 +148,7 @@ def no_accounts(job: BatchJob) -> BatchHub:
 
 @asynccontextmanager
 async def web_world(
-    store: Path,
+    store: Path | str,
     *,
     reach: Reach | None = None,
     open_owner: OpenOwner = no_accounts,
@@ -160,7 +161,7 @@ async def web_world(
     Serve the page of a store on a free port of loopback.
 
     Args:
-        store: The store, which need not be there.
+        store: The store, which need not be there; by its path or URL.
         reach: Where the page is reached; its port is taken as it is.
         open_owner: Makes the hub an action goes through.
         screens: The screens.
@@ -170,7 +171,7 @@ async def web_world(
     """
     settings = WebSettings(
         store=str(store),
-        tokens=tokens or store.with_name(f"{store.name}.web"),
+        tokens=tokens or find_token_folder(str(store)),
         reach=reach or Reach(port=0),
         open_owner=open_owner,
     )

@@ -95,6 +95,23 @@ def test_it_ends_with_a_worker_that_is_killed(tmp_path: Path) -> None:
     wait_until(lambda: not is_there(pid), "its end")
 
 
+async def test_its_store_is_on_no_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever lists the processes of the machine sees those, and a store may have a password."""
+    url = "postgresql://shop:geheim@db/shop"
+    monkeypatch.setenv("BATCHHUB_STORE", "another.db")
+    task = asyncio.create_task(PageProcess([str(tmp_path / "pid"), "hears"], url).run())
+    pid = await asyncio.to_thread(pid_in, tmp_path / "pid")
+    folder = Path("/proc") / str(pid)
+    try:
+        assert b"geheim" not in (folder / "cmdline").read_bytes()
+        assert f"BATCHHUB_STORE={url}".encode() in (folder / "environ").read_bytes().split(b"\0")
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
 async def test_ctrl_c_is_the_workers(tmp_path: Path) -> None:
     """The page is in no group of a terminal: it ends when the worker says so."""
     task = asyncio.create_task(PageProcess([str(tmp_path / "pid"), "hears"]).run())

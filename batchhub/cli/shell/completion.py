@@ -105,14 +105,15 @@ def _settings(ctx: typer.Context) -> Settings:
 
 
 def _store(ctx: typer.Context) -> Path | None:
-    """Return the store's file, as the commands find it."""
-    from batchhub._base.store_path import find_store_path
+    """Return the store's file, as the commands find it; `None` for any other store."""
+    from batchhub._base.store_place import find_store_place
 
     if (store := ctx.params.get("store") or _settings(ctx).store) is None:
         from platformdirs import user_data_path
 
         return user_data_path("batchhub") / "jobs.db"
-    return find_store_path(store)
+    # Of a database no jobs are offered: nobody waits for another machine at every Tab.
+    return find_store_place(store).path
 
 
 def _jobs(ctx: typer.Context, incomplete: str) -> Iterator[Offer]:
