@@ -405,7 +405,8 @@ class BatchHub(Handle):
         """
         Store items as a job, and begin to send them in the background.
 
-        When this returns, the job and all its items are durable. Nothing is sent before that.
+        When this returns, the job and all its items are durable. Nothing is sent before that. Where
+        the store is on PostgreSQL, a worker sends them: see `BatchJob.needs_worker`.
 
         Args:
             account: The account's name.
@@ -712,7 +713,7 @@ class BatchHub(Handle):
         Continue every unfinished job of this hub's accounts, and wait for them.
 
         One account's trouble does not hold up the others. Jobs of other accounts stay as they
-        are.
+        are. Where the store is on PostgreSQL, workers continue them, and this only waits.
 
         Returns:
             The jobs that were unfinished, oldest first, once each has ended, is held or can't go

@@ -47,6 +47,8 @@ _PAGE: Final = 500
 
 _NO_LEASE: Final = LeaseRow()
 
+_GOES_ON: Final = "the job goes on by itself"
+
 FoundTrouble = tuple[Trouble, str, datetime, str, str]
 """Kind, code, since when, why, and what to do."""
 
@@ -231,14 +233,16 @@ class HealthLook:
             yield _held(job)
         note = job.note or "no reason is known"
         if job.contact is Contact.PAUSED:
-            yield Trouble.STUCK, "paused", job.updated_at, note, "fix it, then resume the job"
+            fix = f"fix it; {_GOES_ON}" if self.store.is_cluster else "fix it, then resume the job"
+            yield Trouble.STUCK, "paused", job.updated_at, note, fix
         row = self._lanes[job.lane]
         driver = self.judge_driver(job.lane, row, job.created_at, job.updated_at)
         if driver is not None:
             yield driver
         answered_at = job.observed_at or job.created_at
         if job.contact is Contact.UNREACHABLE:
-            goes_on = "then resume the job" if row.owner is None else "the job goes on by itself"
+            is_left = row.owner is None and not self.store.is_cluster
+            goes_on = "then resume the job" if is_left else _GOES_ON
             advice = f"check the network and the vendor; {goes_on}"
             yield Trouble.STUCK, "unreachable", answered_at, note, advice
         yield from self._find_lateness(job, is_driven=row.owner is not None)
@@ -319,7 +323,8 @@ class HealthLook:
         return verdict is Verdict.DEAD or (verdict is Verdict.UNKNOWN and is_silent)
 
     def _find_lateness(self, job: OpenJob, *, is_driven: bool) -> Iterator[FoundTrouble]:
-        asked = "it is asked on" if is_driven else "it is asked again once the job is resumed"
+        again = "a worker drives it" if self.store.is_cluster else "the job is resumed"
+        asked = "it is asked on" if is_driven else f"it is asked again once {again}"
         if (self.now - job.created_at).total_seconds() > job.deadline_s:
             due_at = job.created_at + timedelta(seconds=job.deadline_s)
             why = f"not finished {duration(job.deadline_s)} after it was submitted"

@@ -138,13 +138,19 @@ def _decide(status: BatchStatus) -> Iterator[Step]:
     yield "results so far", _words("results", job)
 
 
-def problem_command(problem: Problem) -> tuple[str, ...] | None:
-    """Return the words of the command that helps with a job in trouble; `None` if none does."""
+def problem_command(problem: Problem, *, needs_worker: bool = False) -> tuple[str, ...] | None:
+    """
+    Return the words of the command that helps with a job in trouble; `None` if none does.
+
+    Args:
+        problem: The trouble.
+        needs_worker: Whether only a worker can continue the job.
+    """
     match problem.code:
         case "held":
             return "status", problem.job_id
         case "unattended" | "paused":
-            return ("resume",)
+            return None if needs_worker else ("resume",)
         case "overdue" | "stalled":
             return "cancel", problem.job_id
         case "unreachable" | "stale":

@@ -225,3 +225,7 @@ def test_what_to_do_next_names_the_worker(cluster: Path) -> None:
     code, out, err = call("status", job_id)
     assert code == ExitCode.OK, err
     assert "goes on once a worker drives it  batchhub worker" in err + out
+    code, out, err = call("health", "--grace", "0min")
+    assert code == ExitCode.UNFINISHED, err
+    assert "start 'batchhub worker'" in " ".join((out + err).split())
+    assert "resume" not in out + err

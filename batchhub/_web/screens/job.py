@@ -67,7 +67,11 @@ async def show_job(look: Look) -> Shown:
             "tone": tone(status),
             "may_act": look.role.may_act,
             "problem": problem,
-            "problem_command": None if problem is None else problem_command(problem),
+            "problem_command": (
+                None
+                if problem is None
+                else problem_command(problem, needs_worker=handle.needs_worker)
+            ),
             "driver": driver,
             "usual_s": await _find_usual_s(hub, job, status),
             "item_bar": segments(status),
@@ -94,6 +98,7 @@ async def show_job(look: Look) -> Shown:
                     retries=await find_all_retries(handle),
                     failures=failures,
                     driver=None if driver is None or driver.note else driver.who,
+                    needs_worker=handle.needs_worker,
                 )
             ),
         },

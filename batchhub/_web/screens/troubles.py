@@ -107,10 +107,12 @@ async def find_troubles(look: HealthLook, without: Collection[str] = ()) -> Trou
     groups = sorted(
         found.values(), key=lambda group: (group.first.kind is not Trouble.HELD, group.first.since)
     )
-    return Troubles(groups=[_show(group) for group in groups], is_cut=judged == MOST)
+    needs_worker = look.store.is_cluster
+    shown = [_show(group, needs_worker=needs_worker) for group in groups]
+    return Troubles(groups=shown, is_cut=judged == MOST)
 
 
-def _show(group: _Group) -> TroubleGroup:
+def _show(group: _Group, *, needs_worker: bool) -> TroubleGroup:
     first = group.first
     is_one = group.accounts.total() == 1
     return TroubleGroup(
@@ -120,6 +122,6 @@ def _show(group: _Group) -> TroubleGroup:
         since=first.since,
         message=first.message,
         advice=first.advice,
-        command=(problem_command(first) if is_one else None) or (),
+        command=(problem_command(first, needs_worker=needs_worker) if is_one else None) or (),
         jobs=group.jobs,
     )

@@ -17,7 +17,7 @@ from batchhub.cli.screen.tables import fits, plain_table, show_page
 from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.filters import parse_span_s
 from batchhub.cli.shell.invocation import Invocation
-from batchhub.cli.shell.open import find_store, no_store, open_reader, store_exists
+from batchhub.cli.shell.open import find_store, needs_worker, no_store, open_reader, store_exists
 from batchhub.cli.shell.options import Common, HealthOptions
 from batchhub.models import AccountHealth, BatchState, Health, Problem, Trouble, WorkerHealth
 from batchhub.models.advice import problem_command
@@ -147,7 +147,7 @@ def _draw(shown: tuple[Problem, ...], common: Common, now: datetime, *, is_wide:
 
 def _advise(problem: Problem, common: Common) -> str:
     """Return what to do, with the command that helps."""
-    command = problem_command(problem)
+    command = problem_command(problem, needs_worker=needs_worker(common))
     if command is None:
         return problem.advice
     return f"{problem.advice}: {command_line(common, *command)}"
