@@ -12,6 +12,7 @@ import typer
 
 from .shell.alert_options import AlertOptions
 from .shell.cluster_options import ClusterOptions
+from .shell.demo_options import DemoOptions
 from .shell.exchange_options import ExchangeOptions
 from .shell.job_options import OutputOptions, ResultsOptions, SubmitOptions
 from .shell.options import (
@@ -94,9 +95,13 @@ def _command(*groups: type[Any]) -> Callable[[Callable[..., Work]], Callable[...
     return add
 
 
-@_command()
-def demo(invocation: Invocation) -> Work:
+@_command(DemoOptions)
+def demo(invocation: Invocation, options: DemoOptions) -> Work:
     """Run every adapter on a sandbox server; needs no account."""
+    if options.cluster:
+        from .commands.demo_cluster import run_cluster_demo
+
+        return run_cluster_demo(invocation)
     from .commands.demo import run_demo
 
     return run_demo(invocation)

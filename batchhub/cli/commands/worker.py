@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 from attrs import fields
 
+from batchhub._base.parent import end_with_parent
 from batchhub._base.secrets import blank
 from batchhub._settings.described import in_short
 from batchhub._tables.formats import load_extra
@@ -33,6 +34,7 @@ from batchhub.hub import BatchHub
 
 async def run_worker(invocation: Invocation, options: WorkerOptions, page: WebOptions) -> ExitCode:
     """Drive all accounts until a signal stops it; the store has whatever is not finished."""
+    end_with_parent()
     with noted_hangups() as hangups:
         return await _run(invocation, options, page, hangups)
 
