@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from attrs import frozen
 from sqlalchemy import Connection, Text, bindparam, cast, delete, func, insert, select
@@ -24,6 +24,9 @@ from .lane_records import LaneOwner
 from .open_jobs import IS_OPEN, STALLED
 from .server import find_size
 from .tables import alerts, jobs, lanes, leases
+from .works import Work
+
+T = TypeVar("T")
 
 _UNCONFIRMED: Final = jobs.c[f"tickets_{BatchState.UNCONFIRMED.value}"]
 _OPEN: Final = (
@@ -147,6 +150,10 @@ class Vitals:
         def work(connection: Connection) -> StoreFigures:
             return _read_figures(connection, quiet_before, place)
 
+        return await self._db.read(work)
+
+    async def ask(self, work: Work[T]) -> T:
+        """Return what is found in a transaction of its own that only reads."""
         return await self._db.read(work)
 
     async def oldest_open(self, lane: str) -> str | None:

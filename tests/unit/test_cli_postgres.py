@@ -19,6 +19,8 @@ from batchhub._base.store_place import find_store_place
 from batchhub._store import Store
 from batchhub._store.opening import init_database
 from batchhub.cli.app import app
+from batchhub.cli.commands import check
+from batchhub.cli.shell.exits import ExitCode
 
 Command = Callable[..., Result]
 
@@ -249,3 +251,65 @@ def test_exchanges_are_on_the_machine_that_made_them(command: Command, database_
     assert "nothing of job job-1 has been sent yet" in result.stderr
     assert not find_state_folder().exists()
     assert result.exit_code == 0
+
+
+def write_account(folder: Path) -> None:
+    """Write settings with an account whose adapter has no harmless request to try."""
+    (folder / "batchhub.toml").write_text(
+        '[accounts.shop]\nadapter = "scripted"\ntoken = { env = "PATH" }\n'
+    )
+
+
+def test_check_says_how_the_store_is(
+    command: Command, cluster_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a name of an account, and of a database only."""
+    monkeypatch.setattr(check, "_check", _all_right)
+    write_account(tmp_path)
+
+    shown = command("check", "--store", cluster_url)
+    [_, store] = json.loads(command("check", "--store", cluster_url, "--json").stdout)
+    named = command("check", "shop", "--store", cluster_url)
+    of_file = command("check", "--store", "jobs.db")
+
+    assert f"store {find_store_place(cluster_url).name}: OK" in shown.stdout
+    assert "server   PostgreSQL 1" in shown.stdout
+    assert "none gives signs of life; start one with 'batchhub worker'" in shown.stdout
+    assert (store["ok"], store["workers"], store["is_pooled"]) == (True, 0, False)
+    assert "store " not in named.stdout + of_file.stdout
+    assert shown.exit_code == named.exit_code == 0
+
+
+def test_check_says_what_is_wrong_with_the_store(
+    command: Command,
+    cluster_url: str,
+    database_server: PostgresServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its accounts are checked all the same."""
+    monkeypatch.setattr(check, "_check", _all_right)
+    write_account(tmp_path)
+    database = urlsplit(cluster_url).path[1:]
+    database_server.execute(f'ALTER DATABASE "{database}" SET default_transaction_read_only = on')
+
+    read_only = command("check", "--store", cluster_url, "--quiet")
+    absent = command("check", "--store", "postgresql://u@127.0.0.1:1/shop", "--quiet")
+
+    assert read_only.stdout.splitlines()[1].endswith(
+        "takes no changes (default_transaction_read_only); allow them"
+    )
+    assert "no PostgreSQL answers there" in absent.stdout.splitlines()[1]
+    assert read_only.exit_code == absent.exit_code == 4
+
+
+async def _all_right(_: object, name: str, __: object) -> check.Verdict:
+    return check.Verdict(account=name, code=ExitCode.OK, summary="OK")
+
+
+def test_demo_needs_a_file(command: Command, cluster_url: str) -> None:
+    """Nobody would drive its jobs, and it would wait for ever."""
+    result = command("demo", "--store", cluster_url)
+
+    assert "demo drives its jobs itself" in told(result)
+    assert result.exit_code == 2

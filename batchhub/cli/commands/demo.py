@@ -12,6 +12,7 @@ from typing import Final
 from attrs import evolve
 
 from batchhub._base.show import number
+from batchhub._base.store_place import find_store_place
 from batchhub._settings.registry import Registry
 from batchhub.cli.screen.advice import command_line
 from batchhub.cli.screen.closing import find_failures, show_outcome
@@ -22,7 +23,7 @@ from batchhub.cli.shell.exits import ExitCode
 from batchhub.cli.shell.follow import follow_all
 from batchhub.cli.shell.invocation import Invocation
 from batchhub.cli.shell.options import Patience
-from batchhub.errors import AdapterError, UnsupportedError
+from batchhub.errors import AdapterError, UnsupportedError, UsageError
 from batchhub.hub import BatchHub, BatchJob
 from batchhub.sandbox import Sandbox
 
@@ -45,6 +46,11 @@ async def run_demo(invocation: Invocation) -> ExitCode:
     if common.store is None:
         folder = tempfile.mkdtemp(prefix="batchhub-demo-")
         common = evolve(common, store=str(Path(folder) / "jobs.db"))
+    elif find_store_place(common.store).is_postgres:
+        raise UsageError(
+            "demo drives its jobs itself, and those of a PostgreSQL store only workers drive; name "
+            "a file with --store"
+        )
     common = evolve(common, config=None)
     if not common.quiet:
         say(
