@@ -122,16 +122,13 @@ class Driver:
         known = table.lanes.setdefault(lane.name, lane)
         if known is not lane and table.successors.get(lane.name) is not lane:
             self.replace(known, lane)  # it was removed, and its account is there again
-        task = table.tasks.get(lane.name)
-        is_running = task is not None and not task.done()
         if (newest := table.find_newest(lane.name)) is not None and newest.error is not None:
-            if is_running or self.shards is None:
-                return
-            newest.try_again()  # its shard was elsewhere meanwhile
+            return
         lane = table.lanes[lane.name]
         # A lane that is being driven looks into the store; it needs no second task.
         lane.poke()
-        if not is_running:
+        task = table.tasks.get(lane.name)
+        if task is None or task.done():
             self._start(lane.name)
 
     def may_drive(self, lane: str) -> bool:
@@ -378,6 +375,7 @@ class Driver:
                 self._changes.forget(lane)
                 return
             elif not self.may_drive(name):
+                lane.reopen()
                 return
             # Meanwhile the lane is free: another process may have better credentials.
             elif (pause_s := lane.pause_s) is not None:

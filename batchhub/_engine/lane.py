@@ -212,8 +212,10 @@ class Lane:
         self._alarm.ring()
 
     def reopen(self) -> None:
-        """Let it be driven again, after it was closed since another process was to drive it."""
+        """Let it be driven again, after another process was to; what stopped it is over."""
         self._is_ending, self._closing_s = False, CLOSING_S
+        if self.error is not None:
+            self.try_again()
 
     def wind_up(self) -> None:
         """Send nothing new from now on, and take no jobs; follow what the vendor has to its end."""

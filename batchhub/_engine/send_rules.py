@@ -33,6 +33,10 @@ from .lane_context import LaneContext
 
 _BODY_BYTES: Final = 16
 
+_LATE_S: Final = 60.0
+"""Seconds for which whoever was about to send a ticket may stand still, and send it all the same;
+beside the time until the vendor lists it, twice."""
+
 _DEDUP_MARGIN: Final = 0.9
 """The share of a deduplication window that is relied on; clocks differ, requests take time."""
 
@@ -89,8 +93,14 @@ def search_delay_s(lane: LaneContext, job: JobState, ticket: TicketRecord) -> fl
         and ticket.attempted_boot_s is not None
         and ticket.attempted_boot_s >= lane.hold.began_s
     )
+    if is_ours:
+        return 0.0
     grace_s = lane.capabilities(job).visibility_grace_s
-    return 0.0 if is_ours else max(0.0, grace_s - lane.hold.age_s)
+    left_s, age_s = grace_s - lane.hold.age_s, find_age_s(lane, ticket)
+    if age_s is not None:
+        # Where a lane often changes hands, no owner may have it for that long.
+        left_s = min(left_s, 2 * grace_s + _LATE_S - age_s)
+    return max(0.0, left_s)
 
 
 def find_age_s(lane: LaneContext, ticket: TicketRecord) -> float | None:

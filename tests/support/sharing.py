@@ -119,7 +119,7 @@ class Driving:
 
 @asynccontextmanager
 async def driving_by_hand(
-    store: Path, accounts: Mapping[str, Account], clock: FakeClock, *, seed: int = 1
+    store: Path | str, accounts: Mapping[str, Account], clock: FakeClock, *, seed: int = 1
 ) -> AsyncIterator[Driving]:
     """Have a hub drive what a test says."""
     engine = HandEngine()

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
+from unittest.mock import AsyncMock, patch
 
 import pytest
 from support.hubs import numbered
-from support.sharing import HandEngine, driving_by_hand, sharing
+from support.sharing import HandEngine, driving_by_hand, name_in_shard, sharing
 from support.vendor import ScriptedAccount, Vendor
 
-from batchhub import BatchHub, BatchState, Outcome
+from batchhub import BatchHub, BatchState, Contact, Outcome
+from batchhub._engine.shard_claims import STALE_S
 from batchhub._store.shards import shard_of
-from batchhub.adapter import Observation
-from batchhub.errors import UsageError
+from batchhub.adapter import Accepted, Observation, TicketRef, Transport
+from batchhub.errors import CredentialsError, StoreError, UsageError
+from batchhub.hub import opened
 from batchhub.testing import FakeClock
 
 RUNNING = Observation(words=("Running",))
+
+
+def keep_running(tickets: Sequence[TicketRef]) -> list[Observation]:
+    """Say of all tickets that they run."""
+    return [RUNNING] * len(tickets)
+
+
 SHARD = shard_of(ScriptedAccount().lane)
 
 
@@ -68,6 +81,181 @@ async def test_a_shard_goes_from_one_process_to_another(tmp_path: Path) -> None:
         assert (await job.wait()).outcome is Outcome.SUCCEEDED
         assert len(vendor.polled) > 50
     assert len(vendor.submissions) == 2
+
+
+async def test_it_goes_from_one_process_to_another_on_postgresql(cluster_url: str) -> None:
+    """As on a file: the lease decides."""
+    clock, vendor = FakeClock(), Vendor(polls=deque([RUNNING] * 20))
+    accounts = {"shop": ScriptedAccount(vendor=vendor)}
+    async with (
+        clock.running(),
+        driving_by_hand(cluster_url, accounts, clock) as one,
+        driving_by_hand(cluster_url, accounts, clock, seed=2) as two,
+    ):
+        one.engine.own(SHARD)
+        two.engine.own(SHARD)
+        job = await two.hub.submit("shop", numbered(4))
+        while len(vendor.polled) < 5:
+            await clock.sleep(1.0)
+        await one.engine.leave(SHARD)
+        two.engine.own(SHARD)
+        assert (await job.wait()).outcome is Outcome.SUCCEEDED
+    assert len(vendor.submissions) == 2
+
+
+async def test_requests_under_way_get_their_grace_and_other_shards_go_on(tmp_path: Path) -> None:
+    """What is answered in time is kept, and nothing new of the shard is sent meanwhile."""
+    store, clock, slow, other = tmp_path / "jobs.db", FakeClock(), Vendor(), Vendor()
+    begun = asyncio.Event()
+
+    async def answer_late(_: Transport) -> Accepted:
+        begun.set()
+        await clock.sleep(3.0)
+        return Accepted(vendor_refs=("late-1",))
+
+    slow.submits.append(answer_late)
+    accounts = {
+        "slow": ScriptedAccount(name="slow", vendor=slow),
+        "other": ScriptedAccount(name="other", vendor=other),
+    }
+    shards = {name: shard_of(account.lane) for name, account in accounts.items()}
+    async with clock.running(), driving_by_hand(store, accounts, clock) as driving:
+        driving.engine.own(*shards.values())
+        job = await driving.hub.submit("slow", numbered(5))
+        await begun.wait()
+        leaving = asyncio.create_task(driving.engine.leave(shards["slow"]))
+        late = await driving.hub.submit("other", numbered(1))
+        assert (await late.wait()).outcome is Outcome.SUCCEEDED
+        await leaving
+        await clock.sleep(30.0)
+        first, second = (await job.refresh()).tickets
+        assert (first.state, first.vendor_refs) == (BatchState.QUEUED, ("late-1",))
+        assert second.state is BatchState.PENDING
+        driving.engine.own(shards["slow"])
+        assert (await job.wait()).outcome is Outcome.SUCCEEDED
+    assert len(slow.submissions) == 2
+
+
+async def test_a_process_cut_off_from_the_store_asks_nothing_more(tmp_path: Path) -> None:
+    """Not even the vendor: another one has its lanes a few seconds later."""
+    store, clock = tmp_path / "jobs.db", FakeClock()
+    mine, theirs = Vendor(answer_poll=keep_running), Vendor(answer_poll=keep_running)
+    async with (
+        clock.running(),
+        driving_by_hand(store, {"shop": ScriptedAccount(vendor=mine)}, clock) as one,
+        driving_by_hand(store, {"shop": ScriptedAccount(vendor=theirs)}, clock, seed=2) as two,
+    ):
+        one.engine.own(SHARD)
+        await one.hub.submit("shop", numbered(1))
+        while len(mine.polled) < 3:
+            await clock.sleep(1.0)
+        leases = (await opened(one.hub)).store.shards
+        with patch.object(leases, "renew", AsyncMock(side_effect=StoreError("gone"))):
+            await clock.sleep(STALE_S + 1.0)
+            sofar = len(mine.polled)
+            began_s = clock.monotonic()
+            two.engine.own(SHARD)
+            while not theirs.polled:
+                await clock.sleep(0.5)
+            assert clock.monotonic() - began_s < 5.0
+        await clock.sleep(30.0)
+        assert len(mine.polled) == sofar
+        assert one.engine.owned[SHARD].done()
+    assert len(mine.submissions) == 1
+    assert theirs.submissions == []
+
+
+async def test_a_shard_with_a_lane_it_can_t_drive_is_left_to_others(tmp_path: Path) -> None:
+    """All of it: the lanes that it could drive, too; why, is known by the lane's name."""
+    store, clock = tmp_path / "jobs.db", FakeClock()
+    twin = name_in_shard(lambda name: ScriptedAccount(name=name), SHARD)
+    known = ScriptedAccount(vendor=Vendor())
+    lacking = ScriptedAccount(name=twin, vendor=Vendor())
+    async with (
+        clock.running(),
+        driving_by_hand(store, {"shop": known}, clock) as one,
+        driving_by_hand(store, {"shop": known, "twin": lacking}, clock, seed=2) as two,
+    ):
+        job = await one.hub.submit("shop", numbered(1))
+        await clock.sleep(5.0)
+        assert dict(await one.engine.open_lanes()) == {SHARD: 1}
+        one.engine.own(SHARD)
+        await job.wait()
+        await clock.sleep(1.0)
+        late = await two.hub.submit("twin", numbered(1))
+        await one.engine.owned[SHARD]  # it makes way
+        assert dict(await one.engine.open_lanes()) == {}
+        shards = (await opened(one.hub)).shards
+        assert shards is not None
+        assert dict(shards.not_drivable) == {
+            lacking.lane: "no account of this process goes through it"
+        }
+        assert dict(await two.engine.open_lanes()) == {SHARD: 1}
+        two.engine.own(SHARD)
+        assert (await late.wait()).outcome is Outcome.SUCCEEDED
+        await two.engine.owned[SHARD]  # nothing is open there any more
+
+
+async def test_refused_credentials_are_tried_again_where_a_shard_comes_back(
+    tmp_path: Path,
+) -> None:
+    """One request shows whether the vendor takes them now."""
+    store, clock = tmp_path / "jobs.db", FakeClock()
+    vendor = Vendor(submits=deque([CredentialsError("no")]))
+    accounts = {"shop": ScriptedAccount(vendor=vendor)}
+    async with clock.running(), driving_by_hand(store, accounts, clock) as driving:
+        driving.engine.own(SHARD)
+        job = await driving.hub.submit("shop", numbered(1))
+        while (await job.refresh()).contact is not Contact.PAUSED:
+            await clock.sleep(1.0)
+        await driving.engine.leave(SHARD)
+        assert dict(await driving.engine.open_lanes()) == {SHARD: 1}
+        driving.engine.own(SHARD)
+        began_s = clock.monotonic()
+        assert (await job.wait()).outcome is Outcome.SUCCEEDED
+        assert clock.monotonic() - began_s < 10.0
+
+
+async def test_no_shard_is_taken_of_a_store_of_another_version(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it has it drives on, and it says so once."""
+    store, clock, vendor = tmp_path / "jobs.db", FakeClock(), Vendor()
+    accounts = {"shop": ScriptedAccount(vendor=vendor)}
+    async with clock.running(), driving_by_hand(store, accounts, clock) as driving:
+        with closing(sqlite3.connect(store)) as connection, connection:
+            connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        await driving.hub.submit("shop", numbered(1))
+        for _ in range(2):
+            driving.engine.own(SHARD)
+            await driving.engine.owned[SHARD]
+        assert dict(await driving.engine.open_lanes()) == {}
+    refusals = [each for each in caplog.messages if each.startswith("shards.refused")]
+    assert len(refusals) == 1
+    assert "version 9999" in refusals[0]
+
+
+async def test_all_is_handed_over_when_a_hub_is_closed(tmp_path: Path) -> None:
+    """At once for all shards: whoever comes next need not wait."""
+    store, clock, vendor = tmp_path / "jobs.db", FakeClock(), Vendor(answer_poll=keep_running)
+    accounts = {f"shop{n}": ScriptedAccount(name=f"shop{n}", vendor=vendor) for n in range(6)}
+    shards = {shard_of(account.lane) for account in accounts.values()}
+    async with clock.running(), driving_by_hand(store, accounts, clock) as driving:
+        driving.engine.own(*shards)
+        for name in accounts:
+            await driving.hub.submit(name, numbered(1))
+        while len(vendor.polled) < 12:
+            await clock.sleep(1.0)
+        began_s = clock.monotonic()
+        await driving.hub.aclose()
+        assert clock.monotonic() - began_s < 1.0
+    async with BatchHub(store, accounts, clock=clock, drives=False) as front:
+        found = await opened(front)
+        rows = await found.store.shards.holders()
+        lanes = await found.store.lanes.get_all([each.lane for each in accounts.values()])
+    assert rows.keys() == shards
+    assert all(row.holder is None for row in rows.values())
+    assert all(row.owner is None for row in lanes.values())
 
 
 async def test_a_store_that_is_shared_needs_an_engine(tmp_path: Path) -> None:
