@@ -27,6 +27,7 @@ GRACE_S: Final = 30.0
 _CLOSING_S: Final = 15.0
 """Seconds that all else takes at most when it stops."""
 
+_DRIVE: Final = "batchhub-drive"
 _SHORTEST_S: Final = 1.0
 _LONGEST_S: Final = 60.0
 _MOST_NAMES: Final = 5
@@ -143,11 +144,14 @@ class Worker:
         self._stopping.set()
         self._notifier.stopping(self.most_s)
         for task in self._tasks:
-            task.cancel()
+            if task.get_name() != _DRIVE:  # that is ended by the hub, which knows the grace
+                task.cancel()
         alive = asyncio.create_task(self._keep_alive(), name="batchhub-watchdog")
         try:
             # While services end, too: from now on nothing new is to be sent.
             await self._hub.aclose(grace_s=self._grace_s)
+            for task in self._tasks:
+                task.cancel()
             if self._tasks:
                 await asyncio.wait(self._tasks)
         finally:
@@ -197,6 +201,8 @@ class Worker:
                 await self._hub.drive(self._engine)
             except Exception as error:
                 why = f"{type(error).__name__}: {error}"
+            if self._stopping.is_set():
+                return
             _log.error("worker.failed", error=why, again_in_s=delay_s)
             await self._clock.sleep(delay_s)
             delay_s = min(2 * delay_s, _LONGEST_S)

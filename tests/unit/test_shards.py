@@ -258,6 +258,28 @@ async def test_all_is_handed_over_when_a_hub_is_closed(tmp_path: Path) -> None:
     assert all(row.owner is None for row in lanes.values())
 
 
+async def test_closing_a_hub_gives_requests_the_grace_it_is_told(tmp_path: Path) -> None:
+    """More than they have when driving is cancelled."""
+    store, clock, vendor = tmp_path / "jobs.db", FakeClock(), Vendor()
+    begun = asyncio.Event()
+
+    async def answer_late(_: Transport) -> Accepted:
+        begun.set()
+        await clock.sleep(12.0)
+        return Accepted(vendor_refs=("late-1",))
+
+    vendor.submits.append(answer_late)
+    accounts = {"shop": ScriptedAccount(vendor=vendor)}
+    async with clock.running(), driving_by_hand(store, accounts, clock) as driving:
+        driving.engine.own(SHARD)
+        job = await driving.hub.submit("shop", numbered(1))
+        await begun.wait()
+        await driving.hub.aclose(grace_s=30.0)
+        await driving.task
+    async with BatchHub(store, accounts, clock=clock, drives=False) as front:
+        assert (await front.job(job.id)).status.tickets[0].vendor_refs == ("late-1",)
+
+
 async def test_a_store_that_is_shared_needs_an_engine(tmp_path: Path) -> None:
     """And another one takes none."""
     store = tmp_path / "jobs.db"

@@ -265,7 +265,8 @@ async def test_a_fault_of_ours_ends_no_driving(
     """It begins again a little later."""
     drive, times = BatchHub.drive, 0
 
-    async def fail(hub: BatchHub) -> None:
+    async def fail(hub: BatchHub, engine: object) -> None:
+        assert engine is None
         nonlocal times
         times += 1
         if times < 3:
