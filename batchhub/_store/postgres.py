@@ -80,7 +80,7 @@ _BE_DURABLE: Final = (
     "WHERE current_setting('synchronous_commit') = 'off'"
 )
 # One that stands still in the middle of a transaction would hold up all who want the same rows.
-_GIVE_UP: Final = "SELECT set_config('idle_in_transaction_session_timeout', '10s', false)"
+_GIVE_UP: Final = "SELECT set_config('idle_in_transaction_session_timeout', '5s', false)"
 _ALL: Final = SHARDS
 """The lock that no two writes have at once: all writes have it, those of some lanes together."""
 

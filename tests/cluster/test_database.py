@@ -7,6 +7,8 @@ from contextlib import ExitStack
 
 import pytest
 from cluster.conftest import OpenCluster
+from support.cluster.laws import UNDER_WAY_S
+from support.crash_lab import wait_until
 from support.postgres import PostgresServer, running_server
 
 
@@ -61,5 +63,57 @@ def test_each_connection_is_cut(open_one: OpenCluster) -> None:
     names = cluster.cut_one_by_one(rounds=3)
     assert all(name.startswith("batchhub") for name in names), names
     cluster.hand_over(*cluster.shops)
+    cluster.finish()
+    cluster.judge()
+
+
+def test_one_worker_is_cut_off(open_one: OpenCluster) -> None:
+    """It reaches the shops all the same; it asks them nothing once others have its lanes."""
+    cluster = open_one(shops=8, forgetful=1)
+    one, _ = cluster.start(), cluster.start()
+    cluster.hand_over(*cluster.shops, count=24)
+    cluster.wait_for_work()
+    lost = cluster.shops_of(one)
+    one.wire.cut()
+    cluster.hand_over(*lost)
+    cluster.wait_for_asks(lost, but=one.pid)
+    # For longer than anything that was begun before takes.
+    wait_until(lambda: cluster.has_been_quiet(one, UNDER_WAY_S), "it is quiet")
+    one.wire.mend()
+    cluster.hand_over(*cluster.shops)
+    cluster.finish()
+    cluster.judge()
+    for worker in list(cluster.workers):
+        worker.ask_to_stop()
+        worker.wait()
+
+
+def test_it_hangs_for_longer_than_workers_may_be_silent(open_one: OpenCluster) -> None:
+    """Nobody can say who lives: nobody sends anything that it may not, and all goes on then."""
+    cluster = open_one(shops=8, forgetful=1)
+    for _ in range(2):
+        cluster.start()
+    cluster.hand_over(*cluster.shops, count=24)
+    cluster.wait_for_work()
+    cluster.server.pause()
+    wait_until(
+        lambda: all(cluster.has_been_quiet(each, 1.0) for each in cluster.workers), "all are quiet"
+    )
+    cluster.server.unpause()
+    cluster.hand_over(*cluster.shops)
+    cluster.finish()
+    cluster.judge()
+
+
+def test_a_worker_is_stopped_while_it_is_away(open_one: OpenCluster) -> None:
+    """It ends all the same; what it had is driven on by the other one."""
+    cluster = open_one(shops=8, forgetful=1)
+    one, _ = cluster.start(), cluster.start()
+    cluster.hand_over(*cluster.shops, count=24)
+    cluster.wait_for_work()
+    cluster.server.stop("immediate")
+    one.ask_to_stop()
+    one.wait()
+    cluster.server.start()
     cluster.finish()
     cluster.judge()

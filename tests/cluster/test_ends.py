@@ -48,6 +48,25 @@ def test_one_that_stood_still_sends_nothing_more(open_one: OpenCluster) -> None:
         worker.wait()
 
 
+def test_one_that_stood_still_in_a_transaction(open_one: OpenCluster) -> None:
+    """What it has locked in the database is free after seconds: the other one can take over."""
+    cluster = open_one(shops=8)
+    one = cluster.start(plan=evolve(QUICK, at="commit.begun", nth=25, action="stop"))
+    cluster.hand_over(*cluster.shops)
+    one.running.wait_stopped()
+    cluster.stood_still.add(one.pid)
+    other = cluster.start()
+    cluster.hand_over(*cluster.shops)
+    cluster.finish()
+    one.running.send(signal.SIGCONT)
+    cluster.hand_over(*cluster.shops)
+    cluster.finish()
+    cluster.judge()
+    for worker in (one, other):
+        worker.ask_to_stop()
+        worker.wait()
+
+
 def test_what_it_has_learned_meanwhile_is_kept(open_one: OpenCluster) -> None:
     """It stood still with the answer to a batch, which its vendor would not know again."""
     cluster = open_one(shops=0, forgetful=1)

@@ -79,4 +79,4 @@ async def test_one_that_stands_still_in_a_transaction_holds_up_nobody(
                 "SHOW idle_in_transaction_session_timeout"
             ).scalar()
         )
-        assert settings == "10s"
+        assert settings == "5s"

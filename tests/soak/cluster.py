@@ -63,9 +63,10 @@ def main() -> None:
             cluster=cluster,
             dice=random.Random(seed),
             workers=options.workers,
-            calm_s=18.0,
+            calm_s=14.0,
             still_s=20.0,
             away_s=6.0,
+            count=40,
             say=tell,
         )
         try:

@@ -19,6 +19,7 @@ from batchhub.sync import BatchHub
 from support.cluster import laws
 from support.cluster.audit import AUDIT, FIND_ALL, SCHEMA, Held, read_holds
 from support.cluster.street import RATE, Shop, Street, open_street
+from support.cluster.wire import Wire, open_wire
 from support.crash_lab import Ended, Lab, Running, wait_until
 from support.crashing import Plan
 from support.notify_socket import notify_socket
@@ -39,10 +40,12 @@ class Worker:
     Attributes:
         name: Its name.
         running: Its process.
+        wire: What it reaches the database by.
     """
 
     name: str
     running: Running
+    wire: Wire
     _cluster: Cluster
 
     @property
@@ -127,6 +130,11 @@ class Cluster:
     _names: int = 0
 
     @property
+    def is_alone(self) -> bool:
+        """Whether the database has one server only."""
+        return "target_session_attrs" not in self.url
+
+    @property
     def shops(self) -> dict[str, Shop]:
         """The shops by the names of their accounts."""
         return self.street.shops
@@ -150,7 +158,8 @@ class Cluster:
         name = f"worker{self._names}"
         folder = self.folder / name
         folder.mkdir()
-        self.write_settings(folder, shops)
+        wire = self._stack.enter_context(open_wire(lambda: self.server.folder))
+        self.write_settings(folder, shops, self.url_by(wire))
         with notify_socket(f"@{folder}") as manager:
             running = self.lab.start(
                 folder,
@@ -160,14 +169,22 @@ class Cluster:
             )
             self._stack.callback(running.close)
             manager.receive_until("READY")
-        worker = Worker(name, running, self)
+        worker = Worker(name, running, wire, self)
         self.workers.append(worker)
         return worker
 
-    def write_settings(self, folder: Path, shops: Collection[str] | None = None) -> None:
+    def url_by(self, wire: Wire) -> str:
+        """Return the database's address by a wire, unless it has several."""
+        return (
+            self.url.replace(str(self.server.folder), str(wire.folder))
+            if self.is_alone
+            else self.url
+        )
+
+    def write_settings(self, folder: Path, shops: Collection[str] | None, url: str) -> None:
         """Write a worker's settings file."""
         known = [shop for name, shop in self.shops.items() if shops is None or name in shops]
-        text = f'store = "{self.url}"\npolling = "{self.polling}"\n'
+        text = f'store = "{url}"\npolling = "{self.polling}"\n'
         path = folder / "batchhub.toml"
         path.touch(0o600)
         path.write_text(text + "".join(shop.settings for shop in known) + self.more)
@@ -226,12 +243,12 @@ class Cluster:
         """Return the states that there are among the jobs."""
         return {str(state) for (state,) in self.ask(f"SELECT DISTINCT state FROM {SCHEMA}.jobs")}
 
-    def keep_busy(self) -> None:
+    def keep_busy(self, count: int = 12) -> None:
         """Hand over more to shops that have nothing to do."""
         open_jobs = self.ask(f"SELECT DISTINCT account FROM {SCHEMA}.jobs WHERE ended_at IS NULL")
         idle = self.shops.keys() - {str(name) for (name,) in open_jobs}
         if idle:
-            self.hand_over(*idle)
+            self.hand_over(*sorted(idle), count=count)
 
     def cut_one_by_one(self, *, rounds: int, pause_s: float = 0.05) -> set[str]:
         """
@@ -266,13 +283,10 @@ class Cluster:
         rows = self.ask(f"SELECT lane, owner_pid FROM {SCHEMA}.lanes WHERE owner IS NOT NULL")
         return {lane: int(pid) for lane, pid in rows}
 
-    def asks_since(self, at: float, *, pid: int | None = None) -> dict[str, int]:
-        """Return how often each shop was asked since a moment, by one process or by any."""
-        found = dict.fromkeys(self.shops, 0)
-        for each in list(self.street.asked):
-            if each.at >= at and pid in (None, each.pid):
-                found[each.shop] += 1
-        return found
+    def has_been_quiet(self, worker: Worker, seconds: float) -> bool:
+        """Whether a worker has asked nobody for some seconds."""
+        since = time.time() - seconds
+        return not any(e.at > since and e.pid == worker.pid for e in list(self.street.asked))
 
     def wait_for_asks(self, shops: Collection[str], *, but: int | None = None) -> None:
         """Wait until each of some shops is asked from now on, by another process than one."""

@@ -20,9 +20,13 @@ KINDS: Final = {
     "stand_still": 2,
     "replace": 2,
     "stop_database": 1,
+    "hang_database": 1,
     "cut_connections": 2,
+    "cut_one_off": 1,
 }
 """What befalls them, and how often in comparison."""
+
+_BUSY_S: Final = 3.0
 
 
 @define(kw_only=True)
@@ -36,7 +40,8 @@ class Storm:
         workers: How many workers there are, but for the moments in which there are fewer.
         calm_s: The longest time between two troubles, in seconds.
         still_s: The longest time that a worker stands still.
-        away_s: The longest time that the database is away.
+        away_s: The longest time that the database is away, or out of reach.
+        count: How many items are handed over at a time.
         say: Told what happens.
         done: What was done, and how often.
         at: When something was done, in seconds of the machine's clock.
@@ -48,6 +53,7 @@ class Storm:
     calm_s: float
     still_s: float
     away_s: float
+    count: int = 12
     say: Callable[[str], None] = lambda _: None
     done: Counter[str] = field(factory=Counter)
     at: list[float] = field(factory=list)
@@ -60,8 +66,7 @@ class Storm:
         self.dice.shuffle(kinds)
         for number, kind in enumerate(kinds, 1):
             self._top_up()
-            self.cluster.keep_busy()
-            self._sleep(self.dice.uniform(0.0, self.calm_s))
+            self._work_on(self.dice.uniform(0.0, self.calm_s))
             self.at.append(time.time())
             getattr(self, f"_{kind}")()
             self.done[kind] += 1
@@ -108,6 +113,14 @@ class Storm:
         while len(self.cluster.workers) < self.workers:
             self.cluster.start()
 
+    def _work_on(self, seconds: float) -> None:
+        """Let time pass in which there is always something to do."""
+        end_s = time.monotonic() + seconds
+        self.cluster.keep_busy(self.count)
+        while (left_s := end_s - time.monotonic()) > 0:
+            self._sleep(min(left_s, _BUSY_S))
+            self.cluster.keep_busy(self.count)
+
     def _sleep(self, seconds: float) -> None:
         """Let time pass, and those go on that have stood still for long enough."""
         end_s = time.monotonic() + seconds
@@ -148,6 +161,18 @@ class Storm:
         server.stop(self.dice.choice(["fast", "immediate"]))
         self._sleep(self.dice.uniform(0.0, self.away_s))
         server.start()
+
+    def _hang_database(self) -> None:
+        server = self.cluster.server
+        server.pause()
+        self._sleep(self.dice.uniform(0.0, self.away_s))
+        server.unpause()
+
+    def _cut_one_off(self) -> None:
+        worker = self.dice.choice(self.cluster.workers)
+        worker.wire.cut()
+        self._sleep(self.dice.uniform(0.0, self.still_s))
+        worker.wire.mend()
 
     def _cut_connections(self) -> None:
         if self.dice.random() < 0.5:
