@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.cluster.cluster import Cluster, open_cluster
+from support.cluster.cluster import Cluster
+from support.cluster.opening import open_cluster
 from support.cluster.pace import QUICK
 from support.crash_lab import Lab, running_lab
 from support.postgres import PostgresServer, running_server

@@ -16,7 +16,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from support.cluster.cluster import open_cluster
+from support.cluster.opening import open_cluster
 from support.cluster.storm import Storm
 from support.crash_lab import running_lab
 from support.crashing import Plan

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import re
 import signal
 import time
-from collections.abc import Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Collection
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,14 +16,14 @@ from attrs import define, field
 from batchhub.errors import NotKnownError, StoreError
 from batchhub.sync import BatchHub
 from support.cluster import laws
-from support.cluster.audit import AUDIT, FIND_ALL, SCHEMA, Held, read_holds
-from support.cluster.street import RATE, Shop, Street, open_street
+from support.cluster.audit import FIND_ALL, SCHEMA, Held, read_holds
+from support.cluster.street import RATE, Shop, Street
 from support.cluster.wire import Wire, open_wire
 from support.crash_lab import Ended, Lab, Running, wait_until
 from support.crashing import Plan
 from support.notify_socket import notify_socket
 from support.patience import PATIENCE_S
-from support.postgres import ADMIN, GUARDED_PASSWORD, GUARDED_USER, PostgresServer
+from support.postgres import GUARDED_PASSWORD, PostgresServer
 
 DATABASE: Final = "many"
 STOPPED: Final = 0
@@ -360,60 +359,3 @@ class Cluster:
     def close(self) -> None:
         """Leave no process behind."""
         self._stack.close()
-
-
-@contextmanager
-def open_cluster(
-    lab: Lab,
-    folder: Path,
-    server: PostgresServer,
-    *,
-    shops: int,
-    forgetful: int = 0,
-    standby: PostgresServer | None = None,
-    polling: str = "fixed 0.3",
-    plan: Plan,
-    item_s: float = 0.05,
-) -> Iterator[Cluster]:
-    """
-    Open a database for workers, and shops for them.
-
-    Args:
-        lab: What starts processes.
-        folder: Where to; empty.
-        server: The database's server; it has no such database yet.
-        shops: How many shops there are.
-        forgetful: How many of a vendor that does not know a batch again, beside those.
-        standby: Another server that follows it.
-        polling: When they ask.
-        plan: What befalls each worker.
-        item_s: Seconds an item takes at a vendor.
-    """
-    server.execute(f'CREATE DATABASE "{DATABASE}" OWNER {GUARDED_USER} TEMPLATE template0')
-    try:
-        url = server.url(DATABASE, user=GUARDED_USER, password=GUARDED_PASSWORD)
-        if standby is not None:
-            url = url.replace(
-                f"host={server.folder}",
-                f"host={server.folder},{standby.folder}&target_session_attrs=read-write",
-            )
-        done = lab.run(folder, "cluster", "init", "--store", url)
-        assert done.code == 0, done.err
-        assert GUARDED_PASSWORD not in done.out + done.err
-        server.execute(AUDIT, database=DATABASE)
-        with ExitStack() as stack:
-            street = stack.enter_context(open_street(shops, forgetful=forgetful, item_s=item_s))
-            cluster = Cluster(folder, lab, street, server, url, polling, plan)
-            stack.callback(cluster.close)
-            yield cluster
-    finally:
-        if server.is_running:
-            server.drop_database(DATABASE)
-
-
-def shuffled(names: Collection[str], dice: random.Random) -> list[str]:
-    """Return names in some order."""
-    return dice.sample(sorted(names), len(names))
-
-
-__all__ = ["ADMIN", "Cluster", "Worker", "open_cluster", "shuffled"]
