@@ -152,7 +152,14 @@ def common_options() -> str:
 
 def _commands() -> dict[str, Any]:
     group: Any = get_command(app)
-    return dict(group.commands)
+    found = dict[str, Any]()
+    for name, command in group.commands.items():
+        of_group = getattr(command, "commands", None)
+        if of_group is None:
+            found[name] = command
+        else:
+            found |= {f"{name} {each}": one for each, one in of_group.items()}
+    return found
 
 
 def _chapter(name: str, command: Any) -> Iterator[str]:

@@ -23,6 +23,11 @@ FAILPOINTS: Final = {
     "results.kept": "the store has the results, together with the ticket's end",
     "event.handled": "a consumer has had the event of a job; the store does not know yet",
     "alert.kept": "a change of alerts and its message are in the store; nobody was told",
+    "copy.marked": "the store that is copied is marked; the one it is copied to knows nothing",
+    "copy.begun": "both stores of a copy are marked; nothing is copied",
+    "copy.chunk_kept": "some rows are copied; the copy is not complete",
+    "copy.verified": "a copy is like its source; both are still marked",
+    "copy.moved": "a store was copied and can't be used any more, nor can its copy yet",
     "alert.sent": "a channel has taken a message; the store does not know yet",
 }
 """All failpoints, and what holds there."""

@@ -41,6 +41,7 @@ from .exports import Export
 from .job_rows import StoredJob
 from .lane_records import Hold, LaneOwner, LaneRow, Traffic
 from .leases import Lease, LeaseRow
+from .marks import StoreMarkedError
 from .open_jobs import OpenJob
 from .pushes import Push
 from .records import JobRecord, Summary, TicketPlan, TicketRecord, make_job_id, make_status
@@ -85,6 +86,7 @@ __all__ = [
     "Store",
     "StoreClosedError",
     "StoreFigures",
+    "StoreMarkedError",
     "StoreMovedError",
     "StoredJob",
     "Summary",

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from batchhub.errors import StoreError, StoreVersionError
 
 from .explain import NO_RIGHTS, REPLICA
+from .marks import refuse_mark
 from .migrations import FIRST_SHARED, HEAD, create, find_version, is_newer, refuse_tables, upgrade
 
 OLDEST: Final = 14
@@ -33,6 +34,7 @@ def check_server(connection: Connection) -> str | None:
 
     Raises:
         StoreVersionError: Its tables are older or newer.
+        StoreMarkedError: It is being copied, or lives elsewhere by now.
         StoreError: It has no tables, or the server is too old.
     """
     try:
@@ -44,6 +46,7 @@ def check_server(connection: Connection) -> str | None:
             refuse_tables(connection)
             raise StoreError(f"it has no tables of batchhub yet; make them with `{_INIT}`")
         if is_newer(version):
+            refuse_mark(connection, version)
             raise StoreVersionError(
                 f"its tables are of version {version}, made by a newer batchhub; "
                 f"this one knows versions up to {HEAD}: upgrade batchhub"
@@ -84,6 +87,7 @@ def make_tables(connection: Connection, schema: str) -> bool:
         if version is None:
             create(connection)
         elif is_newer(version):
+            refuse_mark(connection, version)
             raise StoreVersionError(
                 f"its tables are of version {version}, made by a newer batchhub; "
                 f"this one knows versions up to {HEAD}: upgrade batchhub"

@@ -33,6 +33,7 @@ from .shell.options import (
 )
 from .shell.parameters import fill_groups, take_options
 from .shell.reject_options import RejectOptions
+from .shell.store_options import CopyOptions, ReopenOptions
 from .shell.web_options import WebOptions
 from .shell.worker_options import WorkerOptions
 
@@ -49,6 +50,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+
+store_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(store_app, name="store", help="Copy a store to another database.")
 
 
 def _show_version(value: bool) -> None:
@@ -73,11 +77,14 @@ def batchhub(
     del version
 
 
-def _command(*groups: type[Any]) -> Callable[[Callable[..., Work]], Callable[..., Work]]:
+def _command(
+    *groups: type[Any], of: typer.Typer = app
+) -> Callable[[Callable[..., Work]], Callable[..., Work]]:
     """
     Make a command of a function that takes the invocation and an object of each of these classes.
 
-    Its name and its docstring are the command's; what it returns is run to its end.
+    Its name and its docstring are the command's; what it returns is run to its end. The command is
+    one `of` the program's own, or of a group of them.
     """
 
     def add(start: Callable[..., Work]) -> Callable[..., Work]:
@@ -89,7 +96,7 @@ def _command(*groups: type[Any]) -> Callable[[Callable[..., Work]], Callable[...
             invocation.run(start(invocation, *options))
 
         take_options(call, (*groups, Common))
-        app.command(start.__name__.rstrip("_"), help=start.__doc__)(call)
+        of.command(start.__name__.rstrip("_"), help=start.__doc__)(call)
         return start
 
     return add
@@ -287,6 +294,23 @@ def prune(invocation: Invocation, options: PruneOptions) -> Work:
     from .commands.jobs import prune_jobs
 
     return prune_jobs(invocation, options.older_than)
+
+
+@_command(CopyOptions, of=store_app)
+def copy(invocation: Invocation, options: CopyOptions) -> Work:
+    """Copy a store to an empty one, such as from SQLite to PostgreSQL, while no worker runs."""
+    from .commands.store import copy_to_other
+
+    return copy_to_other(invocation, options)
+
+
+@_command(ReopenOptions, of=store_app)
+def reopen(invocation: Invocation, options: ReopenOptions) -> Work:
+    """Let a store be used again that was copied, in place of its copy."""
+    del invocation
+    from .commands.store import reopen_copied
+
+    return reopen_copied(options)
 
 
 @_command()

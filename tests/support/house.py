@@ -44,6 +44,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "_settings": {"adapter", "_declared", "polling", "models", "_base", "errors"},
     "_tables": {"adapter", "_adapter", "models", "_wire", "_base", "errors"},
     "_exchanges": {"_http", *_ADAPTER},
+    "_copying": {"_store", *_ADAPTER},
     "_engine": {"_exchanges", "_store", "_settings", *_DOOR},
     "job": {"_tables", *_ENGINE},
     "hub": {"job", "_tables", *_ENGINE},
@@ -66,6 +67,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "cli": {
         *(*_DOORS, "__init__", "sandbox", "testing"),
         *("_alerts", "_exchanges", "_settings", "_tables", "_base", "_web", "_worker", "_cluster"),
+        "_copying",
     },
     "__main__": {"cli"},
 }

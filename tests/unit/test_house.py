@@ -41,7 +41,7 @@ NEEDS_EXTRA: Final = {
 }
 """The parts of the core that are loaded only by whoever has an extra, and that extra."""
 
-SPEAKS_TO: Final = {"_store": {"psycopg"}}
+SPEAKS_TO: Final = {"_store": {"psycopg"}, "_copying": {"psycopg"}}
 """What parts import, of an extra, only where a store is on another database than SQLite."""
 
 ADAPTER_MODULES: Final = [

@@ -11,7 +11,10 @@ from batchhub._base.failpoints import FAILPOINTS
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reliability.md"
 INTEGRATION = ROOT / "tests" / "integration"
-CRASHES = [INTEGRATION / name for name in ("test_crashes.py", "test_alert_crashes.py")]
+CRASHES = [
+    INTEGRATION / name
+    for name in ("test_crashes.py", "test_alert_crashes.py", "test_copy_crashes.py")
+]
 
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect, select, text
 
+from batchhub._store.marks import refuse_mark
 from batchhub._store.statements import Statement
 from batchhub._store.tables import metadata
 from batchhub.errors import StoreError, StoreVersionError
@@ -62,6 +63,7 @@ def refuse_others(connection: Connection) -> None:
     Raises:
         StoreError: It is another program's database.
         StoreVersionError: The store was written by a newer batchhub.
+        StoreMarkedError: It is being copied, or lives elsewhere by now.
     """
     # One look at it, not two: another process may be at its first start.
     connection.exec_driver_sql("BEGIN")
@@ -70,6 +72,7 @@ def refuse_others(connection: Connection) -> None:
         if version is None:
             refuse_tables(connection)
         elif is_newer(version):
+            refuse_mark(connection, version)
             raise _too_new(version)
     finally:
         connection.rollback()
@@ -113,6 +116,7 @@ def migrate(connection: Connection, path: Path | None = None) -> None:
                 upgrade(connection, version)
                 connection.commit()
         elif version != HEAD:
+            refuse_mark(connection, version)
             upgrade(connection, version)
             connection.commit()
         else:
