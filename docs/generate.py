@@ -345,6 +345,26 @@ def example_steps() -> str:
     return f'```python {{ .no-run data-why="{why}" }}\n{body}\n```'
 
 
+def example_file(name: str, language: str = "text") -> Callable[[], str]:
+    """
+    Make the writer of a file of the examples.
+
+    Args:
+        name: Its path below `docs/examples`.
+        language: What it is written in; Python is not run as a part of the page.
+    """
+    why = "it is a file of the examples, which has tests of its own"
+
+    def write() -> str:
+        path = DOCS / "examples" / name
+        told = (
+            f' {{ .no-run data-why="{why}" }}' if language == "python" else f' title="{path.name}"'
+        )
+        return f"```{language}{told}\n{path.read_text(encoding='utf-8').rstrip()}\n```"
+
+    return write
+
+
 def rules() -> str:
     """Write a row for each rule of the conformance suite."""
     rows = ((f"**{r.number}**", r.level.value, r.about, r.text) for r in RULES)
@@ -406,6 +426,12 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "imports": imports,
     "metrics": metrics,
     "example-steps": example_steps,
+    "cluster-sql": example_file("cluster/tables.sql"),
+    "cluster-settings": example_file("cluster/batchhub.toml"),
+    "cluster-unit": example_file("cluster/batchhub-worker@.service"),
+    "cluster-target": example_file("cluster/batchhub-workers.target"),
+    "cluster-compose": example_file("cluster/compose.yaml"),
+    "cluster-engine": example_file("advisory_locks.py", "python"),
     "keys": described("", "account", "auth", "operations"),
     "keys-account": described("account"),
     "keys-auth": described("auth"),
