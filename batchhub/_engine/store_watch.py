@@ -195,10 +195,11 @@ class StoreWatch:
         doubtful = self._doubtful() if is_all else ()
         places = await self._store.lanes.places(named) if named else {}
         before = self._places
-        new = [lane for lane in named if places.get(lane) != before.get(lane)]
+        # In the order of the lanes, so that a simulated world takes the same course.
+        new = [n for n in named if n in doubtful or places.get(n) != before.get(n)]
         self._places = places if is_all else before
         self._places.update(places)
-        for lane in dict.fromkeys([*new, *doubtful]):
+        for lane in new:
             if lane in self._lanes():
                 self._on_lane(lane)
 
