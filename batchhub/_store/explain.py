@@ -35,8 +35,8 @@ _NO_TABLE: Final = (
     "a table of batchhub is missing; restore the database, or give another one, or another schema"
 )
 NO_RIGHTS: Final = (
-    "its user may not do that; let the one that made the tables grant USAGE on the schema, and "
-    "SELECT, INSERT, UPDATE and DELETE on its tables"
+    "its user may not do that; let the one that made the tables grant USAGE on the schema and its "
+    "sequences, and SELECT, INSERT, UPDATE and DELETE on its tables"
 )
 _NO_CONNECTION: Final = (
     "its PostgreSQL has no connection left; raise max_connections, or use fewer processes"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -13,16 +14,19 @@ from support.metrics import watched
 from support.patience import PATIENCE_S
 from support.stores import add_job
 from support.web import web_world
+from typer.testing import CliRunner
 
 from batchhub import BatchHub
 from batchhub._base.file_mode import FileMode
 from batchhub._base.store_place import find_store_place
+from batchhub._cluster.status import find_status
 from batchhub._engine.health import GRACE_S
 from batchhub._exchanges import ExchangeLog, find_record
 from batchhub._http.journal import Noted
 from batchhub._store import LaneOwner, Store
 from batchhub._store.shards import shard_of
 from batchhub._web.tokens import find_token_folder
+from batchhub.cli.app import app
 from batchhub.job import find_other_hosts
 from batchhub.models import Health
 from batchhub.testing import FakeClock
@@ -220,3 +224,28 @@ def test_the_record_is_its_owners_alone(tmp_path: Path, monkeypatch: pytest.Monk
     assert log.path is not None
     assert log.path.stat().st_mode & 0o777 == 0o600
     assert log.path.parent.stat().st_mode & 0o777 == 0o700
+
+
+async def test_the_status_of_a_cluster(store: Store, cluster_url: str) -> None:
+    """It has each worker with what it has, and each open lane that nobody drives."""
+    await attend(store, ANN, LANES[0])
+    await own(store, ANN, LANES[0])
+    await attend(store, BOB, LANES[1], ago_s=20.0)
+    await own(store, BOB, LANES[1], ago_s=20.0)
+
+    status = await find_status(cluster_url)
+
+    assert (status.open_lanes, status.open_jobs) == (2, 2)
+    assert [(each.name, each.is_silent, each.shards) for each in status.workers] == [
+        ("process 11 on web-1", False, 1),
+        ("process 22 on web-2", True, 0),
+    ]
+    assert [each.to_dict() for each in status.undriven] == [
+        {"lane": LANES[1], "shard": shard_of(LANES[1]), "is_drivable": False}
+    ]
+    shown = await asyncio.to_thread(
+        CliRunner().invoke, app, ["cluster", "status", "--store", cluster_url]
+    )
+    assert "process 22 on web-2 (silent)" in shown.stdout
+    assert "no worker has its account" in shown.stdout
+    assert "1 worker, 2 open lanes (1 driven by nobody), 2 open jobs" in shown.stdout
