@@ -164,7 +164,7 @@ async def test_figures(store: Store, cluster_url: str) -> None:
     idle_s = scraped.value("batchhub_oldest_unowned_seconds")
     assert idle_s is not None
     assert 0 <= idle_s < GRACE_S
-    assert scraped.value("batchhub_store_size_bytes") is None
+    assert scraped.value("batchhub_store_size_bytes")
     assert status == 200  # a restart would change nothing of it
     left = checks["lanes_drivable"]
     assert (left["state"], left["not_drivable"]) == ("warning", 2)
