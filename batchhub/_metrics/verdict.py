@@ -145,18 +145,23 @@ class Verdict:
         told = {"read_at": None if sample is None else _time(sample.taken_at)}
         state, why = State.OK, "the store can be read"
         if self._sampler.error is not None:
-            state, why = State.FAILING, self._sampler.error
+            state, why = self._of_store, self._sampler.error
         elif silent_s > _SILENT_S:
             state, why = State.FAILING, f"the store has not answered for {duration(silent_s)}"
         elif sample is None:
             why = "the store was opened and not looked at yet"
         return Check(name="store_readable", state=state, message=why, facts=told)
 
+    @property
+    def _of_store(self) -> State:
+        """What a store is that fails: another process would find the same database away."""
+        return State.WARNING if self._opened.store.is_cluster else State.FAILING
+
     def _check_write(self) -> Check:
         error, counted = self._sampler.write_error, self._opened.measures.store
         told = {"commits": counted.commits, "commit_failures": counted.failures}
         if error is not None:
-            return Check(name="store_writable", state=State.FAILING, message=error, facts=told)
+            return Check(name="store_writable", state=self._of_store, message=error, facts=told)
         why = "the last transaction was written" if counted.commits else "nothing was written yet"
         return Check(name="store_writable", state=State.OK, message=why, facts=told)
 

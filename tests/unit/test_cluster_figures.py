@@ -20,7 +20,7 @@ from batchhub import BatchHub
 from batchhub._base.file_mode import FileMode
 from batchhub._base.store_place import find_store_place
 from batchhub._cluster.status import find_status
-from batchhub._engine.health import GRACE_S
+from batchhub._engine.health import GRACE_S, find_problems
 from batchhub._exchanges import ExchangeLog, find_record
 from batchhub._http.journal import Noted
 from batchhub._store import LaneOwner, Store
@@ -146,6 +146,18 @@ async def test_a_shard_that_no_worker_takes(store: Store, cluster_url: str) -> N
     assert found["shop-2"] == "no process drives its account"
 
 
+async def test_alerts_look_at_the_same(store: Store, cluster_url: str) -> None:
+    """The process that looks for what is wrong need not drive anything itself."""
+    await attend(store, ANN, *LANES)
+    await own(store, ANN, LANES[0])
+    async with BatchHub(cluster_url, drives=False) as hub:
+        assert hub._opened is not None
+        opened = hub._opened
+        found = await find_problems(opened.store, opened.process, opened.clock, 0.0)
+
+    assert [(each.code, each.account) for each in found] == [("unattended", "shop-2")]
+
+
 async def test_figures(store: Store, cluster_url: str) -> None:
     """What nobody drives, and since when; and what this process leaves to others, with the why."""
     await attend(store, ANN, *LANES)
@@ -158,13 +170,18 @@ async def test_figures(store: Store, cluster_url: str) -> None:
         await metrics.look()
         scraped = await metrics.scrape()
         status, checks = await metrics.health()
+        assert metrics.server._sampler is not None
+        metrics.server._sampler.error = "no PostgreSQL answers there"
+        away, told = await metrics.health()
 
+    assert (away, told["store_readable"]["state"]) == (200, "warning")  # it is away for all
     values = {name: scraped.value(f"batchhub_{name}") for name in VALUES}
     assert values == VALUES
     idle_s = scraped.value("batchhub_oldest_unowned_seconds")
     assert idle_s is not None
     assert 0 <= idle_s < GRACE_S
-    assert scraped.value("batchhub_store_size_bytes")
+    assert (scraped.value("batchhub_store_size_bytes") or 0) > 0
+    assert scraped.value("batchhub_store_free_bytes") is None  # of another machine's disk
     assert status == 200  # a restart would change nothing of it
     left = checks["lanes_drivable"]
     assert (left["state"], left["not_drivable"]) == ("warning", 2)
