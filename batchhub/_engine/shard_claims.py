@@ -207,7 +207,7 @@ class ShardClaims:
         """Give a sign of life; whoever asks meanwhile waits for the same one."""
         if self._renewing is None or self._renewing.done():
             self._renewing = asyncio.create_task(self._renew_now(), name="batchhub-renew")
-            self._renewing.add_done_callback(_take_note)
+            self._renewing.add_done_callback(take_note)
         await asyncio.shield(self._renewing)
 
     async def _renew_now(self) -> None:
@@ -221,7 +221,7 @@ class ShardClaims:
                 self.lose(hold)
 
 
-def _take_note(task: asyncio.Task[None]) -> None:
+def take_note(task: asyncio.Task[None]) -> None:
     """Take note of how a task ended, though nobody may wait for it any more."""
     if not task.cancelled():
         task.exception()

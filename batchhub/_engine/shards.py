@@ -16,7 +16,7 @@ from batchhub.errors import StoreError, StoreVersionError, UsageError
 from .attendance import Attendance
 from .driver import Driver
 from .lane import CLOSING_S
-from .shard_claims import ShardClaims, ShardHold
+from .shard_claims import ShardClaims, ShardHold, take_note
 
 Own = Callable[[int], Awaitable[None]]
 """
@@ -35,6 +35,9 @@ LOOK_S: Final = 3.0
 """Seconds between two looks at what is open, where nothing says that there is something new."""
 
 _SHORTEST_S: Final = 1.0
+
+_COST: Final = 50.0
+"""How many times as long as a look takes there is at least until the next one."""
 
 _IDLE_S: Final = 5.0
 """Seconds for which a shard is kept that has nothing open."""
@@ -106,6 +109,7 @@ class Shards:
         self._running: asyncio.Task[None] | None = None
         self._open: dict[int, list[str]] = {}
         self._looked_s: float | None = None
+        self._gap_s = _SHORTEST_S
         self._has_news = True
         self._looking: asyncio.Task[None] | None = None
         self._refusal: str | None = None
@@ -236,20 +240,22 @@ class Shards:
         """Read which lanes are open, unless that is known; one look for all who ask."""
         now_s = self._clock.monotonic()
         age_s = float("inf") if self._looked_s is None else now_s - self._looked_s
-        if age_s < (_SHORTEST_S if self._has_news else LOOK_S):
+        if age_s < (min(LOOK_S, self._gap_s) if self._has_news else LOOK_S):
             return
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look_now(), name="batchhub-look-at-shards")
+            self._looking.add_done_callback(take_note)
         await asyncio.shield(self._looking)
 
     async def _look_now(self) -> None:
-        self._has_news = False
+        self._has_news, began_s = False, self._clock.monotonic()
         try:
             found = await self._store.shards.find_open()
         except StoreError:
             self._has_news = True
             raise
         self._looked_s = self._clock.monotonic()
+        self._gap_s = max(_SHORTEST_S, _COST * (self._looked_s - began_s))
         self._open = {}
         for each in found:
             self._open.setdefault(each.shard, []).append(each.lane)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, inspect, select, u
 from .codec import from_text, to_text
 from .database import Database
 from .lane_records import LaneOwner
-from .statements import Row, Statement
+from .statements import ManyRows, Row, Statement
 from .tables import attendants, attended
 
 _THIS: Final = attendants.c.token == bindparam("this_token")
@@ -28,7 +28,7 @@ _DROP_LANE: Final = Statement(
         attended.c.token == bindparam("this_token"), attended.c.lane == bindparam("this_lane")
     )
 )
-_ADD_LANE: Final = Statement(insert(attended))
+_ADD_LANES: Final = ManyRows.insert(attended, "lane", "token")
 _SINCE: Final = attendants.c.began_at
 # Since version 7; an older store that can only be read has all the others.
 _KNOWN: Final = [column for column in attendants.c if column is not _SINCE]
@@ -85,8 +85,9 @@ class Attendants:
             known = {row["lane"] for row in _LANES.rows(connection, this)}
             for lane in known - wanted:
                 _DROP_LANE.run(connection, {**this, "this_lane": lane})
-            for lane in sorted(wanted - known):
-                _ADD_LANE.run(connection, {"lane": lane, "token": owner.token})
+            # At first all of them, which may be thousands.
+            added = [(lane, owner.token) for lane in sorted(wanted - known)]
+            _ADD_LANES.run(connection, added)
 
         await self._db.write(work, lanes=())
 
