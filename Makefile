@@ -6,6 +6,17 @@ WORKERS ?= auto
 SEEDS ?= 500
 SEED ?=
 
+# What is tried once more with its stores on PostgreSQL, which the tests bring along: how rows are
+# kept, what a kill leaves of them, and what is done with them.
+ON_POSTGRES = STORE=postgresql $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+STORE_TESTS := tests/unit/store $(addprefix tests/integration/test_crashes.py::test_,\
+    run_killed_at_a_step resume_killed_at_a_step retry_killed_at_a_step prune_killed_at_a_step \
+    two_processes_with_one_key_are_one_job four_processes_killed_in_turn)
+ENGINE_TESTS := $(patsubst %,tests/unit/test_%.py,\
+    adopt alert_deliveries alert_lease attendants events_shared fencing handing_over hub lane_owner \
+    lane_races large_jobs large_prunes large_retries order pushes recovery retry_selection \
+    rows_kept superseded wishes)
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test browser screenshots faults soak sim check format bench docs dist clean
 
@@ -41,8 +52,9 @@ $(VENV)/.installed-bench: $(VENV)/.installed-dev
 demo: $(VENV)/.installed  ## run a batch against every installed vendor's sandbox
 	$(BIN)/batchhub demo
 
-test: $(VENV)/.installed-dev  ## run every test
+test: $(VENV)/.installed-dev  ## run every test, and those of stores on PostgreSQL too
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	$(ON_POSTGRES) $(STORE_TESTS)
 
 browser: $(VENV)/.installed-dev  ## try the page in Chromium (Debian's chromium and chromium-driver)
 # What fails waits for minutes for what does not come.
@@ -75,6 +87,7 @@ check: $(VENV)/.installed-dev  ## format, lint, types, and every test with branc
 # Counting lines and branches takes as long as the tests; these run the same ones again and again,
 # many of them in processes of their own.
 	SIM_SEEDS=25 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/integration tests/property tests/simulation tests/conformance
+	$(ON_POSTGRES) $(STORE_TESTS) $(ENGINE_TESTS)
 	$(BIN)/python -m coverage report --fail-under=90
 
 format: $(VENV)/.installed-dev  ## format, and fix what the linter can fix

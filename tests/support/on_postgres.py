@@ -22,12 +22,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import psycopg
-from attrs import frozen
+from attrs import evolve, frozen
 
-from batchhub._base import store_place
 from batchhub._base.file_mode import FileMode
-from batchhub._base.store_place import SCHEMA, StorePlace
-from batchhub._store import Store
+from batchhub._base.store_place import SCHEMA, StorePlace, find_store_place
+from batchhub._store import Store, opening
 from batchhub._store import store as store_module
 from batchhub._store.database import Database
 from batchhub._store.opening import init_database, open_database
@@ -44,7 +43,6 @@ _REGISTRY: Final = (
     "CREATE SEQUENCE numbers; CREATE TABLE stores (path text PRIMARY KEY, name text UNIQUE)"
 )
 
-_make: Final = StorePlace.__init__
 _memories: Final = count(1)
 
 
@@ -59,7 +57,7 @@ class _MemoryPlace(StorePlace):
 
 def begin() -> None:
     """Let this process open databases in place of files."""
-    StorePlace.__init__ = _make_place  # type: ignore[method-assign, assignment]
+    opening.find_store_place = _find_opened  # type: ignore[attr-defined]
     store_module.open_database = _open_database  # type: ignore[attr-defined]
     Store.is_cluster = False  # type: ignore[assignment]
 
@@ -78,41 +76,36 @@ def recycling() -> Iterator[None]:
         _recycle(_names() - before)
 
 
-def find_place(store: str | os.PathLike[str]) -> StorePlace:
-    """Return the database that is in place of a file."""
-    place = store_place.find_store_place(store)
-    assert place.is_postgres
-    return place
+def find_url(path: str | os.PathLike[str]) -> str:
+    """Return the address of the database that is in place of a file."""
+    return _find_url(str(Path(path).resolve()))
 
 
-def _make_place(place: StorePlace, **facts: Any) -> None:
-    path: Path | None = facts.get("path")
-    if path is not None and "url" not in facts:
-        facts |= {"url": _find_url(str(path.resolve())), "schema": SCHEMA}
-    _make(place, **facts)
+def _find_opened(store: str | os.PathLike[str] | None) -> StorePlace:
+    """Return where a store is opened; all others are told of the file."""
+    place = find_store_place(store)
+    if place.is_postgres:
+        return place
+    if place.path is None:
+        url = _find_url(f"memory {os.getpid()} {next(_memories)}")
+        return _MemoryPlace(url=url, schema=SCHEMA)
+    with suppress(OSError):
+        place.path.parent.mkdir(parents=True, exist_ok=True)
+        place.path.touch()  # whoever looks for the file sees that it is there
+    return evolve(place, url=find_url(place.path), schema=SCHEMA)
 
 
 async def _open_database(store: str | Path | None, mode: FileMode = FileMode.PRIVATE) -> Database:
-    place = store_place.find_store_place(store)
-    if not place.is_shared:
-        path = f"memory {os.getpid()} {next(_memories)}"
-        url = _find_url(path)
-        database = await open_database(url, mode)
-        database.place = _MemoryPlace(url=url, schema=SCHEMA)
-        database.name = database.place.name
-        close = database.aclose
+    database = await open_database(store, mode)
+    if isinstance(database.place, _MemoryPlace):
+        close, name = database.aclose, _name_of(database.place.url or "")
 
         async def aclose() -> None:
             await close()
-            _recycle([path])
+            _recycle(_paths_of(name))
 
         database.aclose = aclose  # type: ignore[method-assign]
-        return database
-    if place.path is not None:
-        with suppress(OSError):
-            place.path.parent.mkdir(parents=True, exist_ok=True)
-            place.path.touch()  # it is there, as whoever looks for the file sees
-    return await open_database(store, mode)
+    return database
 
 
 def _find_url(path: str) -> str:
@@ -169,6 +162,18 @@ def _emptying() -> bytes:
     """Return what empties all tables of a store."""
     tables = [f'{SCHEMA}."{table.name}"' for table in reversed(metadata.sorted_tables)]
     return f"TRUNCATE {', '.join(tables)} RESTART IDENTITY".encode()
+
+
+def _name_of(url: str) -> str:
+    return url.partition("?")[0].rpartition("/")[2]
+
+
+def _paths_of(name: str) -> list[str]:
+    with closing(_connect(_find_server())) as connection:
+        rows = connection.execute(
+            "SELECT path FROM stores WHERE name = %s AND path NOT LIKE 'free %%'", (name,)
+        )
+        return [path for (path,) in rows]
 
 
 def _names() -> frozenset[str]:

@@ -24,8 +24,7 @@ def open_raw(path: str | os.PathLike[str], *, autocommit: bool = False) -> Any:
     can't have, nothing has to survive there: a test that wants it is skipped.
     """
     if on_postgres.IS_ON:
-        url = on_postgres.find_place(path).url
-        assert url is not None
+        url = on_postgres.find_url(path)
         return _Raw(psycopg.connect(url, autocommit=autocommit, options="-c search_path=batchhub"))
     if autocommit:
         return sqlite3.connect(path, isolation_level=None)

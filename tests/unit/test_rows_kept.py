@@ -667,7 +667,10 @@ COPY = (
         ("DELETE FROM input_blocks WHERE first_row = 9", "row 10: rows are missing, from 9 on"),
         ("UPDATE input_blocks SET first_item = 3 WHERE first_row = 5", "row 5: rows are missing"),
         ("UPDATE input_blocks SET data = x'00' WHERE first_row = 5", "row 5: "),
-        ("UPDATE input_blocks SET data = 'text' WHERE first_row = 5", "row 5: column data is"),
+        pytest.param(
+            *("UPDATE input_blocks SET data = 'text' WHERE first_row = 5", "row 5: column data is"),
+            marks=pytest.mark.sqlite_only("elsewhere a text makes bytes"),
+        ),
         ("UPDATE input_blocks SET first_item = 'x' WHERE first_row = 5", "row 5: column first_it"),
         (
             COPY,
