@@ -173,6 +173,7 @@ async def test_what_a_dead_process_had_is_taken_over(
     assert [event.job_id for event in events[1:]] == ([] if silence_s else [second])
 
 
+@pytest.mark.sqlite_only("starts a process that knows files only")
 def test_who_is_killed_while_handling_is_repeated(tmp_path: Path) -> None:
     """By the next process at once: its lock is free."""
     store = tmp_path / "jobs.db"
