@@ -346,15 +346,24 @@ class Cluster:
         with BatchHub(self.url, drives=False) as hub:
             for name, jobs in self.jobs.items():
                 results[name] = [list(hub.job(job).results()) for job in jobs]
-        asked = list(self.street.asked)
-        assert {each.pid for each in asked} - {0} == {each.pid for each in asked}
         figures = laws.check_results(self.shops, results)
-        laws.check_keys(asked, figures)
-        laws.check_owners(self.lanes, self.holds(), asked, figures, stood_still=self.stood_still)
-        laws.check_budgets(asked, self.rate, late_s=1.0 + self.street.lag_s)
+        self.check_traffic(figures)
         for worker in self.workers:
             assert GUARDED_PASSWORD not in worker.running.said()
         return figures
+
+    def check_traffic(self, figures: laws.Figures) -> None:
+        """
+        Hold what was asked so far against who had which lane, and against the budgets.
+
+        Raises:
+            AssertionError: A law was broken.
+        """
+        asked = list(self.street.asked)
+        assert all(each.pid for each in asked)
+        laws.check_keys(asked, figures)
+        laws.check_owners(self.lanes, self.holds(), asked, figures, stood_still=self.stood_still)
+        laws.check_budgets(asked, self.rate, late_s=1.0 + self.street.lag_s)
 
     def close(self) -> None:
         """Leave no process behind."""

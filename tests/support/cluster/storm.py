@@ -27,6 +27,7 @@ KINDS: Final = {
 """What befalls them, and how often in comparison."""
 
 _BUSY_S: Final = 3.0
+_CHECK_EACH: Final = 20
 
 
 @define(kw_only=True)
@@ -71,6 +72,9 @@ class Storm:
             getattr(self, f"_{kind}")()
             self.done[kind] += 1
             self.say(f"{number} {kind}: {self.cluster.count_open()} open jobs")
+            if number % _CHECK_EACH == 0:
+                self.cluster.check_traffic(Figures())
+                self.say("\n".join(self._times()))
 
     def calm_down(self) -> Figures:
         """Let all go on to their end, and hold what there was against the laws."""
@@ -87,6 +91,16 @@ class Storm:
 
     def summary(self, figures: Figures) -> str:
         """Write in a few lines what there was, and what came of it."""
+        kinds = " ".join(f"{kind}={times}" for kind, times in sorted(self.done.items()))
+        return "\n".join(
+            [
+                f"troubles={self.done.total()} ({kinds})",
+                f"{figures} doubled=0 lost=0",
+                *self._times(),
+            ]
+        )
+
+    def _times(self) -> list[str]:
         cluster = self.cluster
         holds, asked = cluster.holds(), list(cluster.street.asked)
         lanes = cluster.lanes
@@ -98,16 +112,11 @@ class Storm:
             if not any(at < other <= at + each for other in self.at)
         ]
         replaced = laws.find_take_overs(lanes, holds, asked, cluster.asked_to_stop)
-        kinds = " ".join(f"{kind}={times}" for kind, times in sorted(self.done.items()))
-        return "\n".join(
-            [
-                f"troubles={self.done.total()} ({kinds})",
-                f"{figures} doubled=0 lost=0",
-                f"taken over after SIGKILL: {laws.show_times(killed)} ({len(killed)} lanes)",
-                f"  with no other trouble meanwhile: {laws.show_times(alone)} ({len(alone)} lanes)",
-                f"taken over after SIGTERM: {laws.show_times(replaced)} ({len(replaced)} lanes)",
-            ]
-        )
+        return [
+            f"taken over after SIGKILL: {laws.show_times(killed)} ({len(killed)} lanes)",
+            f"  with no other trouble meanwhile: {laws.show_times(alone)} ({len(alone)} lanes)",
+            f"taken over after SIGTERM: {laws.show_times(replaced)} ({len(replaced)} lanes)",
+        ]
 
     def _top_up(self) -> None:
         while len(self.cluster.workers) < self.workers:
