@@ -154,6 +154,7 @@ class PostgresWorker(Worker):
         self._lock_space = int.from_bytes(digest[:4], "big", signed=True)
         self.is_patient = False
         self._down_since_s: float | None = None
+        self._failed: tuple[float, DBAPIError] | None = None
         self._is_closing = False
         self._mark = CommitMark()
         self._is_marked = False
@@ -201,17 +202,21 @@ class PostgresWorker(Worker):
         if self._connection is not None and self._is_lost(self._connection):
             self._drop()
         while self._connection is None:
+            if self._failed is not None and time.monotonic() < self._failed[0] + _AGAIN_S:
+                # Thousands may ask at once: one of them has just found out for all.
+                raise self._failed[1].with_traceback(None)
             try:
                 self._connection = self._begin_connection()
-            except DBAPIError:
+            except DBAPIError as error:
                 now_s = time.monotonic()
                 self._down_since_s = self._down_since_s or now_s
                 is_long = now_s - self._down_since_s >= OUTAGE_S
                 if is_long or self._is_closing or not self.is_patient:
+                    self._failed = now_s, error
                     raise
                 time.sleep(_AGAIN_S)
             else:
-                self._down_since_s = None
+                self._down_since_s = self._failed = None
         return self._connection
 
     def _begin_connection(self) -> Connection:

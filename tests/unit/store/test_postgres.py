@@ -181,8 +181,9 @@ async def test_a_connection_that_is_cut_during_the_commit(
 async def test_a_database_that_stays_away(
     store: Store, database_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is said in one line, and once it is back all goes on."""
+    """It is said in one line, and once it is back all goes on; a crowd that asks tries it once."""
     monkeypatch.setattr("batchhub._store.postgres.OUTAGE_S", 0.0)
+    monkeypatch.setattr("batchhub._store.postgres._AGAIN_S", PATIENCE_S)
     away = {"host": "/nowhere"}
     for worker in (store._db._writer, store._db._reader):
         monkeypatch.setattr(worker, "_arguments", {**worker._arguments, **away})  # type: ignore[attr-defined]
@@ -193,8 +194,12 @@ async def test_a_database_that_stays_away(
             await asked
         assert caught.value.retryable
         assert "\n" not in str(caught.value)
+    monkeypatch.setattr(store._db._writer, "_open", None)  # which nobody calls again
+    with pytest.raises(StoreError, match="no PostgreSQL answers there"):
+        await store._db.write(count_up)
 
     monkeypatch.undo()
+    monkeypatch.setattr("batchhub._store.postgres._AGAIN_S", 0.0)
     assert await store._db.write(count_up) == 2
     assert len(await store.jobs.find()) == 1
 
