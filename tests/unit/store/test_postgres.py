@@ -184,6 +184,7 @@ async def test_a_database_that_stays_away(
     """It is said in one line, and once it is back all goes on; a crowd that asks tries it once."""
     monkeypatch.setattr("batchhub._store.postgres.OUTAGE_S", 0.0)
     monkeypatch.setattr("batchhub._store.postgres._AGAIN_S", PATIENCE_S)
+    near = store._db._writer._arguments  # type: ignore[attr-defined]
     away = {"host": "/nowhere"}
     for worker in (store._db._writer, store._db._reader):
         monkeypatch.setattr(worker, "_arguments", {**worker._arguments, **away})  # type: ignore[attr-defined]
@@ -194,7 +195,7 @@ async def test_a_database_that_stays_away(
             await asked
         assert caught.value.retryable
         assert "\n" not in str(caught.value)
-    monkeypatch.setattr(store._db._writer, "_open", None)  # which nobody calls again
+    monkeypatch.setattr(store._db._writer, "_arguments", near)  # nobody looks so soon
     with pytest.raises(StoreError, match="no PostgreSQL answers there"):
         await store._db.write(count_up)
 
