@@ -162,7 +162,7 @@ class Cluster:
         with notify_socket(f"@{folder}") as manager:
             running = self.lab.start(
                 folder,
-                *("worker", "-v", "--metrics-listen=127.0.0.1:0"),
+                *("worker", "-v", "--grace=5", "--metrics-listen=127.0.0.1:0"),
                 plan=plan or self.plan,
                 env={**self.env, "NOTIFY_SOCKET": manager.address},
             )
