@@ -38,6 +38,10 @@ NO_RIGHTS: Final = (
     "its user may not do that; let the one that made the tables grant USAGE on the schema and its "
     "sequences, and SELECT, INSERT, UPDATE and DELETE on its tables"
 )
+_POOLER: Final = (
+    "a pooler answers there that gives each transaction another connection; give the address of "
+    "PostgreSQL itself"
+)
 _NO_CONNECTION: Final = (
     "its PostgreSQL has no connection left; raise max_connections, or use fewer processes"
 )
@@ -71,6 +75,7 @@ _ON_A_SERVER: Final = (
         r"database system is (?:starting up|shutting down|in recovery)|not yet accepting",
         "its PostgreSQL is starting or stopping; try again",
     ),
+    (r"unsupported startup parameter", _POOLER),
     (_CUT, "the connection to it was cut; try again"),
     (r"too many (?:clients|connections)|remaining connection slots", _NO_CONNECTION),
     (r"due to lock timeout", "another process has held it for too long; try again"),

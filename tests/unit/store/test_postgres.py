@@ -18,6 +18,7 @@ from support.stores import add_job
 from batchhub._base import failpoints
 from batchhub._base.store_place import find_store_place
 from batchhub._store import Store
+from batchhub._store.explain import explain_error
 from batchhub._store.opening import init_database
 from batchhub._store.tables import facts, jobs, lanes
 from batchhub.errors import StoreError, StoreVersionError
@@ -320,3 +321,10 @@ async def test_a_password_is_shown_to_nobody(database_url: str) -> None:
         error = error.__cause__ or error.__context__
     with suppress(StoreError):
         assert "wr0ng" not in repr(find_store_place(url))
+
+
+def test_a_pooler_that_keeps_no_session_is_named() -> None:
+    """What it says about a parameter helps nobody."""
+    told = psycopg.OperationalError("connection failed: FATAL:  unsupported startup parameter: x")
+
+    assert str(explain_error(told, "db")).startswith("store db: a pooler answers there")
