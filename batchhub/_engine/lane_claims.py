@@ -338,7 +338,9 @@ class LaneClaims:
 
     async def let_all_go(self) -> bool:
         """Let go what a failed write may have left to this process; return whether it could."""
-        if self._has_taken:
+        # Where lanes are held by shards that keeps nobody from them: whoever takes one that still
+        # names this process, as it was not let go, knows that more may have been sent than is kept.
+        if self._has_taken and self._shards is None:
             try:
                 await self._store.lanes.let_all_go(self._process.token)
             except BatchHubError as error:

@@ -104,27 +104,32 @@ class ShardClaims:
             StoreError: It can't be read or written.
         """
         first: LeaseRow | None = None
+        since_s = self._clock.boot_s()
+
+        def is_free(row: LeaseRow) -> bool:
+            if row.holder is None or row.seen_at is None or row.holder.token == self._me.token:
+                return True
+            if (self._clock.now() - row.seen_at).total_seconds() >= SILENT_S:
+                return True
+            # Whatever the time is by now: after a failover it may be earlier than the last sign.
+            return _is_same(row, first) and self._clock.boot_s() - since_s >= SILENT_S
+
         while True:
             row = await self._store.shards.get(shard)
-            if self._is_free(row):
-                if (hold := await self._take_now(shard)) is not None:
+            if is_free(row):
+                if (hold := await self._take_now(shard, is_free)) is not None:
                     return hold
             elif first is None:
-                first = row
-            elif (row.epoch, row.seen_at) != (first.epoch, first.seen_at):
+                first, since_s = row, self._clock.boot_s()
+            elif not _is_same(row, first):
                 return None
             await self._clock.sleep(_LOOK_S)
 
-    def _is_free(self, row: LeaseRow) -> bool:
-        if row.holder is None or row.seen_at is None or row.holder.token == self._me.token:
-            return True
-        return (self._clock.now() - row.seen_at).total_seconds() >= SILENT_S
-
-    async def _take_now(self, shard: int) -> ShardHold | None:
+    async def _take_now(self, shard: int, is_free: Callable[[LeaseRow], bool]) -> ShardHold | None:
         """Take a shard if it is still free; called off meanwhile, it is let go again."""
         seen_s, at = self._clock.boot_s(), self._clock.now()
         taking = asyncio.create_task(
-            self._store.shards.take(shard, self._me, at, self._is_free), name="batchhub-take-shard"
+            self._store.shards.take(shard, self._me, at, is_free), name="batchhub-take-shard"
         )
         try:
             lease = await asyncio.shield(taking)
@@ -213,12 +218,17 @@ class ShardClaims:
     async def _renew_now(self) -> None:
         holds = dict(self.held)
         seen_s = self._clock.boot_s()
-        epochs = await self._store.shards.renew(self._me.token, self._clock.now())
+        epochs = await self._store.shards.renew(self._me.token, holds, self._clock.now())
         for hold in holds.values():
             if epochs.get(hold.lease.name) == hold.lease.epoch:
                 hold.note_seen(seen_s)
             else:
                 self.lose(hold)
+
+
+def _is_same(row: LeaseRow, other: LeaseRow | None) -> bool:
+    """Whether nobody has taken a lease, or given a sign of life for it, between two looks."""
+    return other is not None and (row.epoch, row.seen_at) == (other.epoch, other.seen_at)
 
 
 def take_note(task: asyncio.Task[None]) -> None:

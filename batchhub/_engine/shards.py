@@ -135,6 +135,8 @@ class Shards:
             return
         self._owned[shard] = changed = asyncio.Event()
         try:
+            if (leaving := self._handing_over.get(shard)) is not None:
+                await asyncio.wait({leaving})  # of one who was cancelled twice, and did not
             hold = await self._take(shard)
             if hold is not None:
                 hold.on_lost = lambda: self._lose(hold, changed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Final
 
@@ -26,9 +26,12 @@ _FENCE: Final = Statement(
     .where(lanes.c.shard == bindparam("this_shard"), lanes.c.owner.is_not(None))
     .values(epoch=lanes.c.epoch + 1)
 )
-_RENEW: Final = Statement(
+_RENEW: Final = (
     update(leases)
-    .where(leases.c.holder == bindparam("token"), leases.c.name.startswith(_PREFIX))
+    .where(
+        leases.c.holder == bindparam("token"),
+        leases.c.name.in_(bindparam("these", expanding=True)),
+    )
     .values(seen_at=bindparam("at"))
     .returning(leases.c.name, leases.c.epoch)
 )
@@ -118,21 +121,28 @@ class ShardLeases:
 
         return await self._db.write(work, lanes=[shard])
 
-    async def renew(self, token: str, at: datetime) -> dict[str, int]:
+    async def renew(self, token: str, shards: Collection[int], at: datetime) -> dict[str, int]:
         """
-        Give a sign of life for all shards of a process.
+        Give a sign of life for shards of a process.
+
+        Args:
+            token: The process.
+            shards: Those it drives. One that it could not let go is to be silent.
+            at: The time.
 
         Returns:
-            The epochs of the leases it still has, by their names.
+            The epochs of the leases it still has of them, by their names.
 
         Raises:
             StoreMovedError: The store's file was replaced or deleted.
         """
 
+        values = {"token": token, "these": list(map(lease_name, shards)), "at": to_text(at)}
+
         def work(connection: Connection) -> dict[str, int]:
             self._db.check_file()
-            rows = _RENEW.rows(connection, {"token": token, "at": to_text(at)})
-            return {row["name"]: row["epoch"] for row in rows}
+            rows = connection.execute(_RENEW, values)
+            return {row.name: row.epoch for row in rows}
 
         return await self._db.write(work, lanes=())
 

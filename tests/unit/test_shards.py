@@ -7,6 +7,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from unittest.mock import AsyncMock, patch
 
@@ -16,7 +17,8 @@ from support.sharing import HandEngine, driving_by_hand, name_in_shard, sharing
 from support.vendor import ScriptedAccount, Vendor
 
 from batchhub import BatchHub, BatchState, Contact, Outcome
-from batchhub._engine.shard_claims import STALE_S
+from batchhub._engine.shard_claims import SILENT_S, STALE_S
+from batchhub._store import LaneOwner
 from batchhub._store.shards import shard_of
 from batchhub.adapter import Accepted, Observation, TicketRef, Transport
 from batchhub.errors import CredentialsError, StoreError, UsageError
@@ -294,3 +296,94 @@ async def test_a_store_that_is_not_shared_takes_no_engine(tmp_path: Path) -> Non
         async with BatchHub(tmp_path / "jobs.db", {}) as hub:
             with pytest.raises(UsageError, match="without one"):
                 await hub.drive(HandEngine())
+
+
+async def test_a_shard_that_could_not_be_let_go_is_soon_free(tmp_path: Path) -> None:
+    """The signs of life for other shards are none for it."""
+    store, clock, vendor = tmp_path / "jobs.db", FakeClock(), Vendor(answer_poll=keep_running)
+    accounts = {f"shop{n}": ScriptedAccount(name=f"shop{n}", vendor=vendor) for n in range(2)}
+    left, kept = (shard_of(account.lane) for account in accounts.values())
+    async with (
+        clock.running(),
+        driving_by_hand(store, accounts, clock) as one,
+        driving_by_hand(store, accounts, clock, seed=2) as two,
+    ):
+        for name in accounts:
+            await one.hub.submit(name, numbered(1))
+        one.engine.own(left, kept)
+        while len(vendor.polled) < 4:
+            await clock.sleep(1.0)
+        leases = (await opened(one.hub)).store.leases
+        with patch.object(leases, "let_go", AsyncMock(side_effect=StoreError("gone"))):
+            await one.engine.leave(left)
+        await clock.sleep(SILENT_S)
+        two.engine.own(left)
+        await clock.sleep(1.0)
+        holders = await (await opened(two.hub)).store.shards.holders()
+        tokens = {shard: row.holder and row.holder.token for shard, row in holders.items()}
+        assert tokens[left] not in {None, tokens[kept]}
+        assert not one.engine.owned[kept].done()
+
+
+async def test_a_clock_that_was_set_back_keeps_no_shard_from_others(tmp_path: Path) -> None:
+    """As a standby's may be that takes over: whoever died before is silent all the same."""
+    store, clock, vendor = tmp_path / "jobs.db", FakeClock(), Vendor(answer_poll=keep_running)
+    accounts = {"shop": ScriptedAccount(vendor=vendor)}
+    async with clock.running(), driving_by_hand(store, accounts, clock) as driving:
+        await driving.hub.submit("shop", numbered(1))
+        found = await opened(driving.hub)
+        dead = LaneOwner(token="dead", pid=1, host="elsewhere")
+        later = clock.now() + timedelta(hours=1)
+        assert await found.store.shards.take(SHARD, dead, later, lambda _: True)
+        driving.engine.own(SHARD)
+        await clock.sleep(SILENT_S - 1.0)
+        assert not vendor.submissions
+        await clock.sleep(5.0)
+        assert vendor.submissions
+
+
+async def test_a_shard_that_is_being_left_is_owned_again_after_that(tmp_path: Path) -> None:
+    """Also where who left it did not wait for the end."""
+    store, clock, vendor = tmp_path / "jobs.db", FakeClock(), Vendor()
+    begun = asyncio.Event()
+
+    async def answer_late(_: Transport) -> Accepted:
+        begun.set()
+        await clock.sleep(3.0)
+        return Accepted(vendor_refs=("late-1",))
+
+    vendor.submits.append(answer_late)
+    accounts = {"shop": ScriptedAccount(vendor=vendor)}
+    async with clock.running(), driving_by_hand(store, accounts, clock) as driving:
+        driving.engine.own(SHARD)
+        job = await driving.hub.submit("shop", numbered(5))
+        await begun.wait()
+        task = driving.engine.owned[SHARD]
+        task.cancel()
+        await clock.sleep(0.1)
+        task.cancel()
+        await asyncio.wait({task})
+        driving.engine.own(SHARD)
+        assert (await job.wait()).outcome is Outcome.SUCCEEDED
+        await driving.engine.leave(SHARD)
+        holders = await (await opened(driving.hub)).store.shards.holders()
+        assert holders[SHARD].holder is None
+    assert len(vendor.submissions) == 2
+
+
+async def test_a_lane_that_could_not_be_let_go_counts_as_left_by_who_died(tmp_path: Path) -> None:
+    """Else what it sent last, which was not kept, would be sent once more within its budget."""
+    store, clock, vendor = tmp_path / "jobs.db", FakeClock(), Vendor(answer_poll=keep_running)
+    account = ScriptedAccount(vendor=vendor)
+    async with clock.running(), driving_by_hand(store, {"shop": account}, clock) as driving:
+        driving.engine.own(SHARD)
+        await driving.hub.submit("shop", numbered(1))
+        while not vendor.polled:
+            await clock.sleep(1.0)
+        lanes = (await opened(driving.hub)).store.lanes
+        with patch.object(lanes, "let_go", AsyncMock(side_effect=StoreError("gone"))):
+            await driving.hub.aclose()
+        async with BatchHub(store, {"shop": account}, clock=clock, drives=False) as front:
+            found = (await opened(front)).store
+            assert (await found.shards.get(SHARD)).holder is None
+            assert (await found.lanes.get(account.lane)).owner is not None
