@@ -30,11 +30,13 @@ CREATE TABLE IF NOT EXISTS shard_workers (
 """
 """Makes the table that says what each worker could drive; its rows go with Procrastinate's."""
 
+# A sign of life later than now is of before the clock was set back: whoever lives gives another.
 # A database that has just been started knows no signs of life that could not be written meanwhile.
 _LOOK: Final[LiteralString] = """
 WITH live AS (
     SELECT id FROM procrastinate_workers
     WHERE last_heartbeat > now() - make_interval(secs => %(silent_s)s)
+        AND last_heartbeat < now() + make_interval(secs => %(silent_s)s)
 )
 SELECT
     (SELECT coalesce(json_agg(json_build_array(j.id, j.queue_name, j.status = 'doing', j.worker_id,
@@ -82,6 +84,7 @@ _END_STALLED: Final[LiteralString] = """
 WITH pruned AS (
     DELETE FROM procrastinate_workers
     WHERE last_heartbeat < now() - make_interval(secs => %(silent_s)s)
+        OR last_heartbeat > now() + make_interval(secs => %(silent_s)s)
     RETURNING id
 )
 DELETE FROM procrastinate_jobs j

@@ -212,6 +212,24 @@ async def test_signs_of_a_taken_job_that_nobody_here_knows_are_ended(
         await wait_until(lambda: shards.driven == {1})
 
 
+async def test_a_clock_that_was_set_back_keeps_nobody_alive(
+    url: str, query: Callable[[str], list[tuple[Any, ...]]]
+) -> None:
+    """A standby that takes over may be behind: whoever died before it did is dead all the same."""
+    query(
+        "WITH dead AS (INSERT INTO batchhub.procrastinate_workers (last_heartbeat)"
+        " VALUES (now() + interval '1 hour') RETURNING id)"
+        " INSERT INTO batchhub.procrastinate_jobs"
+        " (queue_name, task_name, lock, queueing_lock, args, status, worker_id)"
+        " SELECT 'shard-1', 'batchhub.drive_shard', 'shard-1', 'shard-1', '{\"shard\": 1}',"
+        " 'doing', id FROM dead"
+    )
+    shards = Shards(url, "a", [1])
+    async with engine(shards, url):
+        await wait_until(lambda: shards.driven == {1})
+    assert query("SELECT count(*) FROM batchhub.procrastinate_workers") == [(0,)]
+
+
 def _drive(a: Shards, b: Shards, shards: Collection[int]) -> Callable[[], bool]:
     return lambda: a.driven | b.driven == set(shards) and not a.driven & b.driven
 
