@@ -86,7 +86,7 @@ check: $(VENV)/.installed-dev  ## format, lint, types, and every test with branc
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report= tests/unit
 # Counting lines and branches takes as long as the tests; these run the same ones again and again,
 # many of them in processes of their own.
-	SIM_SEEDS=25 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/integration tests/property tests/simulation tests/conformance
+	SIM_SEEDS=25 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/integration tests/property tests/simulation tests/conformance tests/cluster
 	$(ON_POSTGRES) $(STORE_TESTS) $(ENGINE_TESTS)
 	$(BIN)/python -m coverage report --fail-under=90
 

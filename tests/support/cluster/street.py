@@ -8,10 +8,10 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aiohttp import web
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from batchhub.adapter import Account
 from batchhub.sandbox import Call, Sandbox
@@ -72,14 +72,16 @@ class Shop:
 
     @property
     def account(self) -> Account:
-        """The account as a program has it."""
-        return self.sandbox.account(self.url)
+        """The account as a program has it: a few items a batch, and a slow pace."""
+        account: Any = self.sandbox.account(self.url)
+        size = 420 if self.deduplicates else 160
+        return cast("Account", evolve(account, max_request_bytes=size, requests_per_minute=RATE))
 
     @property
     def settings(self) -> str:
-        """The account as a settings file has it: a few items a batch, and a slow pace."""
-        size = 420 if self.deduplicates else 160
-        more = f"max_request_bytes = {size}\nrequests_per_minute = {RATE}\n"
+        """The account as a settings file has it."""
+        limits = ("max_request_bytes", "requests_per_minute")
+        more = "".join(f"{name} = {getattr(self.account, name)}\n" for name in limits)
         return f"{self.sandbox.settings_toml(self.url, self.name).rstrip()}\n{more}"
 
     def make_items(self, count: int) -> list[dict[str, Any]]:
