@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -109,6 +109,9 @@ _LET_ALL_GO: Final = Statement(
 )
 _OWNED: Final = Statement(
     select(lanes.c.lane, lanes.c.epoch).where(lanes.c.owner == bindparam("token"))
+)
+_OWNED_AMONG: Final = select(lanes.c.lane).where(
+    lanes.c.owner == bindparam("token"), lanes.c.lane.in_(bindparam("these", expanding=True))
 )
 _IS_HELD: Final = Statement(select(lanes.c.epoch).where(_HELD))
 _TOKENS: Final = Statement(
@@ -245,6 +248,16 @@ def beat(
 def owned(connection: Connection, token: str) -> dict[str, int]:
     """Return the lanes a process has, with their epochs."""
     return {row["lane"]: row["epoch"] for row in _OWNED.rows(connection, {"token": token})}
+
+
+def owned_among(connection: Connection, token: str, names: Collection[str]) -> set[str]:
+    """Return which of some lanes a process has, however many others it has."""
+    found: set[str] = set()
+    wanted = list(names)
+    for at in range(0, len(wanted), _PAGE):
+        these = {"token": token, "these": wanted[at : at + _PAGE]}
+        found.update(connection.execute(_OWNED_AMONG, these).scalars())
+    return found
 
 
 def let_go(connection: Connection, hold: Hold, traffic: Traffic, at: datetime) -> None:

@@ -156,12 +156,13 @@ class Tickets:
                 are. `None` for anybody.
         """
 
-        def work(connection: Connection) -> None:
-            owned = None if token is None else lane_rows.owned(connection, token)
-            mine = [one for one in changed if owned is None or one[0].lane in owned]
-            figures.save_figures(connection, mine)
+        lanes = {job.lane for job, _ in changed}
 
-        await self._db.write(work, lanes={job.lane for job, _ in changed})
+        def work(connection: Connection) -> None:
+            owned = lanes if token is None else lane_rows.owned_among(connection, token, lanes)
+            figures.save_figures(connection, [one for one in changed if one[0].lane in owned])
+
+        await self._db.write(work, lanes=lanes)
 
     async def accept(
         self, job: JobRecord, ticket: TicketRecord, hold: Hold | None = None
