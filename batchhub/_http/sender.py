@@ -256,7 +256,7 @@ class Sender:
             if reply is None:
                 # A repeat is a request like any other.
                 began_s = None
-                sent_at_s = await self._gate.enter(call.rate, is_own=call.target.is_own)
+                sent_at_s = await self._enter_again(call, right, guard)
                 began_s = self._clock.monotonic()
                 reply = await self._exchange.send(call, is_repeat=True)
                 assert reply is not None  # noqa: S101  # a repeat is not repeated
@@ -275,6 +275,13 @@ class Sender:
         if notes is not None:
             notes.note_answer(call, reply, began_s)
         return reply
+
+    async def _enter_again(self, call: Call, right: Right | None, guard: Guard | None) -> float:
+        """Wait for the turn of a repeat; the lane may be another process's by then."""
+        sent_at_s = await self._gate.enter(call.rate, is_own=call.target.is_own)
+        if right is not None and right.is_doubtful:
+            await self._make_sure(right, guard)
+        return sent_at_s
 
     async def _make_sure(self, right: Right, guard: Guard | None) -> None:
         """Wait until it is certain that nobody else drives the lane: this process may sleep."""

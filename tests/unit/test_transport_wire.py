@@ -23,6 +23,8 @@ from yarl import URL
 from batchhub import errors
 from batchhub._base.clock import SystemClock
 from batchhub._http.body import read_body
+from batchhub._http.guard import NotSentError
+from batchhub._http.guard import right as sending_right
 from batchhub.adapter import Account, Adapter, Budget, Credentials, secret
 from batchhub.transport import Limits, Session, Transport, open_session
 
@@ -426,6 +428,39 @@ async def test_a_request_without_effect_that_meets_a_stale_connection_goes_again
 
     assert (len(wire.heads), wire.connections) == (3, 2)
     assert sum(spent.sent[""].values()) == 3
+
+
+async def test_it_does_not_go_again_through_a_lane_that_is_anothers_by_then(
+    make_transport: MakeTransport,
+) -> None:
+    """The turn for it may take long to come."""
+
+    class Gone:
+        is_doubtful = False
+
+        async def make_sure(self) -> None:
+            raise NotSentError("gone")
+
+    gone = Gone()
+
+    async def talk(wire: Wire, writer: asyncio.StreamWriter) -> None:
+        if len(wire.heads) > 1:
+            gone.is_doubtful = True
+            writer.close()
+        else:
+            await wire.send(writer, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    async with Wire(talk).listening() as wire:
+        transport = make_transport(wire.url)
+        await transport.request("GET", "/")
+        token = sending_right.set(gone)
+        try:
+            error = await _fail(transport, "GET")
+        finally:
+            sending_right.reset(token)
+
+    assert type(error) is NotSentError
+    assert len(wire.heads) == 2
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
