@@ -117,16 +117,13 @@ class LaneContext:
         if ticket.is_in_doubt and ticket.attempted_boot != self.clock.boot_id:
             self.hold.note_time(await self.store.lanes.latest_at())
 
-    async def begin(
-        self, ticket: TicketRecord, old_attempt: str | None, *, more_sends: int = 1
-    ) -> Fenced:
+    async def begin(self, ticket: TicketRecord, old_attempt: str | None) -> Fenced:
         """
         Write that a ticket is about to be sent, if this process is still the one that drives.
 
         Args:
             ticket: The ticket, with its attempt.
             old_attempt: The attempt the store must have for it.
-            more_sends: How many more requests are about to go; see `Tickets.begin_attempt`.
 
         Raises:
             StoreMovedError: The store's file was replaced or deleted.
@@ -139,7 +136,6 @@ class LaneContext:
                 traffic=self.traffic(),
                 at=self.clock.now(),
                 read_s=self.clock.boot_s,
-                more_sends=more_sends,
             )
         )
         self.hold.note_time(self.clock.now())

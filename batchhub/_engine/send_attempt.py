@@ -104,7 +104,7 @@ class SendAttempt:
         # until the vendor lists it, begins now. An upload, or the wait for a turn, may take long.
         now = {} if self._was_in_doubt else _read_time(self._lane)
         counted = evolve(ticket, sends=ticket.sends + more_sends, **now)
-        fenced = await self._lane.begin(counted, ticket.attempt_id, more_sends=more_sends)
+        fenced = await self._lane.begin(counted, ticket.attempt_id)
         if fenced.durable_at_s is not None:
             # Of what it is now: more may have been kept meanwhile.
             self._take(evolve(self.ticket, sends=self.ticket.sends + more_sends, **now))

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from attrs import frozen
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import Connection, bindparam, or_, update
 
 from batchhub.models import BatchState
 
@@ -18,28 +18,33 @@ from .records import TicketRecord
 from .statements import Statement
 from .tables import tickets
 
-_IS_AS_KNOWN: Final = (
+_IS_OURS: Final = (
     tickets.c.job_no == bindparam("this_job"),
     tickets.c.position == bindparam("this_position"),
     tickets.c.state == BatchState.PENDING.value,
-    tickets.c.attempt_id.is_not_distinct_from(bindparam("old_attempt")),
     IS_HELD,
 )
-"""The fence: the lane is held, and nobody has changed the ticket since it was read."""
+"""The fence: the lane is held …"""
+
+_IS_AS_KNOWN: Final = tickets.c.attempt_id.is_not_distinct_from(bindparam("old_attempt"))
+"""… and nobody has begun to send the ticket since it was read."""
 
 _BEGIN: Final = Statement(
     update(tickets)
-    .where(*_IS_AS_KNOWN)
+    # Its own attempt is there if nobody could say what became of an earlier try to write it.
+    .where(*_IS_OURS, or_(_IS_AS_KNOWN, tickets.c.attempt_id == bindparam("new_attempt")))
     .values(
         attempt_id=bindparam("new_attempt"),
         attempted_at=bindparam("new_at"),
         attempted_boot=bindparam("new_boot"),
         attempted_boot_s=bindparam("new_boot_s"),
-        sends=tickets.c.sends + bindparam("more_sends"),
+        sends=bindparam("new_sends"),
     )
 )
 
-_KEEP: Final = Statement(update(tickets).where(*_IS_AS_KNOWN).values(kept=bindparam("new_kept")))
+_KEEP: Final = Statement(
+    update(tickets).where(*_IS_OURS, _IS_AS_KNOWN).values(kept=bindparam("new_kept"))
+)
 
 
 @frozen(kw_only=True)
@@ -82,21 +87,20 @@ def begin_attempt(
     traffic: Traffic,
     at: datetime,
     read_s: Callable[[], float],
-    more_sends: int = 1,
 ) -> Fenced:
     """
     Write that a ticket is about to be sent, if its lane is held and nobody changed it.
 
+    To write the same twice is to write it once.
+
     Args:
         connection: Of a transaction that writes.
-        ticket: The ticket, with its attempt.
+        ticket: The ticket, with its attempt, and with how often it is sent with what goes now.
         old_attempt: The attempt the store must have for it; the same one for a resend.
         hold: The right to drive the lane.
         traffic: What the lane has sent, kept with it.
         at: The time.
         read_s: Gives the seconds of a clock, read last.
-        more_sends: How many more requests are about to go: 0 if one that was counted has not gone
-            yet, -1 if it turned out that none with an effect goes now.
     """
     done = _BEGIN.run(
         connection,
@@ -108,7 +112,7 @@ def begin_attempt(
             "new_at": to_text(ticket.attempted_at),
             "new_boot": ticket.attempted_boot,
             "new_boot_s": ticket.attempted_boot_s,
-            "more_sends": more_sends,
+            "new_sends": ticket.sends,
             **hold.bound(),
         },
     )

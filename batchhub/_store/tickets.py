@@ -75,7 +75,6 @@ class Tickets:
         traffic: Traffic,
         at: datetime,
         read_s: Callable[[], float],
-        more_sends: int = 1,
     ) -> Fenced:
         """
         Keep that a ticket is about to be sent, if its lane is held; see `attempts.begin_attempt`.
@@ -94,7 +93,6 @@ class Tickets:
                 traffic=traffic,
                 at=at,
                 read_s=read_s,
-                more_sends=more_sends,
             )
 
         return await self._db.write(work, lanes=[hold.lane])

@@ -86,7 +86,7 @@ def _intent_is_not_fenced() -> Iterator[None]:
             attempted_at=bindparam("new_at"),
             attempted_boot=bindparam("new_boot"),
             attempted_boot_s=bindparam("new_boot_s"),
-            sends=tickets.c.sends + bindparam("more_sends"),
+            sends=bindparam("new_sends"),
         )
     )
     with patch.object(attempts, "_BEGIN", unfenced):

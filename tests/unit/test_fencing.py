@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -21,9 +22,11 @@ from support.vendor import ScriptedAccount, ScriptedAdapter, Vendor, capable
 from batchhub import BatchHub, BatchState, ItemState, Outcome
 from batchhub._engine.send_guard import SendGuard
 from batchhub._http.guard import NotSentError, find_guard
-from batchhub._store import Store
+from batchhub._store import Fenced, Store, TicketRecord
+from batchhub._store.tickets import Tickets
 from batchhub.adapter import Accepted, Observation, Steps, Submission
 from batchhub.errors import BusyError, NoAnswerError, StoreError, UsageError
+from batchhub.hub import opened
 from batchhub.testing import FakeClock
 
 LANE = ScriptedAccount().lane
@@ -88,6 +91,42 @@ async def test_a_process_stopped_before_its_request_asks_the_store_again(
 
     assert requests.went == (stopped_s < 5.0)  # the rest is in doubt, as after a kill
     assert status.tickets[0].attempt_id is not None
+
+
+@pytest.mark.parametrize("lost", [0, 1, 2])
+async def test_what_is_written_before_a_request_counts_once_though_nobody_heard_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: int
+) -> None:
+    """A database may commit, and be away for long before it could say so."""
+    clock, vendor = FakeClock(), Vendor()
+    written, begin = 0, Tickets.begin_attempt
+    seen: list[TicketRecord] = []
+
+    async def begin_attempt(self: Tickets, *args: Any, **kwargs: Any) -> Fenced:
+        nonlocal written
+        fenced = await begin(self, *args, **kwargs)
+        written += 1
+        if written == lost + 1:
+            raise StoreError("gone")
+        return fenced
+
+    async def submit(self: ScriptedAdapter, submission: Submission, steps: Steps) -> Accepted:
+        guard = find_guard()
+        assert guard is not None
+        for effect in (False, True):
+            await guard.before_send(effect=effect)
+            (job,) = await (await opened(world.hub)).store.jobs.find_open(LANE)
+            seen.extend(job[1])
+        return await original(self, submission, steps)
+
+    monkeypatch.setattr(Tickets, "begin_attempt", begin_attempt)
+    monkeypatch.setattr(ScriptedAdapter, "submit", submit)
+    async with scripted_world(vendor, tmp_path / "jobs.db", clock) as world:
+        status = await (await world.hub.submit("shop", numbered(2))).wait()
+
+    assert status.outcome is Outcome.SUCCEEDED
+    assert (written, len(vendor.submissions)) == (4, 1)
+    assert [ticket.sends for ticket in seen] == [0, 1]
 
 
 @pytest.mark.parametrize("stopped_s", [6.0, 400.0])
