@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, and_, bindparam, delete, exists, func, select, update
 
 from .lane_rows import get_lane
+from .shards import shard_of
 from .tables import jobs, lanes
 from .works import note_lane
 
@@ -68,7 +69,8 @@ def move_jobs(connection: Connection, old_lane: str, new_lane: str, account: str
     connection.execute(_MOVE, names)
     last = {"new_lane": new_lane, "new_last": connection.execute(_LAST, names).scalar() or 0}
     if not connection.execute(_SET_LAST, last).rowcount:
-        connection.execute(_ADD, {"lane": new_lane, "last_place": last["new_last"], "epoch": 1})
+        row = {"lane": new_lane, "shard": shard_of(new_lane), "last_place": last["new_last"]}
+        connection.execute(_ADD, {**row, "epoch": 1})
     if connection.execute(_IS_LEFT, {"old_lane": old_lane}).first() is None:
         connection.execute(_DROP, {"old_lane": old_lane})
     return True

@@ -43,3 +43,16 @@ async def test_the_store_has_it_of_each_lane(tmp_path: Path) -> None:
 
     assert await _read_shards(store) == {n: shard_of(n) for n in ("lane-1", "lane-2")}
     await store.aclose()
+
+
+async def test_a_lane_to_which_jobs_are_moved_has_its_own(tmp_path: Path) -> None:
+    """Also if nobody has submitted to it before: else no process would find them there."""
+    store = await Store.open(tmp_path / "jobs.db")
+    job = await add_job(store, 2, lane="lane-1")
+
+    assert await store.lanes.move_jobs("lane-1", "lane-2", job.account)
+
+    assert await _read_shards(store) == {"lane-2": shard_of("lane-2")}
+    (found,) = await store.shards.find_open()
+    assert found.shard == shard_of("lane-2")
+    await store.aclose()
