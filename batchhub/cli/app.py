@@ -274,7 +274,7 @@ def alerts(invocation: Invocation, options: AlertOptions) -> Work:
 
 @_command(ClusterOptions)
 def cluster(invocation: Invocation, options: ClusterOptions) -> Work:
-    """Make a PostgreSQL database a store for many machines; or show who drives what in it."""
+    """Set up a store on PostgreSQL, or show which workers drive what."""
     from .commands.cluster import run_cluster
 
     return run_cluster(invocation, options)

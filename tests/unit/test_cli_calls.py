@@ -30,7 +30,13 @@ from batchhub.errors import SettingsError, UsageError
 COMMANDS = [
     *("demo", "init", "check", "run", "submit", "status", "list", "watch"),
     *("results", "retry", "cancel", "adopt", "resume", "worker", "failures", "exchanges"),
-    *("health", "alerts", "web", "prune", "adapters", "doctor", "sandbox"),
+    *("health", "alerts", "cluster", "web", "prune", "adapters", "doctor", "sandbox", "store"),
+]
+GROUPS = {"store": ["copy", "reopen"]}
+CALLS = [
+    [name, *part]
+    for name in COMMANDS
+    for part in ([[each] for each in GROUPS[name]] if name in GROUPS else [[]])
 ]
 COMMON_OPTIONS = ("--config", "--store", "--json", "--quiet", "-v", "--log-format")
 
@@ -56,10 +62,10 @@ def settings(*lines: str) -> None:
     Path("batchhub.toml").write_text("\n".join([*lines, *account]))
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_takes_the_common_options(command: Command, name: str) -> None:
+@pytest.mark.parametrize("call", CALLS, ids=" ".join)
+def test_every_command_takes_the_common_options(command: Command, call: list[str]) -> None:
     """The common options are accepted after every command's name."""
-    result = command(name, "--help")
+    result = command(*call, "--help")
     assert result.exit_code == 0
     for option in COMMON_OPTIONS:
         assert option in result.stdout
