@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 from typing import Final
+
+from attrs import evolve
 
 from batchhub._base.clock import Clock
 from batchhub._base.log import get_logger
@@ -20,7 +23,7 @@ from .lane_hold import LaneHold
 from .lesson_keeper import LessonKeeper
 from .owner_watch import OwnerWatch, Silence
 from .process_lock import ProcessLock
-from .shard_claims import ShardClaims
+from .shard_claims import ShardClaims, ShardHold
 
 RECLAIM_S: Final = 1.0
 """Seconds between two looks at a lane that another process drives."""
@@ -36,6 +39,10 @@ _NOTE_S: Final = 15.0
 life."""
 
 _NOTED_AT_ONCE: Final = 200
+
+_UNSAID_S: Final = 60.0
+"""Seconds before its last sign of life for which a process may have sent what it has not said: four
+times as long as it takes to say it."""
 
 _log = get_logger()
 
@@ -184,7 +191,7 @@ class LaneClaims:
     def _begin(self, lane: Lane, row: LaneRow, hold: LaneHold) -> LaneHold:
         """Take over what the lane's earlier owners have left."""
         self._epochs[lane.name] = hold.row.epoch
-        self._restore(lane, row)
+        self._restore(lane, row, hold.shard)
         if row.has_pushes:
             lane.note_pushes()
         if row.has_wishes:
@@ -219,7 +226,7 @@ class LaneClaims:
             self._giving_back.add(task)
             task.add_done_callback(self._giving_back.discard)
 
-    def _restore(self, lane: Lane, row: LaneRow) -> None:
+    def _restore(self, lane: Lane, row: LaneRow, shard: ShardHold | None = None) -> None:
         """
         Take over what earlier owners sent; one that died may have sent more than it said.
 
@@ -230,7 +237,22 @@ class LaneClaims:
         spent = Spent.read(row.sent, row.cooled, lane=lane.name)
         if row.epoch == 0 and self._store.is_shared:
             spent = Spent(at=self._clock.now())
-        lane.adapter.transport.restore(spent, unseen_since=row.seen_at if died else None)
+        if self._store.is_cluster:
+            spent = self._date(spent)
+        unseen_since = row.seen_at if died else None
+        if shard is not None and row.owner is not None and unseen_since is not None:
+            sign = shard.find_last_sign(row.owner.token)
+            if sign is not None:  # until shortly before that, all it sent is in the row
+                unseen_since = max(unseen_since, sign - timedelta(seconds=_UNSAID_S))
+        lane.adapter.transport.restore(spent, unseen_since=unseen_since)
+
+    def _date(self, spent: Spent) -> Spent:
+        """Give what another machine wrote its age by this machine's clock: both show one time."""
+        if spent.at is None or spent.boot_id == self._clock.boot_id:
+            return spent
+        age_s = max(0.0, (self._clock.now() - spent.at).total_seconds())
+        boot_s = self._clock.boot_s() - age_s
+        return evolve(spent, boot_id=self._clock.boot_id, boot_s=boot_s)
 
     # Keeping it, and letting it go.
 

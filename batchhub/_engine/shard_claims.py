@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -40,13 +41,21 @@ class ShardHold:
         on_lost: Called once it is.
     """
 
-    def __init__(self, shard: int, lease: Lease, clock: Clock, seen_s: float) -> None:
+    def __init__(
+        self, shard: int, lease: Lease, clock: Clock, seen_s: float, before: LeaseRow
+    ) -> None:
         self.shard = shard
         self.lease = lease
         self.is_lost = self.is_closing = False
         self.on_lost: Callable[[], None] | None = None
         self._clock = clock
         self._seen_s = seen_s
+        self._before = before
+
+    def find_last_sign(self, token: str) -> datetime | None:
+        """Return when a process gave its last sign of life, if it had the shard before this one."""
+        holder = self._before.holder
+        return self._before.seen_at if holder is not None and holder.token == token else None
 
     @property
     def is_stale(self) -> bool:
@@ -128,8 +137,15 @@ class ShardClaims:
     async def _take_now(self, shard: int, is_free: Callable[[LeaseRow], bool]) -> ShardHold | None:
         """Take a shard if it is still free; called off meanwhile, it is let go again."""
         seen_s, at = self._clock.boot_s(), self._clock.now()
+        before = LeaseRow()
+
+        def look(row: LeaseRow) -> bool:
+            nonlocal before
+            before = row
+            return is_free(row)
+
         taking = asyncio.create_task(
-            self._store.shards.take(shard, self._me, at, is_free), name="batchhub-take-shard"
+            self._store.shards.take(shard, self._me, at, look), name="batchhub-take-shard"
         )
         try:
             lease = await asyncio.shield(taking)
@@ -138,7 +154,7 @@ class ShardClaims:
             raise
         if lease is None:
             return None
-        hold = self.held[shard] = ShardHold(shard, lease, self._clock, seen_s)
+        hold = self.held[shard] = ShardHold(shard, lease, self._clock, seen_s, before)
         if self._signing is None or self._signing.done():
             self._signing = asyncio.create_task(self._sign(), name="batchhub-shards")
         _log.info("shard.claimed", shard=shard)

@@ -7,7 +7,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from unittest.mock import AsyncMock, patch
 
@@ -18,6 +18,7 @@ from support.vendor import ScriptedAccount, Vendor
 
 from batchhub import BatchHub, BatchState, Contact, Outcome
 from batchhub._engine.shard_claims import SILENT_S, STALE_S
+from batchhub._http.spent import Spent
 from batchhub._store import LaneOwner
 from batchhub._store.shards import shard_of
 from batchhub.adapter import Accepted, Observation, TicketRef, Transport
@@ -387,3 +388,50 @@ async def test_a_lane_that_could_not_be_let_go_counts_as_left_by_who_died(tmp_pa
             found = (await opened(front)).store
             assert (await found.shards.get(SHARD)).holder is None
             assert (await found.lanes.get(account.lane)).owner is not None
+
+
+async def _die(hub: BatchHub) -> None:
+    """Close a hub of which nothing is written any more."""
+    store = (await opened(hub)).store
+    gone = AsyncMock(side_effect=StoreError("gone"))
+    with patch.object(store.lanes, "let_go", gone), patch.object(store.leases, "let_go", gone):
+        await hub.aclose()
+
+
+@pytest.mark.parametrize("is_dead", [False, True], ids=["handed over", "killed"])
+async def test_what_another_machine_sent_is_as_old_as_it_is(tmp_path: Path, is_dead: bool) -> None:
+    """Its clock shows the same time: a budget for a day is not spent because of a hand-over."""
+    store, clock, vendor = tmp_path / "jobs.db", FakeClock(), Vendor(answer_poll=keep_running)
+    accounts = {"shop": ScriptedAccount(vendor=vendor)}
+    restored: list[tuple[Spent, datetime | None]] = []
+    async with clock.running(), driving_by_hand(store, accounts, clock) as one:
+        one.engine.own(SHARD)
+        await one.hub.submit("shop", numbered(1))
+        await clock.sleep(300.0)
+        polled_before = len(vendor.polled)
+        assert polled_before
+        await (_die(one.hub) if is_dead else one.engine.leave(SHARD))
+        left_at = clock.now()
+        await clock.sleep(100.0)
+        clock._boot_id = "another machine"
+        async with driving_by_hand(store, accounts, clock, seed=2) as two:
+            adapter = (await opened(two.hub)).get_lane("shop").adapter
+            restore = adapter.transport.restore
+
+            def keep(spent: Spent, unseen_since: datetime | None = None) -> None:
+                restored.append((spent, unseen_since))
+                restore(spent, unseen_since)
+
+            with patch.object(adapter.transport, "restore", keep):
+                two.engine.own(SHARD)
+                while len(vendor.polled) == polled_before:
+                    await clock.sleep(1.0)
+    [(spent, unseen_since)] = restored
+    assert spent.boot_id == "another machine"
+    assert spent.at is not None
+    if is_dead:  # not for all the time since there was something to say of it
+        assert unseen_since is not None
+        assert abs((unseen_since - left_at).total_seconds()) < 70.0
+    else:
+        assert unseen_since is None
+        assert abs(clock.boot_s() - spent.boot_s - (clock.now() - spent.at).total_seconds()) < 1.0
