@@ -580,8 +580,8 @@ async def test_an_account_that_goes_while_it_is_taken_is_let_go(
     """What was handed over to the store is written all the same; others are to have the lane."""
     take, taking = Lanes.take, asyncio.Event()
 
-    async def slow(self: Lanes, *arguments: Any) -> Any:
-        written = asyncio.ensure_future(take(self, *arguments))
+    async def slow(self: Lanes, *arguments: Any, **named: Any) -> Any:
+        written = asyncio.ensure_future(take(self, *arguments, **named))
         taking.set()
         return await written
 
