@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from attrs import frozen
@@ -92,6 +92,7 @@ class ClusterStatus(Plain):
         tables: The version of batchhub's tables.
         postgres: The version of PostgreSQL.
         size_bytes: What its tables take on the disk, indexes included.
+        checked_at: When it was so, by the database's clock, as all times of it are.
         open_jobs: How many jobs have not ended.
         open_lanes: How many lanes have such jobs.
         workers: The workers, by name.
@@ -104,6 +105,7 @@ class ClusterStatus(Plain):
     tables: str
     postgres: str
     size_bytes: int
+    checked_at: datetime
     open_jobs: int
     open_lanes: int
     workers: tuple[WorkerStatus, ...]
@@ -164,6 +166,7 @@ def _make(place: StorePlace, found: Mapping[str, Sequence[Sequence[Any]]]) -> Cl
         tables=found["version"][0][0],
         postgres=postgres.partition(" ")[0],
         size_bytes=found["size"][0][0],
+        checked_at=now.astimezone(UTC),
         open_jobs=found["open_jobs"][0][0],
         open_lanes=len(found["open_lanes"]),
         workers=tuple(

@@ -94,10 +94,11 @@ def explain_mark(version: str | None, fact: CopyFact | None) -> str:
         return f"it is marked as {version}, and does not say for which copy"
     at = fact.at[:16].replace("T", " ")
     go_on = f"batchhub store copy {fact.source} {fact.target}"
+    reopen = f"batchhub store reopen {fact.source}"
     if version == MOVED:
         return (
             f"it was copied to {fact.target} on {at} UTC, and that is the store to use; to use "
-            "this one again, and no longer the other, reopen it: batchhub store reopen"
+            f"this one again, and no longer the other, reopen it: {reopen}"
         )
     if fact.is_target:
         return (
@@ -106,5 +107,5 @@ def explain_mark(version: str | None, fact: CopyFact | None) -> str:
         )
     return (
         f"it is being copied to {fact.target} since {at} UTC; go on with: {go_on}; or give that "
-        "copy up, and use this one again: batchhub store reopen"
+        f"copy up, and use this one again: {reopen}"
     )

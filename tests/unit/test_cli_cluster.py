@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -16,6 +17,7 @@ from typer.testing import CliRunner, Result
 
 from batchhub._cluster import schema
 from batchhub._cluster.making import init_cluster
+from batchhub._cluster.status import ClusterStatus, WorkerStatus
 from batchhub.cli.app import app
 
 Command = Callable[..., Result]
@@ -86,6 +88,42 @@ def test_status_of_a_new_cluster(command: Command, store: str) -> None:
     status = json.loads(command("status", "--json").stdout)
     assert (status["name"], status["workers"], status["undriven"]) == ("batchhub", [], [])
     assert status["size_bytes"] > 0
+    assert abs(datetime.fromisoformat(status["checked_at"]) - datetime.now(UTC)) < timedelta(
+        hours=1
+    )
+
+
+def test_signs_of_life_are_as_old_as_the_database_says(
+    command: Command, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock of the machine that asks may be another one."""
+    now = datetime(2020, 1, 1, tzinfo=UTC)
+    worker = WorkerStatus(
+        name="process 1 on web-1",
+        seen_at=now - timedelta(seconds=3),
+        is_silent=False,
+        shards=1,
+        open_lanes=0,
+    )
+
+    async def find(_: str) -> ClusterStatus:
+        return ClusterStatus(
+            name="prod",
+            store=store,
+            schema="batchhub",
+            tables="0007",
+            postgres="18.0",
+            size_bytes=1,
+            checked_at=now,
+            open_jobs=0,
+            open_lanes=0,
+            workers=(worker,),
+            undriven=(),
+        )
+
+    monkeypatch.setattr("batchhub.cli.commands.cluster.find_status", find)
+
+    assert "3 s ago" in command("status").stdout
 
 
 @pytest.mark.parametrize(
@@ -94,6 +132,7 @@ def test_status_of_a_new_cluster(command: Command, store: str) -> None:
         (["stat"], "cluster takes init or status, not 'stat'; did you mean status?"),
         (["status", "--name", "x"], "--name is for cluster init"),
         (["init", "--name", "a b"], "a cluster is called by a word of letters, digits"),
+        (["init", "--name", ""], "a cluster is called by a word of letters, digits"),
         (["init", "--store", "jobs.db"], "is no PostgreSQL database, which a cluster needs"),
         (["status", "--store", "jobs.db"], "is no PostgreSQL database, which a cluster needs"),
         (["status"], "it has no tables of batchhub yet; make them with `batchhub cluster init`"),

@@ -356,7 +356,7 @@ async def test_a_target_of_another_copy_is_refused(source: Path, tmp_path: Path)
     for is_anew in (False, True):
         with pytest.raises(UsageError, match=r"a copy of .*jobs.db to it, .* go on with: batchhub"):
             await copy_store(str(other), str(target), is_anew=is_anew)
-    with pytest.raises(UsageError, match=r"is being copied to .*copy.db .* store reopen"):
+    with pytest.raises(UsageError, match=r"is being copied to .*copy.db .* store reopen \S+\.db$"):
         await copy_store(str(source), str(third))
     with pytest.raises(UsageError, match="is not complete"):
         await copy_store(str(target), str(third))
@@ -458,7 +458,9 @@ async def test_the_source_says_where_it_went(
     """Nobody drives its jobs a second time; there is a way back."""
     target = await make_target(kind, tmp_path, database_url)
     await copy_store(str(source), target)
-    with pytest.raises(StoreMarkedError, match=r"was copied to .* reopen") as refused:
+    with pytest.raises(
+        StoreMarkedError, match=r"was copied to .* store reopen \S+\.db$"
+    ) as refused:
         await Store.open(source)
     assert find_store_place(target).name in str(refused.value)
     assert await reopen_store(str(source))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from rich.filesize import decimal
@@ -44,7 +44,9 @@ async def run_cluster(invocation: Invocation, options: ClusterOptions) -> ExitCo
 
 async def _init(common: Common, name: str | None) -> ExitCode:
     settings = read_settings(common)
-    made = await init_cluster(find_store(common, settings), name or settings.cluster)
+    made = await init_cluster(
+        find_store(common, settings), settings.cluster if name is None else name
+    )
     if common.json:
         write_json(made)
         return ExitCode.OK
@@ -67,7 +69,7 @@ async def _show(common: Common) -> ExitCode:
 
 
 def _draw(status: ClusterStatus, common: Common) -> None:
-    console, now = make_console(sys.stdout), datetime.now(UTC)
+    console, now = make_console(sys.stdout), status.checked_at
     if status.workers:
         wide = _list_workers(status.workers, now, is_wide=True)
         show_page(
