@@ -57,6 +57,11 @@ class BatchJob(Handle):
         return draw_table(facts(self.status))
 
     @property
+    def needs_worker(self) -> bool:
+        """Whether a worker has to drive it, as `batchhub.BatchJob.needs_worker` says."""
+        return self._job.needs_worker
+
+    @property
     def key(self) -> str | None:
         """Its idempotency key, which no other job of its lane has; `None` without one."""
         return self._job.key
@@ -235,6 +240,11 @@ class BatchJob(Handle):
     def adopt(self, ref: str | Collection[str], *, ticket: int | None = None) -> BatchStatus:
         """Say by which id the vendor has a ticket, as `batchhub.BatchJob.adopt` does."""
         return self._bridge.call(self._job.adopt, ref, ticket=ticket)
+
+    @like(_job.BatchJob.find_absence)
+    def find_absence(self) -> str | None:
+        """Return that no worker drives its account, as `batchhub.BatchJob.find_absence` does."""
+        return self._bridge.call(self._job.find_absence)
 
     @like(_job.BatchJob.find_driver)
     def find_driver(self) -> str | None:

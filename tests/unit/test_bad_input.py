@@ -25,8 +25,8 @@ from batchhub.hub import BatchJob
 @pytest.mark.parametrize(
     ("store", "line"),
     [
-        ("postgresql://me:pass_word@host/db", "a store of the kind 'postgresql' is not supported"),
-        ("postgresql+psycopg:x", "a store of the kind 'postgresql+psycopg' is not supported"),
+        ("postgresql+other://me:pass_word@host/db", "a store on PostgreSQL is reached by psycopg"),
+        ("postgresql+psycopg:x", "a store on PostgreSQL is given as postgresql://USER@HOST/DATAB"),
         ("mysql://host/db", "a store of the kind 'mysql' is not supported"),
         ("sqlite+aiosqlite:///jobs.db", "a store of the kind 'sqlite+aiosqlite' is not supported"),
         ("sqlite://", "a store of the kind 'sqlite' is not supported"),

@@ -31,8 +31,8 @@ _HEAD: Final = """\
 # The environment overrides this file: BATCHHUB_STORE, BATCHHUB_STORE_MODE,
 # BATCHHUB_POLLING, and BATCHHUB_ACCOUNTS__<ACCOUNT>__<KEY> for a setting of an account.
 
-# Where jobs are stored. A relative path starts at this file's folder. Default: jobs.db in your
-# data folder.
+# Where jobs are stored: in a file, whose relative path starts at this file's folder, or in a
+# PostgreSQL database, "postgresql://USER@HOST/DATABASE". Default: jobs.db in your data folder.
 #store = "jobs.db"
 
 # Who may use the store: "private" for its owner alone, or "group" for colleagues in the group of
@@ -45,6 +45,10 @@ _HEAD: Final = """\
 
 # A secret of an account is { env = "NAME" } for a variable, { file = "PATH" } for what is in a
 # file, or { keyring = "service/name" } for an entry of the system's keyring.
+
+# The name of the cluster, where the store is in a PostgreSQL database; another one is refused.
+#[cluster]
+#name = "production"
 
 # Whom 'batchhub worker' tells when something goes wrong, and when it is well again.
 #[alerts.channels.team]
