@@ -260,7 +260,8 @@ class Lane:
                 if self._moved is not None:
                     raise self._moved
                 if not await self._is_ours():
-                    await self._rest()
+                    if not hold.is_lost:  # what is due waits, until the store can say whose it is
+                        await self._alarm.rest(STORE_RETRY_S)
                     continue
                 if self.error is not None or self._is_ending:
                     return  # found out while the store was looked at

@@ -153,7 +153,7 @@ async def test_a_process_cut_off_from_the_store_asks_nothing_more(tmp_path: Path
         while len(mine.polled) < 3:
             await clock.sleep(1.0)
         leases = (await opened(one.hub)).store.shards
-        with patch.object(leases, "renew", AsyncMock(side_effect=StoreError("gone"))):
+        with patch.object(leases, "renew", AsyncMock(side_effect=StoreError("gone"))) as renew:
             await clock.sleep(STALE_S + 1.0)
             sofar = len(mine.polled)
             began_s = clock.monotonic()
@@ -161,6 +161,8 @@ async def test_a_process_cut_off_from_the_store_asks_nothing_more(tmp_path: Path
             while not theirs.polled:
                 await clock.sleep(0.5)
             assert clock.monotonic() - began_s < 5.0
+            # A poll that is due meanwhile is no reason to ask the store again at once.
+            assert renew.await_count <= 2 * (clock.monotonic() - began_s + STALE_S + 1.0)
         await clock.sleep(30.0)
         assert len(mine.polled) == sofar
         assert one.engine.owned[SHARD].done()
