@@ -117,6 +117,7 @@ class Session:
             finally:
                 looks.cancel()
                 await self._leave(worker)
+                await asyncio.wait({looks})  # before what it asks with is closed
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[None]:

@@ -234,7 +234,12 @@ class ShardClaims:
     async def _renew_now(self) -> None:
         holds = dict(self.held)
         seen_s = self._clock.boot_s()
-        epochs = await self._store.shards.renew(self._me.token, holds, self._clock.now())
+        try:
+            epochs = await self._store.shards.renew(self._me.token, holds, self._clock.now())
+        except BatchHubError:
+            # Thousands of lanes ask, each again and again: they hear it together.
+            await self._clock.sleep(_LOOK_S)
+            raise
         for hold in holds.values():
             if epochs.get(hold.lease.name) == hold.lease.epoch:
                 hold.note_seen(seen_s)
