@@ -143,13 +143,18 @@ def is_empty(connection: sqlite3.Connection) -> bool:
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     """Refuse what is not a record of this version, before anything of it is changed."""
-    kind, version = _get(connection, "application_id"), _get(connection, "user_version")
+    connection.execute("BEGIN")  # one look: it may be made at this moment
+    try:
+        kind, version = _get(connection, "application_id"), _get(connection, "user_version")
+        has_tables = connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+    finally:
+        connection.rollback()
     if kind == APPLICATION_ID:
         if version > VERSION:
             raise StoreVersionError(
                 f"{path} was written by a newer batchhub; update this one, or move the file away"
             )
-    elif kind or version or connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+    elif kind or version or has_tables:
         raise NoRecordError(
             f"{path} is no record of exchanges, and was not changed; move it away, and a new one "
             "is made"

@@ -23,7 +23,7 @@ from support.recorded import is_sound, open_shop, told
 from batchhub import BatchHub
 from batchhub._base.file_mode import FileMode
 from batchhub._base.store_path import find_exchanges_path
-from batchhub._exchanges import ExchangeLog, log, read_exchanges, writer
+from batchhub._exchanges import ExchangeLog, file, log, read_exchanges, writer
 from batchhub._http.journal import Body, Noted
 from batchhub.errors import StoreError, StoreVersionError
 from batchhub.testing import FakeClock, capture_events
@@ -441,3 +441,22 @@ def test_what_can_not_be_written_at_all_is_dropped_alone(tmp_path: Path) -> None
     assert [each.ticket for each in read_exchanges(tmp_path / "jobs.db")] == [2]
     assert record.dropped == 1
     assert len(events.find("exchanges.failed")) == 1
+
+
+def test_a_record_that_is_made_at_this_moment_is_no_other_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it is, and whether it has tables, is one look."""
+    get, makes = file._get, iter([True])
+    with closing(sqlite3.connect(tmp_path / "jobs.exchanges.db", isolation_level=None)) as first:
+        first.execute("PRAGMA journal_mode = WAL")  # so far the other one has come
+
+    def get_and_wait(connection: sqlite3.Connection, name: str) -> int:
+        found = get(connection, name)
+        for _ in makes:
+            with writing(tmp_path) as record:
+                record.note(make_noted(1))
+        return found
+
+    monkeypatch.setattr(file, "_get", get_and_wait)
+    assert len(read_exchanges(tmp_path / "jobs.db")) == 1
