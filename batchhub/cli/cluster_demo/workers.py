@@ -11,6 +11,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import Final
 
 from attrs import field, frozen
@@ -113,11 +114,13 @@ async def start_workers(
 async def _running(
     number: int, folder: Path, arguments: Sequence[str]
 ) -> AsyncIterator[tuple[WorkerProcess, socket.socket]]:
-    log, address = folder / f"worker-{number}.log", folder / f"worker-{number}.ready"
+    log = folder / f"worker-{number}.log"
+    # No path, which a temporary folder deep down makes longer than a socket's may be.
+    name = f"batchhub-demo-{token_hex(8)}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
-        ready.bind(str(address))
+        ready.bind(b"\0" + name.encode())
         ready.setblocking(False)
-        variables = {"NOTIFY_SOCKET": str(address)}
+        variables = {"NOTIFY_SOCKET": f"@{name}"}
         process = await _start(folder, log, ("worker", *arguments), variables)
         try:
             yield WorkerProcess(number=number, process=process, log=log), ready
