@@ -19,8 +19,8 @@ from batchhub._store.migrations import HEAD
 TESTS = Path(__file__).parent.parent
 ALL_TABLES = [
     *("alembic_version", "alert_deliveries", "alert_messages", "alerts", "attendants", "attended"),
-    *("consumers", "deliveries", "exports", "input_blocks", "inputs", "items", "jobs", "lanes"),
-    *("leases", "lessons", "pushes", "results", "tickets", "wishes"),
+    *("consumers", "deliveries", "exports", "facts", "input_blocks", "inputs", "items", "jobs"),
+    *("lanes", "leases", "lessons", "pushes", "results", "tickets", "wishes", "writers"),
 ]
 
 
