@@ -13,7 +13,7 @@ STORE_TESTS := tests/unit/store $(addprefix tests/integration/test_crashes.py::t
     run_killed_at_a_step resume_killed_at_a_step retry_killed_at_a_step prune_killed_at_a_step \
     two_processes_with_one_key_are_one_job four_processes_killed_in_turn)
 ENGINE_TESTS := $(patsubst %,tests/unit/test_%.py,\
-    adopt alert_deliveries alert_lease attendants fencing handing_over hub lane_owner \
+    adopt alert_deliveries alert_lease attendants events_shared fencing handing_over hub lane_owner \
     lane_races large_jobs large_prunes large_retries order pushes recovery retry_selection \
     rows_kept superseded wishes)
 

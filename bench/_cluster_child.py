@@ -1,12 +1,10 @@
 """
 A process that drives the accounts of `bench.cluster`, on SQLite or in a cluster.
 
-    python -m bench._cluster_child URL CALLER STORE EVERY_S [PROFILE]
+    python -m bench._cluster_child URL CALLER STORE EVERY_S ACCOUNTS [PROFILE]
 
 For each line that it reads it prints one: ``use`` is the CPU seconds it has used and how many
-polls it has sent, ``tickets`` how many it has asked about, ``last`` when it last asked for each
-account, ``forget`` and later ``first`` when it asked for the first time after that. SIGTERM ends
-it as it ends a worker.
+polls it has sent, ``tickets`` how many it has asked about. SIGTERM ends it as it ends a worker.
 """
 
 from __future__ import annotations
@@ -21,12 +19,13 @@ import signal
 import sys
 import threading
 import warnings
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from batchhub import BatchHub
 
-from ._cluster_vendor import SteadyAdapter, make_accounts
+from ._cluster_vendor import SteadyAccount, SteadyAdapter, make_accounts
 
 
 class _Counted(SteadyAdapter):
@@ -42,9 +41,9 @@ def main() -> None:
     """Drive until told to end."""
     warnings.simplefilter("ignore")
     logging.disable()
-    url, caller, store, every_s, *profile = sys.argv[1:]
+    url, caller, store, every_s, accounts, *profile = sys.argv[1:]
     threading.Thread(target=_serve, daemon=True).start()
-    driving = _drive(url, int(caller), store, float(every_s))
+    driving = _drive(make_accounts(url, int(caller), int(accounts)), store, float(every_s))
     with suppress(asyncio.CancelledError):
         if not profile:
             asyncio.run(driving)
@@ -56,11 +55,10 @@ def main() -> None:
             profiler.dump_stats(profile[0])
 
 
-async def _drive(url: str, caller: int, store: str, every_s: float) -> None:
+async def _drive(accounts: Mapping[str, SteadyAccount], store: str, every_s: float) -> None:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
     loop.add_signal_handler(signal.SIGTERM, task.cancel)
-    accounts = make_accounts(url, caller)
     rule = f"fixed {every_s:g}"
     async with BatchHub(store, accounts, polling=rule, adapters=[_Counted]) as hub:
         if "://" not in store:
@@ -80,12 +78,6 @@ def _serve() -> None:
 def _answer(question: str) -> Any:
     if question == "tickets":
         return len(_Counted.asked)
-    if question == "last":
-        return _Counted.last_s
-    if question == "forget":
-        _Counted.first_s.clear()
-    if question in {"first", "forget"}:
-        return _Counted.first_s
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return {"cpu_s": usage.ru_utime + usage.ru_stime, "polls": _Counted.polls}
 

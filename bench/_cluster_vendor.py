@@ -21,7 +21,6 @@ from batchhub.adapter import (
 )
 from batchhub.models import BatchItem, BatchState
 
-LANES = 100
 _LASTS_S = 1e7
 """Seconds until a ticket would be done."""
 
@@ -68,10 +67,6 @@ class SteadyAdapter(Adapter[SteadyAccount]):
     states: Mapping[str, BatchState] = {"IN_PROGRESS": BatchState.IN_PROGRESS}
     asked: ClassVar[set[str]] = set()
     """The tickets that this process has asked about."""
-    first_s: ClassVar[dict[int, float]] = {}
-    """When this process first asked about a ticket of an account, in monotonic seconds."""
-    last_s: ClassVar[dict[int, float]] = {}
-    """When it last did."""
 
     def encode(self, operation: str, item: BatchItem, options: Mapping[str, Any]) -> bytes:
         """Take anything."""
@@ -91,20 +86,17 @@ class SteadyAdapter(Adapter[SteadyAccount]):
     async def poll_one(self, ticket: TicketRef) -> Observation:
         """Ask how far it is."""
         (ref,) = ticket.vendor_refs
-        now_s = time.monotonic()
-        self.first_s.setdefault(self.account.number, now_s)
-        self.last_s[self.account.number] = now_s
         self.asked.add(ref)
         reply = await self.transport.request("GET", self.account.path, params={"ticket": ref})
-        progress = now_s / _LASTS_S
+        progress = time.monotonic() / _LASTS_S
         return Observation(words=(reply.json()["status"],), progress=progress)
 
 
-def make_accounts(url: str, caller: int) -> dict[str, SteadyAccount]:
-    """Make the accounts of a caller."""
+def make_accounts(url: str, caller: int, count: int) -> dict[str, SteadyAccount]:
+    """Make the accounts of a caller, each a lane."""
     return {
         f"a{number}": SteadyAccount(base_url=url, caller=caller, number=number)
-        for number in range(LANES)
+        for number in range(count)
     }
 
 

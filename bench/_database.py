@@ -69,6 +69,16 @@ class Database:
             cpu_s=_used_s(self._pid), wal_bytes=float(found[0]), commits=float(found[1])
         )
 
+    def find_owners(self) -> dict[str, int]:
+        """Return the process that drives each lane, by the lane's name."""
+        import psycopg  # noqa: PLC0415
+
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            asking = connection.execute(
+                "SELECT lane, owner_pid FROM batchhub.lanes WHERE owner IS NOT NULL"
+            )
+            return dict(asking.fetchall())
+
 
 def _used_s(server: int) -> float:
     """Return the CPU time of a server: of its main process, of those that are gone, and of all."""

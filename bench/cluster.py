@@ -1,15 +1,16 @@
 """
 What driving in a cluster costs, against one process on SQLite, and how soon others take over.
 
-    python -m bench.cluster [--tickets N] [--every S] [--rounds N] [--seconds S] [--workers N ...]
+    python -m bench.cluster [--tickets N] [--accounts N] [--every S] [--rounds N] [--seconds S]
+        [--workers N ...]
 
 Ten thousand tickets in a hundred accounts are asked about by one process whose store is SQLite, and
 the same number in the same seconds by the workers of a cluster on PostgreSQL; the vendor is another
 process, and something is new at each poll. The table has the CPU time of a poll in the workers, as
 a ratio to that of the process on SQLite, and for the database its CPU time, its transactions and
-the bytes it writes to its log. Then one of two workers is ended, and measured is for how long
-nobody asks for its accounts. `--profile` shows where the time of a worker goes. All of it needs
-``batchhub[cluster,cluster-demo]``.
+the bytes it writes to its log. Then one of two workers is ended, and measured is how soon the
+other one drives each of its accounts. `--profile` shows where the time of a worker goes. All of it
+needs ``batchhub[cluster,cluster-demo]``.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from attrs import frozen
 
 from batchhub import BatchHub
 
-from ._cluster_vendor import LANES, SteadyAdapter, make_accounts, make_items
+from ._cluster_vendor import SteadyAccount, SteadyAdapter, make_accounts, make_items
 from ._database import Database, DatabaseUse, make_cluster, serving_database
 from ._figures import at_part
 from ._status_server import serving
@@ -81,6 +82,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.cluster", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--tickets", type=int, default=10_000)
+    parser.add_argument("--accounts", type=int, default=100, help="that the tickets are of")
     parser.add_argument("--every", type=float, default=20.0, help="seconds between two polls")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=20.0, help="of a window")
@@ -119,7 +121,7 @@ class _Bench:
         store = str(self._folder / "jobs.db")
         with self._driving(1, store, 1) as (alone,):
             print(
-                f"{options.tickets:,} tickets in {LANES} accounts, asked about every "
+                f"{options.tickets:,} tickets in {options.accounts:,} accounts, asked about every "
                 f"{options.every:g} s; medians of {options.rounds} windows of {options.seconds:g} s"
             )
             print(
@@ -135,8 +137,9 @@ class _Bench:
         print(f"  to reach: {GOAL} x, {GOAL_COMMITS} transactions a poll")
 
     def show_take_over(self) -> None:
-        """End one of two workers, and see how soon the other one asks for all."""
-        print("one of two workers is ended; until the other one asks about what it drove")
+        """End one of two workers, and see how soon the other one drives all."""
+        accounts = f"{self._options.accounts:,} accounts"
+        print(f"one of two workers is ended, {accounts}; until the other one drives what it drove")
         for name, goal_s in GOALS_S.items():
             waits_s: list[float] = []
             for _ in range(self._options.rounds):
@@ -154,22 +157,25 @@ class _Bench:
         with self._driving(2, self._database.url, 1, path) as (worker,):
             polls = worker.ask("use")["polls"]
             worker.end(signal.SIGTERM)
+            worker.wait()
         print(f"{polls} polls")
         pstats.Stats(path).sort_stats("tottime").print_stats(45)
 
     def _take_over(self, how: signal.Signals) -> list[float]:
         with self._driving(2, self._database.url, 2) as (first, second):
             time.sleep(2 * self._options.every)
-            asked_s, others_s = first.ask("last"), second.ask("last")
-            mine = {number for number, at_s in asked_s.items() if at_s > others_s.get(number, 0.0)}
-            second.ask("forget")
+            owners = self._database.find_owners()
+            left = {lane for lane, pid in owners.items() if pid == first.pid}
+            waits_s: list[float] = []
             ended_s = time.monotonic()
             first.end(how)
-            first_s: Mapping[str, float] = {}
-            while not mine <= first_s.keys():
+            while left:
                 time.sleep(_LOOK_S)
-                first_s = second.ask("first")
-        return [first_s[number] - ended_s for number in mine]
+                owners = self._database.find_owners()
+                taken = {lane for lane in left if owners.get(lane) == second.pid}
+                waits_s += [time.monotonic() - ended_s] * len(taken)
+                left -= taken
+        return waits_s
 
     def _measure(self, alone: _Child, workers: Sequence[_Child]) -> Window:
         children = [alone, *workers]
@@ -187,12 +193,14 @@ class _Bench:
         self, caller: int, store: str, count: int, *profile: str
     ) -> Iterator[Sequence[_Child]]:
         """Have so many processes drive all tickets of a store, which are made if there are none."""
-        asyncio.run(_fill(self._url, caller, store, self._options.tickets))
-        words = [self._url, str(caller), store, str(self._options.every), *profile]
+        options = self._options
+        accounts = make_accounts(self._url, caller, options.accounts)
+        asyncio.run(_fill(accounts, store, options.tickets))
+        words = [self._url, str(caller), store, f"{options.every:g}", str(len(accounts)), *profile]
         with ExitStack() as stack:
             children = [stack.enter_context(_Child(words)) for _ in range(count)]
             until_s = time.monotonic() + _LONGEST_S
-            while sum(child.ask("tickets") for child in children) < self._options.tickets:
+            while sum(child.ask("tickets") for child in children) < options.tickets:
                 time.sleep(_LOOK_S)
                 if time.monotonic() > until_s:
                     raise SystemExit(f"not all tickets are asked about after {_LONGEST_S:g} s")
@@ -213,24 +221,31 @@ class _Bench:
         )
 
 
-async def _fill(url: str, caller: int, store: str, tickets: int) -> None:
+async def _fill(accounts: Mapping[str, SteadyAccount], store: str, tickets: int) -> None:
     """Hand jobs over, unless that was done before."""
-    accounts = make_accounts(url, caller)
     async with BatchHub(store, accounts, adapters=[SteadyAdapter], drives=False) as hub:
         if await hub.jobs(limit=1, tickets=False):
             return
         for _ in range(_JOBS):
             for name in accounts:
-                await hub.submit(name, make_items(tickets // LANES // _JOBS), deadline_s=1e9)
+                await hub.submit(
+                    name, make_items(tickets // len(accounts) // _JOBS), deadline_s=1e9
+                )
 
 
 class _Child:
-    """A process that drives."""
+    """
+    A process that drives.
+
+    Attributes:
+        pid: Its number.
+    """
 
     def __init__(self, words: Sequence[str]) -> None:
         command = [sys.executable, "-m", "bench._cluster_child", *words]
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+        self.pid = self._process.pid
 
     def __enter__(self) -> _Child:
         return self
@@ -252,8 +267,10 @@ class _Child:
     def end(self, how: signal.Signals) -> None:
         """End it, without waiting for its end."""
         self._process.send_signal(how)
-        if how is signal.SIGTERM:
-            self._process.wait()
+
+    def wait(self) -> None:
+        """Wait for its end."""
+        self._process.wait()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ that knows nothing of marks. What it is about is a fact of the store, as JSON.
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any, Final
 
 from attrs import frozen
@@ -93,8 +94,8 @@ def explain_mark(version: str | None, fact: CopyFact | None) -> str:
     if fact is None:
         return f"it is marked as {version}, and does not say for which copy"
     at = fact.at[:16].replace("T", " ")
-    go_on = f"batchhub store copy {fact.source} {fact.target}"
-    reopen = f"batchhub store reopen {fact.source}"
+    go_on = shlex.join(["batchhub", "store", "copy", fact.source, fact.target])
+    reopen = shlex.join(["batchhub", "store", "reopen", fact.source])
     if version == MOVED:
         return (
             f"it was copied to {fact.target} on {at} UTC, and that is the store to use; to use "

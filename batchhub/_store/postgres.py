@@ -25,7 +25,7 @@ from sqlalchemy.pool import NullPool
 
 from batchhub._base.failpoints import failpoint
 from batchhub._base.store_place import StorePlace
-from batchhub.errors import StoreError
+from batchhub.errors import SettingsError, UsageError
 
 from .commit_marks import CommitMark
 from .damage import load_json
@@ -101,7 +101,7 @@ def connection_arguments(place: StorePlace) -> dict[str, Any]:
     Return what to call psycopg's ``connect`` with, besides ``autocommit`` and the like.
 
     Raises:
-        StoreError: psycopg is not installed, or the address makes no sense.
+        UsageError: psycopg is not installed, or the address makes no sense.
     """
     psycopg = _import_psycopg(place)
     from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415  # as above
@@ -114,7 +114,7 @@ def connection_arguments(place: StorePlace) -> dict[str, Any]:
         why = "its address makes no sense; it is postgresql://USER@HOST/DATABASE"
         if option is not None:
             why = f"PostgreSQL knows no option {option[1]} in its address"
-        raise StoreError(f"store {place.name}: {why}") from None
+        raise SettingsError(f"store {place.name}: {why}", key="store") from None
     options = f"-c search_path={place.schema} -c lock_timeout={_LOCK_TIMEOUT_MS}"
     return {**_USUAL, **found, "options": f"{options} {found.get('options') or ''}".strip()}
 
@@ -406,7 +406,7 @@ def _import_psycopg(place: StorePlace) -> Any:
     try:
         import psycopg  # noqa: PLC0415  # an extra
     except ImportError:
-        raise StoreError(
+        raise UsageError(
             f"store {place.name}: PostgreSQL needs a package that is not installed; "
             "pip install 'batchhub[cluster]'"
         ) from None

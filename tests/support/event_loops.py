@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -97,12 +98,17 @@ def statements() -> Iterator[list[str]]:
 
 
 @contextmanager
-def failing(verb: str) -> Iterator[list[str]]:
-    """Have the disk fail whenever a statement changes events so; give those that failed."""
+def failing(beginning: str) -> Iterator[list[str]]:
+    """
+    Have the disk fail whenever a statement changes events so; give those that failed.
+
+    Args:
+        beginning: Of the statement, as a pattern: each database has placeholders of its own.
+    """
     failed: list[str] = []
 
     def fail(text: str) -> None:
-        if text.startswith(verb) and "deliveries" in text:
+        if re.match(beginning, text) and "deliveries" in text:
             failed.append(text)
             raise sqlite3.OperationalError("disk I/O error")
 

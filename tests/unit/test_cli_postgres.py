@@ -120,7 +120,6 @@ def test_a_job_is_found(command: Command, database_url: str) -> None:
     [
         ("postgresql://u@127.0.0.1:1/shop", "no PostgreSQL answers there; check host and port"),
         ("postgresql://u@no-such-host.invalid/shop", "its host is not known"),
-        ("{url}&no_such_thing=1", 'PostgreSQL knows no option "no_such_thing" in its address'),
         (
             "postgresql://postgres@/nothing_here?{host}",
             "there is no such database; create it first",
@@ -152,6 +151,10 @@ def test_a_database_that_can_not_be_reached(
         ("postgresql://u:{secret}@h", "no database is named"),
         ("postgresql+asyncpg://u:{secret}@h/d", "is reached by psycopg, not by asyncpg"),
         ("postgresql:u:{secret}@h/d", "a store on PostgreSQL is given as postgresql://"),
+        (
+            "postgresql://u:{secret}@h/d?no_such_thing=1",
+            'PostgreSQL knows no option "no_such_thing"',
+        ),
         ("mysql://u:{secret}@h/d", "a store of the kind 'mysql' is not supported"),
     ],
 )

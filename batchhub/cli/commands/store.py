@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import time
 from typing import Final
 
@@ -44,7 +45,8 @@ async def copy_to_other(invocation: Invocation, options: CopyOptions) -> ExitCod
         )
     except asyncio.CancelledError:
         names = [find_store_place(each).name for each in (source, target)]
-        say(f"what is copied is kept; go on with: batchhub store copy {' '.join(names)}")
+        again = shlex.join(["batchhub", "store", "copy", *names])
+        say(f"what is copied is kept; go on with: {again}")
         raise
     if common.json:
         write_json(report)
@@ -118,4 +120,5 @@ def _say_what_now(report: CopyReport) -> None:
         say(f"store {source} {done}; go on with one of them only, or batches are sent twice")
         return
     say(f"store {source} {done}; use {target} from now on, as the `store` of the settings")
-    say(f"{source} is not opened any more; back to it: batchhub store reopen {source}")
+    back = shlex.join(["batchhub", "store", "reopen", report.source])
+    say(f"{source} is not opened any more; back to it: {clean(back, 400)}")
