@@ -418,7 +418,7 @@ class BatchHub(Handle):
             stop_on_first_failure: Whether to send nothing more after an item fails. By default a
                 job keeps going, whatever the vendor's own default is.
             key: Makes the call idempotent: the same key with the same items, operation and
-                options is the same job.
+                options is the same job. 500 characters at most.
             label: A text of your own, shown with the job.
             deadline_s: Seconds after which the job is reported as overdue; nothing is aborted.
                 Default: worked out by the adapter from the items.

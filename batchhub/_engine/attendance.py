@@ -65,6 +65,7 @@ class Attendance:
         self._shards = shards
         self._by_shard: dict[int, list[str]] = {}
         self._marks: dict[str, tuple[int, int]] = {}
+        self._renewals = 0
         self._left: dict[str, str] = {}
         self._passed: set[str] = set()
         self._said: dict[str, str] = {}
@@ -85,6 +86,7 @@ class Attendance:
     def look_again(self) -> None:
         """Look at all lanes anew: there are others, or they have other settings."""
         self._marks.clear()
+        self._renewals += 1
         self._left.clear()
         self._said.clear()
         self._by_shard.clear()
@@ -96,6 +98,7 @@ class Attendance:
         for name in names:
             self._marks.pop(name, None)
             self._left.pop(name, None)
+        self._renewals += 1
         self._note(names)
 
     def find_refusal(self, lane: str) -> str | None:
@@ -161,7 +164,7 @@ class Attendance:
         names = self._list_own() if named is None else self._find_own(named)
         if named is not None and not names:
             return  # others have them
-        said = dict(self._said)
+        said, renewals = dict(self._said), self._renewals
         marks = await self._store.lanes.marks(names)
         # A lane that nobody has ever taken or submitted to has no row, and nothing to drive.
         new = [name for name, mark in marks.items() if self._is_new(name, mark)]
@@ -172,6 +175,8 @@ class Attendance:
                 self._drive(name)
         if not self._is_closed and (named is None or self._said != said):
             await self._presence.show(set(self._names()) - set(self._said))
+        if self._renewals != renewals:
+            return  # what is to be looked at anew meanwhile would pass for known
         if named is None:
             self._marks, self._passed = marks, passed
         else:

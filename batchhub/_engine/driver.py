@@ -119,7 +119,9 @@ class Driver:
         if self._is_closing or not self.may_drive(lane.name):
             return  # what is new for the lane is in the store
         table = self._table
-        known = table.lanes.setdefault(lane.name, lane)
+        if lane.name not in table.lanes:
+            table.put(lane)
+        known = table.lanes[lane.name]
         if known is not lane and table.successors.get(lane.name) is not lane:
             self.replace(known, lane)  # it was removed, and its account is there again
         if (newest := table.find_newest(lane.name)) is not None and newest.error is not None:
@@ -311,7 +313,8 @@ class Driver:
 
     def _close_lanes(self, names: Iterable[str], grace_s: float) -> list[asyncio.Task[None]]:
         """Send nothing new through lanes, and end their drives; return what is to be waited for."""
-        tasks = [(name, task) for name in names if (task := self._table.tasks.get(name))]
+        found = [(name, self._table.tasks.get(name)) for name in names]
+        tasks = [(name, task) for name, task in found if task is not None and not task.done()]
         for name, task in tasks:
             self._table.lanes[name].close(grace_s)
             task.cancel()
@@ -335,11 +338,12 @@ class Driver:
                 doubt.
         """
         table, names = self._table, self._table.of_shard(shard)
-        if tasks := self._close_lanes(names, grace_s):
+        while tasks := self._close_lanes(names, grace_s):  # one may have been replaced meanwhile
             await _wait_for(tasks)
         for name in names:
             table.tasks.pop(name, None)
-            lane = table.lanes[name]
+            if (lane := table.lanes.get(name)) is None:
+                continue  # its account is gone meanwhile
             if (successor := table.successors.pop(name, None)) is not None:
                 lane = self._changes.succeed(lane, successor)
             if lane.is_winding_up:

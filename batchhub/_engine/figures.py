@@ -8,7 +8,7 @@ all lanes together and at most every few seconds, and once more when a lane is l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from batchhub._base.clock import Clock
@@ -18,12 +18,16 @@ from batchhub.errors import StoreError
 
 from .job_state import JobState
 from .ticket_notes import Mark
+from .together import Together
 
 SAVE_S: Final = 5.0
 """Seconds between two times at which figures are saved; state changes are saved at once."""
 
 PIECE: Final = 200
 """The most tickets in one write: what is made ready for it takes milliseconds of the loop."""
+
+_LANES: Final = 500
+"""The most lanes that have theirs saved together while they are let go."""
 
 _log = get_logger()
 
@@ -54,6 +58,7 @@ class Figures:
         self._changed: dict[JobState, list[int]] = {}
         self._saved_at_s = float("-inf")
         self._saving: asyncio.Task[None] | None = None
+        self._together = Together(self._save_of, name="batchhub-save-figures", most=_LANES)
 
     def note(self, job: JobState, position: int) -> None:
         """Have the figures of a ticket saved some time soon."""
@@ -66,7 +71,12 @@ class Figures:
 
     async def save(self, jobs: Collection[JobState]) -> None:
         """Save what is not saved yet of some jobs; trouble is reported, and they wait no longer."""
-        left = [job for job in jobs if job in self._changed]
+        if left := [job for job in jobs if job in self._changed]:
+            await self._together.ask(left)
+
+    async def _save_of(self, lanes: Sequence[Sequence[JobState]]) -> Sequence[None]:
+        """Save what the jobs of some lanes have that is not saved yet."""
+        left = [job for jobs in lanes for job in jobs]
         is_saved = False
         try:
             while left:
@@ -80,6 +90,7 @@ class Figures:
         else:
             if is_saved:
                 self._on_trouble(None)
+        return [None] * len(lanes)
 
     def _take(self, left: list[JobState]) -> list[tuple[JobRecord, list[TicketRecord]]]:
         """Take what one write saves; a job of which nothing is left leaves the list."""

@@ -109,7 +109,7 @@ class LaneChanges:
             new.adapter.transport.restore(old.adapter.transport.spent())
             hold.hand_on = partial(self._claims.hand_on, new)
         new.inherit(old)
-        self._table.lanes[new.name] = new
+        self._table.put(new)
         self._table.troubles.pop(new.name, None)
         self._table.discard(old)
         self._on_change()
@@ -121,7 +121,5 @@ class LaneChanges:
         self._table.discard(lane)
 
     def _drop(self, name: str) -> None:
-        del self._table.lanes[name]
-        self._table.tasks.pop(name, None)
-        self._table.troubles.pop(name, None)
+        self._table.drop(name)
         self._claims.forget(name)

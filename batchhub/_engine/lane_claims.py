@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -14,7 +14,7 @@ from attrs import evolve
 from batchhub._base.clock import Clock
 from batchhub._base.log import get_logger
 from batchhub._http.spent import Spent
-from batchhub._store import Hold, LaneOwner, LaneRow, Lease, Store, StoreMovedError
+from batchhub._store import Hold, LaneOwner, LaneRow, Lease, Store, StoreMovedError, Traffic
 from batchhub.errors import BatchHubError, StoreError
 from batchhub.models import Contact
 
@@ -24,6 +24,7 @@ from .lesson_keeper import LessonKeeper
 from .owner_watch import OwnerWatch, Silence
 from .process_lock import ProcessLock
 from .shard_claims import ShardClaims, ShardHold
+from .together import Together
 
 RECLAIM_S: Final = 1.0
 """Seconds between two looks at a lane that another process drives."""
@@ -38,7 +39,8 @@ _NOTE_S: Final = 15.0
 """Seconds between two times that what a lane has sent is kept, where its shard gives the signs of
 life."""
 
-_NOTED_AT_ONCE: Final = 200
+_AT_ONCE: Final = 200
+"""The most lanes in one write."""
 
 _UNSAID_S: Final = 60.0
 """Seconds before its last sign of life for which a process may have sent what it has not said: four
@@ -92,6 +94,7 @@ class LaneClaims:
         self._has_taken = self._has_swept = self._is_over = False
         self._giving_back: set[asyncio.Task[None]] = set()
         self._to_let_go: dict[str, tuple[Lane, LaneHold]] = {}
+        self._letting_go = Together(self._let_go, name="batchhub-let-go", most=_AT_ONCE)
 
     def find_epoch(self, lane: str) -> int | None:
         """Return the number of the last hold that this process had of a lane, if it had one."""
@@ -313,8 +316,8 @@ class LaneClaims:
             if now_s - self._noted_s.get(name, -math.inf) >= _NOTE_S
             and not self._lanes[name].is_quiet
         ]
-        for at in range(0, len(due), _NOTED_AT_ONCE):
-            names = due[at : at + _NOTED_AT_ONCE]
+        for at in range(0, len(due), _AT_ONCE):
+            names = due[at : at + _AT_ONCE]
             holds = {name: hold for name in names if (hold := self.held.get(name)) is not None}
             traffic = {hold.row: self._lanes[name].traffic() for name, hold in holds.items()}
             now = self._clock.now()
@@ -340,14 +343,14 @@ class LaneClaims:
         if self._shards is None:
             await self.let_go(lane, LaneHold(hold, self._store, self._clock))
         else:
-            traffic, at = lane.traffic(), self._clock.now()
-            await self._store.lanes.let_go(hold, traffic, at, is_news=True)
+            traffic = {hold: lane.traffic()}
+            await self._store.lanes.let_go(traffic, self._clock.now(), is_news=True)
 
     async def let_go(self, lane: Lane, hold: LaneHold) -> None:
         """Let a lane go; what can't be written now is written with the next sign of life."""
         self._to_let_go.pop(lane.name, None)
         try:
-            await self._store.lanes.let_go(hold.row, lane.traffic(), self._clock.now())
+            await self._letting_go.ask((hold.row, lane.traffic()))
         except BatchHubError as error:
             _log.error("store.failed", lane=lane.name, error=str(error))
             if hold.shard is not None:
@@ -357,6 +360,10 @@ class LaneClaims:
             self.begin_beating()
         else:
             self._lessons.save_soon()  # there is no sign of life any more that would
+
+    async def _let_go(self, holds: Sequence[tuple[Hold, Traffic]]) -> Sequence[None]:
+        await self._store.lanes.let_go(dict(holds), self._clock.now())
+        return [None] * len(holds)
 
     async def let_all_go(self) -> bool:
         """Let go what a failed write may have left to this process; return whether it could."""

@@ -59,7 +59,8 @@ class LaneHold:
         self.row = row
         self.shard = shard
         self.began_s = clock.boot_s()
-        self.is_lost = self._is_doubted = False
+        self.is_lost = False
+        self._doubts = 0
         self.latest_at = clock.now()
         self.on_lost: Callable[[], None] | None = None
         self.hand_on: Callable[[], Awaitable[None]] | None = None
@@ -82,7 +83,7 @@ class LaneHold:
     def is_stale(self) -> bool:
         """Whether the last sign of life is so old that another process may have the lane."""
         if self.shard is not None:
-            return self._is_doubted or self.shard.is_stale
+            return self._doubts > 0 or self.shard.is_stale
         return self._clock.boot_s() - self._seen_s > STALE_S
 
     @property
@@ -101,13 +102,11 @@ class LaneHold:
         is_held = True
         if self.shard is not None and self._confirm_shard is not None:
             is_held = await self._confirm_shard(self.shard)
-        if is_held and (self.shard is None or self._is_doubted):
-            self._is_doubted = False
-            try:
-                is_held = await self._store.lanes.is_held(self.row)
-            except StoreError:
-                self._is_doubted = True
-                raise
+        if is_held and (self.shard is None or self._doubts):
+            doubts = self._doubts
+            is_held = await self._store.lanes.is_held(self.row)
+            if self._doubts == doubts:  # else there is something newer to ask about
+                self._doubts = 0
         if is_held:
             self.note_seen(asked_at_s)
         else:
@@ -116,7 +115,7 @@ class LaneHold:
 
     def doubt(self) -> None:
         """Have the store asked before anything else is sent."""
-        self._is_doubted = True
+        self._doubts += 1
 
     async def make_sure(self) -> None:
         """

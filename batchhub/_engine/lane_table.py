@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 from batchhub._base.log import get_logger
 from batchhub._store.shards import shard_of
@@ -29,7 +30,9 @@ class LaneTable:
     """
 
     def __init__(self) -> None:
-        self.lanes: dict[str, Lane] = {}
+        self._lanes: dict[str, Lane] = {}
+        self._by_shard: dict[int, dict[str, None]] = {}
+        self.lanes: Mapping[str, Lane] = MappingProxyType(self._lanes)
         self.successors: dict[str, Lane] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.troubles: dict[str, BatchHubError] = {}
@@ -40,9 +43,21 @@ class LaneTable:
         """Return all of them, those that are about to take another's place included."""
         return [*self.lanes.values(), *self.successors.values()]
 
+    def put(self, lane: Lane) -> None:
+        """Add a lane, or put it in the place of the one of its name."""
+        self._lanes[lane.name] = lane
+        self._by_shard.setdefault(shard_of(lane.name), {})[lane.name] = None
+
+    def drop(self, name: str) -> None:
+        """Forget a lane."""
+        del self._lanes[name]
+        del self._by_shard[shard_of(name)][name]
+        self.tasks.pop(name, None)
+        self.troubles.pop(name, None)
+
     def of_shard(self, shard: int) -> list[str]:
         """Return the names of those of a shard."""
-        return [name for name in self.lanes if shard_of(name) == shard]
+        return list(self._by_shard.get(shard, ()))
 
     def find_newest(self, name: str) -> Lane | None:
         """Return a lane, or the one that is about to take its place."""

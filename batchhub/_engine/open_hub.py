@@ -125,9 +125,13 @@ class OpenHub:
             await found.aclose()
             raise
         opened = cls(found, book, clock, rng, mode=mode, drives=drives)
-        if book.usable:  # who only reads leaves the store alone
-            opened.loader.clean()
-        await opened._prepare(book)
+        try:
+            if book.usable:  # who only reads leaves the store alone
+                opened.loader.clean()
+            await opened._prepare(book)
+        except BaseException:
+            await opened.aclose()
+            raise
         return opened
 
     async def _prepare(self, book: AccountBook) -> None:
@@ -300,7 +304,7 @@ class OpenHub:
         elif engine is None:
             raise UsageError(
                 "what a PostgreSQL store has to do is shared out by an engine: "
-                "hub.drive(batchhub.cluster.Procrastinate())"
+                "hub.drive(batchhub.cluster.Procrastinate(STORE))"
             )
         else:
             await self.shards.run(engine)

@@ -94,6 +94,7 @@ class ShardClaims:
         self._me = me
         self._signing: asyncio.Task[None] | None = None
         self._renewing: asyncio.Task[None] | None = None
+        self._taking: set[asyncio.Task[Lease | None]] = set()
         self._giving_back: set[asyncio.Task[None]] = set()
 
     def find(self, lane: str) -> ShardHold | None:
@@ -147,6 +148,8 @@ class ShardClaims:
         taking = asyncio.create_task(
             self._store.shards.take(shard, self._me, at, look), name="batchhub-take-shard"
         )
+        self._taking.add(taking)
+        taking.add_done_callback(self._taking.discard)
         try:
             lease = await asyncio.shield(taking)
         except asyncio.CancelledError:
@@ -191,13 +194,15 @@ class ShardClaims:
             _log.error("store.failed", store=self._store.name, error=str(error))
 
     async def aclose(self) -> None:
-        """Give no signs of life any more."""
-        tasks = {self._signing, self._renewing, *self._giving_back} - {None}
-        for task in tasks - self._giving_back:
-            assert task is not None  # noqa: S101  # taken out above
+        """Give no signs of life any more, and give back what is being taken."""
+        signs = {task for task in (self._signing, self._renewing) if task is not None}
+        for task in signs:
             task.cancel()
-        if tasks:
-            await asyncio.wait({task for task in tasks if task is not None})
+        if self._taking:
+            await asyncio.wait(set(self._taking))
+            await asyncio.sleep(0)  # who was called off begins to give back
+        if tasks := signs | self._giving_back:
+            await asyncio.wait(tasks)
 
     # Signs of life.
 

@@ -10,7 +10,6 @@ from typing import Final, Protocol
 from batchhub._base.clock import Clock
 from batchhub._base.log import get_logger
 from batchhub._store import Store
-from batchhub._store.shards import shard_of
 from batchhub.errors import StoreError, StoreVersionError, UsageError
 
 from .attendance import Attendance
@@ -37,7 +36,7 @@ LOOK_S: Final = 3.0
 _SHORTEST_S: Final = 1.0
 
 _COST: Final = 50.0
-"""How many times as long as a look takes there is at least until the next one."""
+"""How many times as long as a look takes there is at least until the next one, up to `LOOK_S`."""
 
 _IDLE_S: Final = 5.0
 """Seconds for which a shard is kept that has nothing open."""
@@ -108,6 +107,7 @@ class Shards:
         self._is_closing = False
         self._running: asyncio.Task[None] | None = None
         self._open: dict[int, list[str]] = {}
+        self._drivable: Mapping[int, int] = MappingProxyType({})
         self._looked_s: float | None = None
         self._gap_s = _SHORTEST_S
         self._has_news = True
@@ -118,10 +118,6 @@ class Shards:
     def owned(self) -> int:
         """How many shards this process has now."""
         return len(self._claims.held)
-
-    def covers(self, lane: str) -> bool:
-        """Whether this process owns the shard of a lane now."""
-        return self._claims.find(lane) is not None
 
     def note_news(self) -> None:
         """Look at what is open anew: something may have been handed over, or accounts changed."""
@@ -157,8 +153,7 @@ class Shards:
             await self._look()
         except StoreError as error:  # as it was, then: whoever owns a shard finds out the same
             _log.error("store.failed", store=self._store.name, error=str(error))
-        foreign = {shard_of(lane) for lane in self.not_drivable}
-        return {shard: len(lanes) for shard, lanes in self._open.items() if shard not in foreign}
+        return self._drivable
 
     # One shard.
 
@@ -262,7 +257,13 @@ class Shards:
         for each in found:
             self._open.setdefault(each.shard, []).append(each.lane)
         reasons = ((each.lane, self._find_obstacle(each.lane)) for each in found)
-        self.not_drivable = {lane: reason for lane, reason in reasons if reason is not None}
+        not_drivable = {lane: reason for lane, reason in reasons if reason is not None}
+        self.not_drivable = not_drivable
+        self._drivable = {
+            shard: len(lanes)
+            for shard, lanes in self._open.items()
+            if not_drivable.keys().isdisjoint(lanes)
+        }
 
     # All of them.
 
@@ -293,7 +294,7 @@ class Shards:
 
     async def _end(self, *tasks: asyncio.Task[None]) -> None:
         for task in tasks:
-            task.cancel()
+            _cancel_once(task)
         await asyncio.wait(tasks)
         await self._hand_all_over()  # what an engine has left behind
 
@@ -314,8 +315,14 @@ class Shards:
         for changed in self._owned.values():
             changed.set()
         if self._running is not None:
-            self._running.cancel()
+            _cancel_once(self._running)
         await self._hand_all_over()
         if self._running is not None:
             await asyncio.wait({self._running}, timeout=_ENGINE_S)
         await self._claims.aclose()
+
+
+def _cancel_once(task: asyncio.Task[None]) -> None:
+    """Cancel a task, unless it is about to end: to be cancelled again would cut its ending off."""
+    if not task.cancelling():
+        task.cancel()

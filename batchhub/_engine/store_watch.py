@@ -74,7 +74,7 @@ class StoreWatch:
         self._news = News()
         self._stirred = asyncio.Event()
         self._looked_s = -math.inf
-        self._is_unsure = False
+        self._is_unsure = self._is_away = False
         self._is_closed = self._is_listening = False
         self._watching: asyncio.Task[None] | None = None
 
@@ -138,11 +138,13 @@ class StoreWatch:
             try:
                 await self._look(news)
             except StoreError as error:
-                _log.warning("store.failed", store=self._store.name, error=str(error))
-                self._version = None  # looked at again, whatever it is then
-                self._looked_s = -math.inf
-                for lane in list(self._lanes()):
-                    self._on_lane(lane)
+                if not self._is_away:
+                    _log.warning("store.failed", store=self._store.name, error=str(error))
+                self._is_away = True
+                self._version = None  # everything is looked at again, whatever it is then
+                self._looked_s = self._clock.monotonic() - FALLBACK_S + LOOK_S
+            else:
+                self._is_away = False
 
     # When to look.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from batchhub._adapter.account import Account
 from batchhub._adapter.capabilities import JSONMapping
@@ -22,6 +22,9 @@ from .guarded import GuardedAdapter
 from .intake import Intake
 from .loading import Loader
 from .raw_items import RawItems
+
+_LONGEST_KEY: Final = 500
+"""Characters: an index of PostgreSQL's holds 2,704 bytes, and a character takes up to four."""
 
 _log = get_logger()
 
@@ -129,7 +132,7 @@ def check_arguments(
 
     Raises:
         UsageError: The deadline is no time that will come.
-        InputError: A text is none that a database can hold.
+        InputError: A text is none that a database can hold, or the key is too long.
     """
     if deadline_s is not None and not 0 < deadline_s < math.inf:
         raise UsageError(f"deadline_s must be a number of seconds above 0, not {deadline_s}")
@@ -138,6 +141,10 @@ def check_arguments(
             (text or "").encode()
         except UnicodeEncodeError:
             raise InputError(f"the {name} {text!r} is no valid Unicode text") from None
+    if key is not None and len(key) > _LONGEST_KEY:
+        raise InputError(
+            f"the key has {len(key):,} characters, of {_LONGEST_KEY} at most; use a digest of it"
+        )
 
 
 def make_fingerprint(intake: Intake, operation: str, options: JSONMapping, *, stop: bool) -> str:

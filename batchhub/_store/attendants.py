@@ -107,7 +107,7 @@ class Attendants:
                 _DROP_LANES.run(connection, {"this_token": token})
                 _DROP.run(connection, {"this_token": token})
 
-        await self._db.write(work)
+        await self._db.write(work, lanes=())
 
     async def find(self, lane: str | None = None) -> list[Attendant]:
         """Return the attendants of a lane, or of any; who gave a sign of life last comes first."""

@@ -60,7 +60,8 @@ class Database:
         name: What to call it in messages.
         measures: Counts of what it wrote.
         on_commit: Called after each commit in a PostgreSQL database that wrote something, with the
-            lanes that have something new for whoever drives them.
+            lanes that have something new for whoever drives them, and whether jobs may have
+            changed.
 
     Args:
         writer: What writes to it, or only reads where nothing can be written.
@@ -89,7 +90,7 @@ class Database:
         self._commit: asyncio.Future[list[Outcome]] | None = None
         self._is_bulk = False
         self._closing: asyncio.Task[None] | None = None
-        self.on_commit: Callable[[Collection[str]], None] | None = None
+        self.on_commit: Callable[[Collection[str], bool], None] | None = None
 
     @property
     def path(self) -> Path | None:
@@ -271,10 +272,7 @@ class Database:
             return
         # In turn, so that neither kind waits for long while the other keeps coming.
         self._is_bulk = bool(self._waiting_bulk) and not (self._waiting and self._is_bulk)
-        if self._is_bulk:
-            asked = [self._waiting_bulk.popleft()]
-        else:
-            asked, self._waiting = self._waiting, []
+        asked = [self._waiting_bulk.popleft()] if self._is_bulk else self._take_waiting()
         try:
             works = [work for work, _, _ in asked]
             self._commit = self._writer.commit(works, join_lanes(lanes for _, lanes, _ in asked))
@@ -282,6 +280,16 @@ class Database:
             self._settle(asked, [(None, StoreError(f"store {self.name}: the process ends"))])
         else:
             self._commit.add_done_callback(partial(self._end_commit, asked))
+
+    def _take_waiting(self) -> list[Asked]:
+        """Take what goes into the next commit, in the order in which it was asked for."""
+        asked, end = self._waiting, len(self._waiting)
+        if self.place.is_postgres:
+            # One write that lets no other go on would have all that goes along with it do so.
+            kinds = [lanes is None for _, lanes, _ in asked]
+            end = next((n for n, kind in enumerate(kinds) if kind != kinds[0]), end)
+        self._waiting = asked[end:]
+        return asked[:end]
 
     def _end_commit(self, asked: Sequence[Asked], committed: asyncio.Future[list[Outcome]]) -> None:
         self._commit = None
@@ -296,7 +304,7 @@ class Database:
             ]
         self._note(outcomes)
         if self.on_commit is not None and (lanes := self._writer.news) is not None:
-            self.on_commit(lanes)
+            self.on_commit(lanes, any(about is None or len(about) > 0 for _, about, _ in asked))
         self._settle(asked, outcomes)
         self._begin_commit()
 

@@ -59,10 +59,16 @@ _ON_A_SERVER: Final = (
     (r"permission denied for database", _MAY_NOT_MAKE),
     (r"permission denied|must be owner of", NO_RIGHTS),
     (r"does not support SSL", "it speaks no TLS; take sslmode off, or give it a certificate"),
-    (r"certificate verify failed|SSL error: certificate", "its certificate can't be trusted"),
+    (
+        r"certificate verify failed|SSL error: certificate",
+        "its certificate can't be trusted; give sslrootcert, or correct the certificate",
+    ),
     (r"invalid response to SSL", "what answers there is no PostgreSQL; check host and port"),
     (r"hot standby|read-only transaction|session is read-only", REPLICA),
-    (r"translate host name|failed to resolve|Name or service not known", "its host is not known"),
+    (
+        r"translate host name|failed to resolve|Name or service not known",
+        "its host is not known; check the host in the address",
+    ),
     (
         r"Connection refused|No such file or directory",
         "no PostgreSQL answers there; check host and port, and that it runs",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -16,6 +17,7 @@ from sqlalchemy import (
     false,
     insert,
     inspect,
+    null,
     select,
     union,
     update,
@@ -25,7 +27,7 @@ from .codec import from_text, to_text
 from .damage import DamagedError, read_row, reading
 from .lane_records import Hold, LaneOwner, LaneRow, Traffic
 from .shards import shard_of
-from .statements import Row, Statement
+from .statements import ManyRows, Row, Statement
 from .tables import attendants, deliveries, jobs, lanes, leases, pushes, wishes
 from .works import note_lane
 
@@ -101,7 +103,10 @@ _noting: Final = (
     )
 )
 _NOTE: Final = Statement(_noting)
-_LET_GO: Final = Statement(_noting.values(owner=None, owner_pid=None, owner_host=None))
+_LET_GO: Final = ManyRows(
+    _noting.values(owner=null(), owner_pid=null(), owner_host=null()),
+    ("held_lane", "held_by", "held_epoch", "traffic_sent", "traffic_cooled", "at"),
+)
 _LET_ALL_GO: Final = Statement(
     update(lanes)
     .where(lanes.c.owner == bindparam("token"))
@@ -260,9 +265,14 @@ def owned_among(connection: Connection, token: str, names: Collection[str]) -> s
     return found
 
 
-def let_go(connection: Connection, hold: Hold, traffic: Traffic, at: datetime) -> None:
-    """Let a lane go, unless another process has it."""
-    _LET_GO.run(connection, _row(hold, traffic, at))
+def let_go(connection: Connection, traffic: Mapping[Hold, Traffic], at: datetime) -> None:
+    """Let lanes go, unless another process has them."""
+    text = to_text(at)
+    rows = [
+        (hold.lane, hold.token, hold.epoch, json.dumps(sent.sent), json.dumps(sent.cooled), text)
+        for hold, sent in traffic.items()
+    ]
+    _LET_GO.run(connection, rows)
 
 
 def let_all_go(connection: Connection, token: str) -> None:

@@ -156,24 +156,24 @@ class Lanes:
         return await self._db.write(work, lanes=())
 
     async def let_go(
-        self, hold: Hold, traffic: Traffic, at: datetime, *, is_news: bool = False
+        self, traffic: Mapping[Hold, Traffic], at: datetime, *, is_news: bool = False
     ) -> None:
         """
-        Let a lane go, unless another process has it.
+        Let lanes go, but for those that another process has.
 
         Args:
-            hold: The hold.
-            traffic: What was sent.
+            traffic: What was sent through each.
             at: The time.
-            is_news: Whether the process that had the lane before is to look at it.
+            is_news: Whether the processes that had the lanes before are to look at them.
         """
 
         def work(connection: Connection) -> None:
-            lane_rows.let_go(connection, hold, traffic, at)
+            lane_rows.let_go(connection, traffic, at)
             if is_news:
-                lane_rows.take_place(connection, hold.lane)
+                for hold in traffic:
+                    lane_rows.take_place(connection, hold.lane)
 
-        await self._db.write(work, lanes=[hold.lane] if is_news else ())
+        await self._db.write(work, lanes=[hold.lane for hold in traffic] if is_news else ())
 
     async def let_all_go(self, token: str) -> None:
         """Let every lane of a process go."""

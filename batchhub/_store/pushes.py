@@ -143,7 +143,7 @@ class Pushes:
             for row in rows:
                 _DROP_AS_READ.run(connection, row)
 
-        await self._db.write(work)
+        await self._db.write(work, lanes=())
 
     async def drop_old(self, now: datetime) -> None:
         """Forget the calls of all lanes that no driver has looked at for `MAX_AGE_S`."""
@@ -151,7 +151,7 @@ class Pushes:
         def work(connection: Connection) -> None:
             _DROP_OLD.run(connection, {"before": _oldest(now)})
 
-        await self._db.write(work)
+        await self._db.write(work, lanes=())
 
 
 def _oldest(now: datetime) -> str | None:

@@ -97,8 +97,8 @@ class Store:
         """Ring for other processes from now on, and be able to hear them, where that can be."""
         place = self._db.place
         if place.is_postgres and place.listens and not self.is_read_only:
-            self.bell = Bell(place, clock)
-            self._db.on_commit = self.bell.ring
+            bell = self.bell = Bell(place, clock)
+            self._db.on_commit = lambda lanes, has_jobs: bell.ring(lanes, has_jobs=has_jobs)
 
     @property
     def place(self) -> StorePlace:

@@ -41,7 +41,7 @@ class Other:
 
     async def let_go(self, hold: Hold, at: datetime, traffic: Traffic = NO_TRAFFIC) -> None:
         """Let a lane go."""
-        await self.store.lanes.let_go(hold, traffic, at)
+        await self.store.lanes.let_go({hold: traffic}, at)
 
     async def look(self, lane: str) -> LaneRow:
         """Return the row of a lane."""

@@ -119,10 +119,15 @@ class Driving:
 
 @asynccontextmanager
 async def driving_by_hand(
-    store: Path | str, accounts: Mapping[str, Account], clock: FakeClock, *, seed: int = 1
+    store: Path | str,
+    accounts: Mapping[str, Account],
+    clock: FakeClock,
+    *,
+    seed: int = 1,
+    engine: HandEngine | None = None,
 ) -> AsyncIterator[Driving]:
     """Have a hub drive what a test says."""
-    engine = HandEngine()
+    engine = engine or HandEngine()
     async with BatchHub(store, accounts, clock=clock, seed=seed) as hub:
         task = asyncio.create_task(hub.drive(engine))
         await engine.begun()

@@ -131,6 +131,8 @@ async def test_key_and_label_are_text() -> None:
     async with scripted_world() as world:
         with pytest.raises(InputError, match=r"the key .* is no valid Unicode"):
             await world.hub.submit("shop", numbered(1), key="\udcff")
+        with pytest.raises(InputError, match="the key has 501 characters, of 500 at most"):
+            await world.hub.submit("shop", numbered(1), key="k" * 501)
         with pytest.raises(InputError, match=r"the label .* is no valid Unicode"):
             await world.hub.submit("shop", numbered(1), label="\udcff")
 

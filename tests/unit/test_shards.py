@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sqlite3
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from unittest.mock import AsyncMock, patch
 
 import pytest
+from support.event_loops import statements
 from support.hubs import numbered
 from support.sharing import HandEngine, driving_by_hand, name_in_shard, sharing
 from support.vendor import ScriptedAccount, Vendor
 
 from batchhub import BatchHub, BatchState, Contact, Outcome
 from batchhub._engine.shard_claims import SILENT_S, STALE_S
+from batchhub._engine.shards import OpenLanes, Own
 from batchhub._http.spent import Spent
 from batchhub._store import LaneOwner
-from batchhub._store.shards import shard_of
+from batchhub._store.shards import SHARDS, shard_of
 from batchhub.adapter import Accepted, Observation, TicketRef, Transport
 from batchhub.errors import CredentialsError, StoreError, UsageError
 from batchhub.hub import opened
@@ -263,6 +267,155 @@ async def test_all_is_handed_over_when_a_hub_is_closed(tmp_path: Path) -> None:
     assert all(row.owner is None for row in lanes.values())
 
 
+async def test_an_engine_that_hands_over_is_left_to_end(tmp_path: Path) -> None:
+    """It has to wait for its shards, and may have to let go of locks of its own."""
+    clock, cancels = FakeClock(), list[int]()
+
+    class LeavingEngine(HandEngine):
+        async def run(self, own: Own, open_lanes: OpenLanes) -> None:
+            try:
+                await super().run(own, open_lanes)
+            finally:
+                task = asyncio.current_task()
+                cancels.append(task.cancelling() if task is not None else 0)
+
+    accounts = {"shop": ScriptedAccount(vendor=Vendor(answer_poll=keep_running))}
+    engine = LeavingEngine()
+    async with (
+        clock.running(),
+        driving_by_hand(tmp_path / "jobs.db", accounts, clock, engine=engine) as driving,
+    ):
+        driving.engine.own(SHARD)
+        await driving.hub.submit("shop", numbered(1))
+        await clock.sleep(5.0)
+        await driving.hub.aclose()
+
+    assert cancels == [1]
+
+
+async def test_many_lanes_are_handed_over_in_few_writes(tmp_path: Path) -> None:
+    """A worker with thousands of them has seconds for it, and what it knows is kept."""
+    store, clock = tmp_path / "jobs.db", FakeClock()
+
+    def get_on(tickets: Sequence[TicketRef]) -> list[Observation]:
+        return [Observation(words=("Running",), progress=clock.monotonic() / 1e6)] * len(tickets)
+
+    vendor = Vendor(answer_poll=get_on)
+    accounts = {f"shop{n}": ScriptedAccount(name=f"shop{n}", vendor=vendor) for n in range(100)}
+    async with clock.running(), driving_by_hand(store, accounts, clock) as driving:
+        driving.engine.own(*{shard_of(account.lane) for account in accounts.values()})
+        for name in accounts:
+            await driving.hub.submit(name, numbered(1))
+        while len(vendor.polled) < 300:
+            await clock.sleep(1.0)
+        with statements() as seen:
+            await driving.hub.aclose()
+    written = [text for text in seen if text.startswith(("UPDATE lanes", "UPDATE tickets"))]
+    async with BatchHub(store, accounts, clock=clock, drives=False) as front:
+        lanes = (await opened(front)).store.lanes
+        rows = await lanes.get_all([account.lane for account in accounts.values()])
+        jobs = await front.jobs(limit=100, tickets=True)
+
+    assert 0 < len(written) <= 10
+    assert all(row.owner is None and row.sent for row in rows.values())
+    assert all(job.status.tickets[0].progress for job in jobs)
+
+
+async def test_an_account_that_goes_while_its_shard_is_handed_over(tmp_path: Path) -> None:
+    """The other lanes of the shard are driven when it comes back."""
+    store, clock, vendor = tmp_path / "jobs.db", FakeClock(), Vendor()
+    begun = asyncio.Event()
+
+    async def answer_late(_: Transport) -> Accepted:
+        begun.set()
+        await clock.sleep(3.0)
+        return Accepted(vendor_refs=("late-1",))
+
+    vendor.submits.append(answer_late)
+    one, two = _two_in_one_shard()
+    accounts = {
+        one: ScriptedAccount(name=one, vendor=Vendor(answer_poll=keep_running)),
+        two: ScriptedAccount(name=two, vendor=vendor),
+    }
+    shard = shard_of(accounts[one].lane)
+    async with clock.running(), driving_by_hand(store, accounts, clock) as driving:
+        driving.engine.own(shard)
+        await driving.hub.submit(one, numbered(1))
+        await clock.sleep(5.0)
+        job = await driving.hub.submit(two, numbered(5))
+        await begun.wait()
+        leaving = asyncio.create_task(driving.engine.leave(shard))
+        await clock.sleep(1.0)
+        await driving.hub.set_accounts({two: accounts[two]})
+        await leaving
+        await driving.hub.set_accounts(accounts)
+        driving.engine.own(shard)
+        assert (await job.wait()).outcome is Outcome.SUCCEEDED
+    assert len(vendor.submissions) == 2
+
+
+async def test_a_shard_that_is_taken_while_the_hub_closes_is_let_go(tmp_path: Path) -> None:
+    """Else nobody has it for as long as this process would have to be silent."""
+    store, clock = tmp_path / "jobs.db", FakeClock()
+    accounts = {"shop": ScriptedAccount(vendor=Vendor())}
+    async with clock.running(), driving_by_hand(store, accounts, clock) as driving:
+        await driving.hub.submit("shop", numbered(1))
+        shards = (await opened(driving.hub)).store.shards
+        take = shards.take
+        is_taken = asyncio.Event()
+
+        async def take_late(*arguments: Any) -> Any:
+            is_taken.set()
+            lease = await take(*arguments)
+            await clock.sleep(3.0)
+            return lease
+
+        with patch.object(shards, "take", take_late):
+            driving.engine.own(SHARD)
+            await is_taken.wait()
+            await driving.hub.aclose()
+    async with BatchHub(store, accounts, clock=clock, drives=False) as front:
+        assert (await (await opened(front)).store.shards.get(SHARD)).holder is None
+
+
+async def test_a_shard_that_comes_back_during_a_look_is_driven(tmp_path: Path) -> None:
+    """What was looked at before says nothing of what is to be driven since."""
+    store, clock, vendor = tmp_path / "jobs.db", FakeClock(), Vendor(answer_poll=keep_running)
+    other = name_in_shard(lambda name: ScriptedAccount(name=name), (SHARD + 1) % SHARDS)
+    accounts = {
+        "shop": ScriptedAccount(vendor=vendor),
+        other: ScriptedAccount(name=other, vendor=Vendor()),
+    }
+    async with (
+        clock.running(),
+        driving_by_hand(store, accounts, clock) as driving,
+        BatchHub(store, accounts, clock=clock, drives=False) as front,
+    ):
+        driving.engine.own(SHARD)
+        await front.submit("shop", numbered(1))
+        while len(vendor.polled) < 3:
+            await clock.sleep(1.0)
+        jobs = (await opened(driving.hub)).store.jobs
+        find, is_looking, may_go_on = jobs.find_open_lanes, asyncio.Event(), asyncio.Event()
+
+        async def look_long(names: Sequence[str]) -> Any:
+            found = await find(names)
+            is_looking.set()
+            await may_go_on.wait()
+            return found
+
+        with patch.object(jobs, "find_open_lanes", look_long):
+            await front.submit(other, numbered(1))
+            await is_looking.wait()
+            await driving.engine.leave(SHARD)
+            driving.engine.own(SHARD)
+            await clock.sleep(2.0)
+            may_go_on.set()
+        sofar = len(vendor.polled)
+        await clock.sleep(60.0)
+        assert len(vendor.polled) > sofar
+
+
 async def test_closing_a_hub_gives_requests_the_grace_it_is_told(tmp_path: Path) -> None:
     """More than they have when driving is cancelled."""
     store, clock, vendor = tmp_path / "jobs.db", FakeClock(), Vendor()
@@ -390,6 +543,18 @@ async def test_a_lane_that_could_not_be_let_go_counts_as_left_by_who_died(tmp_pa
             found = (await opened(front)).store
             assert (await found.shards.get(SHARD)).holder is None
             assert (await found.lanes.get(account.lane)).owner is not None
+
+
+def _two_in_one_shard() -> tuple[str, str]:
+    """Return the names of two accounts whose lanes are in one shard."""
+    names: dict[int, str] = {}
+    for number in itertools.count():
+        name = f"shop{number}"
+        shard = shard_of(ScriptedAccount(name=name).lane)
+        if shard in names:
+            return names[shard], name
+        names[shard] = name
+    raise AssertionError
 
 
 async def _die(hub: BatchHub) -> None:

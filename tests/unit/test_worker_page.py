@@ -26,6 +26,7 @@ if how == "deaf":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if how == "ends":
     sys.exit(3)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background ignore it
 end_with_parent()
 assert "BATCHHUB_UNTIL_EOF" not in os.environ
 file.with_suffix(".new").write_text(str(os.getpid()))

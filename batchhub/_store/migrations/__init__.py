@@ -152,7 +152,12 @@ def refuse_tables(connection: Connection) -> None:
     """
     names = inspect(connection).get_table_names()
     if any(name != _version.name and not name.startswith(_OTHERS) for name in names):
-        raise StoreError("it is another program's database; choose another store")
+        if connection.dialect.name == "sqlite":
+            raise StoreError("it is another program's database; choose another store")
+        raise StoreError(
+            "its schema has the tables of another program; give one of its own, by ?schema=NAME in "
+            "the address"
+        )
 
 
 def _too_new(version: str) -> StoreVersionError:
