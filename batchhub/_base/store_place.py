@@ -13,7 +13,7 @@ from attrs import field, frozen
 
 from batchhub.errors import SettingsError
 
-from .secrets import remember
+from .secrets import BLANK, remember
 from .store_path import find_store_path
 
 SCHEMA: Final = "batchhub"
@@ -26,7 +26,29 @@ _NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _OPTION: Final = re.compile(r"[a-z_]+")
 _NO_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
 _IN_BRACKETS: Final = re.compile(r"\[[^\[\]]*\]")
-_SECRETS: Final = frozenset({"password", "sslpassword"})
+_SCHEME: Final = re.compile(r"(?i:postgres(?:ql)?(?:\+\w+)?):(?://)?(.*)", re.DOTALL)
+_SHOWN: Final = frozenset(
+    {
+        *("host", "hostaddr", "port", "dbname", "user", "passfile", "service", "servicefile"),
+        *("application_name", "fallback_application_name", "client_encoding", "options"),
+        *("connect_timeout", "tcp_user_timeout", "keepalives", "keepalives_idle"),
+        *("keepalives_interval", "keepalives_count", "target_session_attrs"),
+        *("load_balance_hosts", "replication", "min_protocol_version", "max_protocol_version"),
+        *("ssl", "sslmode", "sslnegotiation", "sslcompression", "sslcert", "sslkey", "sslcertmode"),
+        *("sslrootcert", "sslcrl", "sslcrldir", "sslsni", "sslkeylogfile"),
+        *("ssl_min_protocol_version", "ssl_max_protocol_version", "channel_binding"),
+        *("require_auth", "requirepeer", "gssencmode", "gssdelegation", "gsslib", "krbsrvname"),
+        *("oauth_issuer", "oauth_client_id", "oauth_scope"),
+        *("schema", "listen"),
+    }
+)
+"""Options of an address, libpq's and ours, that may be shown. Any other one may have a secret."""
+
+_LEFT_OUT: Final = frozenset(
+    ["password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"]
+)
+"""Secrets that libpq knows: an address does without them, as a command has them elsewhere."""
+
 _SWITCH: Final = {"on": True, "off": False}
 _FORM: Final = "postgresql://USER@HOST/DATABASE"
 
@@ -40,17 +62,24 @@ class StorePlace:
         path: The file of a SQLite store; `None` for any other.
         url: The address of a PostgreSQL database as libpq takes it, passwords included; `None` for
             any other store.
-        name: What to call it in messages; without passwords.
+        address: What it is told from other stores by, whoever uses it and how; without secrets.
         schema: The schema of that database that it is in; empty for any other store.
-        listens: Whether the database may be asked to tell of news, for which a connection must
-            stay the same; it may not behind a pooler that gives each transaction another one.
+        listens: Whether the database may be asked to tell of news; it may not where LISTEN is not
+            possible.
     """
 
     path: Path | None = None
     url: str | None = field(default=None, repr=False)
-    name: str = "in memory"
+    address: str = "in memory"
     schema: str = ""
     listens: bool = True
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages, and in commands to paste; without secrets."""
+        if self.listens:
+            return self.address
+        return f"{self.address}{'&' if '?' in self.address else '?'}listen=off"
 
     @property
     def is_postgres(self) -> bool:
@@ -64,13 +93,13 @@ class StorePlace:
 
     @property
     def passwords(self) -> list[str]:
-        """The passwords in its address."""
-        return [] if self.url is None else _find_passwords(self.url)
+        """The passwords in its address, and what else of it may be a secret."""
+        return [] if self.url is None else find_passwords(self.url)
 
     @property
     def key(self) -> str:
         """Names it in the names of this machine's files: one for all who call it the same."""
-        return hashlib.sha256(f"{self.name} {self.schema}".encode()).hexdigest()[:16]
+        return hashlib.sha256(f"{self.address} {self.schema}".encode()).hexdigest()[:16]
 
 
 def find_store_place(store: str | os.PathLike[str] | None) -> StorePlace:
@@ -99,7 +128,7 @@ def find_store_place(store: str | os.PathLike[str] | None) -> StorePlace:
         if _NO_URL.match(text):
             raise SettingsError(f"a store on PostgreSQL is given as {_FORM}", key="store")
     path = find_store_path(text)
-    return StorePlace() if path is None else StorePlace(path=path, name=str(path))
+    return StorePlace() if path is None else StorePlace(path=path, address=str(path))
 
 
 def show_store(store: str) -> str:
@@ -111,6 +140,21 @@ def show_store(store: str) -> str:
     """
     place = find_store_place(store)
     return place.name if place.is_postgres else store
+
+
+def find_passwords(store: str) -> list[str]:
+    """
+    Return the passwords in the address of a database, and what else of it may be a secret.
+
+    It need not make sense: what is wrong with it is said by whoever opens it.
+    """
+    found = _SCHEME.match(store)
+    if found is None:
+        return []
+    where, _, query = found[1].partition("?")
+    password = where.rpartition("@")[0].partition(":")[2]
+    values = {value for name, value in parse_qsl(query) if name not in _SHOWN}
+    return sorted({password, unquote(password), *values} - {"", BLANK})
 
 
 def _read_postgres(rest: str) -> StorePlace:
@@ -133,13 +177,17 @@ def _read_postgres(rest: str) -> StorePlace:
     if "/" not in where or where.endswith("/"):
         raise SettingsError(f"no database is named; a store is {_FORM}", key="store")
     _check_form(where, [name for name, _ in theirs], rest)
-    shown = [(name, value) for name, value in theirs if name not in _SECRETS]
+    shown = [
+        (name, value if name in _SHOWN else BLANK)
+        for name, value in theirs
+        if name not in _LEFT_OUT
+    ]
     if schema != SCHEMA:
         shown.append(("schema", schema))
     users, at, hosts = where.rpartition("@")
     return StorePlace(
         url=f"postgresql://{where}{_query(theirs)}",
-        name=f"postgresql://{users.partition(':')[0]}{at}{hosts}{_query(shown)}",
+        address=f"postgresql://{users.partition(':')[0]}{at}{hosts}{_query(shown)}",
         schema=schema,
         listens=_SWITCH[listen],
     )
@@ -170,12 +218,4 @@ def _check_form(where: str, options: list[str], rest: str) -> None:
 
 def _query(options: list[tuple[str, str]]) -> str:
     # libpq reads a + as a plus.
-    return f"?{urlencode(options, quote_via=quote, safe='/,:')}" if options else ""
-
-
-def _find_passwords(url: str) -> list[str]:
-    where, _, query = url.removeprefix("postgresql://").partition("?")
-    password = where.rpartition("@")[0].partition(":")[2]
-    found = [password, unquote(password)]
-    found += [value for name, value in parse_qsl(query) if name in _SECRETS]
-    return sorted({each for each in found if each})
+    return f"?{urlencode(options, quote_via=quote, safe='/,:*')}" if options else ""

@@ -123,7 +123,7 @@ class Copying:
             )
             raise UsageError(f"store {name} is of version {version}, and not of {HEAD}")
         begun = source.find_copy() if theirs in MARKS else None
-        if theirs in MARKS and (begun is None or begun.is_target or begun.target != target.name):
+        if theirs in MARKS and (begun is None or begun.is_target or begun.target != target.address):
             raise UsageError(f"store {source.name}: {explain_mark(theirs, begun)}")
         if ours in MARKS:
             return self._go_on(begun)
@@ -145,7 +145,7 @@ class Copying:
         """Return which copy is to go on, or to begin anew."""
         source, target = self._source, self._target
         found = target.find_copy()
-        if found is None or not found.is_target or found.source != source.name:
+        if found is None or not found.is_target or found.source != source.address:
             version = target.find_version()
             raise UsageError(f"store {target.name}: {explain_mark(version, found)}")
         if not self._is_anew:
@@ -175,8 +175,8 @@ class Copying:
             raise LoadsLeftError
         fact = begun or CopyFact(
             copy_id=secrets.token_hex(8),
-            source=source.name,
-            target=target.name,
+            source=source.address,
+            target=target.address,
             at=_now(),
             is_target=False,
         )

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final
 
 from sqlalchemy import JSON, Column, Table
 
+from batchhub._base.store_place import StorePlace
 from batchhub._store.marks import COPY_FACT, CopyFact
 from batchhub._store.tables import facts, jobs, lanes, tickets
 from batchhub.errors import StoreError
@@ -36,13 +37,15 @@ class End(ABC):
 
     Attributes:
         name: What to call it.
+        address: What it is told from other stores by, which marks have.
     """
 
     mark: ClassVar[str]
     """What stands for a value in a statement."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, place: StorePlace) -> None:
+        self.name = place.name
+        self.address = place.address
 
     # What each kind of database does its own way.
 

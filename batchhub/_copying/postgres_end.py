@@ -57,7 +57,7 @@ class PostgresEnd(End):
     mark = "%s"
 
     def __init__(self, place: StorePlace, *, is_source: bool) -> None:
-        super().__init__(place.name)
+        super().__init__(place)
         self._url = place.url or ""
         self._schema = place.schema
         self._is_source = is_source

@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Column, Table
 
 from batchhub._base.show import count
+from batchhub._base.store_place import StorePlace
 from batchhub._store.explain import explain_error
 
 from .columns import Limits, Row
@@ -34,14 +35,15 @@ class SqliteEnd(End):
     nobody else has it open, and nobody can open it after that.
 
     Args:
-        path: The file, of a store whose tables are up to date.
+        place: Where the file is, of a store whose tables are up to date.
     """
 
     mark = "?"
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(str(path))
-        self._path = path
+    def __init__(self, place: StorePlace) -> None:
+        assert place.path is not None, "it is no file"  # noqa: S101  # as its docstring says
+        super().__init__(place)
+        self._path = place.path
         self._connection: sqlite3.Connection | None = None
 
     def hold(self) -> None:

@@ -166,7 +166,7 @@ def _reopen(place: StorePlace) -> bool:
 
 def _find_end(place: StorePlace, *, is_source: bool) -> End:
     if place.path is not None:
-        return SqliteEnd(place.path)
+        return SqliteEnd(place)
     return PostgresEnd(place, is_source=is_source)
 
 

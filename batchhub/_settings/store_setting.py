@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from batchhub._base.secrets import forget, remember
+from batchhub._base.store_place import find_passwords
 from batchhub.errors import SettingsError
 
 from .keyring import find_in_keyring
@@ -83,16 +83,9 @@ def find_store_setting(
 
 def _hide_password(store: str) -> bool:
     """Blank the password of a URL from now on; return whether it has one."""
-    if not store.startswith(_POSTGRES):
-        return False
-    try:
-        parts = urlsplit(store)
-        given = {value for name, value in parse_qsl(parts.query) if name == "password"}
-    except ValueError:  # whoever opens it says what is wrong
-        return False
-    given |= {parts.password, unquote(parts.password)} if parts.password else set()
-    remember(given)
-    return bool(given)
+    found = find_passwords(store)
+    remember(found)
+    return bool(found)
 
 
 def _resolve(store: str, file: Path) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from psycopg.pq import Conninfo, ConninfoOption
 
+from batchhub._base.secrets import blank
 from batchhub._base.store_place import find_store_place
 from batchhub.errors import SettingsError
 
@@ -47,6 +49,7 @@ def test_a_database(scheme: str) -> None:
     assert (place.schema, place.listens) == ("night", False)
     assert place.name == (
         "postgresql://shop@db1,db2:5433/orders?target_session_attrs=read-write&schema=night"
+        "&listen=off"
     )
     assert place.passwords == ["geheim", "s%40cret%2Fkey", "s@cret/key"]
     assert "cret" not in repr(place)
@@ -61,13 +64,53 @@ def test_a_database_by_its_socket() -> None:
 
 
 def test_its_files_on_this_machine_have_one_name() -> None:
-    """Whatever the password is by now; another schema is another store."""
-    one, other, third = (
+    """Whatever the password is by now, and whoever listens; another schema is another store."""
+    one, other, third, fourth = (
         find_store_place(f"postgresql://shop{rest}")
-        for rest in (":old@db/orders", ":new@db/orders", "@db/orders?schema=night")
+        for rest in (
+            ":old@db/orders",
+            ":new@db/orders",
+            "@db/orders?listen=off",
+            "@db/orders?schema=night",
+        )
     )
 
-    assert one.key == other.key != third.key
+    assert one.key == other.key == third.key != fourth.key
+    assert third.name == "postgresql://shop@db/orders?listen=off"
+
+
+def test_what_it_is_called_is_an_address_of_it() -> None:
+    """Whoever pastes it gets the same store, used the same way."""
+    place = find_store_place("postgresql://shop@db/orders?sslmode=require&listen=off&schema=night")
+
+    again = find_store_place(place.name)
+
+    assert again == place
+
+
+def test_only_the_value_of_an_option_without_secrets_is_shown() -> None:
+    """A mistyped one may have a password, which is blanked in whatever a driver says of it."""
+    place = find_store_place("postgresql://db/orders?sslmode=require&pasword=zzzzzzzz&port=5433")
+
+    assert place.name == "postgresql://db/orders?sslmode=require&pasword=***&port=5433"
+    assert place.passwords == ["zzzzzzzz"]
+    assert "zzzzzzzz" not in repr(place)
+    assert blank("no option zzzzzzzz") == "no option ***"
+    assert find_store_place(place.name).name == place.name
+
+
+@pytest.mark.parametrize(
+    "option", Conninfo.get_defaults(), ids=lambda option: option.keyword.decode()
+)
+def test_secrets_of_libpq_are_none_of_the_name(option: ConninfoOption) -> None:
+    """By what libpq itself says of its options."""
+    name = option.keyword.decode()
+    is_secret = option.dispchar == b"*" or name.startswith("scram_")
+
+    place = find_store_place(f"postgresql://db/orders?{name}=an-odd-word-7")
+
+    assert (place.passwords == ["an-odd-word-7"]) == is_secret
+    assert ("an-odd-word-7" in place.name) == (not is_secret)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,10 @@ from batchhub.errors import SettingsError
 from batchhub.settings import load_settings
 
 PASSWORD = "hunter-two-and-more"
+OTHERS = [
+    f"postgres://db/shop?{option}={PASSWORD}&user=batchhub"
+    for option in ("password", "pasword", "oauth_client_secret")
+]
 URL = f"postgresql://batchhub:{PASSWORD}@db.example.com/shop?sslmode=require"
 
 
@@ -36,7 +40,7 @@ def test_a_url_without_a_password_is_taken_as_it_is(tmp_path: Path) -> None:
     assert load_settings(path, {}).store == "postgresql://batchhub@db/shop?schema=night"
 
 
-@pytest.mark.parametrize("url", [URL, f"postgres://db/shop?password={PASSWORD}&user=batchhub"])
+@pytest.mark.parametrize("url", [URL, *OTHERS])
 def test_a_password_in_the_file_is_warned_about(tmp_path: Path, url: str) -> None:
     """As of any other secret there; and it is shown nowhere from then on."""
     settings = load_settings(write(tmp_path, f'store = "{url}"'), {})
