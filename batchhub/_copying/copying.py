@@ -91,7 +91,8 @@ class Copying:
         """
         fact = self._begin()
         if fact is None:
-            return self._report(was_done=True)
+            is_open = self._source.find_version() == HEAD
+            return evolve(self._report(), is_kept=is_open, was_done=True)
         if not fact.is_verified:
             done = [self._copy(table) for table in COPIED]
             self._set_numbers()
@@ -159,7 +160,7 @@ class Copying:
                     f"store {source.name} has changed since its copy to {target.name} was begun; "
                     "begin anew with --restart"
                 )
-            return found
+            return self._note_option(begun, found)
         if source.find_version() == MOVED:
             raise UsageError(f"store {source.name}: {explain_mark(MOVED, begun)}")
         with target.transaction():
@@ -180,6 +181,7 @@ class Copying:
             at=_now(),
             is_target=False,
         )
+        fact = evolve(fact, is_kept=self._is_kept)
         with source.transaction():
             source.set_fact(COPY_FACT, fact.to_text())
             source.set_version(COPYING)
@@ -192,6 +194,15 @@ class Copying:
             target.set_version(COPYING)
         failpoint("copy.begun")
         return fact
+
+    def _note_option(self, begun: CopyFact, found: CopyFact) -> CopyFact:
+        """Have both marks say what becomes of the source if it is another thing by now."""
+        if found.is_kept == self._is_kept:
+            return found
+        for end, fact in ((self._source, begun), (self._target, found)):
+            with end.transaction():
+                end.set_fact(COPY_FACT, evolve(fact, is_kept=self._is_kept).to_text())
+        return evolve(found, is_kept=self._is_kept)
 
     # The rows.
 
@@ -287,7 +298,7 @@ class Copying:
             self._target.set_fact(COPIED_FACT, evolve(fact, at=_now()).to_text())
             self._target.set_version(HEAD)
 
-    def _report(self, done: Iterable[Progress] = (), *, was_done: bool = False) -> CopyReport:
+    def _report(self, done: Iterable[Progress] = ()) -> CopyReport:
         replaced = Replaced()
         for each in done:
             replaced.add(each.replaced)
@@ -300,7 +311,6 @@ class Copying:
             ),
             replaced=replaced,
             is_kept=self._is_kept,
-            was_done=was_done,
         )
 
     def _say(self, what: str, table: Table, done: int, total: int) -> None:

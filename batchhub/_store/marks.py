@@ -11,7 +11,7 @@ import json
 import shlex
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import asdict, fields_dict, frozen
 from sqlalchemy import Connection, select
 
 from batchhub.errors import StoreError
@@ -43,12 +43,13 @@ class CopyFact:
 
     Attributes:
         copy_id: Names the copy, in both stores.
-        source: What to call the store that is copied.
-        target: What to call the store it is copied to.
+        source: The address of the store that is copied.
+        target: The address of the store it is copied to.
         at: When it was begun, or ended, as ISO 8601 text in UTC.
         is_target: Whether this store is the one it is copied to.
         stamp: What the source was like when it was begun.
         is_verified: Whether both stores were compared.
+        is_kept: Whether the source can still be used afterwards.
     """
 
     copy_id: str
@@ -58,22 +59,20 @@ class CopyFact:
     is_target: bool
     stamp: str = ""
     is_verified: bool = False
+    is_kept: bool = False
 
     def to_text(self) -> str:
         """Return it as the store has it."""
-        return json.dumps({name: getattr(self, name) for name in _NAMES})
+        return json.dumps(asdict(self))
 
     @classmethod
     def from_text(cls, text: str | None) -> CopyFact | None:
         """Read what a store has; `None` for what makes no sense."""
         try:
             found: dict[str, Any] = json.loads(text or "null")
-            return cls(**{name: found[name] for name in _NAMES})
-        except (ValueError, TypeError, KeyError):
+            return cls(**{name: found[name] for name in fields_dict(cls) if name in found})
+        except (ValueError, TypeError):
             return None
-
-
-_NAMES: Final = ("copy_id", "source", "target", "at", "is_target", "stamp", "is_verified")
 
 
 def refuse_mark(connection: Connection, version: str | None) -> None:
@@ -94,7 +93,8 @@ def explain_mark(version: str | None, fact: CopyFact | None) -> str:
     if fact is None:
         return f"it is marked as {version}, and does not say for which copy"
     at = fact.at[:16].replace("T", " ")
-    go_on = shlex.join(["batchhub", "store", "copy", fact.source, fact.target])
+    keep = ["--keep"] if fact.is_kept else []
+    go_on = shlex.join(["batchhub", "store", "copy", fact.source, fact.target, *keep])
     reopen = shlex.join(["batchhub", "store", "reopen", fact.source])
     if version == MOVED:
         return (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -92,6 +93,37 @@ def test_a_rehearsal_leaves_the_store_usable(command: Command) -> None:
     again = command("store", "copy", "jobs.db", "copy.db")
     assert again.exit_code == 2
     assert "is not empty" in again.stderr
+
+
+@pytest.mark.parametrize("keep", [[], ["--keep"]], ids=["moved", "kept"])
+def test_an_interrupted_copy_says_how_to_go_on(
+    command: Command, monkeypatch: pytest.MonkeyPatch, keep: list[str]
+) -> None:
+    """As a command to paste into a shell, which does with the source what this one did."""
+
+    async def be_interrupted(*_: object, **__: object) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr("batchhub.cli.commands.store.copy_store", be_interrupted)
+    target = "postgresql://shop@db/orders?schema=night&listen=off"
+
+    ended = command("store", "copy", "jobs.db", target, *keep)
+
+    assert ended.exit_code == 130
+    [line] = [line for line in ended.stderr.splitlines() if "go on with: " in line]
+    words = shlex.split(line.partition("go on with: ")[2])
+    assert words == ["batchhub", "store", "copy", str(Path("jobs.db").absolute()), target, *keep]
+
+
+def test_a_copy_that_was_made_is_no_rehearsal_afterwards(command: Command) -> None:
+    """Repeated with --keep it says that the source is closed, as it is."""
+    command("store", "copy", "jobs.db", "copy.db")
+
+    again = command("store", "copy", "jobs.db", "copy.db", "--keep")
+
+    assert again.exit_code == 0
+    assert "was copied before; use " in again.stderr
+    assert "is not opened any more; back to it: batchhub store reopen" in again.stderr
 
 
 def test_reopen_is_the_way_back(command: Command) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
+import shlex
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -25,6 +28,7 @@ from batchhub._copying.columns import COPIED, LEFT, CopyRefusedError
 from batchhub._copying.ends import InUseError
 from batchhub._store import Store, StoreMarkedError, opening_sqlite, sqlite
 from batchhub._store.codec import job_row
+from batchhub._store.marks import CopyFact
 from batchhub._store.opening import init_database
 from batchhub._store.tables import jobs, metadata
 from batchhub.errors import NotKnownError, StoreError, UsageError
@@ -273,7 +277,10 @@ async def test_a_copy_that_is_complete_is_not_made_again(
     store = await Store.open(target)
     await add_job(store, 1, job_id="new", lane="new")
     await store.aclose()
-    assert (await copy_store(str(source), target)).was_done
+    for is_kept in (False, True):
+        again = await copy_store(str(source), target, is_kept=is_kept)
+        assert (again.was_done, again.is_kept) == (True, False)
+    assert not await is_usable(str(source))
 
 
 @both_kinds
@@ -362,6 +369,48 @@ async def test_a_target_of_another_copy_is_refused(source: Path, tmp_path: Path)
         await copy_store(str(target), str(third))
     with pytest.raises(UsageError, match="is not complete"):
         await reopen_store(str(target))
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+async def test_the_command_to_go_on_with_can_be_pasted(
+    source: Path, tmp_path: Path, database_url: str, is_kept: bool
+) -> None:
+    """Whatever characters an address has for a shell; and a rehearsal stays one."""
+    options = "schema=night&connect_timeout=7"
+    target = f"{database_url}{'&' if '?' in database_url else '?'}{options}"
+    await make_target("postgres", tmp_path, target)
+    await be_killed(source, target, "copy.begun", is_kept=not is_kept)
+    await be_killed(source, target, "copy.verified", is_kept=is_kept)
+    for store in (str(source), target):
+        with pytest.raises(StoreMarkedError) as refused:
+            await Store.open(store)
+        found = re.search(r"go on with: (batchhub store copy [^;]+)", str(refused.value))
+        assert found is not None
+        *command, theirs, ours = [each for each in shlex.split(found[1]) if each != "--keep"]
+        assert command == ["batchhub", "store", "copy"]
+        assert (theirs, find_store_place(ours)) == (str(source), find_store_place(target))
+        assert found[1].endswith(" --keep") == is_kept
+
+
+async def test_whoever_listens_or_does_not_it_is_the_same_copy(
+    source: Path, tmp_path: Path, database_url: str
+) -> None:
+    """Where the address of the target says so only the second time, or only the first time."""
+    quiet = f"{database_url}{'&' if '?' in database_url else '?'}listen=off"
+    await make_target("postgres", tmp_path, database_url)
+    await be_killed(source, quiet, "copy.begun")
+    await be_killed(source, database_url, "copy.chunk_kept")
+    assert not (await copy_store(str(source), quiet)).was_done
+    assert (await copy_store(str(source), database_url)).was_done
+
+
+def test_a_mark_of_before_there_were_rehearsals_is_read() -> None:
+    """It says of all that it has what it said then; what is no mark is none."""
+    fact = CopyFact(copy_id="1", source="a", target="b", at="2026", is_target=True, stamp="s")
+    text = json.dumps({k: v for k, v in json.loads(fact.to_text()).items() if k != "is_kept"})
+    assert CopyFact.from_text(text) == fact
+    for nothing in (None, "", "[]", "{}", "7", '"copy_id"', "null"):
+        assert CopyFact.from_text(nothing) is None
 
 
 async def test_two_copies_at_once_are_one(

@@ -45,7 +45,8 @@ async def copy_to_other(invocation: Invocation, options: CopyOptions) -> ExitCod
         )
     except asyncio.CancelledError:
         names = [find_store_place(each).name for each in (source, target)]
-        again = shlex.join(["batchhub", "store", "copy", *names])
+        keep = ["--keep"] if options.keep else []
+        again = shlex.join(["batchhub", "store", "copy", *names, *keep])
         say(f"what is copied is kept; go on with: {again}")
         raise
     if common.json:
