@@ -61,7 +61,8 @@ async def init_cluster(store: str, name: str | None = None) -> Cluster:
         )
     schema = import_schema()
     # Before anything of it is changed.
-    schema.check_name(place, await ask(place, schema.find_name(place)), name)
+    called = await ask(place, schema.find_fact(place, schema.NAME_FACT))
+    schema.check_name(place, called, name)
     is_changed = await init_database(place)
     made = await ask(place, schema.make_tables(place, name))
     return Cluster(

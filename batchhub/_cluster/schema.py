@@ -111,17 +111,6 @@ async def check_tables(place: StorePlace, name: str | None = None) -> None:
             )
 
 
-async def find_name(place: StorePlace) -> str | None:
-    """
-    Return what the cluster of a store is called; `None` if it is none yet.
-
-    Raises:
-        psycopg.Error: The database refuses.
-    """
-    async with _connect(place) as connection:
-        return await _find_fact(connection, NAME_FACT)
-
-
 async def find_version(place: StorePlace) -> str | None:
     """
     Return the version of the store's own tables; `None` if there are none.
@@ -135,6 +124,17 @@ async def find_version(place: StorePlace) -> str | None:
         found = await connection.execute("SELECT version_num FROM alembic_version")
         row = await found.fetchone()
         return None if row is None else str(row[0])
+
+
+async def find_fact(place: StorePlace, name: str) -> str | None:
+    """
+    Return a fact of a store; `None` if it has none of this name.
+
+    Raises:
+        psycopg.Error: The database refuses.
+    """
+    async with _connect(place) as connection:
+        return await _find_fact(connection, name)
 
 
 async def ask_all(

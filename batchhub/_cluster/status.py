@@ -11,6 +11,7 @@ from attrs import frozen
 
 from batchhub._base.store_place import StorePlace
 from batchhub._store.codec import from_text
+from batchhub._store.marks import COPY_FACT, MARKS, CopyFact, StoreMarkedError, explain_mark
 from batchhub._store.migrations import HEAD
 from batchhub.errors import StoreError, StoreVersionError
 from batchhub.models.plain import Plain
@@ -122,11 +123,15 @@ async def find_status(store: str) -> ClusterStatus:
     Raises:
         UsageError: It is no PostgreSQL database, or a package is not installed.
         StoreVersionError: Its tables are those of another version.
+        StoreMarkedError: It is being copied, or lives elsewhere by now.
         StoreError: It can't be reached, or has no tables.
     """
     place = find_cluster(store)
     schema = import_schema()
     version = await ask(place, schema.find_version(place))
+    if version in MARKS:
+        fact = CopyFact.from_text(await ask(place, schema.find_fact(place, COPY_FACT)))
+        raise StoreMarkedError(f"store {place.name}: {explain_mark(version, fact)}")
     if version is None:
         raise StoreError(
             f"store {place.name}: it has no tables of batchhub yet; make them with "

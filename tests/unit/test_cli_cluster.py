@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 from batchhub._cluster import schema
 from batchhub._cluster.making import init_cluster
 from batchhub._cluster.status import ClusterStatus, WorkerStatus
+from batchhub._copying import copy_store
 from batchhub.cli.app import app
 
 Command = Callable[..., Result]
@@ -185,6 +186,24 @@ def test_tables_of_other_versions(
         connection.execute("UPDATE batchhub.alembic_version SET version_num = '9999'")
     for action in ("init", "status"):
         assert "upgrade batchhub" in command(action).stderr
+
+
+@pytest.mark.parametrize(
+    ("mark", "said"), [("moved", "it was copied to "), ("copying", "it is being copied to ")]
+)
+def test_a_store_that_is_copied(
+    command: Command, store: str, tmp_path: Path, mark: str, said: str
+) -> None:
+    """It says where it is now and what to do; a newer batchhub could do nothing for it."""
+    command("init")
+    asyncio.run(copy_store(store, str(tmp_path / "copy.db")))
+    with psycopg.connect(store, autocommit=True) as connection:
+        connection.execute("UPDATE batchhub.alembic_version SET version_num = %s", [mark])
+    for action in ("init", "status"):
+        refused = command(action)
+        assert refused.stderr.startswith(f"error: store {store}: {said}{tmp_path / 'copy.db'}")
+        assert "batchhub store reopen" in refused.stderr
+        assert refused.stderr.count("\n") == 1
 
 
 def test_tables_of_procrastinate_of_somebody_else(command: Command, store: str) -> None:
