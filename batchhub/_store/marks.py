@@ -14,7 +14,7 @@ from typing import Any, Final
 from attrs import asdict, fields_dict, frozen
 from sqlalchemy import Connection, select
 
-from batchhub.errors import StoreError
+from batchhub.errors import StoreError, UsageError
 
 from .tables import facts
 
@@ -30,8 +30,12 @@ COPY_FACT: Final = "copy"
 """The fact that says which copy it is."""
 
 
-class StoreMarkedError(StoreError):
-    """A store must not be opened: it is being copied, or lives elsewhere by now."""
+class StoreMarkedError(StoreError, UsageError):
+    """
+    A store must not be opened: it is being copied, or lives elsewhere by now.
+
+    It is the settings that name it, or the command: to try again is of no use.
+    """
 
     retryable = False
 

@@ -44,7 +44,7 @@ def test_a_copy_killed_at_a_step(
     target = asyncio.run(make_target(kind, tmp_path, database_url))
     assert copy(lab, tmp_path, target, Plan(at=at, nth=nth)).code == KILLED
     listed = run(lab, tmp_path, "list", "--store", "jobs.db")
-    assert (listed.code, listed.out) == (4, "")
+    assert (listed.code, listed.out) == (2, "")
     assert "store copy" in listed.err or "was copied to" in listed.err
     ended = copy(lab, tmp_path, target)
     assert ended.code == 0, ended.err

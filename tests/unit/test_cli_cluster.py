@@ -201,6 +201,7 @@ def test_a_store_that_is_copied(
         connection.execute("UPDATE batchhub.alembic_version SET version_num = %s", [mark])
     for action in ("init", "status"):
         refused = command(action)
+        assert refused.exit_code == 2
         assert refused.stderr.startswith(f"error: store {store}: {said}{tmp_path / 'copy.db'}")
         assert "batchhub store reopen" in refused.stderr
         assert refused.stderr.count("\n") == 1

@@ -60,7 +60,7 @@ def test_a_copy_shows_its_tables_and_what_to_do_now(command: Command, database_u
     assert "from now on, as the `store` of the settings" in done.stderr
     assert json.loads(command("list", "--json", "--store", target).stdout)[0]["job_id"] == "job-1"
     moved = command("list", "--store", "jobs.db")
-    assert moved.exit_code == 4
+    assert moved.exit_code == 2
     assert "was copied to postgresql://" in moved.stderr
 
 
