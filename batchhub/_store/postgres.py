@@ -64,10 +64,13 @@ _IS_THERE: Final = "23505"
 
 _LOCK_TIMEOUT_MS: Final = 10_000
 
+_PROGRAM: Final = "batchhub"
+_LONGEST_NAME: Final = 56
+"""Bytes of what a connection calls itself; PostgreSQL has 63, and some say what they are for."""
+
 # What a connection is to be like unless its address says otherwise: one whose other end is gone is
 # found out in seconds, not in hours.
 _USUAL: Final[dict[str, str | int]] = {
-    "application_name": "batchhub",
     "connect_timeout": 10,
     "keepalives_idle": 5,
     "keepalives_interval": 3,
@@ -116,7 +119,18 @@ def connection_arguments(place: StorePlace) -> dict[str, Any]:
             why = f"PostgreSQL knows no option {option[1]} in its address"
         raise SettingsError(f"store {place.name}: {why}", key="store") from None
     options = f"-c search_path={place.schema} -c lock_timeout={_LOCK_TIMEOUT_MS}"
-    return {**_USUAL, **found, "options": f"{options} {found.get('options') or ''}".strip()}
+    return {
+        **_USUAL,
+        **found,
+        "application_name": _make_name(found.get("application_name") or ""),
+        "options": f"{options} {found.get('options') or ''}".strip(),
+    }
+
+
+def _make_name(given: str) -> str:
+    """Return what a connection calls itself: a copy of the store finds it by how that begins."""
+    name = given if given.startswith(_PROGRAM) else f"{_PROGRAM} {given}"
+    return name.encode()[:_LONGEST_NAME].decode(errors="ignore").strip()
 
 
 class _AgainError(Exception):

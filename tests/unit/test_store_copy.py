@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -462,14 +463,16 @@ async def test_nobody_writes_while_it_is_copied(source: Path, tmp_path: Path) ->
     assert set(refused) == {"database is locked"}
 
 
+@pytest.mark.parametrize("name", ["", "shop", "batchhub of the shop", "Ä" * 70])
 async def test_a_program_that_is_connected_is_named(
-    source: Path, tmp_path: Path, database_url: str
+    source: Path, tmp_path: Path, database_url: str, name: str
 ) -> None:
-    """Whatever is connected to the database might write to the half of a copy."""
+    """Whatever is connected to the database might write to it, whatever it calls itself."""
     target = await make_target("postgres", tmp_path, database_url)
-    store = await Store.open(target)
+    option = f"application_name={quote(name)}" if name else ""
+    store = await Store.open(f"{target}{'&' if '?' in target else '?'}{option}")
     await add_job(store, 1)
-    with pytest.raises(InUseError, match="is connected to it"):
+    with pytest.raises(InUseError, match=r"is connected to it \(batchhub"):
         await copy_store(str(source), target)
     await store.aclose()
 

@@ -20,6 +20,7 @@ from batchhub._base.store_place import find_store_place
 from batchhub._store import Store
 from batchhub._store.explain import explain_error
 from batchhub._store.opening import init_database
+from batchhub._store.postgres import connection_arguments
 from batchhub._store.tables import facts, jobs, lanes
 from batchhub.errors import StoreError, StoreVersionError
 
@@ -321,6 +322,24 @@ async def test_a_password_is_shown_to_nobody(database_url: str) -> None:
         error = error.__cause__ or error.__context__
     with suppress(StoreError):
         assert "wr0ng" not in repr(find_store_place(url))
+
+
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [
+        ("", "batchhub"),
+        ("application_name=", "batchhub"),
+        ("application_name=shop", "batchhub shop"),
+        ("application_name=batchhub-7", "batchhub-7"),
+        ("application_name=" + "x" * 99, "batchhub " + "x" * 47),
+        ("application_name=x" + "%C3%84" * 99, "batchhub x" + "Ä" * 23),
+    ],
+)
+def test_what_a_connection_calls_itself(option: str, name: str) -> None:
+    """It begins with our name, which a copy looks for; there is room for what it is for."""
+    place = find_store_place(f"postgresql://db/orders?{option}")
+
+    assert connection_arguments(place)["application_name"] == name
 
 
 def test_a_pooler_that_keeps_no_session_is_named() -> None:
