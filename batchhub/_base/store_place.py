@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode
@@ -95,6 +96,11 @@ class StorePlace:
     def passwords(self) -> list[str]:
         """The passwords in its address, and what else of it may be a secret."""
         return [] if self.url is None else find_passwords(self.url)
+
+    @property
+    def init_command(self) -> str:
+        """The command that makes its tables, or brings them up to date; to paste into a shell."""
+        return shlex.join(["batchhub", "cluster", "init", "--store", self.name])
 
     @property
     def key(self) -> str:

@@ -23,8 +23,6 @@ _FACT: Final = "procrastinate"
 NAME_FACT: Final = "cluster"
 """The fact of a store that says what its cluster is called."""
 
-_INIT: Final = "batchhub cluster init"
-
 _GET_FACT: Final = "SELECT value FROM facts WHERE name = %s"
 _SET_FACT: Final = (
     "INSERT INTO facts (name, value) VALUES (%s, %s)"
@@ -102,12 +100,13 @@ async def check_tables(place: StorePlace, name: str | None = None) -> None:
         had = await _find_fact(connection, _FACT)
         if had is None or not await _has_table(connection, "shard_workers"):
             raise StoreError(
-                f"store {place.name}: it has no tables for workers yet; make them with `{_INIT}`"
+                f"store {place.name}: it has no tables for workers yet; make them with "
+                f"`{place.init_command}`"
             )
         if had < list_migrations()[-1]:
             raise StoreVersionError(
                 f"store {place.name}: its tables of Procrastinate are older than the one that is "
-                f"installed; bring them up to date with `{_INIT}`"
+                f"installed; bring them up to date with `{place.init_command}`"
             )
 
 

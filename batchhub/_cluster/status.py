@@ -135,7 +135,7 @@ async def find_status(store: str) -> ClusterStatus:
     if version is None:
         raise StoreError(
             f"store {place.name}: it has no tables of batchhub yet; make them with "
-            "`batchhub cluster init`"
+            f"`{place.init_command}`"
         )
     if version != HEAD:
         raise StoreVersionError(
@@ -144,7 +144,7 @@ async def find_status(store: str) -> ClusterStatus:
             + (
                 "upgrade batchhub"
                 if version > HEAD
-                else "bring them up to date with `batchhub cluster init`"
+                else f"bring them up to date with `{place.init_command}`"
             )
         )
     return _make(place, await ask(place, schema.ask_all(place, QUERIES)))

@@ -75,7 +75,7 @@ async def _open_postgres(place: StorePlace) -> Database:
     _keep_secret(place)
     reader = PostgresWorker(place, writes=False)
     try:
-        only = await reader.run(check_server)
+        only = await reader.run(check_server, place)
     except BaseException:
         await reader.aclose()
         raise

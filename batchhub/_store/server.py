@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from batchhub._base.store_place import StorePlace
 from batchhub.errors import StoreError, StoreVersionError
 
 from .explain import NO_RIGHTS, REPLICA
@@ -25,10 +26,9 @@ _SIZE: Final = """
 SELECT sum(pg_total_relation_size(oid)) FROM pg_class
 WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
 """
-_INIT: Final = "batchhub cluster init"
 
 
-def check_server(connection: Connection) -> str | None:
+def check_server(connection: Connection, place: StorePlace) -> str | None:
     """
     Check that a store on a server can be used; return why it can only be read, if that is so.
 
@@ -44,7 +44,9 @@ def check_server(connection: Connection) -> str | None:
             if connection.exec_driver_sql(_MAY_NOT_LOOK).scalar():
                 raise StoreError(NO_RIGHTS)
             refuse_tables(connection)
-            raise StoreError(f"it has no tables of batchhub yet; make them with `{_INIT}`")
+            raise StoreError(
+                f"it has no tables of batchhub yet; make them with `{place.init_command}`"
+            )
         if is_newer(version):
             refuse_mark(connection, version)
             raise StoreVersionError(
@@ -54,7 +56,7 @@ def check_server(connection: Connection) -> str | None:
         if version != HEAD:
             raise StoreVersionError(
                 f"its tables are of version {version}, and this batchhub needs {HEAD}; "
-                f"bring them up to date with `{_INIT}`"
+                f"bring them up to date with `{place.init_command}`"
             )
         return find_obstacle(connection)
     finally:

@@ -136,7 +136,7 @@ def test_signs_of_life_are_as_old_as_the_database_says(
         (["init", "--name", ""], "a cluster is called by a word of letters, digits"),
         (["init", "--store", "jobs.db"], "is no PostgreSQL database, which a cluster needs"),
         (["status", "--store", "jobs.db"], "is no PostgreSQL database, which a cluster needs"),
-        (["status"], "it has no tables of batchhub yet; make them with `batchhub cluster init`"),
+        (["status"], "it has no tables of batchhub yet; make them with `batchhub cluster init --"),
     ],
 )
 def test_mistakes(command: Command, store: str, arguments: list[str], said: str) -> None:

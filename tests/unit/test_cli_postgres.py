@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -85,7 +86,8 @@ def test_a_database_without_tables(
 
     name = find_store_place(database_url).name
     assert told(result) == (
-        f"store {name}: it has no tables of batchhub yet; make them with `batchhub cluster init`"
+        f"store {name}: it has no tables of batchhub yet; make them with "
+        f"`batchhub cluster init --store {shlex.quote(name)}`"
     )
     assert result.exit_code == 4
 

@@ -173,3 +173,12 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.exit_code == 2
     assert "pip install 'batchhub[cluster,cluster-demo]'" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_another_system_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says which one it needs, and what for."""
+    monkeypatch.setattr("batchhub.cli.commands.demo_cluster._NEEDED", ())
+    monkeypatch.setattr("batchhub.cli.commands.demo_cluster.can_tell_callers", lambda: False)
+    result = CliRunner().invoke(app, ["demo", "--cluster"])
+    assert result.exit_code == 2
+    assert "demo --cluster needs Linux: /proc says there which process asks" in result.stderr

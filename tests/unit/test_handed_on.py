@@ -191,7 +191,7 @@ def test_run_gives_up_where_no_worker_is(cluster: Path) -> None:
     lines = err.splitlines()
     error = next(line for line in lines if line.startswith("error: "))
     assert "no fresh answer for 0.1 s (no live worker drives account 'shop'; start one" in error
-    assert error.endswith("; it goes on where a worker drives it")
+    assert error.endswith("; it goes on once a worker drives it")
     assert lines[-1].startswith("follow with: batchhub watch ")
     code, out, _ = call("list", "--json")
     assert [job["state"] for job in json.loads(out)] == ["pending"]

@@ -494,7 +494,7 @@ async def test_a_store_is_not_copied_to_itself_or_from_nowhere(
 
 async def test_without_tables_it_says_how_to_make_them(source: Path, database_url: str) -> None:
     """As for any other command."""
-    with pytest.raises(StoreError, match="batchhub cluster init"):
+    with pytest.raises(StoreError, match="`batchhub cluster init --store "):
         await copy_store(str(source), database_url)
     await init_database(find_store_place(database_url))
     await copy_store(str(source), database_url)

@@ -95,7 +95,9 @@ def _check() -> None:
             "pip install 'batchhub[cluster,cluster-demo]'"
         )
     if not can_tell_callers():
-        raise UnsupportedError("this system does not say who asks a shop; Linux does")
+        raise UnsupportedError(
+            "demo --cluster needs Linux: /proc says there which process asks a shop"
+        )
 
 
 @asynccontextmanager

@@ -144,5 +144,5 @@ def _timed_out(job: BatchJob, patience: Patience, *, is_over: bool) -> WaitTimeo
         what = f"job {job.id}: {what} for {patience.contact_timeout_s:g} s"
         if status.contact_note:
             what += f" ({clean(status.contact_note)})"
-    goes_on = "it goes on where a worker drives it" if job.needs_worker else "it can be resumed"
+    goes_on = "it goes on once a worker drives it" if job.needs_worker else "it can be resumed"
     return WaitTimeoutError(f"{what}; {goes_on}", job_id=job.id)

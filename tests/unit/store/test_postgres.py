@@ -233,7 +233,7 @@ async def test_texts_are_in_the_order_of_their_characters(store: Store) -> None:
 async def test_tables_are_made_by_whoever_is_asked_to(database_url: str) -> None:
     """Once, however many do it at once; opening a store makes none."""
     place = find_store_place(database_url)
-    with pytest.raises(StoreError, match="make them with `batchhub cluster init`"):
+    with pytest.raises(StoreError, match="make them with `batchhub cluster init --store "):
         await Store.open(database_url)
 
     assert sorted(await asyncio.gather(*(init_database(place) for _ in range(4)))) == [
@@ -265,7 +265,7 @@ async def test_two_schemas_of_a_database_are_two_stores(database_url: str) -> No
     ("version", "why"),
     [
         ("0099", "made by a newer batchhub; this one knows versions up to"),
-        ("0006", "bring them up to date with `batchhub cluster init`"),
+        ("0006", "bring them up to date with `batchhub cluster init --store "),
     ],
 )
 async def test_tables_of_another_version(
