@@ -73,7 +73,8 @@ class UndrivenLane(Plain):
     Attributes:
         lane: The lane.
         shard: Its shard.
-        is_drivable: Whether a worker that gives signs of life has its account.
+        is_drivable: Whether a worker that gives signs of life has the accounts of all open lanes of
+            its shard, without which nobody takes it.
     """
 
     lane: str
@@ -163,6 +164,9 @@ def _make(place: StorePlace, found: Mapping[str, Sequence[Sequence[Any]]]) -> Cl
         if (now - _time(seen_at)).total_seconds() <= SILENT_S
     }
     shards = Counter(holders.values())
+    able = dict[int, set[str]]()
+    for _, shard, tokens in found["open_lanes"]:
+        able[shard] = able.get(shard, live) & {*tokens}
     lanes = Counter(holders[shard] for _, shard, _ in found["open_lanes"] if shard in holders)
     return ClusterStatus(
         name=next((value for name, value in found["facts"] if name == _NAME), place.schema),
@@ -185,8 +189,8 @@ def _make(place: StorePlace, found: Mapping[str, Sequence[Sequence[Any]]]) -> Cl
             for token, pid, host, seen_at in found["workers"]
         ),
         undriven=tuple(
-            UndrivenLane(lane=lane, shard=shard, is_drivable=not live.isdisjoint(able))
-            for lane, shard, able in found["open_lanes"]
+            UndrivenLane(lane=lane, shard=shard, is_drivable=bool(able[shard]))
+            for lane, shard, _ in found["open_lanes"]
             if shard not in holders
         ),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -264,5 +265,22 @@ async def test_the_status_of_a_cluster(store: Store, cluster_url: str) -> None:
         CliRunner().invoke, app, ["cluster", "status", "--store", cluster_url]
     )
     assert "process 22 on web-2 (silent)" in shown.stdout
-    assert "no worker has its account" in shown.stdout
+    assert "no worker has all open accounts of its shard" in shown.stdout
     assert "1 worker, 2 open lanes (1 driven by nobody), 2 open jobs" in shown.stdout
+
+
+async def test_a_shard_is_drivable_by_whoever_has_all_of_it(store: Store, cluster_url: str) -> None:
+    """A worker takes no shard with an open lane that it has no account for; two are not one."""
+    shard, now = shard_of(LANES[0]), datetime.now(UTC)
+    twin = next(lane for n in itertools.count(3) if shard_of(lane := f"ecwid:shop:{n}") == shard)
+    await add_job(store, 1, lane=twin, job_id="twin", created_at=now, updated_at=now)
+    await attend(store, ANN, LANES[0])
+    await attend(store, BOB, twin, LANES[1])
+
+    async def look_again() -> dict[str, bool]:
+        status = await find_status(cluster_url)
+        return {each.lane: each.is_drivable for each in status.undriven}
+
+    assert await look_again() == {LANES[0]: False, twin: False, LANES[1]: True}
+    await attend(store, ANN, LANES[0], twin)
+    assert await look_again() == {LANES[0]: True, twin: True, LANES[1]: True}

@@ -113,6 +113,8 @@ def _list_workers(workers: tuple[WorkerStatus, ...], now: datetime, *, is_wide: 
 def _list_undriven(lanes: tuple[UndrivenLane, ...]) -> Table:
     table = plain_table("lane", "shard", "driven by nobody", wraps=["driven by nobody"])
     for lane in lanes:
-        why = "a worker is about to take it" if lane.is_drivable else "no worker has its account"
+        why = "no worker has all open accounts of its shard"
+        if lane.is_drivable:
+            why = "a worker is about to take it"
         table.add_row(Text(clean(lane.lane, 80)), Text(str(lane.shard)), Text(why))
     return table
