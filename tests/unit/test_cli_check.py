@@ -299,6 +299,33 @@ def test_nothing_to_check_is_said(command: Command) -> None:
     assert "batchhub.toml has no accounts" in empty.stderr
 
 
+@pytest.mark.parametrize(
+    ("store", "words"),
+    [
+        ('{ env = "NOT_THERE" }', "the environment variable NOT_THERE, which is not set"),
+        ('"postgresql://db/shop?listen=maybe"', "listen is on or off"),
+    ],
+)
+def test_a_store_that_leads_nowhere_hides_no_account(
+    command: Command, store: str, words: str
+) -> None:
+    """All vendors were asked by then; it has a verdict as they have, and a code."""
+    write("fine", "shy")
+    path = Path("batchhub.toml")
+    path.write_text(f"store = {store}\n{path.read_text()}")
+
+    shown, found = command(), json.loads(command("--json").stdout)
+
+    lines = shown.stdout.splitlines()
+    assert "fine (plugged): OK" in lines
+    assert lines[-1].startswith("store of the settings: ")
+    assert words in lines[-1]
+    assert shown.exit_code == ExitCode.USAGE
+    assert [each["ok"] for each in found] == [True, True, False]
+    assert found[-1]["store"] == "of the settings"
+    assert words in found[-1]["error"]
+
+
 def test_an_account_of_the_environment_is_checked(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

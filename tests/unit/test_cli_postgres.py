@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import shlex
 import sys
@@ -279,7 +280,9 @@ def test_check_says_how_the_store_is(
 
     assert f"store {find_store_place(cluster_url).name}: OK" in shown.stdout
     assert "server   PostgreSQL 1" in shown.stdout
-    assert "none gives signs of life; start one with 'batchhub worker'" in shown.stdout
+    start = shlex.join(["batchhub", "worker", "--store", find_store_place(cluster_url).name])
+    assert f"none gives signs of life; start one: {start}" in shown.stdout
+    assert shown.stdout.endswith("news     by LISTEN/NOTIFY\n")
     assert (store["ok"], store["workers"], store["is_pooled"]) == (True, 0, False)
     assert "store " not in named.stdout + of_file.stdout
     assert shown.exit_code == named.exit_code == 0
@@ -306,6 +309,26 @@ def test_check_says_what_is_wrong_with_the_store(
     )
     assert "no PostgreSQL answers there" in absent.stdout.splitlines()[1]
     assert read_only.exit_code == absent.exit_code == 4
+
+
+def test_check_says_that_a_pooler_will_not_do(
+    command: Command, cluster_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it is listened there or not: what each session is set to is lost as well."""
+    monkeypatch.setattr(check, "_check", _all_right)
+    servers = itertools.count()
+    monkeypatch.setattr("batchhub._cluster.inspection._find_server", lambda _: next(servers))
+    write_account(tmp_path)
+    mark = "&" if "?" in cluster_url else "?"
+
+    for url in (cluster_url, f"{cluster_url}{mark}listen=off"):
+        shown = command("check", "--store", url)
+        [_, store] = json.loads(command("check", "--store", url, "--json").stdout)
+
+        assert "which is not supported: give the address of PostgreSQL itself" in shown.stdout
+        assert ("by looking every second, as listen=off says" in shown.stdout) == ("off" in url)
+        assert (store["ok"], store["is_pooled"]) == (False, True)
+        assert shown.exit_code == 4
 
 
 async def _all_right(_: object, name: str, __: object) -> check.Verdict:

@@ -19,18 +19,17 @@ from batchhub._base import json
 from batchhub._base.new_file import check_new
 from batchhub._base.secrets import blank
 from batchhub._base.show import clean
-from batchhub._base.store_place import find_store_place
 from batchhub._settings.accounts import find_account, read_account
 from batchhub._settings.references import is_file, path_of
 from batchhub._settings.registry import Registry
 from batchhub.adapter import Account, Probe
-from batchhub.cli.commands.check_store import StoreVerdict, check_store
+from batchhub.cli.commands.check_store import check_store
 from batchhub.cli.commands.record import record_probe
 from batchhub.cli.screen.console import write, write_json
 from batchhub.cli.shell.exits import ExitCode, worst
 from batchhub.cli.shell.invocation import Invocation
-from batchhub.cli.shell.open import find_store, make_one, read_settings
-from batchhub.cli.shell.options import Common, DoctorOptions
+from batchhub.cli.shell.open import make_one, read_settings
+from batchhub.cli.shell.options import DoctorOptions
 from batchhub.errors import (
     AdapterError,
     BatchHubError,
@@ -113,7 +112,7 @@ async def check_accounts(invocation: Invocation, names: Sequence[str]) -> ExitCo
 
     chosen = dict.fromkeys(names or sorted(settings.accounts))
     verdicts = await asyncio.gather(*map(check, chosen))
-    store = None if names else await _check_store(common, settings)
+    store = None if names else await check_store(common, settings)
     if common.json:
         of_store = [] if store is None else [store.to_json()]
         write_json([*map(_as_json, verdicts), *of_store])
@@ -124,12 +123,6 @@ async def check_accounts(invocation: Invocation, names: Sequence[str]) -> ExitCo
         for line in () if store is None else store.lines(is_brief=common.quiet):
             write(line)
     return worst([each.code for each in verdicts] + ([] if store is None else [store.code]))
-
-
-async def _check_store(common: Common, settings: Settings) -> StoreVerdict | None:
-    """Check a store that is a database; a file needs no check."""
-    url = find_store(common, settings)
-    return await check_store(url) if find_store_place(url).is_postgres else None
 
 
 async def examine_account(invocation: Invocation, options: DoctorOptions) -> ExitCode:
