@@ -25,7 +25,7 @@ from batchhub.cli.cluster_demo.callers import Callers
 from batchhub.cli.cluster_demo.postgres import temporary_postgres
 from batchhub.cli.cluster_demo.shops import Asked, Shop, find_kind, write_settings
 from batchhub.cli.cluster_demo.tally import Death, Tally, take_stock
-from batchhub.sandbox import Item
+from batchhub.sandbox import AnswerError, Item
 from batchhub.settings import load_settings
 from batchhub.testing import FakeClock
 
@@ -34,11 +34,14 @@ FIRST, SECOND, DEAD = 101, 102, 103
 ITEMS = 3
 
 
-def make_shop(name: str, *asked: tuple[float, int | None], ran: int = ITEMS) -> Shop:
+def make_shop(
+    name: str, *asked: tuple[float, int | None], ran: int = ITEMS, failed: int = 0
+) -> Shop:
     """Make a shop that was asked so, and has run so many items of its only batch."""
     sandbox = AcmeSandbox(clock=FakeClock())
     for number in range(ran):
-        sandbox.run(Item(id=f"{number}"), Mock(return_value=None), ticket=f"ref-{name}")
+        execute = Mock(side_effect=AnswerError(409, {})) if number < failed else Mock()
+        sandbox.run(Item(id=f"{number}"), execute, ticket=f"ref-{name}")
     shop = Shop(name=name, sandbox=sandbox, account=sandbox.account("http://127.0.0.1:1"))
     shop.asked.extend(Asked(at_s, pid) for at_s, pid in asked)
     return shop
@@ -96,6 +99,20 @@ def test_what_ran_twice_or_never_is_named(ran: int) -> None:
     tally = take([make_shop("shop-1", (1.0, FIRST), ran=ran), make_shop("shop-2", (1.0, FIRST))])
     (said,) = tally.wrong
     assert said.startswith("shop-1 ran ")
+
+
+def test_what_failed_is_what_the_shops_let_fail() -> None:
+    """An item that failed by what the store says, and at no shop, is named; or the reverse."""
+    counts = Counts(succeeded=ITEMS - 1, failed=1)
+    shops = [make_shop(f"shop-{n}", (1.0, FIRST), failed=n % 2) for n in (1, 2, 3)]
+    tally = take(shops, shop_1=counts, shop_2=counts)
+    assert list(tally.wrong) == [
+        "at shop-2 0 items failed, and by what the store says 1",
+        "at shop-3 1 item failed, and by what the store says 0",
+    ]
+    right = take(shops[:1], shop_1=counts)
+    assert not right.wrong
+    assert any("2 succeeded, 1 failed as they are to" in line for line in right.say())
 
 
 def test_what_has_no_end_is_named() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
 
 from attrs import frozen
 
@@ -142,6 +143,7 @@ def take_stock(
             *_find_lost(statuses, counts, sent, results),
             *_find_unattended(len(orphans) - len(waits_s)),
             *(said for shop in shops for said in _find_doubled(shop, statuses)),
+            *(said for shop in shops for said in _find_misjudged(shop, statuses)),
         ],
     )
 
@@ -193,4 +195,15 @@ def _find_doubled(shop: Shop, statuses: Sequence[BatchStatus]) -> Iterator[str]:
         yield (
             f"{shop.name} ran {count(ran.total(), 'item')} in batches of its own, and the store "
             f"knows of {number(known.total())}"
+        )
+
+
+def _find_misjudged(shop: Shop, statuses: Sequence[BatchStatus]) -> Iterator[str]:
+    """Compare how many items failed at a shop with how many did so by what the store says."""
+    failed = sum(each.status >= HTTPStatus.BAD_REQUEST for each in shop.sandbox.executions)
+    known = sum(status.counts.failed for status in statuses if status.account == shop.name)
+    if failed != known:
+        yield (
+            f"at {shop.name} {count(failed, 'item')} failed, and by what the store says "
+            f"{number(known)}"
         )
