@@ -8,7 +8,7 @@ import re
 import shlex
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qsl, quote, unquote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from attrs import field, frozen
 
@@ -159,7 +159,7 @@ def find_passwords(store: str) -> list[str]:
         return []
     where, _, query = found[1].partition("?")
     password = where.rpartition("@")[0].partition(":")[2]
-    values = {value for name, value in parse_qsl(query) if name not in _SHOWN}
+    values = {value for name, value in _split(query) if name not in _SHOWN}
     return sorted({password, unquote(password), *values} - {"", BLANK})
 
 
@@ -167,7 +167,7 @@ def _read_postgres(rest: str) -> StorePlace:
     if any(not character.isprintable() for character in rest):
         raise SettingsError(f"a store on PostgreSQL is given as {_FORM}, in one line", key="store")
     where, _, query = rest.partition("?")
-    options = parse_qsl(query, keep_blank_values=True)
+    options = _split(query)
     ours = {name: value for name, value in options if name in {"schema", "listen"}}
     theirs = [(name, value) for name, value in options if name not in ours]
     schema = ours.get("schema", SCHEMA)
@@ -222,6 +222,11 @@ def _check_form(where: str, options: list[str], rest: str) -> None:
             )
 
 
+def _split(query: str) -> list[tuple[str, str]]:
+    """Split the options of an address as libpq does, which reads a + as a plus."""
+    options = (option.partition("=") for option in query.split("&") if option)
+    return [(unquote(name), unquote(value)) for name, _, value in options]
+
+
 def _query(options: list[tuple[str, str]]) -> str:
-    # libpq reads a + as a plus.
     return f"?{urlencode(options, quote_via=quote, safe='/,:*')}" if options else ""

@@ -10,9 +10,12 @@ from typing import Any, Final
 from attrs import frozen
 
 from batchhub._base.store_place import StorePlace
+from batchhub._engine.shard_claims import SILENT_S as FREE_S
 from batchhub._store.codec import from_text
 from batchhub._store.marks import COPY_FACT, MARKS, CopyFact, StoreMarkedError, explain_mark
 from batchhub._store.migrations import HEAD
+from batchhub._store.server import SIZE
+from batchhub._store.shard_leases import shard_of_lease
 from batchhub.errors import StoreError, StoreVersionError
 from batchhub.models.plain import Plain
 
@@ -21,7 +24,6 @@ from .making import ask, find_cluster, import_schema
 SILENT_S: Final = 10.0
 """Seconds after which a worker that has given no sign of life is said to be silent."""
 
-_PREFIX: Final = "shard/"
 _NAME: Final = "cluster"
 
 # The collation of names is that of bytes: what begins with the prefix is a range of an index.
@@ -34,10 +36,7 @@ QUERIES: Final = {
         " AND jobs.ended_at IS NULL AND jobs.place IS NOT NULL) ORDER BY lane"
     ),
     "open_jobs": "SELECT count(*) FROM jobs WHERE ended_at IS NULL AND place IS NOT NULL",
-    "size": (
-        "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class"
-        " WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'm')"
-    ),
+    "size": SIZE,
     "version": "SELECT version_num FROM alembic_version",
     "facts": "SELECT name, value FROM facts",
     "server": "SELECT current_setting('server_version'), now()",
@@ -53,7 +52,7 @@ class WorkerStatus(Plain):
     Attributes:
         name: The machine and the process.
         seen_at: Its last sign of life.
-        is_silent: Whether that is so long ago that others take over what it drives.
+        is_silent: Whether that is so long ago that others have taken over what it drove.
         shards: How many shards it has.
         open_lanes: How many lanes with unfinished jobs are in them.
     """
@@ -159,9 +158,9 @@ def _make(place: StorePlace, found: Mapping[str, Sequence[Sequence[Any]]]) -> Cl
         if (now - _time(seen_at)).total_seconds() <= SILENT_S
     }
     holders = {
-        int(name.removeprefix(_PREFIX)): token
+        shard_of_lease(name): token
         for name, token, seen_at in found["leases"]
-        if (now - _time(seen_at)).total_seconds() <= SILENT_S
+        if (now - _time(seen_at)).total_seconds() < FREE_S
     }
     shards = Counter(holders.values())
     able = dict[int, set[str]]()

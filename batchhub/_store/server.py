@@ -22,10 +22,11 @@ _MAY_NOT_LOOK: Final = (
     "SELECT true FROM pg_namespace WHERE nspname = current_setting('search_path') "
     "AND NOT has_schema_privilege(nspname, 'USAGE')"
 )
-_SIZE: Final = """
-SELECT sum(pg_total_relation_size(oid)) FROM pg_class
+SIZE: Final = """
+SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
 WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
 """
+"""Asks for the bytes of a store's tables, with their indexes."""
 
 
 def check_server(connection: Connection, place: StorePlace) -> str | None:
@@ -47,12 +48,7 @@ def check_server(connection: Connection, place: StorePlace) -> str | None:
             raise StoreError(
                 f"it has no tables of batchhub yet; make them with `{place.init_command}`"
             )
-        if is_newer(version):
-            refuse_mark(connection, version)
-            raise StoreVersionError(
-                f"its tables are of version {version}, made by a newer batchhub; "
-                f"this one knows versions up to {HEAD}: upgrade batchhub"
-            )
+        _refuse_newer(connection, version)
         if version != HEAD:
             raise StoreVersionError(
                 f"its tables are of version {version}, and this batchhub needs {HEAD}; "
@@ -88,20 +84,27 @@ def make_tables(connection: Connection, schema: str) -> bool:
             return False
         if version is None:
             create(connection)
-        elif is_newer(version):
-            refuse_mark(connection, version)
-            raise StoreVersionError(
-                f"its tables are of version {version}, made by a newer batchhub; "
-                f"this one knows versions up to {HEAD}: upgrade batchhub"
-            )
-        elif version < FIRST_SHARED:
-            raise StoreError(f"its tables are of version {version}, which was never on PostgreSQL")
         else:
+            _refuse_newer(connection, version)
+            if version < FIRST_SHARED:
+                raise StoreError(
+                    f"its tables are of version {version}, which was never on PostgreSQL"
+                )
             upgrade(connection, version)
         connection.commit()
         return True
     finally:
         connection.rollback()
+
+
+def _refuse_newer(connection: Connection, version: str) -> None:
+    """Refuse tables of a newer version, or with a mark in its place."""
+    if is_newer(version):
+        refuse_mark(connection, version)
+        raise StoreVersionError(
+            f"its tables are of version {version}, made by a newer batchhub; "
+            f"this one knows versions up to {HEAD}: upgrade batchhub"
+        )
 
 
 def check_age(connection: Connection) -> None:
@@ -128,7 +131,7 @@ def find_obstacle(connection: Connection) -> str | None:
 
 def find_size(connection: Connection) -> int:
     """Return the bytes that the tables of a store take, with their indexes."""
-    return int(connection.exec_driver_sql(_SIZE).scalar() or 0)
+    return int(connection.exec_driver_sql(SIZE).scalar_one())
 
 
 def _lock_number(schema: str) -> int:

@@ -67,6 +67,12 @@ def lease_name(shard: int) -> str:
     return f"{_PREFIX}{shard}"
 
 
+def shard_of_lease(name: str) -> int | None:
+    """Return the shard whose lease has a name; `None` if it is no shard's."""
+    number = name.removeprefix(_PREFIX)
+    return int(number) if number.isascii() and number.isdigit() else None
+
+
 class ShardLeases:
     """
     The leases of the shards of a store.
@@ -86,7 +92,7 @@ class ShardLeases:
         """Return the row of the lease of each shard that somebody has had."""
 
         def work(connection: Connection) -> dict[int, LeaseRow]:
-            found = {_shard_of_name(row["name"]): row for row in _ALL.rows(connection)}
+            found = {shard_of_lease(row["name"]): row for row in _ALL.rows(connection)}
             return {shard: read_lease(row) for shard, row in found.items() if shard is not None}
 
         return await self._db.read(work)
@@ -154,8 +160,3 @@ class ShardLeases:
             return [OpenLane(lane=row["lane"], shard=row["shard"]) for row in rows]
 
         return await self._db.read(work)
-
-
-def _shard_of_name(name: str) -> int | None:
-    number = name.removeprefix(_PREFIX)
-    return int(number) if number.isascii() and number.isdigit() else None

@@ -88,6 +88,14 @@ def test_what_it_is_called_is_an_address_of_it() -> None:
     assert again == place
 
 
+def test_a_plus_in_an_option_is_a_plus() -> None:
+    """As libpq reads it; in the addresses of pages it would be a space."""
+    place = find_store_place("postgresql://db/orders?password=one+two%2Bthree%20four")
+
+    assert place.url == "postgresql://db/orders?password=one%2Btwo%2Bthree%20four"
+    assert place.passwords == ["one+two+three four"]
+
+
 def test_only_the_value_of_an_option_without_secrets_is_shown() -> None:
     """A mistyped one may have a password, which is blanked in whatever a driver says of it."""
     place = find_store_place("postgresql://db/orders?sslmode=require&pasword=zzzzzzzz&port=5433")

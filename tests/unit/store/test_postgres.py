@@ -287,7 +287,7 @@ async def test_the_tables_of_another_program(database_url: str) -> None:
     with psycopg.connect(place.url or "", autocommit=True) as raw:
         raw.execute("CREATE TABLE orders (number integer)")
 
-    with pytest.raises(StoreError, match="another program's database"):
+    with pytest.raises(StoreError, match="its schema has the tables of another program; give one"):
         await init_database(place)
 
 
