@@ -84,7 +84,7 @@ SHARDS_OWNED: Final = Family(
 LANES_LEFT: Final = Family(
     "batchhub_lanes_not_drivable",
     _G,
-    "Accounts with open jobs that the process leaves alone: it has none of that name, or it fails.",
+    "Accounts with open jobs that this process can't drive: not in its settings, or they fail.",
 )
 OLDEST_OPEN: Final = Family(
     "batchhub_oldest_open_job_age_seconds",

@@ -2,7 +2,7 @@
 An engine of twenty lines: a shard is driven by whoever has its advisory lock.
 
 Each process takes what it finds, up to a number of shards, and keeps it as long as there is work.
-Who dies loses his locks with his connection.
+A process that dies loses its locks with its connection.
 """
 
 from __future__ import annotations

@@ -66,6 +66,7 @@ def test_the_unit_is_that_of_a_single_worker() -> None:
     lines = {f"{name}={value}" for name, values in unit.items() for value in values}
     assert {line.partition("=")[0] for line in lines ^ single} == {
         *("Description", "PartOf", "Environment", "ExecStart", "LoadCredential", "WantedBy"),
+        *("ExecStartPre", "RuntimeDirectory", "RuntimeDirectoryMode"),
     }
     (stop_s,) = unit["TimeoutStopSec"]
     assert int(stop_s) >= WorkerOptions().grace_s + MARGIN_S
@@ -79,7 +80,11 @@ def test_its_secrets_are_where_the_settings_look() -> None:
     name = token.removeprefix("${CREDENTIALS_DIRECTORY}/")
     credentials = {each.partition(":")[0] for each in unit["LoadCredential"]}
     assert credentials == {name, "pgpass"}
-    assert unit["Environment"] == ["PGPASSFILE=%d/pgpass"]
+    # As a file of the service's own: libpq takes none whose mode gives it to a group.
+    assert unit["Environment"] == ["PGPASSFILE=%t/batchhub-%i/pgpass"]
+    assert unit["RuntimeDirectory"] == ["batchhub-%i"]
+    (copying,) = unit["ExecStartPre"]
+    assert copying.split()[1:] == ["-m", "0600", "%d/pgpass", "%t/batchhub-%i/pgpass"]
     assert set(compose["services"]["worker"]["secrets"]) == credentials
     variables = compose["services"]["worker"]["environment"]
     assert variables["PGPASSFILE"] == f"{variables['CREDENTIALS_DIRECTORY']}/pgpass"

@@ -16,5 +16,6 @@ class ClusterOptions:
     )
     name: str | None = make_option(
         "--name NAME",
-        "With init: what the cluster is called. Default: the name in the settings.",
+        "With init: what the cluster is called. "
+        "Default: the name in the settings, else the schema's.",
     )
