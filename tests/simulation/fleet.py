@@ -5,20 +5,18 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import PropertyMock, patch
 
 from attrs import evolve, frozen
 
-from batchhub import BatchHub
-from batchhub._engine.shards import OpenLanes, Own
+from batchhub._engine.shards import Engine, OpenLanes, Own
 from batchhub._store import LaneOwner, Lease, LeaseRow, Store
 from batchhub._store.shard_leases import ShardLeases
-from batchhub.errors import StoreError
 
 from .plan import Fault, Plan
-from .program import Program
+from .worker import Worker
 
 if TYPE_CHECKING:
     from .world import World
@@ -79,26 +77,15 @@ class RandomEngine:
                 await asyncio.wait(owned.values())
 
 
-class FleetWorker(Program):
-    """One life of a worker of a fleet, which submits nothing, and is never done."""
+class FleetWorker(Worker):
+    """One life of a worker of a fleet."""
 
-    async def run(self) -> None:
-        """Drive until it is killed; what ends it gracefully gives it more or less time."""
-        self._machine.is_done = self._machine.lasts = True  # nobody waits for it
-        chance = random.Random(f"{self._seed}:{self._life}")
-        ends_left = chance.randint(0, 4)
-        while True:
-            hub = BatchHub(self._store, self._accounts, clock=self._machine, seed=self._seed)
-            with suppress(StoreError):  # it can't be opened now
-                async with hub:
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(
-                            chance.uniform(1.0, 60.0) if ends_left else None
-                        ):
-                            await hub.drive(RandomEngine(chance))
-                    ends_left -= 1
-                    await hub.aclose(grace_s=chance.choice((0.0, 5.0, 100.0)))
-            await asyncio.sleep(chance.uniform(0.0, 5.0))
+    lasts = True
+    most_ends = 4
+
+    def _make_engine(self, chance: random.Random) -> Engine:
+        """Return one that owns shards and leaves them at any moment."""
+        return RandomEngine(chance)
 
 
 def make_fleet(plan: Plan) -> Plan:

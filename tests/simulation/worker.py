@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import suppress
-from typing import Final
+from typing import ClassVar, Final
 
 from attrs import evolve
 
 from batchhub import BatchHub
+from batchhub._engine.shards import Engine
 from batchhub.errors import StoreError
 
 from .plan import Fault, Plan
@@ -25,14 +26,24 @@ _MOVED: Final = 0.6
 
 
 class Worker(Program):
-    """One life of a worker, which submits nothing, and is never done."""
+    """
+    One life of a worker, which submits nothing, and is never done.
+
+    Attributes:
+        lasts: Whether others wait for it, so that faults strike it to the end.
+        most_ends: How often it may be ended gracefully. Not for ever: some vendors' batches are
+            searched for a while after the lane was taken.
+    """
+
+    lasts: ClassVar = False
+    most_ends: ClassVar = 5
 
     async def run(self) -> None:
         """Drive until it is killed; what ends it gracefully gives it more or less time."""
         self._machine.is_done = True  # nobody waits for it
+        self._machine.lasts = self.lasts
         chance = random.Random(f"{self._seed}:{self._life}")
-        # Not for ever: some vendors' batches are searched for a while after the lane was taken.
-        ends_left = chance.randint(0, 5)
+        ends_left = chance.randint(0, self.most_ends)
         while True:
             hub = BatchHub(self._store, self._accounts, clock=self._machine, seed=self._seed)
             with suppress(StoreError):  # it can't be opened now
@@ -41,10 +52,14 @@ class Worker(Program):
                         async with asyncio.timeout(
                             chance.uniform(1.0, 60.0) if ends_left else None
                         ):
-                            await hub.drive()
+                            await hub.drive(self._make_engine(chance))
                     ends_left -= 1
                     await hub.aclose(grace_s=chance.choice((0.0, 5.0, 100.0)))
             await asyncio.sleep(chance.uniform(0.0, 5.0))
+
+    def _make_engine(self, _: random.Random) -> Engine | None:
+        """Return what says which shards it drives; `None` for all."""
+        return None
 
 
 def add_worker(plan: Plan) -> Plan:
