@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -66,12 +66,22 @@ def assert_nowhere(secret: str, folder: Path) -> None:
 
 
 @contextmanager
-def running(folder: Path, *arguments: str, **facts: Any) -> Iterator[subprocess.Popen[str]]:
-    """Run the command while something else is done."""
+def running(
+    folder: Path, *arguments: str, env: Mapping[str, str] | None = None, **facts: Any
+) -> Iterator[subprocess.Popen[str]]:
+    """
+    Run the command while something else is done.
+
+    Args:
+        folder: Where it runs.
+        arguments: What follows its name.
+        env: Variables beside the usual.
+        facts: What else `subprocess.Popen` takes.
+    """
     process = subprocess.Popen(
         [COMMAND, *arguments],
         cwd=folder,
-        env=environment(folder),
+        env=environment(folder) | dict(env or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from support.commands import running
 from support.patience import PATIENCE_S
-from support.processes import COMMAND, environment
+
+DEMO = ("demo", "--cluster")
 
 
 @pytest.fixture
@@ -20,24 +20,6 @@ def place(tmp_path: Path) -> Path:
     place = tmp_path / "t"
     place.mkdir()
     return place
-
-
-@contextmanager
-def running(folder: Path, place: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Run it in a session of its own, as in a terminal of its own."""
-    process = subprocess.Popen(
-        [COMMAND, "demo", "--cluster", *arguments],
-        cwd=folder,
-        env={**environment(folder), "TMPDIR": str(place)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def find_left(place: Path) -> list[str]:
@@ -52,7 +34,7 @@ def find_left(place: Path) -> list[str]:
 
 def test_a_killed_worker_loses_nothing(tmp_path: Path, place: Path) -> None:
     """Three workers drive forty shops; one is killed; each item has run once and has a result."""
-    with running(tmp_path, place, "--json") as process:
+    with running(tmp_path, *DEMO, "--json", env={"TMPDIR": str(place)}) as process:
         out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, err
     assert "Traceback" not in err
@@ -73,7 +55,7 @@ def test_a_killed_worker_loses_nothing(tmp_path: Path, place: Path) -> None:
 
 def test_it_is_interrupted_without_a_trace(tmp_path: Path, place: Path) -> None:
     """Ctrl-C in the midst of it ends the workers and the database, and removes their folders."""
-    with running(tmp_path, place) as process:
+    with running(tmp_path, *DEMO, env={"TMPDIR": str(place)}) as process:
         assert process.stderr is not None
         lines: list[str] = []
         while "are handed over" not in (line := process.stderr.readline()):
