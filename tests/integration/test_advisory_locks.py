@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.patience import PATIENCE_S
+from support.patience import wait_until
 from support.shard_leases import Shards, make_shards
 
 TEN = range(10)
@@ -38,14 +37,6 @@ async def engine(shards: Shards, url: str, most: int = 256) -> AsyncIterator[Non
         running.cancel()
         await asyncio.wait({running})
         assert running.cancelled()
-
-
-async def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for what has to come."""
-    end_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end_s
-        await asyncio.sleep(0.01)
 
 
 async def test_two_processes_drive_everything(database_url: str) -> None:

@@ -32,7 +32,7 @@ from batchhub._store.database import Database
 from batchhub._store.opening import init_database, open_database
 from batchhub._store.tables import metadata
 
-from .postgres import ADMIN, shared_server
+from .postgres import ADMIN, name_in, shared_server
 
 IS_ON: Final = os.environ.get("STORE") == "postgresql"
 """Whether the tests of stores run on PostgreSQL."""
@@ -98,7 +98,7 @@ def _find_opened(store: str | os.PathLike[str] | None) -> StorePlace:
 async def _open_database(store: str | Path | None, mode: FileMode = FileMode.PRIVATE) -> Database:
     database = await open_database(store, mode)
     if isinstance(database.place, _MemoryPlace):
-        close, name = database.aclose, _name_of(database.place.url or "")
+        close, name = database.aclose, name_in(database.place.url or "")
 
         async def aclose() -> None:
             await close()
@@ -162,10 +162,6 @@ def _emptying() -> bytes:
     """Return what empties all tables of a store."""
     tables = [f'{SCHEMA}."{table.name}"' for table in reversed(metadata.sorted_tables)]
     return f"TRUNCATE {', '.join(tables)} RESTART IDENTITY".encode()
-
-
-def _name_of(url: str) -> str:
-    return url.partition("?")[0].rpartition("/")[2]
 
 
 def _paths_of(name: str) -> list[str]:

@@ -360,6 +360,16 @@ class PostgresServer:
                 os.kill(pid, number)
 
 
+def name_in(url: str) -> str:
+    """Return the name of the database that an address names."""
+    return url.partition("?")[0].rpartition("/")[2]
+
+
+def with_option(url: str, option: str) -> str:
+    """Return an address with one more option, such as ``schema=other``."""
+    return f"{url}{'&' if '?' in url else '?'}{option}"
+
+
 @cache
 def shared_server() -> PostgresServer:
     """Return the server of this process's ordinary tests, started if it is not."""

@@ -218,8 +218,9 @@ async def test_hubs_at_one_database_show_its_time(database_url: str) -> None:
             await stack.enter_async_context(hub)
             shown.append((await hub._open()).clock)
         early, late = (clock.now() for clock in shown)
-        assert abs((late - early).total_seconds()) < 5.0
-        assert abs((early - SystemClock().now()).total_seconds()) < 5.0
+        # Their own clocks are hours apart; minutes are for a machine that is busy.
+        assert abs((late - early).total_seconds()) < 600.0
+        assert abs((early - SystemClock().now()).total_seconds()) < 600.0
 
 
 async def test_a_file_has_the_machines_time(tmp_path: Any) -> None:

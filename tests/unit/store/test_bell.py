@@ -11,9 +11,8 @@ from typing import Final
 import psycopg
 import pytest
 import uvloop
-from psycopg.conninfo import conninfo_to_dict
-from support.patience import PATIENCE_S
-from support.postgres import PostgresServer
+from support.patience import PATIENCE_S, wait_until
+from support.postgres import PostgresServer, name_in, with_option
 
 from batchhub._base.store_place import find_store_place
 from batchhub._store.bell import ANYTHING, RING_S, Bell, News, channel_of
@@ -120,11 +119,10 @@ async def test_a_connection_that_is_cut_is_made_again(
         ringing.ring(["before"])
         await ear.until_lane("before")
         ear.heard.clear()
-        name = conninfo_to_dict(database_url)["dbname"]
         database_server.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE application_name = 'batchhub bell' AND datname = %s",
-            name,
+            name_in(database_url),
         )
         await ear.until(lambda: not ear.bell.is_heard)
         assert ear.heard == [ANYTHING]
@@ -161,16 +159,18 @@ async def test_a_close_at_any_moment_leaves_nothing(
         await bell.aclose()
         assert not [task for task in asyncio.all_tasks() if task.get_name() == "batchhub-bell"]
     gc.collect()
-    name = conninfo_to_dict(database_url)["dbname"]
-    while database_server.execute(f"{_BELLS} AND datname = %s", name)[0][0]:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)  # the server takes its time to notice
+
+    def is_left() -> bool:
+        found = database_server.execute(f"{_BELLS} AND datname = %s", name_in(database_url))
+        return bool(found[0][0])
+
+    await wait_until(lambda: not is_left())  # the server takes its time to notice
 
 
 async def test_two_stores_of_one_database_hear_nothing_of_each_other(database_url: str) -> None:
     """Each schema has a channel of its own; what others write on it is nobody's news."""
-    mark = "&" if "?" in database_url else "?"
     async with two(database_url) as (ringing, ear):
-        other = make_bell(f"{database_url}{mark}schema=other")
+        other = make_bell(with_option(database_url, "schema=other"))
         other.ring(["theirs"])
         await other.aclose()
         async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as raw:
@@ -190,8 +190,7 @@ async def test_who_can_not_connect_says_so_once(
     clock = FakeClock()
     bell = make_bell(database_url.replace("/test_", "/absent_"), clock)
     Ear(bell)
-    while not caplog.records:  # noqa: ASYNC110  # the log tells nobody
-        await asyncio.sleep(0.01)
+    await wait_until(lambda: bool(caplog.records))  # the log tells nobody
     async with clock.running():
         await clock.sleep(60.0)
         assert not bell.is_heard

@@ -11,8 +11,8 @@ from typing import Any
 import psycopg
 import pytest
 from sqlalchemy import Connection, select, update
-from support.patience import PATIENCE_S
-from support.postgres import PostgresServer
+from support.patience import PATIENCE_S, wait_until
+from support.postgres import PostgresServer, name_in, with_option
 from support.stores import add_job
 
 from batchhub._base import failpoints
@@ -60,7 +60,7 @@ async def test_writers_come_one_after_the_other(store: Store, database_url: str)
 
 @pytest.mark.parametrize("lanes", [["lane-1"], None], ids=["its own", "all"])
 async def test_a_write_about_a_lane_waits_for_those_that_may_be(
-    store: Store, database_url: str, lanes: list[str] | None
+    store: Store, database_server: PostgresServer, database_url: str, lanes: list[str] | None
 ) -> None:
     """One that is about the same lane, and one about any; not one about another lane."""
     other, events = await Store.open(database_url), list[str]()
@@ -71,24 +71,25 @@ async def test_a_write_about_a_lane_waits_for_those_that_may_be(
         assert may_go.wait(PATIENCE_S)
         events.append("stayed")
 
-    async def write(lane: str) -> None:
-        await other._db.write(lambda _: events.append(lane), lanes=[lane])
-        if lane == "lane-2":
-            may_go.set()
+    def one_waits() -> bool:
+        query = (
+            "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database"
+            " WHERE locktype = 'advisory' AND NOT granted AND datname = %s"
+        )
+        return database_server.execute(query, name_in(database_url)) == [(1,)]
 
     try:
         staying = asyncio.create_task(store._db.write(stay, lanes=["lane-1"]))
         await asyncio.to_thread(is_in.wait, PATIENCE_S)
-        if lanes is None:
-            last = asyncio.create_task(other._db.write(lambda _: events.append("all")))
-            await asyncio.sleep(0)
-            may_go.set()
-            await asyncio.gather(staying, last)
-            assert events == ["stayed", "all"]
-        else:
-            await write("lane-2")  # ends, although the first one does not
-            await asyncio.gather(staying, write("lane-1"))
-            assert events == ["lane-2", "stayed", "lane-1"]
+        if lanes is not None:  # ends, although the first one does not
+            await other._db.write(lambda _: events.append("lane-2"), lanes=["lane-2"])
+        last = asyncio.create_task(other._db.write(lambda _: events.append("last"), lanes=lanes))
+        await wait_until(one_waits)
+        others = ["lane-2"] if lanes else []
+        assert events == others
+        may_go.set()
+        await asyncio.gather(staying, last)
+        assert events == [*others, "stayed", "last"]
     finally:
         may_go.set()
         await other.aclose()
@@ -248,8 +249,7 @@ async def test_tables_are_made_by_whoever_is_asked_to(database_url: str) -> None
 
 async def test_two_schemas_of_a_database_are_two_stores(database_url: str) -> None:
     """What is in one is not in the other."""
-    mark = "&" if "?" in database_url else "?"
-    urls = [database_url, f"{database_url}{mark}schema=other"]
+    urls = [database_url, with_option(database_url, "schema=other")]
     stores = []
     for url in urls:
         await init_database(find_store_place(url))
@@ -283,7 +283,7 @@ async def test_tables_of_another_version(
 
 async def test_the_tables_of_another_program(database_url: str) -> None:
     """Nothing is made among them."""
-    place = find_store_place(f"{database_url}{'&' if '?' in database_url else '?'}schema=public")
+    place = find_store_place(with_option(database_url, "schema=public"))
     with psycopg.connect(place.url or "", autocommit=True) as raw:
         raw.execute("CREATE TABLE orders (number integer)")
 
