@@ -56,8 +56,7 @@ def test_a_worker_takes_only_what_it_knows(open_one: OpenCluster) -> None:
         halves[shard_of(lane) % 2].add(name)
     workers = [cluster.start(half) for half in halves]
     cluster.hand_over(*cluster.shops)
-    cluster.finish()
-    cluster.judge()
+    cluster.end_well()
     for worker, half in zip(workers, halves, strict=True):
         asked = {each.shop for each in cluster.street.asked if each.pid == worker.pid}
         assert asked == half

@@ -67,16 +67,3 @@ async def test_what_a_crash_took_with_it_is_written_again(
         assert hold is not None
         assert await store.lanes.is_held(hold)
         assert (await store.lanes.get("lane")).epoch == hold.epoch == 1
-
-
-async def test_one_that_stands_still_in_a_transaction_holds_up_nobody(
-    server: PostgresServer,
-) -> None:
-    """The database ends it after seconds, and the next one gets the rows it had."""
-    async with open_store(server) as store:
-        settings = await store._db.write(
-            lambda connection: connection.exec_driver_sql(
-                "SHOW idle_in_transaction_session_timeout"
-            ).scalar()
-        )
-        assert settings == "5s"

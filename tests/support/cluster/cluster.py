@@ -172,6 +172,19 @@ class Cluster:
         self.workers.append(worker)
         return worker
 
+    def at_work(self, workers: int = 2, *, count: int = 12) -> list[Worker]:
+        """
+        Start workers, hand items over to all shops, and wait until each worker has asked one.
+
+        Args:
+            workers: How many.
+            count: How many items each shop gets.
+        """
+        started = [self.start() for _ in range(workers)]
+        self.hand_over(*self.shops, count=count)
+        self.wait_for_work()
+        return started
+
     def url_by(self, wire: Wire) -> str:
         """Return the database's address by a wire, unless it has several."""
         return (
@@ -364,6 +377,21 @@ class Cluster:
         laws.check_keys(asked, figures)
         laws.check_owners(self.lanes, self.holds(), asked, figures, stood_still=self.stood_still)
         laws.check_budgets(asked, self.rate, late_s=1.0 + self.street.lag_s)
+
+    def end_well(self) -> laws.Figures:
+        """
+        Wait until all jobs have ended, judge them, and have the workers end, as they should.
+
+        Raises:
+            AssertionError: A law was broken, or a worker did not end well.
+        """
+        self.finish()
+        figures = self.judge()
+        for worker in self.workers:
+            worker.ask_to_stop()
+        for worker in list(self.workers):
+            worker.wait()
+        return figures
 
     def close(self) -> None:
         """Leave no process behind."""

@@ -81,13 +81,7 @@ class Storm:
         while self._still:
             self._sleep(0.1)
         self._top_up()
-        self.cluster.finish()
-        figures = self.cluster.judge()
-        for worker in list(self.cluster.workers):
-            worker.ask_to_stop()
-        for worker in list(self.cluster.workers):
-            worker.wait()
-        return figures
+        return self.cluster.end_well()
 
     def summary(self, figures: Figures) -> str:
         """Write in a few lines what there was, and what came of it."""
