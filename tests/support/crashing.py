@@ -47,6 +47,7 @@ from batchhub._engine import presence as _presence
 from batchhub._engine import shard_claims as _shard_claims
 from batchhub._engine import shards as _shards
 from batchhub._http import request as _request
+from batchhub._store import postgres as _postgres
 from batchhub._store import sqlite
 from batchhub.cli import main
 from batchhub.errors import StoreError
@@ -73,6 +74,7 @@ _PACES: Final = {
     _presence: ("CLUSTER_SIGN_S",),
     _session: ("_LOOK_S", "_HUNGRY_S", "_POLL_S"),
     _desk: ("_WAITED_S",),
+    _postgres: ("OUTAGE_S",),
 }
 _BROKEN: Final = 70
 _UNFINISHED: Final = 4
@@ -93,7 +95,8 @@ class Plan:
         poll_s: The usual seconds between two polls: a vendor's pace, shortened.
         silent_s: Seconds after which an owner without a sign of life is named.
         busy_s: Seconds a transaction waits for another process's.
-        pace: By what the times are multiplied in which workers of a cluster notice each other.
+        pace: By what the times are multiplied in which workers of a cluster notice each other, and
+            that their database is away.
     """
 
     at: str | None = None
@@ -188,7 +191,7 @@ def arm(plan: Plan, trace: int | None = None) -> None:
 
 
 def _hasten(pace: float) -> None:
-    """Let workers of a cluster notice each other sooner."""
+    """Let workers of a cluster notice each other sooner, and that their database is away."""
     for module, names in _PACES.items():
         for name in names:
             setattr(module, name, getattr(module, name) * pace)

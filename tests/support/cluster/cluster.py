@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import time
 from collections.abc import Collection
@@ -51,12 +50,6 @@ class Worker:
     def pid(self) -> int:
         """The number of its process."""
         return self.running.pid
-
-    @property
-    def address(self) -> str:
-        """Where it shows its figures and its health."""
-        (found,) = re.findall(r"metrics.started address='([^']+)'", self.running.said())
-        return str(found)
 
     def kill(self) -> None:
         """Let it end without a word."""
@@ -162,7 +155,7 @@ class Cluster:
         with notify_socket(f"@{folder}") as manager:
             running = self.lab.start(
                 folder,
-                *("worker", "-v", "--grace=5", "--metrics-listen=127.0.0.1:0"),
+                *("worker", "-v", "--grace=5"),
                 plan=plan or self.plan,
                 env={**self.env, "NOTIFY_SOCKET": manager.address},
             )

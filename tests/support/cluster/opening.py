@@ -41,7 +41,8 @@ def open_cluster(
         plan: What befalls each worker.
         item_s: Seconds an item takes at a vendor.
     """
-    server.execute(f'CREATE DATABASE "{DATABASE}" OWNER {GUARDED_USER} TEMPLATE template0')
+    base = _make_base(lab, folder, server)
+    server.execute(f'CREATE DATABASE "{DATABASE}" OWNER {GUARDED_USER} TEMPLATE "{base}"')
     try:
         url = server.url(DATABASE, user=GUARDED_USER, password=GUARDED_PASSWORD)
         if standby is not None:
@@ -49,10 +50,6 @@ def open_cluster(
                 f"host={server.folder}",
                 f"host={server.folder},{standby.folder}&target_session_attrs=read-write",
             )
-        done = lab.run(folder, "cluster", "init", "--store", url)
-        assert done.code == 0, done.err
-        assert GUARDED_PASSWORD not in done.out + done.err
-        server.execute(AUDIT, database=DATABASE)
         with ExitStack() as stack:
             street = stack.enter_context(open_street(shops, forgetful=forgetful, item_s=item_s))
             cluster = Cluster(folder, lab, street, server, url, polling, plan)
@@ -61,3 +58,18 @@ def open_cluster(
     finally:
         if server.is_running:
             server.drop_database(DATABASE)
+
+
+def _make_base(lab: Lab, folder: Path, server: PostgresServer) -> str:
+    """Have the command make all tables of a cluster, once a server; return the database's name."""
+    name = f"{DATABASE}_base"
+    if server.execute("SELECT 1 FROM pg_database WHERE datname = %s", name):
+        return name
+    server.execute(f'CREATE DATABASE "{name}" OWNER {GUARDED_USER} TEMPLATE template0')
+    url = server.url(name, user=GUARDED_USER, password=GUARDED_PASSWORD)
+    done = lab.run(folder, "cluster", "init", "--store", url)
+    assert done.code == 0, done.err
+    assert GUARDED_PASSWORD not in done.out + done.err
+    server.execute(AUDIT, database=name)
+    server.make_template(name)
+    return name

@@ -19,7 +19,7 @@ from batchhub_ecwid.sandbox import EcwidSandbox
 from batchhub_mircate.sandbox import MircateSandbox
 from support.crashing import PID_OF
 
-RATE: Final = 240
+RATE: Final = 600
 """Requests a minute that each account may make."""
 
 BURST: Final = 5
