@@ -10,31 +10,33 @@ import importlib
 import inspect
 import pkgutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 
 def main(names: list[str]) -> None:
     """List them all, or run those that are named."""
-    modules = dict(_find())
+    benches = _find()
     if not names:
-        for name, module in modules.items():
-            print(f"{name:<12} {(inspect.getdoc(module) or '').splitlines()[0]}")
+        for name in benches:
+            print(f"{name:<12} {(inspect.getdoc(_load(name)) or '').splitlines()[0]}")
         print("run some by their names, or all: python -m bench all")
         return
-    unknown = [name for name in names if name not in (*modules, "all")]
+    unknown = [name for name in names if name not in (*benches, "all")]
     if unknown:
         raise SystemExit(f"there is no bench {unknown[0]!r}; python -m bench lists them")
-    for name in modules if "all" in names else names:
+    for name in benches if "all" in names else names:
         print(f"# {name}", flush=True)
-        modules[name].main()
+        _load(name).main()
 
 
-def _find() -> Iterator[tuple[str, ModuleType]]:
-    for found in pkgutil.iter_modules([str(Path(__file__).parent)]):
-        if not found.name.startswith("_"):
-            yield found.name, importlib.import_module(f"bench.{found.name}")
+def _find() -> list[str]:
+    found = pkgutil.iter_modules([str(Path(__file__).parent)])
+    return [each.name for each in found if not each.name.startswith("_")]
+
+
+def _load(name: str) -> ModuleType:
+    return importlib.import_module(f"bench.{name}")
 
 
 if __name__ == "__main__":

@@ -212,8 +212,8 @@ async def test_broken_text_and_secrets_in_parts(world: World) -> None:
 
 async def test_a_large_document_is_never_in_memory(world: World) -> None:
     """Twenty megabytes in one line: a piece and a part of it at a time."""
-    element = b'{"id": 1, "text": "' + b"x" * 1000 + b'"},'
-    body = b'{"a": [' + element * 20_000 + b'{"id": 2}], "b": 3}'
+    element = b'{"id": 1, "text": "' + b"x" * 4000 + b'"},'
+    body = b'{"a": [' + element * 5_000 + b'{"id": 2}], "b": 3}'
     transport = world.make(limits=Limits(max_line_bytes=1000))
     world.host.answers(Answer(body=gzip.compress(body, 1)))
     count = 0
@@ -226,7 +226,7 @@ async def test_a_large_document_is_never_in_memory(world: World) -> None:
             assert tracemalloc.get_traced_memory()[1] < 5 * 10**6
         finally:
             tracemalloc.stop()
-    assert count == 20_002
+    assert count == 5_002
 
 
 # Compression.
@@ -468,7 +468,7 @@ async def test_a_download_is_a_request_like_any_other(world: World) -> None:
 
 async def test_memory_is_bounded() -> None:
     """Fifty megabytes of lines, compressed: a few of them are in memory at any time."""
-    line = b'{"id": "0123456789", "state": "done", "message": null}\n'
+    line = b'{"id": "0123456789", "state": "done", "message": "' + b"x" * 500 + b'"}\n'
     packer = zlib.compressobj(1, zlib.DEFLATED, 31)
     app = web.Application()
 
