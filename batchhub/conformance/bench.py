@@ -73,7 +73,7 @@ class World:
 
     @asynccontextmanager
     async def hub(
-        self, watch: Watch, store: Path | None = None, fault: Fault | None = None
+        self, watch: Watch, store: Path | str | None = None, fault: Fault | None = None
     ) -> AsyncIterator[BatchHub]:
         """Open a hub whose adapter is watched."""
         self.sandbox.interceptor = Interceptor(watch, fault)
@@ -183,6 +183,7 @@ class Bench:
         *,
         fault: Fault | None = None,
         switches: Mapping[str, Any] | None = None,
+        in_memory: bool = False,
         **options: Any,
     ) -> Run:
         """
@@ -193,11 +194,17 @@ class Bench:
             items: Its items; by default some good and some bad ones.
             fault: What goes wrong.
             switches: How the stand-in is set.
+            in_memory: Whether its store is in memory: nobody looks then every second whether other
+                processes have written, where hours go by.
             options: For `BatchHub.submit`.
         """
         items = self.some_items(operation) if items is None else items
         watch = Watch()
-        async with self.world(operation, switches) as world, world.hub(watch, fault=fault) as hub:
+        store = ":memory:" if in_memory else None
+        async with (
+            self.world(operation, switches) as world,
+            world.hub(watch, store, fault) as hub,
+        ):
             job = await world.submit(hub, items, **options)
             return await self.finish(world, watch, job, items)
 

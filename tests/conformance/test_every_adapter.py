@@ -30,7 +30,10 @@ class Run:
 
 
 async def run_job(
-    vendor: str, folder: Path, switches: dict[str, Any], account: dict[str, Any] | None = None
+    vendor: str,
+    switches: dict[str, Any],
+    account: dict[str, Any] | None = None,
+    store: Path | str = ":memory:",
 ) -> Run:
     """Run a job of 25 items, two of which fail, to its end."""
     clock = FakeClock()
@@ -38,7 +41,7 @@ async def run_job(
     sandbox.change_switches(switches)
     async with clock.running(), sandbox.running() as url:
         accounts = {"one": evolve(sandbox.account(url), **(account or {}))}
-        async with BatchHub(folder / "jobs.db", accounts, clock=clock, seed=1) as hub:
+        async with BatchHub(store, accounts, clock=clock, seed=1) as hub:
             job = await hub.submit(
                 "one", STAND_INS[vendor].items, operation=STAND_INS[vendor].operation
             )
@@ -69,11 +72,9 @@ def check_held(vendor: str, run: Run, submits: int = 1) -> None:
         if fault.healed is None
     ],
 )
-async def test_results_are_true_under_every_fault(
-    vendor: str, fault: Fault, tmp_path: Path
-) -> None:
+async def test_results_are_true_under_every_fault(vendor: str, fault: Fault) -> None:
     """Whatever the vendor does, no item runs twice, and what is said agrees with the journal."""
-    run = await run_job(vendor, tmp_path, fault.switches, fault.account)
+    run = await run_job(vendor, fault.switches, fault.account)
     assert len({e.item_id for e in run.sandbox.executions}) == fault.executed
     assert {finding.code for finding in run.status.findings} == fault.findings
     assert run.sandbox.knocks == 0
@@ -109,7 +110,9 @@ async def test_an_answer_that_never_ends(
         "trickle_endless": True,
         "network_verbs": verb,
     }
-    run = await run_job(vendor, tmp_path, switches, dict(STAND_INS[vendor].hung_account))
+    run = await run_job(
+        vendor, switches, dict(STAND_INS[vendor].hung_account), tmp_path / "jobs.db"
+    )
     notes = [entry.note or "" for entry in run.sandbox.journal]
     assert sum(note.startswith("trickled") for note in notes) == 1
     assert run.status.is_held == is_held
@@ -123,9 +126,9 @@ async def test_an_answer_that_never_ends(
 @pytest.mark.parametrize(
     "vendor", [vendor for vendor, stand_in in STAND_INS.items() if stand_in.keeps_tickets]
 )
-async def test_a_ticket_forgotten_for_good_is_lost(vendor: str, tmp_path: Path) -> None:
+async def test_a_ticket_forgotten_for_good_is_lost(vendor: str) -> None:
     """A ticket the vendor no longer knows is LOST past its grace, and its items are UNKNOWN."""
-    run = await run_job(vendor, tmp_path, {"forget_tickets": -1})
+    run = await run_job(vendor, {"forget_tickets": -1})
     assert (run.status.state, run.status.counts.unknown) == (BatchState.LOST, ITEMS)
 
 

@@ -103,7 +103,7 @@ async def _answer_wrongly(
         return changed
 
     fault = Fault(happening=change_body(change_json(change)), times=len(changes))
-    run = await bench.run(operation, fault=fault)
+    run = await bench.run(operation, fault=fault, in_memory=True)
     when = "an answer in which " + ", and one in which ".join(done)
     run.check_truth(when)
     need(
@@ -137,7 +137,7 @@ async def odd_results_are_told(bench: Bench, operation: str) -> str | None:
             applies=partial(_is_verb, verb=verb),
             times=None,
         )
-        run = await bench.run(operation, fault=fault)
+        run = await bench.run(operation, fault=fault, in_memory=True)
         run.check_truth(what)
         is_same = [r.state for r in run.results] == [r.state for r in clean.results]
         need(
