@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
+WAITING ?= $(WORKERS)
 SEEDS ?= 500
 SEED ?=
 
@@ -93,7 +94,8 @@ check: $(VENV)/.installed-dev  ## format, lint, types, and every test with branc
 	$(BIN)/mypy
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report= tests/unit $(addprefix --ignore=,$(UNCOUNTED))
-	SIM_SEEDS=25 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(UNCOUNTED) tests/integration tests/property tests/simulation tests/conformance tests/cluster
+# First those that wait for processes most of the time, while others have the processors.
+	SIM_SEEDS=25 $(BIN)/python -m pytest -n $(WAITING) --dist worksteal tests/cluster tests/integration $(UNCOUNTED) tests/property tests/simulation tests/conformance
 	$(ON_POSTGRES) $(STORE_TESTS) $(ENGINE_TESTS)
 	$(BIN)/python -m coverage report --fail-under=90
 
