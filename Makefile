@@ -88,7 +88,7 @@ endif
 sim: $(VENV)/.installed-dev  ## run the program in simulated worlds: SEEDS=5000 many, SEED=17 one
 	cd tests && PYTHONPATH=. $(abspath $(BIN))/python -m simulation $(SEED) --seeds $(SEEDS)
 
-check: $(VENV)/.installed-dev  ## format, lint, types, and every test with branch coverage
+check: $(VENV)/.installed-dev  ## format, lint, types, every test, and branch coverage
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

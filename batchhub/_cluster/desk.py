@@ -101,11 +101,6 @@ class Desk:
         self._is_closed = False
 
     @property
-    def shards(self) -> list[int]:
-        """Those that are driven here."""
-        return sorted(self._holdings)
-
-    @property
     def job_ids(self) -> Collection[int]:
         """The jobs that are known to be this process's."""
         return self._jobs.keys()
